@@ -1,0 +1,79 @@
+import type { HeaderList } from "../platform/header-list.ts";
+
+/** One place in which a client may send its token. */
+export type CredentialSource =
+  | { readonly kind: "header"; readonly name: string; readonly scheme: string | undefined }
+  | { readonly kind: "cookie"; readonly name: string };
+
+/** What the configured places of one request hold. */
+export type CredentialReading =
+  | { readonly kind: "found"; readonly credential: string }
+  | { readonly kind: "missing" }
+  | { readonly kind: "ambiguous" };
+
+const missing: CredentialReading = { kind: "missing" };
+const ambiguous: CredentialReading = { kind: "ambiguous" };
+
+/**
+ * Reads the token from the configured sources, first to last.
+ *
+ * A source that is given twice, or sources that carry different tokens, are ambiguous: it is never
+ * decided which one the application would have believed. A header whose scheme is another one
+ * (`Basic …` where `Bearer` is configured) holds no token.
+ */
+export function readCredential(
+  headers: HeaderList,
+  sources: readonly CredentialSource[],
+): CredentialReading {
+  let found: string | undefined;
+  for (const source of sources) {
+    const values =
+      source.kind === "header" ? readHeader(headers, source) : readCookie(headers, source.name);
+    for (const value of values) {
+      if (found !== undefined && (found !== value || values.length > 1)) return ambiguous;
+      found = value;
+    }
+  }
+  return found === undefined ? missing : { kind: "found", credential: found };
+}
+
+function readHeader(
+  headers: HeaderList,
+  { name, scheme }: { name: string; scheme: string | undefined },
+): readonly string[] {
+  const values = headers.all(name);
+  if (values.length === 0) return values;
+  if (scheme === undefined)
+    return values.length > 1 ? values : values.filter((value) => value !== "");
+  // A second Authorization is ambiguous even where its scheme is another: an application may read either.
+  if (values.length > 1) return values;
+  return values.map((value) => afterScheme(value, scheme)).filter((value) => value !== undefined);
+}
+
+function afterScheme(value: string, scheme: string): string | undefined {
+  const space = value.indexOf(" ");
+  if (space === -1) return undefined;
+  // Scheme names are case-insensitive (RFC 9110 section 11.1); one or more spaces may follow.
+  if (value.slice(0, space).toLowerCase() !== scheme) return undefined;
+  const credential = value.slice(space).trim();
+  return credential === "" ? undefined : credential;
+}
+
+function readCookie(headers: HeaderList, name: string): readonly string[] {
+  const found: string[] = [];
+  for (const header of headers.all("cookie")) {
+    for (const pair of header.split(";")) {
+      const equals = pair.indexOf("=");
+      if (equals === -1 || pair.slice(0, equals).trim() !== name) continue;
+      const value = unquote(pair.slice(equals + 1).trim());
+      if (value !== "") found.push(value);
+    }
+  }
+  return found;
+}
+
+function unquote(value: string): string {
+  return value.length >= 2 && value.startsWith('"') && value.endsWith('"')
+    ? value.slice(1, -1)
+    : value;
+}
