@@ -1,0 +1,63 @@
+import type { EpochSeconds } from "../platform/clock.ts";
+
+/** What a revocation can name. `tok` is one token; its value is the SHA-256 of the signing input, base64url. */
+export const entryKinds = ["tok"] as const;
+export type EntryKind = (typeof entryKinds)[number];
+
+/** The name of something that can be revoked: 256 bits in base64url (43 characters), never a credential. */
+export interface EntryName {
+  readonly kind: EntryKind;
+  readonly value: string;
+}
+
+/** A revocation: whatever carries this name is refused until `expiresAt`. */
+export interface Entry extends EntryName {
+  readonly expiresAt: EpochSeconds;
+}
+
+/** What memory alone can say. `ask` means that it can't say no, and that the store must be asked. */
+export type Standing = "revoked" | "live" | "ask";
+
+/** Whether the denylist can do its work now; `reason` is for the operator. */
+export interface DenylistHealth {
+  readonly ready: boolean;
+  readonly reason: string | undefined;
+}
+
+/**
+ * Remembers what has been revoked, until the tokens would have expired by themselves.
+ *
+ * It never guesses: where an answer can't be had, a method rejects. One contract suite
+ * (`test/contract`) runs against every implementation.
+ */
+export interface Denylist {
+  /** Answers from memory, at once. */
+  lookUp(name: EntryName): Standing;
+
+  /**
+   * Asks the store of record, for the case that memory alone can't answer.
+   *
+   * Rejects with StoreUnavailableError when there is no answer; whoever asked must refuse.
+   */
+  ask(name: EntryName): Promise<"revoked" | "live">;
+
+  /**
+   * Puts entries in force, here at once.
+   *
+   * Resolved: they are durable and in force on every sidecar that shares the store; they survive a
+   * crash of this process. Rejected with RevocationPendingError: they are in force here and are tried
+   * again, but the promise is not kept yet. Entries that have expired already are ignored.
+   */
+  revoke(entries: readonly Entry[]): Promise<void>;
+
+  /** Every live entry the store knows of, in no order; one that was revoked twice may come twice. */
+  entries(): AsyncIterable<Entry>;
+
+  /** How many entries memory holds. */
+  readonly size: number;
+
+  health(): DenylistHealth;
+
+  /** Stops; what was promised is on disk before it resolves. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,67 @@
+import type { Clock } from "../platform/clock.ts";
+import type { Denylist } from "./denylist.ts";
+import { ExpiringTable } from "./expiring-table.ts";
+import { type Journal, type JournalOptions, openJournal } from "./journal.ts";
+
+export interface EmbeddedDenylistOptions
+  extends Pick<JournalOptions, "dataDir" | "onSync" | "onDisk"> {
+  readonly clock: Clock;
+}
+
+/** The embedded store: complete without any server. `journal` is there for whoever builds on it. */
+export interface EmbeddedDenylist extends Denylist {
+  readonly journal: Journal;
+}
+
+const housekeepingEveryMs = 1000;
+const slotsPerSweep = 16_384;
+const fewestRecordsToCompact = 10_000;
+
+/** Opens the denylist of one sidecar: the table answers, the journal remembers. */
+export async function openEmbeddedDenylist(
+  options: EmbeddedDenylistOptions,
+): Promise<EmbeddedDenylist> {
+  const { clock } = options;
+  const table = new ExpiringTable(clock);
+  const journal = await openJournal({
+    ...options,
+    onEntry: (entry) => table.add(entry, entry.expiresAt),
+  });
+
+  const housekeeping = setInterval(() => {
+    table.sweep(slotsPerSweep);
+    const mostlyDead = journal.records > 2 * table.size;
+    if (mostlyDead && journal.records >= fewestRecordsToCompact) void journal.compact();
+  }, housekeepingEveryMs);
+  housekeeping.unref();
+
+  const lookUp: EmbeddedDenylist["lookUp"] = (name) => (table.has(name) ? "revoked" : "live");
+
+  return {
+    journal,
+    lookUp,
+    ask: async (name) => (lookUp(name) === "revoked" ? "revoked" : "live"),
+    async revoke(entries) {
+      const now = clock.nowSeconds();
+      const live = entries.filter((entry) => entry.expiresAt > now);
+      // In force here before it is durable: refusing early harms nobody, forgetting would.
+      for (const entry of live) table.add(entry, entry.expiresAt);
+      // Even what is in the table already waits for the disk: it may be there because of a
+      // revocation that is still on its way.
+      if (live.length > 0) await journal.append(live);
+    },
+    entries: () => journal.entries(),
+    get size() {
+      return table.size;
+    },
+    health() {
+      const { failure } = journal;
+      const reason = failure && `the journal cannot be written: ${failure.message}`;
+      return { ready: failure === undefined, reason };
+    },
+    async close() {
+      clearInterval(housekeeping);
+      await journal.close();
+    },
+  };
+}

@@ -1,0 +1,319 @@
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { RevocationPendingError } from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import { ensureDirectory, replaceDurably, syncDirectory } from "../platform/durable-file.ts";
+import type { Entry } from "./denylist.ts";
+import { type JournalContents, readJournal, readRecords } from "./journal-reader.ts";
+import { formatRevoked, journalTitle } from "./journal-record.ts";
+
+export interface JournalOptions {
+  /** The directory that belongs to this sidecar alone; made where it is missing. */
+  readonly dataDir: string;
+  readonly clock: Clock;
+  /** Called for every live entry found at start. */
+  readonly onEntry: (entry: Entry) => void;
+  /** Told how long each write and sync took, in seconds. */
+  readonly onSync?: (seconds: number) => void;
+  /** Told when the disk failed (with the error) and when it works again (undefined). */
+  readonly onDisk?: (error: Error | undefined) => void;
+}
+
+/** The file that makes revocations durable. One writer a directory. */
+export interface Journal {
+  /**
+   * Appends entries; resolves when they survive a power cut.
+   *
+   * Calls that come while the disk is busy share one write and one sync. Rejects with
+   * RevocationPendingError when the disk fails; the entries are kept and written as soon as it works.
+   */
+  append(entries: readonly Entry[]): Promise<void>;
+  /** Every live entry that is on disk or waits for it; one that was revoked twice may come twice. */
+  entries(): AsyncIterable<Entry>;
+  /**
+   * Writes a file without what has expired and puts it in the place of the running one.
+   *
+   * Appends go on meanwhile; only the last step, which is as short as an append, is in their way.
+   */
+  compact(): Promise<void>;
+  /** Bytes known to be on disk. */
+  readonly size: number;
+  /** Records in the file, live or expired. */
+  readonly records: number;
+  /** Torn last lines dropped at start: 0 or 1. */
+  readonly tornRecords: number;
+  /** Why nothing can be made durable at present. */
+  readonly failure: Error | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the journal of a data directory.
+ *
+ * A torn last line (the process died while writing it) is dropped: nobody was promised it. A line
+ * before it that is not a record stops the start with JournalDamagedError, which names the line.
+ */
+export async function openJournal(options: JournalOptions): Promise<Journal> {
+  const { dataDir, clock, onEntry } = options;
+  const path = join(dataDir, "journal");
+  await ensureDirectory(dataDir);
+  await rm(`${path}.compacted`, { force: true });
+  await rm(`${path}.rescued`, { force: true });
+
+  const found = await readJournal(path, (entry) => {
+    if (entry.expiresAt > clock.nowSeconds()) onEntry(entry);
+  });
+  const file = await open(path, "a", 0o600);
+  await file.truncate(found.wholeBytes);
+  if (found.wholeBytes === 0) await writeWhole(file, journalTitle);
+  await file.datasync();
+  await syncDirectory(dataDir);
+  return new JournalFile(path, file, found, options);
+}
+
+const retryAfterMs = 1000;
+const linesPerWrite = 1000;
+
+interface Waiter {
+  readonly entries: readonly Entry[];
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A file that is to take the place of the running one. */
+interface Replacement {
+  readonly temporary: string;
+  readonly file: FileHandle;
+  bytes: number;
+  records: number;
+  /** How much of the running file it has. */
+  readonly upTo: number;
+  /** The running file it was made from. */
+  readonly origin: FileHandle;
+}
+
+class JournalFile implements Journal {
+  readonly tornRecords: number;
+  readonly #path: string;
+  readonly #options: JournalOptions;
+  #file: FileHandle;
+  /** Bytes known to be on disk; what stands behind them is never trusted after a failure. */
+  #size: number;
+  #records: number;
+  #waiting: Waiter[] = [];
+  /** Entries that were refused durability; they go first as soon as the disk works. */
+  #unsynced: Entry[] = [];
+  #failure: Error | undefined;
+  /** After a failed sync: the file may have lost what was not synced, and say nothing of it. */
+  #distrusted = false;
+  #compacted: Replacement | undefined;
+  #compacting: Promise<void> | undefined;
+  #writing: Promise<void> | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(path: string, file: FileHandle, found: JournalContents, options: JournalOptions) {
+    this.#path = path;
+    this.#file = file;
+    this.#size = found.wholeBytes === 0 ? journalTitle.length : found.wholeBytes;
+    this.#records = found.records;
+    this.#options = options;
+    this.tornRecords = found.torn ? 1 : 0;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get records(): number {
+    return this.#records;
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  append(entries: readonly Entry[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ entries, resolve, reject });
+      void this.#write();
+    });
+  }
+
+  async *entries(): AsyncGenerator<Entry> {
+    const now = this.#options.clock.nowSeconds();
+    const unsynced = [...this.#unsynced];
+    for await (const { entry } of readRecords(
+      this.#path,
+      journalTitle.length,
+      Number.POSITIVE_INFINITY,
+    )) {
+      if (entry.expiresAt > now) yield entry;
+    }
+    for (const entry of unsynced) if (entry.expiresAt > now) yield entry;
+  }
+
+  compact(): Promise<void> {
+    this.#compacting ??= this.#compact().finally(() => {
+      this.#compacting = undefined;
+    });
+    return this.#compacting;
+  }
+
+  async #compact(): Promise<void> {
+    try {
+      this.#compacted = await this.#copyLive(`${this.#path}.compacted`);
+    } catch (error) {
+      this.#fail(error as Error);
+      return;
+    }
+    await this.#write();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    await this.#compacting;
+    await this.#write();
+    await this.#compacted?.file.close();
+    await this.#file.close();
+  }
+
+  /** The one writer: whatever touches the running file goes through here, one step after the other. */
+  #write(): Promise<void> {
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = undefined;
+    });
+    return this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    do {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      await this.#writeBatch(batch);
+    } while (this.#waiting.length > 0);
+  }
+
+  /** Group commit: one write and one sync for all that wait. */
+  async #writeBatch(batch: readonly Waiter[]): Promise<void> {
+    const entries = [...this.#unsynced, ...batch.flatMap((waiter) => waiter.entries)];
+    const started = performance.now();
+    try {
+      await this.#makeDurable(entries);
+    } catch (error) {
+      this.#unsynced = entries;
+      this.#fail(error as Error);
+      const pending = new RevocationPendingError("the journal cannot be written", error);
+      for (const waiter of batch) waiter.reject(pending);
+      return;
+    }
+    this.#unsynced = [];
+    this.#recover();
+    this.#options.onSync?.((performance.now() - started) / 1000);
+    for (const waiter of batch) waiter.resolve();
+  }
+
+  async #makeDurable(entries: readonly Entry[]): Promise<void> {
+    const compacted = this.#compacted;
+    this.#compacted = undefined;
+    if (this.#distrusted) {
+      await compacted?.file.close();
+      await this.#replace(await this.#copyLive(`${this.#path}.rescued`), entries);
+    } else if (compacted !== undefined && compacted.origin === this.#file) {
+      await this.#replace(compacted, entries);
+    } else {
+      await compacted?.file.close();
+      await this.#appendLines(entries);
+    }
+  }
+
+  async #appendLines(entries: readonly Entry[]): Promise<void> {
+    if (entries.length === 0) return;
+    // What an earlier failed write may have left behind the last good record goes first.
+    if (this.#failure !== undefined) await this.#file.truncate(this.#size);
+    const bytes = await writeWhole(this.#file, entries.map(formatRevoked).join(""));
+    // If this fails, the kernel may have dropped the very pages that it could not write, and report
+    // success the next time: such a file is not appended to again.
+    this.#distrusted = true;
+    await this.#file.datasync();
+    this.#distrusted = false;
+    this.#size += bytes;
+    this.#records += entries.length;
+  }
+
+  /** Writes the live records of the running file to a new one. */
+  async #copyLive(temporary: string): Promise<Replacement> {
+    const upTo = this.#size;
+    const origin = this.#file;
+    const now = this.#options.clock.nowSeconds();
+    const file = await open(temporary, "w", 0o600);
+    try {
+      let bytes = await writeWhole(file, journalTitle);
+      let records = 0;
+      let lines: string[] = [];
+      for await (const { entry } of readRecords(this.#path, journalTitle.length, upTo)) {
+        if (entry.expiresAt <= now) continue;
+        records += 1;
+        if (lines.push(formatRevoked(entry)) < linesPerWrite) continue;
+        bytes += await writeWhole(file, lines.join(""));
+        lines = [];
+      }
+      bytes += await writeWhole(file, lines.join(""));
+      await file.sync();
+      return { temporary, file, bytes, records, upTo, origin };
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Adds what came since to a replacement, and puts it in the place of the running file. */
+  async #replace(next: Replacement, entries: readonly Entry[]): Promise<void> {
+    try {
+      const since: Entry[] = [];
+      for await (const { entry } of readRecords(this.#path, next.upTo, this.#size)) {
+        since.push(entry);
+      }
+      const lines = [...since, ...entries].map(formatRevoked);
+      next.bytes += await writeWhole(next.file, lines.join(""));
+      next.records += lines.length;
+      await next.file.sync();
+      await replaceDurably(next.temporary, this.#path);
+    } catch (error) {
+      await next.file.close();
+      throw error;
+    }
+    await this.#file.close();
+    this.#file = next.file;
+    this.#size = next.bytes;
+    this.#records = next.records;
+    this.#distrusted = false;
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure === undefined) this.#options.onDisk?.(error);
+    this.#failure = error;
+    if (this.#closed || this.#retry !== undefined) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      void this.#write();
+    }, retryAfterMs);
+    this.#retry.unref();
+  }
+
+  #recover(): void {
+    if (this.#failure === undefined) return;
+    this.#failure = undefined;
+    this.#options.onDisk?.(undefined);
+  }
+}
+
+/** Writes all of a text; resolves with its length in bytes. */
+async function writeWhole(file: FileHandle, text: string): Promise<number> {
+  const bytes = Buffer.from(text);
+  for (let written = 0; written < bytes.length; ) {
+    written += (await file.write(bytes, written)).bytesWritten;
+  }
+  return bytes.length;
+}
