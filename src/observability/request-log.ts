@@ -1,0 +1,39 @@
+import type { Logger } from "./logger.ts";
+
+/** Which requests are logged. */
+export const requestLogModes = ["none", "denied", "all"] as const;
+export type RequestLogMode = (typeof requestLogModes)[number];
+
+/** Writes what became of requests; the facts are put together only where they will be written. */
+export interface RequestLog {
+  (outcome: string, facts: () => Record<string, unknown>): void;
+  /** The application could not be reached, or broke off. */
+  upstreamFailure(requestId: string, cause: Error): void;
+  /** A revocation could not be made to hold, and the response was not released. */
+  withheld(requestId: string, cause: Error): void;
+}
+
+const passed = new Set(["forwarded", "preflight_answered", "client_gone"]);
+
+export function createRequestLog(logger: Logger, mode: RequestLogMode): RequestLog {
+  const log = (outcome: string, facts: () => Record<string, unknown>) => {
+    if (mode === "none" || (mode === "denied" && passed.has(outcome))) return;
+    logger.info({ outcome, ...facts() }, "request");
+  };
+  return Object.assign(log, {
+    upstreamFailure(requestId: string, cause: Error) {
+      logger.warn({ requestId, cause: describe(cause) }, "the application did not answer");
+    },
+    withheld(requestId: string, cause: Error) {
+      logger.error({ requestId, cause: describe(cause) }, "a revocation is pending");
+    },
+  });
+}
+
+/** Message and code of an error and of what caused it; never its other fields, which may hold a request. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = "code" in error ? ` (${String(error.code)})` : "";
+  const cause = error.cause === undefined ? "" : `: ${describe(error.cause)}`;
+  return `${error.message}${code}${cause}`;
+}

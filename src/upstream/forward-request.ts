@@ -1,0 +1,263 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { PassThrough } from "node:stream";
+import type { Dispatcher } from "undici";
+import { HeaderList } from "../platform/header-list.ts";
+import { responseHeaders } from "./headers.ts";
+import { classifyUpstreamError, isStaleSocket, type UpstreamFailure } from "./upstream-error.ts";
+
+/** How a forwarded request ended. */
+export type ForwardOutcome =
+  /** The whole response was passed on. */
+  | { readonly kind: "completed"; readonly status: number }
+  /** No response head came; nothing was sent to the client yet. */
+  | { readonly kind: "failed"; readonly reason: UpstreamFailure; readonly cause: Error }
+  /** The response broke off after its head; the client's connection was broken off too. */
+  | { readonly kind: "broken_off"; readonly cause: Error }
+  /** The hold refused to release the response; nothing was sent to the client yet. */
+  | { readonly kind: "withheld"; readonly cause: Error }
+  /** The client went away. */
+  | { readonly kind: "client_gone" };
+
+/**
+ * Keeps a response until something has happened.
+ *
+ * Called with the status of the final response head; the response is released when the promise
+ * resolves, and withheld when it rejects. undefined releases at once.
+ */
+export type Hold = (status: number) => Promise<void> | undefined;
+
+export interface ForwardOptions {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Name and value alternating. */
+  readonly headers: string[];
+  /** Set for a request that must be seen through even when its client goes away. */
+  readonly hold: Hold | undefined;
+  /** Told once when the response head arrives, before the hold. */
+  readonly onHead: () => void;
+  /** Told once how it ended. */
+  readonly onEnd: (outcome: ForwardOutcome) => void;
+}
+
+/** Interim responses passed on for one request; an application that sends more is at fault. */
+const mostInterimResponses = 20;
+const repeatable = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/**
+ * Passes one request on to the application and its response back, both as they come.
+ *
+ * The target, the body and the headers given are sent as they are. The response head goes out before
+ * the first byte of its body; backpressure reaches from either end to the other; an application that
+ * breaks off mid-body leaves a broken response, never a clean short one.
+ */
+export function forwardRequest(application: Dispatcher, options: ForwardOptions): void {
+  new Forwarding(application, options).start();
+}
+
+/**
+ * One request on its way (undici's handler protocol in its raw form, which hands over header bytes
+ * unparsed). A class, not closures: one is made for every request.
+ */
+class Forwarding implements Dispatcher.DispatchHandler {
+  readonly #application: Dispatcher;
+  readonly #options: ForwardOptions;
+  readonly #hasBody: boolean;
+  #body: PassThrough | undefined;
+  #abort: ((error?: Error) => void) | undefined;
+  #resume: (() => void) | undefined;
+  #state: "waiting" | "holding" | "streaming" | "ended" = "waiting";
+  #clientGone = false;
+  #retried = false;
+  #interimResponses = 0;
+  #status = 0;
+
+  constructor(application: Dispatcher, options: ForwardOptions) {
+    this.#application = application;
+    this.#options = options;
+    this.#hasBody = carriesBody(options.request);
+  }
+
+  start(): void {
+    const { response, request, hold } = this.#options;
+    if (response.destroyed && hold === undefined) {
+      this.#end({ kind: "client_gone" });
+      return;
+    }
+    response.on("close", () => this.#onClientClose());
+    response.on("drain", () => this.#resume?.());
+    if (this.#hasBody) this.#body = streamBody(request);
+    this.#dispatch();
+  }
+
+  #dispatch(): void {
+    const { request, headers } = this.#options;
+    this.#application.dispatch(
+      {
+        path: request.url ?? "/",
+        method: (request.method ?? "GET") as Dispatcher.HttpMethod,
+        headers,
+        body: this.#body ?? null,
+      },
+      this,
+    );
+  }
+
+  onConnect(abort: (error?: Error) => void): void {
+    this.#abort = abort;
+    if (this.#clientGone && this.#options.hold === undefined) abort();
+  }
+
+  onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, reason: string): boolean {
+    const headers = new HeaderList(rawHeaders.map((bytes) => bytes.toString("latin1")));
+    if (status < 200) return this.#passInterim(status, reason, headers);
+
+    this.#resume = resume;
+    this.#status = status;
+    this.#options.onHead();
+    const held = this.#options.hold?.(status);
+    if (held === undefined) return this.#release(reason, headers);
+
+    this.#state = "holding";
+    held.then(
+      () => {
+        // An application that broke off meanwhile has been dealt with.
+        if (this.#state === "holding" && this.#release(reason, headers)) resume();
+      },
+      (cause: Error) => this.#withhold(cause),
+    );
+    return false;
+  }
+
+  onData(chunk: Buffer): boolean {
+    return this.#options.response.write(chunk);
+  }
+
+  onComplete(trailers: string[] | null): void {
+    const { response, request } = this.#options;
+    if (trailers !== null && trailers.length > 0) response.addTrailers(trailerPairs(trailers));
+    // What the client still sends of a body that nobody reads any more is read and dropped.
+    if (!request.complete) request.resume();
+    response.end();
+    this.#end({ kind: "completed", status: this.#status });
+  }
+
+  onError(error: Error): void {
+    if (this.#state === "ended") return;
+    if (this.#state === "streaming") {
+      breakOff(this.#options.response);
+      this.#end({ kind: "broken_off", cause: error });
+    } else if (this.#clientGone && this.#options.hold === undefined) {
+      this.#end({ kind: "client_gone" });
+    } else if (this.#state === "waiting" && this.#mayRepeat(error)) {
+      this.#retried = true;
+      this.#dispatch();
+    } else {
+      this.#end({ kind: "failed", reason: classifyUpstreamError(error), cause: error });
+    }
+  }
+
+  /** Sends the response head; false asks undici to wait with the body. */
+  #release(reason: string, headers: HeaderList): boolean {
+    const { response } = this.#options;
+    this.#state = "streaming";
+    if (response.destroyed) {
+      this.#end({ kind: "client_gone" });
+      this.#abort?.();
+      return false;
+    }
+    response.writeHead(this.#status, reason, responseHeaders(headers));
+    response.flushHeaders();
+    return !response.writableNeedDrain;
+  }
+
+  #withhold(cause: Error): void {
+    if (this.#state !== "holding") return;
+    this.#end({ kind: "withheld", cause });
+    this.#abort?.();
+  }
+
+  /** 102 and 103 go to the client as they are; an HTTP/1.0 client does not know them (RFC 9110 section 15.2). */
+  #passInterim(status: number, reason: string, headers: HeaderList): boolean {
+    const { request, response } = this.#options;
+    this.#interimResponses += 1;
+    if (this.#interimResponses > mostInterimResponses) {
+      this.#abort?.(
+        new Error(`the application sent more than ${mostInterimResponses} interim responses`),
+      );
+      return true;
+    }
+    if (request.httpVersionMinor < 1 || response.destroyed) return true;
+    const lines = [`HTTP/1.1 ${status} ${reason}`];
+    const passed = responseHeaders(headers);
+    for (let i = 0; i < passed.length; i += 2) lines.push(`${passed[i]}: ${passed[i + 1]}`);
+    // Requests of one connection are answered one after the other, so the line is free.
+    response.socket?.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+    return true;
+  }
+
+  /** Only a connection that was idle too long, only a request that may be sent twice (RFC 9110 section 9.2.2). */
+  #mayRepeat(error: Error): boolean {
+    const { request } = this.#options;
+    if (this.#retried || this.#hasBody || this.#clientGone) return false;
+    return repeatable.has(request.method ?? "") && isStaleSocket(error);
+  }
+
+  #onClientClose(): void {
+    const { response } = this.#options;
+    if (response.writableFinished) return;
+    this.#clientGone = true;
+    if (this.#state === "streaming") {
+      this.#end({ kind: "client_gone" });
+      this.#abort?.();
+    } else if (this.#options.hold === undefined) {
+      this.#abort?.();
+    }
+  }
+
+  #end(outcome: ForwardOutcome): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#options.onEnd(outcome);
+  }
+}
+
+function carriesBody({ rawHeaders }: IncomingMessage): boolean {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? "";
+    if (name.length === 14 && name.toLowerCase() === "content-length")
+      return rawHeaders[i + 1] !== "0";
+    if (name.length === 17 && name.toLowerCase() === "transfer-encoding") return true;
+  }
+  return false;
+}
+
+/**
+ * The request's body as a stream of its own: undici destroys the stream it was given when the response
+ * comes first, and the client's connection must outlive that.
+ */
+function streamBody(request: IncomingMessage): PassThrough {
+  const body = new PassThrough();
+  // undici listens while it sends; what fails before or after must not end the process.
+  body.on("error", () => {});
+  request.on("error", (error) => body.destroy(error));
+  request.on("close", () => {
+    if (!request.complete) body.destroy(new Error("the client left in the middle of its request"));
+  });
+  return request.pipe(body);
+}
+
+/** Ends a response so that nobody can take it for a whole one. */
+function breakOff(response: ServerResponse): void {
+  const { socket } = response;
+  // Where the end of the connection is the end of the body (HTTP/1.0), only a reset says "broken".
+  if (socket !== null && !("encrypted" in socket)) socket.resetAndDestroy();
+  else response.destroy();
+}
+
+function trailerPairs(trailers: readonly (string | Buffer)[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < trailers.length; i += 2) {
+    pairs.push([trailers[i]?.toString("latin1") ?? "", trailers[i + 1]?.toString("latin1") ?? ""]);
+  }
+  return pairs;
+}

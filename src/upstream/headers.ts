@@ -1,0 +1,103 @@
+import type { HeaderList } from "../platform/header-list.ts";
+
+/** Header names of RFC 9110 section 7.6.1 (and the one browsers made up) that end at each hop. */
+const hopByHop = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Names that a `Connection` header can't talk away: without them the application would see another request. */
+const neverNominated = new Set([
+  "host",
+  "content-length",
+  "content-type",
+  "authorization",
+  "cookie",
+]);
+
+/** Headers by which a client could tell the application another address, path or scheme than was checked. */
+const forwardingClaims = /^(?:x-forwarded-.*|forwarded|x-real-ip|x-original-url|x-rewrite-url)$/;
+
+/** What revgate itself says of a request. */
+export interface ForwardedFacts {
+  /** The peer's address, without brackets. */
+  readonly peer: string;
+  readonly proto: "http" | "https";
+  readonly host: string;
+  readonly requestId: string;
+  /** Whether the peer may say who stands behind it. */
+  readonly trusted: boolean;
+}
+
+/** Which request headers have a meaning for revgate. */
+export interface RequestHeaderOptions {
+  /** Lower-case names of the headers that carry credentials: no `Connection` header removes them. */
+  readonly credentialHeaders: readonly string[];
+}
+
+/**
+ * The header section that the application receives: the client's lines in order and letter case, less
+ * what ends here, plus what revgate vouches for. Name and value alternate.
+ */
+export function requestHeaders(
+  headers: HeaderList,
+  facts: ForwardedFacts,
+  { credentialHeaders }: RequestHeaderOptions,
+): string[] {
+  const nominated = nominatedBy(headers);
+  const out: string[] = [];
+  for (const [index, name] of headers.names.entries()) {
+    if (hopByHop.has(name) || name === "expect") continue;
+    if (nominated?.has(name) && !neverNominated.has(name) && !credentialHeaders.includes(name)) {
+      continue;
+    }
+    if (name === "x-request-id" || isForwardingClaim(name, facts)) continue;
+    out.push(headers.raw[2 * index] ?? "", headers.raw[2 * index + 1] ?? "");
+  }
+  addForwarding(out, headers, facts);
+  out.push("X-Request-Id", facts.requestId);
+  return out;
+}
+
+/** The application's header section as the client may see it. */
+export function responseHeaders(headers: HeaderList): string[] {
+  const nominated = nominatedBy(headers);
+  const out: string[] = [];
+  for (const [index, name] of headers.names.entries()) {
+    if (hopByHop.has(name) || (nominated?.has(name) && name !== "content-length")) continue;
+    out.push(headers.raw[2 * index] ?? "", headers.raw[2 * index + 1] ?? "");
+  }
+  return out;
+}
+
+function nominatedBy(headers: HeaderList): Set<string> | undefined {
+  if (!headers.has("connection")) return undefined;
+  const options = headers.all("connection").flatMap((value) => value.split(","));
+  return new Set(options.map((option) => option.trim().toLowerCase()));
+}
+
+/** Names are compared as applications that turn `-` into `_` (CGI, WSGI) would. */
+function isForwardingClaim(name: string, facts: ForwardedFacts): boolean {
+  const spelled = name.includes("_") ? name.replaceAll("_", "-") : name;
+  if (!forwardingClaims.test(spelled)) return false;
+  // From a trusted proxy its own lines pass; those that are extended below are written anew.
+  if (!facts.trusted || spelled !== name) return true;
+  return name === "x-forwarded-for" || name === "forwarded";
+}
+
+function addForwarding(out: string[], headers: HeaderList, facts: ForwardedFacts): void {
+  const said = (name: string) => (facts.trusted ? headers.all(name) : []);
+  out.push("X-Forwarded-For", [...said("x-forwarded-for"), facts.peer].join(", "));
+  if (said("x-forwarded-proto").length === 0) out.push("X-Forwarded-Proto", facts.proto);
+  if (said("x-forwarded-host").length === 0) out.push("X-Forwarded-Host", facts.host);
+  const peer = facts.peer.includes(":") ? `"[${facts.peer}]"` : facts.peer;
+  const hop = `for=${peer};host="${facts.host}";proto=${facts.proto}`;
+  out.push("Forwarded", [...said("forwarded"), hop].join(", "));
+}
