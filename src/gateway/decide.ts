@@ -1,0 +1,47 @@
+import type { EntryName, Standing } from "../denylist/denylist.ts";
+import type { CredentialReading } from "../token/credential.ts";
+import type { Verification } from "../token/verifier.ts";
+import type { Route } from "./route.ts";
+import { deny, type Verdict } from "./verdict.ts";
+
+/** What a decision rests on: facts and two questions, each asked only when the steps before it passed. */
+export interface Facts {
+  readonly route: Route;
+  readonly credential: CredentialReading;
+  readonly verify: (credential: string) => Verification;
+  readonly lookUp: (name: EntryName) => Standing;
+}
+
+/** Decides whether a request may pass. No sockets, no clock of its own, no waiting. */
+export function decide({ route, credential, verify, lookUp }: Facts): Verdict {
+  if (route.access === "public") return decidePublic(route, credential, verify);
+  if (credential.kind === "missing") return deny("token_missing");
+  if (credential.kind === "ambiguous") return deny("token_ambiguous");
+
+  // Signature before denylist: a forged token must not cost a look-up.
+  const verification = verify(credential.credential);
+  if (verification.kind === "invalid") return deny("token_invalid");
+  if (verification.kind === "expired") return deny("token_expired");
+
+  const { token } = verification;
+  switch (lookUp({ kind: "tok", value: token.id })) {
+    case "revoked":
+      return deny("token_revoked");
+    case "ask":
+      return { kind: "ask", token };
+    case "live":
+      return { kind: "allow", token };
+  }
+}
+
+/** A public route needs no token, but a reset there may carry the one that it is to end. */
+function decidePublic(
+  route: Route,
+  credential: CredentialReading,
+  verify: Facts["verify"],
+): Verdict {
+  if (credential.kind === "ambiguous" && route.revoke !== undefined) return deny("token_ambiguous");
+  if (credential.kind !== "found") return { kind: "allow", token: undefined };
+  const verification = verify(credential.credential);
+  return { kind: "allow", token: verification.kind === "valid" ? verification.token : undefined };
+}

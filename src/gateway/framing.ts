@@ -1,0 +1,43 @@
+import type { IncomingMessage } from "node:http";
+import type { HeaderList } from "../platform/header-list.ts";
+
+const hostSyntax = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
+const digits = /^\d+$/;
+
+/**
+ * Whether a request has one reading: where it ends, whom it is for, and what protocol it speaks.
+ *
+ * Node's parser has refused malformed lines by now; what is refused here is well-formed but read in
+ * different ways by different servers (RFC 9112 sections 3.2, 6.1 to 6.3 and 11.2).
+ */
+export function isWellFramed(request: IncomingMessage, headers: HeaderList): boolean {
+  if (request.method === "CONNECT" || request.method === "TRACE") return false;
+  return (
+    hasOneHost(headers) && hasOneLength(request, headers) && upgradesToNothingElse(request, headers)
+  );
+}
+
+function hasOneHost(headers: HeaderList): boolean {
+  const hosts = headers.all("host");
+  return hosts.length === 1 && hostSyntax.test(hosts[0] ?? "");
+}
+
+function hasOneLength({ httpVersion }: IncomingMessage, headers: HeaderList): boolean {
+  const lengths = headers.all("content-length");
+  const codings = headers.all("transfer-encoding");
+  if (codings.length === 0) {
+    return lengths.length === 0 || (lengths.length === 1 && digits.test(lengths[0] ?? ""));
+  }
+  if (lengths.length > 0 || codings.length > 1 || httpVersion !== "1.1") return false;
+  return codings[0]?.toLowerCase() === "chunked";
+}
+
+function upgradesToNothingElse(request: IncomingMessage, headers: HeaderList): boolean {
+  const protocols = headers.all("upgrade");
+  if (protocols.length === 0) return true;
+  if (protocols.length > 1 || protocols[0]?.toLowerCase() !== "websocket") return false;
+  // A WebSocket handshake has no body (RFC 6455 section 4.1); one that has hides bytes from us.
+  const hasBody =
+    headers.has("transfer-encoding") || (headers.first("content-length") ?? "0") !== "0";
+  return request.method === "GET" && !hasBody;
+}

@@ -1,0 +1,30 @@
+import type { Dispatcher } from "undici";
+import type { Denylist } from "../denylist/denylist.ts";
+import type { GateMetrics } from "../observability/metrics.ts";
+import type { RequestLog } from "../observability/request-log.ts";
+import type { CredentialSource } from "../token/credential.ts";
+import type { Verifier } from "../token/verifier.ts";
+import type { UpgradeForwarder } from "../upstream/forward-upgrade.ts";
+import type { CorsOptions } from "./cors.ts";
+import type { createPeerReader } from "./peer.ts";
+import type { Responder } from "./respond.ts";
+import type { RouteTable } from "./route.ts";
+import type { TargetOptions } from "./target.ts";
+import type { Outcome } from "./visit.ts";
+
+/** Everything the way of a request passes by; put together once, by app.ts. */
+export interface Gate {
+  readonly target: TargetOptions;
+  readonly routes: RouteTable;
+  readonly sources: readonly CredentialSource[];
+  readonly verifier: Verifier;
+  readonly clockToleranceSeconds: number;
+  readonly denylist: Denylist;
+  readonly cors: CorsOptions;
+  readonly responder: Responder;
+  readonly application: Dispatcher;
+  readonly forwardUpgrade: UpgradeForwarder;
+  readonly readPeer: ReturnType<typeof createPeerReader>;
+  readonly metrics: GateMetrics<Outcome>;
+  readonly log: RequestLog;
+}

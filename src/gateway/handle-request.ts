@@ -1,0 +1,183 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { readCredential } from "../token/credential.ts";
+import type { VerifiedToken } from "../token/verifier.ts";
+import { type ForwardOutcome, forwardRequest } from "../upstream/forward-request.ts";
+import { isPreflight, preflightHeaders } from "./cors.ts";
+import { decide } from "./decide.ts";
+import { isWellFramed } from "./framing.ts";
+import type { Gate } from "./gate.ts";
+import { holdFor } from "./hold.ts";
+import { methodReadings } from "./method.ts";
+import type { Route } from "./route.ts";
+import { readTarget } from "./target.ts";
+import type { RefusalReason } from "./verdict.ts";
+import { beginVisit, endVisit, forwardedHeaders, refusalContext, type Visit } from "./visit.ts";
+
+/** What the checks say of a request. */
+export type Judgement =
+  | { readonly kind: "refuse"; readonly reason: RefusalReason }
+  | { readonly kind: "pass"; readonly route: Route; readonly token: VerifiedToken | undefined }
+  | { readonly kind: "ask"; readonly route: Route; readonly token: VerifiedToken };
+
+/**
+ * The checks on the way of a request, in their order: framing, target, route, credential, signature,
+ * denylist. Upgrades take the same ones.
+ */
+export function judge(gate: Gate, { request, headers }: Visit): Judgement {
+  if (!isWellFramed(request, headers)) return refused("request_ambiguous");
+
+  const target = readTarget(request.url ?? "", gate.target);
+  if (target === undefined) return refused("request_ambiguous");
+
+  const methods = methodReadings(request.method ?? "", headers);
+  const route = gate.routes.find(methods, target);
+  if (route === undefined) return refused("request_ambiguous");
+
+  const credential = readCredential(headers, gate.sources);
+  const verdict = decide({
+    route,
+    credential,
+    verify: gate.verifier.verify,
+    lookUp: gate.denylist.lookUp,
+  });
+  if (verdict.kind === "deny") return refused(verdict.reason);
+  if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token };
+  return { kind: "pass", route, token: verdict.token };
+}
+
+function refused(reason: RefusalReason): Judgement {
+  return { kind: "refuse", reason };
+}
+
+/**
+ * Asks the store about a token that memory could not clear.
+ *
+ * Table and answer are put together in one synchronous step, right before the request is forwarded: a
+ * revocation that came in while the store was asked counts.
+ */
+export async function askDenylist(
+  gate: Gate,
+  token: VerifiedToken,
+): Promise<RefusalReason | undefined> {
+  const name = { kind: "tok", value: token.id } as const;
+  try {
+    const standing = await gate.denylist.ask(name);
+    const revoked = standing === "revoked" || gate.denylist.lookUp(name) === "revoked";
+    return revoked ? "token_revoked" : undefined;
+  } catch {
+    return "denylist_unavailable";
+  }
+}
+
+/**
+ * The way of a request, from its head to the application and back.
+ *
+ *     framing ─ target ─ route ─ credential ─ signature ─ denylist ─ forward ─ hold ─ release
+ *       400      400               401          401       401/503    502/504   503
+ */
+export function createRequestHandler(gate: Gate) {
+  return function handleRequest(request: IncomingMessage, response: ServerResponse): void {
+    const visit = beginVisit(gate, request);
+    if (answerPreflight(gate, visit, response)) return;
+
+    const judgement = judge(gate, visit);
+    if (judgement.kind === "refuse") {
+      refuse(gate, visit, response, judgement.reason);
+    } else if (judgement.kind === "pass") {
+      forward(gate, visit, response, judgement);
+    } else {
+      void askDenylist(gate, judgement.token).then((reason) => {
+        if (reason === undefined) forward(gate, visit, response, judgement);
+        else refuse(gate, visit, response, reason);
+      });
+    }
+  };
+}
+
+function refuse(gate: Gate, visit: Visit, response: ServerResponse, reason: RefusalReason): void {
+  observeCheck(gate, visit);
+  answer(gate, visit, response, reason);
+}
+
+function answer(gate: Gate, visit: Visit, response: ServerResponse, reason: RefusalReason): void {
+  gate.responder.refuse(response, reason, refusalContext(gate, visit));
+  endVisit(gate, visit, reason, response.statusCode);
+}
+
+function forward(
+  gate: Gate,
+  visit: Visit,
+  response: ServerResponse,
+  { route, token }: { route: Route; token: VerifiedToken | undefined },
+): void {
+  const sentMs = observeCheck(gate, visit);
+  if (visit.headers.has("expect")) response.writeContinue();
+
+  forwardRequest(gate.application, {
+    request: visit.request,
+    response,
+    headers: forwardedHeaders(gate, visit),
+    hold: holdFor(route, token, {
+      denylist: gate.denylist,
+      clockToleranceSeconds: gate.clockToleranceSeconds,
+      onHold: gate.metrics.startHold,
+    }),
+    onHead: () => gate.metrics.upstreamSeconds.observe((performance.now() - sentMs) / 1000),
+    onEnd: (outcome) => finish(gate, visit, response, outcome),
+  });
+}
+
+function finish(gate: Gate, visit: Visit, response: ServerResponse, outcome: ForwardOutcome): void {
+  switch (outcome.kind) {
+    case "completed":
+      endVisit(gate, visit, "forwarded", outcome.status);
+      break;
+    case "failed":
+      gate.log.upstreamFailure(visit.requestId, outcome.cause);
+      answer(gate, visit, response, outcome.reason);
+      break;
+    case "withheld":
+      gate.log.withheld(visit.requestId, outcome.cause);
+      answer(gate, visit, response, "revocation_pending");
+      break;
+    case "broken_off":
+      gate.log.upstreamFailure(visit.requestId, outcome.cause);
+      endVisit(gate, visit, "broken_off", response.statusCode);
+      break;
+    case "client_gone":
+      endVisit(gate, visit, "client_gone");
+  }
+}
+
+/** A preflight never carries a token; what becomes of it is the operator's choice. */
+function answerPreflight(gate: Gate, visit: Visit, response: ServerResponse): boolean {
+  if (gate.cors.preflight === "refuse" || !isPreflight(visit.request.method, visit.headers)) {
+    return false;
+  }
+  const wellFormed =
+    isWellFramed(visit.request, visit.headers) &&
+    readTarget(visit.request.url ?? "", gate.target) !== undefined &&
+    readCredential(visit.headers, gate.sources).kind === "missing";
+  if (!wellFormed) return false;
+
+  if (gate.cors.preflight === "forward") {
+    forward(gate, visit, response, {
+      route: { access: "public", revoke: undefined },
+      token: undefined,
+    });
+    return true;
+  }
+  const headers = preflightHeaders(visit.headers, gate.cors);
+  if (headers === undefined) return false;
+  response.writeHead(204, [...headers]);
+  response.end();
+  endVisit(gate, visit, "preflight_answered", 204);
+  return true;
+}
+
+/** Notes how long the checks took; returns the moment they were done, in milliseconds. */
+function observeCheck(gate: Gate, visit: Visit): number {
+  const nowMs = performance.now();
+  gate.metrics.checkSeconds.observe((nowMs - visit.startedMs) / 1000);
+  return nowMs;
+}

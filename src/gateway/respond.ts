@@ -1,0 +1,181 @@
+import type { ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { type RefusalReason, refusalReasons } from "./verdict.ts";
+
+/** How one refusal looks. */
+interface Refusal {
+  readonly status: number;
+  readonly en: string;
+  readonly zh: string;
+  /** `WWW-Authenticate`, on every 401 (RFC 9110 section 15.5.2, RFC 6750 section 3). */
+  readonly challenge?: string;
+  /** `Retry-After`, in seconds. */
+  readonly retryAfter?: number;
+  /** Nothing that follows on this connection can be trusted to be a request. */
+  readonly closes?: boolean;
+}
+
+const invalidToken = 'Bearer error="invalid_token"';
+
+/** Every answer that revgate gives by itself; the only place that knows their status codes. */
+export const refusals = {
+  token_missing: { status: 401, challenge: "Bearer", en: "Token is missing.", zh: "token缺失!" },
+  token_revoked: {
+    status: 401,
+    challenge: invalidToken,
+    en: "Please log in again.",
+    zh: "请重新登录!",
+  },
+  token_invalid: {
+    status: 401,
+    challenge: invalidToken,
+    en: "Token is not valid.",
+    zh: "token不合法!",
+  },
+  token_expired: {
+    status: 401,
+    challenge: invalidToken,
+    en: "Token has expired.",
+    zh: "token过期!",
+  },
+  token_ambiguous: {
+    status: 401,
+    challenge: 'Bearer error="invalid_request"',
+    en: "More than one token was sent.",
+    zh: "请求中包含多个token!",
+  },
+  request_ambiguous: {
+    status: 400,
+    closes: true,
+    en: "Request could be read in more than one way.",
+    zh: "请求格式有歧义!",
+  },
+  request_too_large: {
+    status: 431,
+    closes: true,
+    en: "Request headers are too large.",
+    zh: "请求头过大!",
+  },
+  request_timeout: {
+    status: 408,
+    closes: true,
+    en: "Request did not arrive in time.",
+    zh: "请求接收超时!",
+  },
+  denylist_unavailable: {
+    status: 503,
+    retryAfter: 1,
+    en: "Try again shortly.",
+    zh: "服务暂不可用,请稍后重试!",
+  },
+  revocation_pending: {
+    status: 503,
+    retryAfter: 1,
+    en: "Logging out, try again shortly.",
+    zh: "正在登出,请稍后重试!",
+  },
+  upstream_unreachable: {
+    status: 502,
+    en: "The application cannot be reached.",
+    zh: "无法连接到应用!",
+  },
+  upstream_timeout: {
+    status: 504,
+    en: "The application did not answer in time.",
+    zh: "应用响应超时!",
+  },
+} as const satisfies Record<RefusalReason, Refusal>;
+
+export type Language = "en" | "zh";
+
+export interface ResponderOptions {
+  readonly language: Language;
+  /** Texts that replace the built-in ones. */
+  readonly messages: Partial<Record<RefusalReason, string>>;
+  /** JSON with `${error}`, `${status}` and `${message}` where their JSON values go. */
+  readonly body: string;
+}
+
+export interface RefusalContext {
+  readonly requestId: string;
+  /** Name and value alternating: what a page of another origin needs to read the answer. */
+  readonly corsHeaders: readonly string[];
+  /** Ends the connection although the refusal itself would not. */
+  readonly close: boolean;
+}
+
+/** Answers for revgate itself, never for the application. */
+export interface Responder {
+  /** Refuses a request. Does nothing where the client has gone. */
+  refuse(response: ServerResponse, reason: RefusalReason, context: RefusalContext): void;
+  /** Refuses on a connection that has no response object (upgrades, unparseable requests), and ends it. */
+  refuseOnSocket(socket: Duplex, reason: RefusalReason, context: RefusalContext): void;
+}
+
+/** Makes the responder; every body is put together once, here. */
+export function createResponder(options: ResponderOptions): Responder {
+  const bodies = Object.fromEntries(
+    refusalReasons.map((reason) => [reason, Buffer.from(renderBody(reason, options))]),
+  ) as Record<RefusalReason, Buffer>;
+
+  return {
+    refuse(response, reason, context) {
+      if (response.destroyed || response.headersSent) return;
+      const body = bodies[reason];
+      response.writeHead(refusals[reason].status, headersOf(reason, body, context));
+      response.end(body);
+    },
+    refuseOnSocket(socket, reason, context) {
+      if (socket.destroyed || !socket.writable) return;
+      const body = bodies[reason];
+      const { status } = refusals[reason];
+      const headers = headersOf(reason, body, { ...context, close: true });
+      const lines = [`HTTP/1.1 ${status} ${statusText[status]}`];
+      for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
+      socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+      socket.end(body, () => socket.destroy());
+    },
+  };
+}
+
+/** The body of a refusal as text; also what the configuration's own check of `errors.body` uses. */
+export function renderBody(reason: RefusalReason, options: ResponderOptions): string {
+  const refusal = refusals[reason];
+  const values: Record<string, unknown> = {
+    error: reason,
+    status: refusal.status,
+    message: options.messages[reason] ?? refusal[options.language],
+  };
+  return options.body.replace(/\$\{(error|status|message)\}/g, (_, name: string) =>
+    JSON.stringify(values[name]),
+  );
+}
+
+const statusText: Record<number, string> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  408: "Request Timeout",
+  431: "Request Header Fields Too Large",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+};
+
+function headersOf(reason: RefusalReason, body: Buffer, context: RefusalContext): string[] {
+  const refusal: Refusal = refusals[reason];
+  const headers = [
+    "Content-Type",
+    "application/json; charset=utf-8",
+    "Content-Length",
+    String(body.length),
+    "Cache-Control",
+    "no-store",
+    "X-Request-Id",
+    context.requestId,
+    ...context.corsHeaders,
+  ];
+  if (refusal.challenge !== undefined) headers.push("WWW-Authenticate", refusal.challenge);
+  if (refusal.retryAfter !== undefined) headers.push("Retry-After", String(refusal.retryAfter));
+  if (refusal.closes === true || context.close) headers.push("Connection", "close");
+  return headers;
+}

@@ -1,0 +1,89 @@
+/** A request target with one meaning. */
+export interface Target {
+  /** The path exactly as sent. */
+  readonly sent: string;
+  /** The canonical path: unreserved characters decoded, hex digits in upper case. */
+  readonly path: string;
+  /** The canonical path as the most lenient router would read it: lower case, no `;` parameters, no trailing slash. */
+  readonly loose: string;
+  /**
+   * It holds `;`, or an encoded `;`, `?`, `#` or (where allowed) `/`: frameworks disagree on what that
+   * means, so such a path is never exempt and never a known revoking route.
+   */
+  readonly contested: boolean;
+}
+
+export interface TargetOptions {
+  /** Lets `%2F` through on protected routes. */
+  readonly allowEncodedSlash: boolean;
+}
+
+/** Printable ASCII without white space, `#` and `\` (which some parsers take for `/`). */
+const plainPath = /^\/[!"$-[\]-~]*$/;
+/** The same for the query; a `\` there has one meaning. */
+const plainQuery = /^[!"$-~]*$/;
+const brokenEscape = /%(?![0-9A-Fa-f]{2})/;
+const escapedEscape = /%25[0-9A-Fa-f]{2}/i;
+const escapedControl = /%(?:[01][0-9A-F]|7F)/i;
+const escapedBackslash = /%5C/i;
+const escapedSlash = /%2F/i;
+const contestedCharacters = /;|%3B|%3F|%23|%2F/i;
+const unreserved = /[A-Za-z0-9._~-]/;
+
+/**
+ * Reads a request target in origin form, or returns undefined where servers are known to disagree on
+ * what it means. The query string takes no part in any decision.
+ *
+ * Refused: other forms than origin form, `//`, `\`, `#`, control and non-ASCII bytes, dot segments in
+ * any spelling, encoded `/` (unless allowed), `\`, and control bytes, invalid or double percent-encoding,
+ * and what is not UTF-8. Sources: GHSA and CVE lists in docs/security.md; decision note 0003.
+ */
+export function readTarget(text: string, options: TargetOptions): Target | undefined {
+  const question = text.indexOf("?");
+  const sent = question === -1 ? text : text.slice(0, question);
+  if (!plainPath.test(sent) || sent.includes("//")) return undefined;
+  if (question !== -1 && !plainQuery.test(text.slice(question + 1))) return undefined;
+
+  const path = sent.includes("%") ? decodePath(sent, options) : sent;
+  if (path === undefined || hasDotSegment(path)) return undefined;
+  const contested = contestedCharacters.test(path);
+  return { sent, path, loose: loosen(path, contested), contested };
+}
+
+function decodePath(sent: string, { allowEncodedSlash }: TargetOptions): string | undefined {
+  if (brokenEscape.test(sent) || escapedEscape.test(sent)) return undefined;
+  if (escapedControl.test(sent) || escapedBackslash.test(sent)) return undefined;
+  if (!allowEncodedSlash && escapedSlash.test(sent)) return undefined;
+  if (!isUtf8(sent)) return undefined;
+  return sent.replace(/%[0-9A-Fa-f]{2}/g, (triplet) => {
+    const character = String.fromCharCode(Number.parseInt(triplet.slice(1), 16));
+    return unreserved.test(character) ? character : triplet.toUpperCase();
+  });
+}
+
+/** Overlong forms and lone surrogates are not UTF-8 (RFC 3629 section 3). */
+function isUtf8(escaped: string): boolean {
+  try {
+    decodeURIComponent(escaped);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `.` and `..`, also with parameters behind them (`/..;x/` is `/../` to a servlet container). */
+function hasDotSegment(path: string): boolean {
+  if (!path.includes(".")) return false;
+  return path.split(/\/|%2F/).some((segment) => /^\.{1,2}(?:$|;|%3B|%3F|%23)/.test(segment));
+}
+
+function loosen(path: string, contested: boolean): string {
+  const bare = contested
+    ? path
+        .replace(/(?:%3F|%23).*$/, "")
+        .replace(/(?:;|%3B)[^/]*/g, "")
+        .replaceAll("%2F", "/")
+    : path;
+  const lower = bare.toLowerCase();
+  return lower.length > 1 && lower.endsWith("/") ? lower.slice(0, -1) : lower;
+}

@@ -1,0 +1,40 @@
+import type { VerifiedToken } from "../token/verifier.ts";
+
+/** Why a credential was not accepted. */
+export const denyReasons = [
+  "token_missing",
+  "token_revoked",
+  "token_invalid",
+  "token_expired",
+  "token_ambiguous",
+] as const;
+export type DenyReason = (typeof denyReasons)[number];
+
+/**
+ * Every reason for which revgate itself answers a request: a closed list.
+ *
+ * The same word is the `error` of the body, the metric's label, the log's field and the heading in
+ * docs/errors.md.
+ */
+export const refusalReasons = [
+  ...denyReasons,
+  "request_ambiguous",
+  "request_too_large",
+  "request_timeout",
+  "denylist_unavailable",
+  "revocation_pending",
+  "upstream_unreachable",
+  "upstream_timeout",
+] as const;
+export type RefusalReason = (typeof refusalReasons)[number];
+
+/** What is known of a request's right to pass, before the store is asked. */
+export type Verdict =
+  | { readonly kind: "allow"; readonly token: VerifiedToken | undefined }
+  | { readonly kind: "deny"; readonly reason: DenyReason }
+  /** Everything is in order but for the denylist, which can't answer from memory. */
+  | { readonly kind: "ask"; readonly token: VerifiedToken };
+
+export function deny(reason: DenyReason): Verdict {
+  return { kind: "deny", reason };
+}

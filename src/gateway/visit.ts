@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { HeaderList } from "../platform/header-list.ts";
+import { requestHeaders } from "../upstream/headers.ts";
+import { corsHeaders } from "./cors.ts";
+import type { Gate } from "./gate.ts";
+import type { Peer } from "./peer.ts";
+import type { RefusalContext } from "./respond.ts";
+import { refusalReasons } from "./verdict.ts";
+
+/** How a request ended, for metrics and logs: refused for one of the reasons, or one of these. */
+export const outcomes = [
+  ...refusalReasons,
+  "forwarded",
+  "preflight_answered",
+  "client_gone",
+  "broken_off",
+] as const;
+export type Outcome = (typeof outcomes)[number];
+
+/** One request on its way: what was received, and when. */
+export interface Visit {
+  readonly request: IncomingMessage;
+  readonly headers: HeaderList;
+  readonly requestId: string;
+  readonly peer: Peer;
+  /** Milliseconds of `performance.now()`. */
+  readonly startedMs: number;
+}
+
+const acceptableRequestId = /^[\w.:+/=@-]{1,128}$/;
+
+export function beginVisit(gate: Gate, request: IncomingMessage): Visit {
+  const headers = new HeaderList(request.rawHeaders);
+  const [sentId, ...moreIds] = headers.all("x-request-id");
+  const accepted = sentId !== undefined && moreIds.length === 0 && acceptableRequestId.test(sentId);
+  return {
+    request,
+    headers,
+    requestId: accepted ? sentId : randomUUID(),
+    peer: gate.readPeer(request.socket as Socket),
+    startedMs: performance.now(),
+  };
+}
+
+/** What a refusal of this request needs to know of it. */
+export function refusalContext(gate: Gate, visit: Visit): RefusalContext {
+  return {
+    requestId: visit.requestId,
+    corsHeaders: corsHeaders(visit.headers.first("origin"), gate.cors),
+    // A client that was told no before its body may or may not send that body: the next bytes on the
+    // connection can't be told apart from a request (RFC 9110 section 10.1.1).
+    close: visit.headers.has("expect"),
+  };
+}
+
+/** The header section with which this request reaches the application. */
+export function forwardedHeaders(gate: Gate, visit: Visit): string[] {
+  const credentialHeaders = gate.sources.flatMap((source) =>
+    source.kind === "header" ? [source.name] : [],
+  );
+  const facts = {
+    peer: visit.peer.address,
+    proto: visit.peer.proto,
+    trusted: visit.peer.trusted,
+    host: visit.headers.first("host") ?? "",
+    requestId: visit.requestId,
+  };
+  return requestHeaders(visit.headers, facts, { credentialHeaders });
+}
+
+/** Counts and, where asked, logs how a request ended. */
+export function endVisit(gate: Gate, visit: Visit, outcome: Outcome, status?: number): void {
+  gate.metrics.requests[outcome].inc();
+  gate.log(outcome, () => ({
+    requestId: visit.requestId,
+    peer: visit.peer.address,
+    method: visit.request.method,
+    // The path alone: query strings carry secrets.
+    path: (visit.request.url ?? "").split("?", 1)[0],
+    status,
+    durationMs: Math.round((performance.now() - visit.startedMs) * 1000) / 1000,
+  }));
+}
