@@ -1,0 +1,75 @@
+import { z } from "zod";
+
+const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+type Unit = keyof typeof unitMs;
+
+function toMs(text: string): number {
+  const [, amount, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
+  return amount === undefined ? Number.NaN : Number(amount) * unitMs[unit as Unit];
+}
+
+/** A length of time, written with its unit (`500ms`, `5s`, `3d`); read as milliseconds. */
+export function duration(standard: string, shortest: string, longest: string) {
+  const expected = `expected a duration from ${shortest} to ${longest}, such as "${standard}"`;
+  return z
+    .string({ error: expected })
+    .refine((text) => toMs(text) >= toMs(shortest) && toMs(text) <= toMs(longest), expected)
+    .transform(toMs)
+    .prefault(standard);
+}
+
+/** A whole number; `unit` is for the message. */
+export function whole(standard: number, smallest: number, largest: number, unit: string) {
+  const expected = `expected a whole number of ${unit} from ${smallest} to ${largest}`;
+  return z
+    .number({ error: expected })
+    .int(expected)
+    .min(smallest, expected)
+    .max(largest, expected)
+    .default(standard);
+}
+
+export function port(standard: number) {
+  return whole(standard, 0, 65_535, "a TCP port").describe("0 takes any free port");
+}
+
+export function flag(standard: boolean) {
+  return z.boolean({ error: "expected true or false" }).default(standard);
+}
+
+export function text(expected: string) {
+  return z.string({ error: `expected ${expected}` }).min(1, `expected ${expected}`);
+}
+
+/** One of a closed list of words. */
+export function choice<const Words extends readonly [string, ...string[]]>(words: Words) {
+  const quoted = words.map((word) => `"${word}"`).join(" or ");
+  return z.enum(words, { error: `expected ${quoted}` });
+}
+
+export function list<Item extends z.ZodType>(item: Item, expected: string) {
+  return z.array(item, { error: `expected a list of ${expected}` });
+}
+
+/** A group of settings; a key that is not in it is a mistake. */
+export function group<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === "invalid_type" ? "expected a group of settings" : undefined),
+  });
+}
+
+/** An address with one of the schemes and no path. */
+export function origin(schemes: readonly string[], example: string) {
+  const expected = `expected ${schemes.map((scheme) => `${scheme}//`).join(" or ")} with host and port and nothing behind, such as "${example}"`;
+  return z
+    .string({ error: expected })
+    .refine((value) => isOrigin(value, schemes), expected)
+    .transform((value) => new URL(value));
+}
+
+function isOrigin(value: string, schemes: readonly string[]): boolean {
+  if (!URL.canParse(value)) return false;
+  const url = new URL(value);
+  const bare = url.pathname === "/" && url.search === "" && url.hash === "" && url.username === "";
+  return bare && schemes.includes(url.protocol);
+}

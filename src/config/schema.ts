@@ -1,0 +1,180 @@
+import type { z } from "zod";
+import { parseRange } from "../gateway/peer.ts";
+import { renderBody } from "../gateway/respond.ts";
+import { readTarget } from "../gateway/target.ts";
+import { refusalReasons } from "../gateway/verdict.ts";
+import { logLevels } from "../observability/logger.ts";
+import { requestLogModes } from "../observability/request-log.ts";
+import { supportedAlgorithms } from "../token/keys.ts";
+import { choice, duration, flag, group, list, origin, port, text, whole } from "./readers.ts";
+
+const headerName = text("the name of a header").regex(
+  /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/,
+  "expected the name of a header (RFC 9110 section 5.1)",
+);
+
+const file = text("the path of a file");
+
+const tls = group({ certFile: file, keyFile: file });
+
+const addressRange = text("an IP address or a CIDR range").refine(
+  isRange,
+  'expected an IP address or a CIDR range, such as "10.0.0.0/8"',
+);
+
+const credentialSource = group({
+  header: headerName.optional(),
+  scheme: text("an authentication scheme")
+    .regex(/^[\w!#$%&'*+.^`|~-]+$/)
+    .optional(),
+  cookie: text("the name of a cookie").optional(),
+}).superRefine((source, context) => {
+  if ((source.header === undefined) === (source.cookie === undefined)) {
+    context.addIssue({ code: "custom", message: "expected either header or cookie" });
+  }
+  if (source.scheme !== undefined && source.header === undefined) {
+    context.addIssue({ code: "custom", message: "expected scheme only beside header" });
+  }
+});
+
+const key = group({
+  publicKeyFile: file.optional(),
+  secretFile: file.optional(),
+  kid: text("a key id").optional(),
+}).superRefine((value, context) => {
+  if ((value.publicKeyFile === undefined) === (value.secretFile === undefined)) {
+    context.addIssue({ code: "custom", message: "expected either publicKeyFile or secretFile" });
+  }
+});
+
+const route = group({
+  path: text("a path").refine(
+    isPattern,
+    'expected a path in canonical form, such as "/login", with "*" only as a whole segment',
+  ),
+  methods: list(text("a method").regex(/^[A-Z]+$/, "expected a method in upper case"), "methods")
+    .min(1, "expected at least one method; leave methods out for all")
+    .optional(),
+  access: choice(["public", "protected"]).default("protected"),
+  revoke: choice(["token"]).optional(),
+});
+
+const redis = group({
+  url: text("redis:// or rediss:// with host and port").regex(
+    /^rediss?:\/\/\S+$/,
+    "expected redis:// or rediss:// with host and port",
+  ),
+  passwordFile: file.optional(),
+  caFile: file.optional(),
+  reads: choice(["every-request"]).default("every-request"),
+  whenUnavailable: choice(["deny", "serve-known"]).default("deny"),
+  keyPrefix: text("a prefix for keys").default("revgate:"),
+  connectTimeout: duration("2s", "10ms", "1m"),
+  commandTimeout: duration("1s", "10ms", "1m"),
+});
+
+const reasons = Object.fromEntries(
+  refusalReasons.map((reason) => [reason, text("a text").optional()]),
+) as Record<(typeof refusalReasons)[number], z.ZodOptional<z.ZodString>>;
+
+const standardBody = '{"error":${error},"message":${message}}';
+
+/** Every setting: how it is read, its default, its unit. config.example.yaml is this table in words. */
+export const configSchema = group({
+  listen: group({
+    host: text("an address to listen on").default("0.0.0.0"),
+    port: port(8080),
+    tls: tls.optional(),
+    trustedProxies: list(addressRange, "addresses or ranges").default([]),
+  }).prefault({}),
+  upstream: group({
+    url: origin(["http:", "https:"], "http://127.0.0.1:3000").prefault("http://127.0.0.1:3000"),
+    caFile: file.optional(),
+    connectTimeout: duration("2s", "10ms", "5m"),
+    responseTimeout: duration("60s", "10ms", "1h"),
+    maxConnections: whole(512, 1, 65_535, "connections"),
+  }).prefault({}),
+  tokens: group({
+    from: list(credentialSource, "sources")
+      .min(1, "expected at least one source")
+      .default([{ header: "token" }]),
+    algorithms: list(choice(supportedAlgorithms), "algorithms")
+      .min(1, "expected at least one algorithm")
+      .default(["RS256"]),
+    keys: list(key, "keys").min(1, "expected at least one key"),
+    issuer: text("an issuer").optional(),
+    audience: text("an audience").optional(),
+    clockTolerance: duration("5s", "0s", "5m"),
+    maxLifetime: duration("30d", "1s", "3650d"),
+    cacheEntries: whole(10_000, 1, 1_000_000, "tokens"),
+  }),
+  target: group({ allowEncodedSlash: flag(false) }).prefault({}),
+  routes: list(route, "route rules").default([]),
+  denylist: group({
+    dataDir: text("the path of a directory").default("/var/lib/revgate"),
+    redis: redis.optional(),
+  }).prefault({}),
+  admin: group({
+    host: text("an address to listen on").default("0.0.0.0"),
+    port: port(9090),
+  }).prefault({}),
+  errors: group({
+    language: choice(["en", "zh"]).default("en"),
+    messages: group(reasons).prefault({}),
+    body: text("a JSON template")
+      .refine(
+        isBodyTemplate,
+        "expected JSON in which ${error}, ${status} and ${message} stand for values, without quotes around them",
+      )
+      .default(standardBody),
+  }).prefault({}),
+  cors: group({
+    allowOrigins: list(text("an origin"), "origins").default([]),
+    allowHeaders: list(headerName, "headers").default(["content-type", "token"]),
+    allowCredentials: flag(false),
+    maxAge: duration("10m", "0s", "1d"),
+    preflight: choice(["refuse", "forward", "answer"]).default("refuse"),
+  }).prefault({}),
+  log: group({
+    level: choice(logLevels).default("info"),
+    requests: choice(requestLogModes).default("denied"),
+  }).prefault({}),
+  limits: group({
+    headerBytes: whole(16_384, 1024, 1_048_576, "bytes"),
+    tokenBytes: whole(8192, 256, 1_048_576, "bytes"),
+    headersTimeout: duration("10s", "100ms", "5m"),
+    requestTimeout: duration("5m", "100ms", "1d"),
+    idleTimeout: duration("65s", "100ms", "1h"),
+    maxConnections: whole(10_000, 1, 1_000_000, "connections"),
+    drainTimeout: duration("20s", "0s", "1h"),
+  }).prefault({}),
+});
+
+/** The configuration as read, before its files are. */
+export type Settings = z.output<typeof configSchema>;
+
+function isRange(value: string): boolean {
+  try {
+    parseRange(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A pattern in another form than the one requests are matched in would never match, or match too much. */
+function isPattern(pattern: string): boolean {
+  const target = readTarget(pattern, { allowEncodedSlash: false });
+  if (target === undefined || target.contested || target.path !== pattern) return false;
+  if (pattern.includes("?")) return false;
+  return pattern.split("/").every((segment) => segment === "*" || !segment.includes("*"));
+}
+
+function isBodyTemplate(body: string): boolean {
+  try {
+    JSON.parse(renderBody("token_missing", { body, language: "en", messages: {} }));
+    return true;
+  } catch {
+    return false;
+  }
+}
