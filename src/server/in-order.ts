@@ -1,0 +1,49 @@
+import type { RequestListener, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+/** Requests that one connection may have waiting behind the one that is being answered. */
+const mostWaiting = 32;
+
+interface Line {
+  current: ServerResponse;
+  waiting: number;
+}
+
+const lines = new WeakMap<Socket, Line>();
+
+/**
+ * Makes a listener take the requests of one connection one after the other.
+ *
+ * Node hands over pipelined requests while the one before is still being answered; a call that was
+ * sent right behind a logout would then be judged before the logout is done. Beyond a bounded number
+ * of waiting requests, the connection is closed after the last of them (RFC 9112 section 9.3.2: the
+ * client sends the rest again).
+ */
+export function inOrder(listener: RequestListener): RequestListener {
+  return (request, response) => {
+    const { socket } = request;
+    const line = lines.get(socket);
+    if (line === undefined || line.current.writableFinished) {
+      lines.set(socket, { current: response, waiting: 0 });
+      listener(request, response);
+      return;
+    }
+    if (line.waiting >= mostWaiting) {
+      line.current.shouldKeepAlive = false;
+      return;
+    }
+    const before = line.current;
+    line.current = response;
+    line.waiting += 1;
+    before.once("close", () => {
+      line.waiting -= 1;
+      if (before.writableFinished) listener(request, response);
+    });
+  };
+}
+
+/** Whether a response is still under way on this connection. */
+export function isAnswering(socket: Socket): boolean {
+  const line = lines.get(socket);
+  return line !== undefined && !line.current.writableFinished;
+}

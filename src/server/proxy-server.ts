@@ -1,0 +1,100 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Gate } from "../gateway/gate.ts";
+import { createRequestHandler } from "../gateway/handle-request.ts";
+import { createUpgradeHandler } from "../gateway/handle-upgrade.ts";
+import type { RefusalReason } from "../gateway/verdict.ts";
+import { beginVisit, endVisit, refusalContext } from "../gateway/visit.ts";
+import { inOrder, isAnswering } from "./in-order.ts";
+
+export interface ProxyServerOptions {
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+  /** The longest head of a request, in bytes. */
+  readonly headerBytes: number;
+  /** How long a client may take to send the head of a request. */
+  readonly headersTimeoutMs: number;
+  /** How long a client may take to send a whole request. */
+  readonly requestTimeoutMs: number;
+  /** How long a connection without a request is kept. */
+  readonly idleTimeoutMs: number;
+  readonly maxConnections: number;
+}
+
+const checkTimeoutsEveryMs = 1000;
+
+/** Makes the server that clients talk to; it does not listen yet. */
+export function createProxyServer(gate: Gate, options: ProxyServerOptions): Server {
+  const serverOptions: ServerOptions = {
+    maxHeaderSize: options.headerBytes,
+    headersTimeout: options.headersTimeoutMs,
+    requestTimeout: options.requestTimeoutMs,
+    keepAliveTimeout: options.idleTimeoutMs,
+    connectionsCheckingInterval: checkTimeoutsEveryMs,
+    insecureHTTPParser: false,
+    // A missing Host is refused like everything else that is ambiguous, with a body that says so.
+    requireHostHeader: false,
+  };
+  const server =
+    options.tls === undefined
+      ? createServer(serverOptions)
+      : createTlsServer({ ...serverOptions, ...options.tls });
+  server.maxConnections = options.maxConnections;
+  // 0: the limit on the head's size is the bound; a limit on the count would drop lines in silence.
+  server.maxHeadersCount = 0;
+
+  const handleRequest = inOrder(createRequestHandler(gate));
+  const handleUpgrade = createUpgradeHandler(gate);
+  server.on("request", handleRequest);
+  // 100 is sent when the verdict is yes; any other expectation is ignored (RFC 9110 section 10.1.1).
+  server.on("checkContinue", handleRequest);
+  server.on("checkExpectation", handleRequest);
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // An upgrade behind an unfinished response would be written into it.
+    if (isAnswering(request.socket)) socket.destroy();
+    else handleUpgrade(request, socket, head);
+  });
+  server.on("connect", (request: IncomingMessage, socket: Duplex) => {
+    refuseOnSocket(gate, request, socket, "request_ambiguous");
+  });
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    answerClientError(gate, error, socket);
+  });
+  return server;
+}
+
+function refuseOnSocket(
+  gate: Gate,
+  request: IncomingMessage,
+  socket: Duplex,
+  reason: RefusalReason,
+) {
+  socket.on("error", () => socket.destroy());
+  const visit = beginVisit(gate, request);
+  gate.responder.refuseOnSocket(socket, reason, refusalContext(gate, visit));
+  endVisit(gate, visit, reason);
+}
+
+/** What never became a request: Node's parser or one of the time limits gave it up. */
+function answerClientError(gate: Gate, error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable || isAnswering(socket)) {
+    socket.destroy();
+    return;
+  }
+  const reason = reasonOf(error.code);
+  gate.metrics.requests[reason].inc();
+  gate.log(reason, () => ({ peer: gate.readPeer(socket).address, cause: error.code }));
+  gate.responder.refuseOnSocket(socket, reason, {
+    requestId: randomUUID(),
+    corsHeaders: [],
+    close: true,
+  });
+}
+
+function reasonOf(code: string | undefined): RefusalReason {
+  if (code === "HPE_HEADER_OVERFLOW") return "request_too_large";
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return "request_timeout";
+  return "request_ambiguous";
+}

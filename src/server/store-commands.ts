@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { type Denylist, type Entry, entryKinds } from "../denylist/denylist.ts";
+import { ControlError } from "../errors.ts";
+import { entryOf } from "../gateway/hold.ts";
+import type { RevocationTrigger } from "../observability/metrics.ts";
+import type { EpochSeconds } from "../platform/clock.ts";
+import type { Verifier } from "../token/verifier.ts";
+import type { ControlHandler } from "./control-socket.ts";
+
+const entry = z.strictObject({
+  kind: z.enum(entryKinds),
+  value: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  expiresAt: z.number().positive(),
+});
+
+const command = z.discriminatedUnion("command", [
+  z.strictObject({ command: z.literal("revoke"), credential: z.string() }),
+  z.strictObject({ command: z.literal("check"), credential: z.string() }),
+  z.strictObject({ command: z.literal("add"), entries: z.array(entry) }),
+  z.strictObject({ command: z.literal("list") }),
+]);
+
+/** What can be asked of the store from the command line. */
+export type StoreCommand = z.infer<typeof command>;
+
+/** How a token stands, as `revgate check` reports it. */
+export interface TokenStanding {
+  readonly standing: "live" | "revoked" | "expired" | "invalid";
+  readonly id: string | undefined;
+  readonly expiresAt: EpochSeconds | undefined;
+}
+
+export interface StoreCommandsOptions {
+  readonly denylist: Denylist;
+  readonly verifier: Verifier;
+  readonly clockToleranceSeconds: number;
+  /** Told how many revocations a command brought about. */
+  readonly onRevoked: (trigger: RevocationTrigger, count: number) => void;
+}
+
+/** Makes the handler of the commands, for the control socket and for a store opened by hand. */
+export function createStoreCommands(options: StoreCommandsOptions): ControlHandler {
+  const { denylist, verifier, clockToleranceSeconds, onRevoked } = options;
+
+  async function check(credential: string): Promise<TokenStanding> {
+    const verification = verifier.verify(credential);
+    if (verification.kind === "invalid") {
+      return { standing: "invalid", id: undefined, expiresAt: undefined };
+    }
+    const { id, expiresAt } = verification.token;
+    if (verification.kind === "expired") return { standing: "expired", id, expiresAt };
+    const name = { kind: "tok", value: id } as const;
+    const known = denylist.lookUp(name);
+    return { standing: known === "ask" ? await denylist.ask(name) : known, id, expiresAt };
+  }
+
+  async function revoke(credential: string): Promise<TokenStanding> {
+    const verification = verifier.verify(credential);
+    if (verification.kind === "valid") {
+      await denylist.revoke([entryOf(verification.token, clockToleranceSeconds)]);
+      onRevoked("command", 1);
+    }
+    return check(credential);
+  }
+
+  async function add(entries: readonly Entry[]): Promise<{ added: number }> {
+    await denylist.revoke(entries);
+    onRevoked("import", entries.length);
+    return { added: entries.length };
+  }
+
+  return async function* handle(request) {
+    const parsed = command.safeParse(request);
+    if (!parsed.success) {
+      throw new ControlError(`not a command of this version: ${z.prettifyError(parsed.error)}`);
+    }
+    switch (parsed.data.command) {
+      case "revoke":
+        return yield await revoke(parsed.data.credential);
+      case "check":
+        return yield await check(parsed.data.credential);
+      case "add":
+        return yield await add(parsed.data.entries);
+      case "list":
+        yield* denylist.entries();
+    }
+  };
+}
