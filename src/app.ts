@@ -1,0 +1,161 @@
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Pool } from "undici";
+import type { Config } from "./config/load.ts";
+import { UsageError } from "./errors.ts";
+import type { Gate } from "./gateway/gate.ts";
+import { createPeerReader } from "./gateway/peer.ts";
+import { createResponder } from "./gateway/respond.ts";
+import { compileRoutes } from "./gateway/route.ts";
+import { outcomes } from "./gateway/visit.ts";
+import type { Logger } from "./observability/logger.ts";
+import { createMetrics, type Metrics } from "./observability/metrics.ts";
+import { createRequestLog } from "./observability/request-log.ts";
+import { openStore, type Store } from "./open-store.ts";
+import { createAdminServer } from "./server/admin-server.ts";
+import { watchForDrain } from "./server/drain.ts";
+import { createProxyServer } from "./server/proxy-server.ts";
+import type { CredentialSource } from "./token/credential.ts";
+import { type ApplicationOptions, connectApplication } from "./upstream/application.ts";
+import { createUpgradeForwarder } from "./upstream/forward-upgrade.ts";
+
+/** A revgate that serves. */
+export interface RunningApp {
+  readonly address: AddressInfo;
+  readonly adminAddress: AddressInfo;
+  /** Not ready → no new connections → what is under way finishes → the store closes. */
+  stop(): Promise<void>;
+}
+
+export interface AppContext {
+  readonly logger: Logger;
+  readonly version: string;
+}
+
+/** The sources of credentials, in the form the token layer reads them. */
+export function credentialSources(config: Config): CredentialSource[] {
+  return config.settings.tokens.from.map(({ header, scheme, cookie }) =>
+    cookie === undefined
+      ? { kind: "header", name: (header ?? "").toLowerCase(), scheme: scheme?.toLowerCase() }
+      : { kind: "cookie", name: cookie },
+  );
+}
+
+/**
+ * Puts revgate together and starts it: store, then the admin listener, then the one for clients.
+ *
+ * Rejects with a RevgateError where the data directory or an address can't be had; nothing is left
+ * running then. Neither the application nor Redis is waited for.
+ */
+export async function startApp(config: Config, context: AppContext): Promise<RunningApp> {
+  const { settings } = config;
+  const { logger } = context;
+  const metrics = createMetrics(outcomes, context.version);
+  const store = await openStore(config, { metrics: metrics.store, logger });
+  const application = connectApplication(applicationOptions(config));
+  const gate = assembleGate(config, { store, metrics, logger, application });
+
+  const proxy = createProxyServer(gate, {
+    tls: config.files.tls,
+    headerBytes: settings.limits.headerBytes,
+    headersTimeoutMs: settings.limits.headersTimeout,
+    requestTimeoutMs: settings.limits.requestTimeout,
+    idleTimeoutMs: settings.limits.idleTimeout,
+    maxConnections: settings.limits.maxConnections,
+  });
+  const drain = watchForDrain(proxy);
+  let stopping = false;
+  const admin = createAdminServer({
+    readiness: () =>
+      stopping ? { ready: false, reason: "shutting down" } : store.denylist.health(),
+    renderMetrics: metrics.render,
+  });
+  metrics.observe({
+    denylistEntries: () => store.denylist.size,
+    journalBytes: store.journalBytes,
+    connections: () => drain.connections,
+  });
+
+  async function stop(): Promise<void> {
+    stopping = true;
+    const deadlineMs = performance.now() + settings.limits.drainTimeout;
+    await drain.run(settings.limits.drainTimeout);
+    // A logout whose client has left is still on its way; it gets what is left of the time.
+    await closeWithin(application, deadlineMs - performance.now());
+    await store.close();
+    admin.closeAllConnections();
+    await new Promise((resolve) => admin.close(resolve));
+  }
+
+  try {
+    const adminAddress = await listen(admin, settings.admin);
+    const address = await listen(proxy, settings.listen);
+    return { address, adminAddress, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function assembleGate(
+  config: Config,
+  parts: {
+    store: Store;
+    metrics: Metrics<(typeof outcomes)[number]>;
+    logger: Logger;
+    application: Gate["application"];
+  },
+): Gate {
+  const { settings } = config;
+  const { cors } = settings;
+  return {
+    target: settings.target,
+    routes: compileRoutes(
+      settings.routes.map((rule) => ({ methods: undefined, revoke: undefined, ...rule })),
+    ),
+    sources: credentialSources(config),
+    verifier: parts.store.verifier,
+    clockToleranceSeconds: settings.tokens.clockTolerance / 1000,
+    denylist: parts.store.denylist,
+    cors: { ...cors, maxAgeSeconds: cors.maxAge / 1000 },
+    responder: createResponder({
+      ...settings.errors,
+      messages: settings.errors.messages as Record<string, string>,
+    }),
+    application: parts.application,
+    forwardUpgrade: createUpgradeForwarder(applicationOptions(config)),
+    readPeer: createPeerReader(settings.listen.trustedProxies),
+    metrics: parts.metrics.gate,
+    log: createRequestLog(parts.logger, settings.log.requests),
+  };
+}
+
+function applicationOptions({ settings, files }: Config): ApplicationOptions {
+  const { upstream } = settings;
+  return {
+    url: upstream.url,
+    ca: files.upstreamCa,
+    connectTimeoutMs: upstream.connectTimeout,
+    responseTimeoutMs: upstream.responseTimeout,
+    maxConnections: upstream.maxConnections,
+    headerBytes: settings.limits.headerBytes,
+  };
+}
+
+async function closeWithin(application: Pool, timeoutMs: number): Promise<void> {
+  const cut = setTimeout(() => void application.destroy(), Math.max(timeoutMs, 0));
+  await application.close().catch(() => {});
+  clearTimeout(cut);
+}
+
+function listen(
+  server: Server,
+  { host, port }: { host: string; port: number },
+): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      reject(new UsageError(`cannot listen on ${host}:${port} (${error.code})`));
+    });
+    server.listen(port, host, () => resolve(server.address() as AddressInfo));
+  });
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import { spawn } from "node:child_process";
+import { exitCodes } from "./commands/io.ts";
+import { main } from "./commands/main.ts";
+
+/** Resolves at the first signal; at the second, whoever sent it has waited long enough. */
+function waitForTermination(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const onSignal = () => {
+      if (asked) process.exit(exitCodes.failed);
+      asked = true;
+      resolve();
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+  });
+}
+
+process.exitCode = await main(process.argv.slice(2), {
+  env: process.env,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  waitForTermination,
+  spawnNode: (file, args, env) =>
+    spawn(process.execPath, [...process.execArgv, file ?? process.argv[1] ?? "", ...args], {
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "inherit"],
+    }),
+});

@@ -1,0 +1,39 @@
+import type { ChildProcess } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+
+/** What a command may touch of the outside; tests bring their own. */
+export interface CommandIo {
+  readonly env: NodeJS.ProcessEnv;
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** Resolves when the process is asked to end (SIGTERM, SIGINT); until it is called, signals end it as usual. */
+  readonly waitForTermination: () => Promise<void>;
+  /** Starts a Node program as this one was started: `file`, or revgate itself where it is undefined. */
+  readonly spawnNode: (
+    file: string | undefined,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv,
+  ) => ChildProcess;
+}
+
+export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** One command: its place in the help, its options, and what it does. */
+export interface Command {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** The whole of `revgate <name> --help`. */
+  readonly help: string;
+  run(args: readonly string[], io: CommandIo): Promise<ExitCode>;
+}
+
+export function print(io: CommandIo, text: string): void {
+  io.stdout.write(`${text}\n`);
+}
+
+export function complain(io: CommandIo, text: string): void {
+  io.stderr.write(`${text}\n`);
+}

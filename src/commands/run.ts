@@ -1,0 +1,46 @@
+import { credentialSources, startApp } from "../app.ts";
+import { loadConfig } from "../config/load.ts";
+import { createLogger } from "../observability/logger.ts";
+import { version } from "../version.ts";
+import { configFile, configOptionHelp, readArguments } from "./arguments.ts";
+import { type Command, exitCodes } from "./io.ts";
+
+export const run: Command = {
+  name: "run",
+  summary: "serve: stand in front of the application",
+  help: `Usage: revgate run [--config FILE]
+
+Listens for clients (listen), checks every request and forwards it to the application (upstream).
+Writes JSON lines to standard output. SIGTERM and SIGINT end it well: it stops accepting, lets what
+is under way finish (limits.drainTimeout), and exits 0.
+
+Options:
+${configOptionHelp}
+
+Try it without an application of your own: revgate demo`,
+
+  async run(args, io) {
+    const { values } = readArguments(args, {}, 0);
+    const config = await loadConfig(configFile(values, io), io.env);
+    const secretHeaders = credentialSources(config).flatMap((source) =>
+      source.kind === "header" ? [source.name] : [],
+    );
+    const logger = createLogger(config.settings.log.level, secretHeaders);
+    if (config.settings.routes.every((route) => route.revoke === undefined)) {
+      logger.warn("no route has revoke: logging out will not end a token; see config.example.yaml");
+    }
+
+    const app = await startApp(config, { logger, version });
+    const { address, adminAddress } = app;
+    logger.info(
+      { address, adminAddress, upstream: config.settings.upstream.url.origin },
+      "serving",
+    );
+
+    await io.waitForTermination();
+    logger.info("stopping");
+    await app.stop();
+    logger.info("stopped");
+    return exitCodes.done;
+  },
+};

@@ -1,0 +1,76 @@
+import type { TokenStanding } from "../server/store-commands.ts";
+import {
+  configFile,
+  configOptionHelp,
+  readArguments,
+  readCredentialArgument,
+} from "./arguments.ts";
+import { type Command, type CommandIo, complain, exitCodes, print } from "./io.ts";
+import { only, withStore } from "./with-store.ts";
+
+const tokenOptions = { file: { type: "string", short: "f" } } as const;
+
+const tokenHelp = `The token is read from standard input, or from a file with --file. It can be given as an argument
+too, but then it stays in the shell's history and in the process list.
+
+Works through the running revgate of the configuration's data directory; where none is running, the
+store is opened directly.
+
+Options:
+  -f, --file FILE     read the token from FILE
+${configOptionHelp}`;
+
+async function askAbout(command: "revoke" | "check", args: readonly string[], io: CommandIo) {
+  const { values, positionals } = readArguments(args, tokenOptions, 1);
+  const credential = await readCredentialArgument(values, positionals[0], io);
+  const answer = await withStore(configFile(values, io), io, (ask) =>
+    only(ask({ command, credential })),
+  );
+  return answer as TokenStanding;
+}
+
+function until({ expiresAt }: TokenStanding): string {
+  return new Date((expiresAt ?? 0) * 1000).toISOString();
+}
+
+export const revoke: Command = {
+  name: "revoke",
+  summary: "revoke one token, now and on every sidecar",
+  help: `Usage: revgate revoke [--config FILE] [--file FILE | TOKEN] < token
+
+Ends a token before its time, as a logout would. Exits 0 when it is revoked (or had expired), 1 when
+it is not one of ours: a token whose signature is wrong is refused anyway.
+
+${tokenHelp}`,
+
+  async run(args, io) {
+    const standing = await askAbout("revoke", args, io);
+    if (standing.standing === "invalid") {
+      complain(io, "not revoked: the token is not valid, so revgate refuses it anyway");
+      return exitCodes.failed;
+    }
+    const message =
+      standing.standing === "expired"
+        ? `nothing to do: expired at ${until(standing)}`
+        : `revoked until ${until(standing)}: tok:${standing.id}`;
+    print(io, message);
+    return exitCodes.done;
+  },
+};
+
+export const check: Command = {
+  name: "check",
+  summary: "say whether one token would be let through, and why not",
+  help: `Usage: revgate check [--config FILE] [--file FILE | TOKEN] < token
+
+Prints live, revoked, expired or invalid. Exits 0 for a live token, 1 for any other.
+
+${tokenHelp}`,
+
+  async run(args, io) {
+    const standing = await askAbout("check", args, io);
+    const detail = standing.id === undefined ? "" : ` tok:${standing.id} exp ${until(standing)}`;
+    print(io, `${standing.standing}${detail}`);
+    return standing.standing === "live" ? exitCodes.done : exitCodes.failed;
+  },
+};

@@ -1,0 +1,52 @@
+import { type Config, loadConfig } from "../config/load.ts";
+import { createLogger } from "../observability/logger.ts";
+import { createMetrics } from "../observability/metrics.ts";
+import { dataDirOf, openStore } from "../open-store.ts";
+import { connectControl } from "../server/control-socket.ts";
+import type { StoreCommand } from "../server/store-commands.ts";
+import type { CommandIo } from "./io.ts";
+
+/** Carries out store commands; every value of an answer is yielded. */
+export type AskStore = (command: StoreCommand) => AsyncIterable<unknown>;
+
+/**
+ * Runs `work` with access to the denylist: through the revgate that is running on the configured data
+ * directory, or, where none is, by opening the store here for as long as it takes.
+ */
+export async function withStore<Result>(
+  file: string,
+  io: CommandIo,
+  work: (ask: AskStore, config: Config) => Promise<Result>,
+): Promise<Result> {
+  const config = await loadConfig(file, io.env);
+  const dataDir = dataDirOf(config);
+  const running = await connectControl(dataDir);
+  if (running !== undefined) return work(askRunning(dataDir, running), config);
+
+  const logger = createLogger("silent", []);
+  const store = await openStore(config, { metrics: createMetrics([], "").store, logger });
+  try {
+    return await work(store.commands, config);
+  } finally {
+    await store.close();
+  }
+}
+
+/** One connection carries one command: the first is there already, others are made as needed. */
+function askRunning(
+  dataDir: string,
+  first: NonNullable<Awaited<ReturnType<typeof connectControl>>>,
+): AskStore {
+  let next: typeof first | undefined = first;
+  return async function* ask(command) {
+    const send = next ?? (await connectControl(dataDir));
+    next = undefined;
+    if (send !== undefined) yield* send(command);
+  };
+}
+
+/** The one value of an answer that has one. */
+export async function only(answer: AsyncIterable<unknown>): Promise<unknown> {
+  for await (const value of answer) return value;
+  return undefined;
+}
