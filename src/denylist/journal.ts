@@ -181,9 +181,7 @@ class JournalFile implements Journal {
 
   /** The one writer: whatever touches the running file goes through here, one step after the other. */
   #write(): Promise<void> {
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#writeAll();
     return this.#writing;
   }
 
@@ -193,6 +191,8 @@ class JournalFile implements Journal {
       this.#waiting = [];
       await this.#writeBatch(batch);
     } while (this.#waiting.length > 0);
+    // In the same step as the look at who waits: whoever comes next starts anew.
+    this.#writing = undefined;
   }
 
   /** Group commit: one write and one sync for all that wait. */

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { describe, it, type TestContext } from "node:test";
+import type { Denylist, Entry, EntryName } from "../../src/denylist/denylist.ts";
+
+/** How the suite gets a denylist, and the same one again after a crash. */
+export interface DenylistSetup {
+  /** Opens a denylist on fresh data; it is closed after the test. */
+  open(t: TestContext): Promise<OpenedDenylist>;
+}
+
+export interface OpenedDenylist {
+  readonly denylist: Denylist;
+  /** Lets go of it without closing it, as a crash would, and opens the same data again. */
+  reopen(): Promise<Denylist>;
+}
+
+export const nowSeconds = () => Date.now() / 1000;
+
+export function entryFor(what: string, lifeSeconds = 1000): Entry {
+  const value = createHash("sha256").update(what).digest("base64url");
+  return { kind: "tok", value, expiresAt: Math.floor(nowSeconds()) + lifeSeconds };
+}
+
+/** The answer as the gate puts it together: memory first, then the store. */
+export async function standingOf(denylist: Denylist, name: EntryName): Promise<string> {
+  const known = denylist.lookUp(name);
+  return known === "ask" ? denylist.ask(name) : known;
+}
+
+/** What every denylist must do, whatever it is made of. */
+export function describeDenylist(what: string, { open }: DenylistSetup): void {
+  describe(`${what} denylist`, () => {
+    it("knows nothing at first", async (t) => {
+      const { denylist } = await open(t);
+      assert.equal(await standingOf(denylist, entryFor("a")), "live");
+      assert.equal(denylist.size, 0);
+    });
+
+    it("has an entry in force when revoke resolves, and no other", async (t) => {
+      const { denylist } = await open(t);
+      await denylist.revoke([entryFor("a")]);
+      assert.equal(await standingOf(denylist, entryFor("a")), "revoked");
+      assert.equal(await standingOf(denylist, entryFor("b")), "live");
+    });
+
+    it("has an entry in force here as soon as revoke is called", async (t) => {
+      const { denylist } = await open(t);
+      const revoked = denylist.revoke([entryFor("a")]);
+      assert.equal(await standingOf(denylist, entryFor("a")), "revoked");
+      await revoked;
+    });
+
+    it("answers revoked from memory for what was revoked here", async (t) => {
+      const { denylist } = await open(t);
+      await denylist.revoke([entryFor("a")]);
+      assert.equal(denylist.lookUp(entryFor("a")), "revoked");
+    });
+
+    it("keeps every entry through a crash once revoke has resolved", async (t) => {
+      const { denylist, reopen } = await open(t);
+      const names = Array.from({ length: 200 }, (_, i) => entryFor(`crash ${i}`));
+      await Promise.all(names.map((name) => denylist.revoke([name])));
+      const again = await reopen();
+      const standings = await Promise.all(names.map((name) => standingOf(again, name)));
+      assert.ok(standings.every((standing) => standing === "revoked"));
+    });
+
+    it("accepts the same revocation twice", async (t) => {
+      const { denylist, reopen } = await open(t);
+      await denylist.revoke([entryFor("a")]);
+      await denylist.revoke([entryFor("a")]);
+      assert.equal(denylist.size, 1);
+      assert.equal(await standingOf(await reopen(), entryFor("a")), "revoked");
+    });
+
+    it("forgets an entry when its tokens have expired, and not before", async (t) => {
+      const { denylist } = await open(t);
+      const entry = { ...entryFor("a"), expiresAt: Math.ceil(nowSeconds()) + 1 };
+      await denylist.revoke([entry]);
+      // Asked again and again until it is gone; each answer must fit the time at which it was given.
+      for (;;) {
+        const asked = nowSeconds();
+        const standing = await standingOf(denylist, entry);
+        if (nowSeconds() < entry.expiresAt) assert.equal(standing, "revoked");
+        if (standing === "live") break;
+        // Redis ends a key at its own tick, never early.
+        assert.ok(asked < entry.expiresAt + 30, "still there long after its time");
+      }
+    });
+
+    it("ignores what has expired already", async (t) => {
+      const { denylist } = await open(t);
+      await denylist.revoke([entryFor("a", -10)]);
+      assert.equal(await standingOf(denylist, entryFor("a")), "live");
+      assert.equal(denylist.size, 0);
+    });
+
+    it("lists every live entry", async (t) => {
+      const { denylist } = await open(t);
+      const entries = [entryFor("a"), entryFor("b"), entryFor("c")];
+      await denylist.revoke(entries);
+      const listed = new Map<string, Entry>();
+      for await (const entry of denylist.entries()) listed.set(entry.value, entry);
+      assert.deepEqual(new Set(listed.keys()), new Set(entries.map(({ value }) => value)));
+      for (const entry of entries) assert.deepEqual(listed.get(entry.value), entry);
+    });
+
+    it("is ready", async (t) => {
+      const { denylist } = await open(t);
+      assert.deepEqual(denylist.health(), { ready: true, reason: undefined });
+    });
+  });
+}

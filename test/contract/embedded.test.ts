@@ -1,0 +1,16 @@
+import { openEmbeddedDenylist } from "../../src/denylist/embedded-denylist.ts";
+import { systemClock } from "../../src/platform/clock.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+import { describeDenylist } from "./denylist-suite.ts";
+
+describeDenylist("embedded", {
+  async open(t) {
+    const dataDir = temporaryDirectory(t);
+    const open = async () => {
+      const denylist = await openEmbeddedDenylist({ dataDir, clock: systemClock });
+      t.after(() => denylist.close());
+      return denylist;
+    };
+    return { denylist: await open(), reopen: open };
+  },
+});

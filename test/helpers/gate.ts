@@ -1,0 +1,85 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { type RunningApp, startApp } from "../../src/app.ts";
+import { type Config, loadConfig } from "../../src/config/load.ts";
+import { createLogger } from "../../src/observability/logger.ts";
+import { temporaryDirectory } from "./temporary.ts";
+import { publicPem } from "./tokens.ts";
+
+/** The routes of the example applications. */
+export const exampleRoutes = `
+routes:
+  - { path: /login, methods: [POST], access: public }
+  - { path: /static/*, access: public }
+  - { path: /reset-password, methods: [POST], access: public, revoke: token }
+  - { path: /change-password, methods: [POST], revoke: token }
+  - { path: /logout, methods: [POST], revoke: token }
+`;
+
+export interface TestGate extends RunningApp {
+  readonly url: string;
+  readonly port: number;
+  readonly adminUrl: string;
+  /** Everything logged so far, as text. */
+  readonly logged: () => string;
+  readonly directory: string;
+}
+
+export interface GateOptions {
+  /** The application's address. */
+  readonly upstream: string;
+  /** Further YAML; `tokens:` replaces the standard group. */
+  readonly yaml?: string;
+  readonly directory?: string;
+  readonly scheme?: "http" | "https";
+}
+
+/** Writes a configuration for a revgate on free ports, and loads it. */
+export async function writeConfig(
+  directory: string,
+  yaml: string,
+  upstream: string,
+): Promise<Config> {
+  writeFileSync(join(directory, "public.pem"), publicPem);
+  const standard = {
+    listen: "listen: { host: 127.0.0.1, port: 0 }",
+    admin: "admin: { host: 127.0.0.1, port: 0 }",
+    upstream: `upstream: { url: "${upstream}" }`,
+    tokens: "tokens: { keys: [ { publicKeyFile: public.pem } ] }",
+    routes: exampleRoutes,
+    denylist: "denylist: { dataDir: data }",
+    log: "log: { requests: all }",
+  };
+  const text = Object.entries(standard)
+    .filter(([name]) => !new RegExp(`^${name}:`, "m").test(yaml))
+    .map(([, value]) => value);
+  const file = join(directory, "revgate.yaml");
+  writeFileSync(file, [...text, yaml].join("\n"));
+  return loadConfig(file, {});
+}
+
+/** Starts a revgate in this process, on free ports; it ends with the test. */
+export async function startGate(t: TestContext, options: GateOptions): Promise<TestGate> {
+  const directory = options.directory ?? temporaryDirectory(t);
+  const config = await writeConfig(directory, options.yaml ?? "", options.upstream);
+  const lines: string[] = [];
+  const logger = createLogger("trace", ["token"], { write: (line) => void lines.push(line) });
+  const app = await startApp(config, { logger, version: "test" });
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= app.stop();
+    return stopped;
+  };
+  config.settings.limits.drainTimeout = 500;
+  t.after(stop);
+  return {
+    ...app,
+    stop,
+    url: `${options.scheme ?? "http"}://127.0.0.1:${app.address.port}`,
+    port: app.address.port,
+    adminUrl: `http://127.0.0.1:${app.adminAddress.port}`,
+    logged: () => lines.join(""),
+    directory,
+  };
+}

@@ -1,0 +1,112 @@
+import { once } from "node:events";
+import http, { type IncomingHttpHeaders } from "node:http";
+import https from "node:https";
+import { connect, type Socket } from "node:net";
+import type { TestContext } from "node:test";
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: readonly string[];
+  readonly trailers: Readonly<Record<string, string | undefined>>;
+  readonly body: Buffer;
+  readonly text: string;
+  /** The body as JSON, where it is an object. */
+  readonly json: Record<string, unknown>;
+}
+
+export interface Sent {
+  readonly method?: string;
+  readonly headers?: Record<string, string | readonly string[]>;
+  readonly body?: string | Buffer;
+  readonly agent?: http.Agent;
+  readonly ca?: string;
+}
+
+/** Sends one request, on a connection of its own unless an agent is given, and reads the whole reply. */
+export async function send(url: string, sent: Sent = {}): Promise<Reply> {
+  const { request } = url.startsWith("https:") ? https : http;
+  const outgoing = request(url, {
+    method: sent.method ?? "GET",
+    headers: sent.headers as http.OutgoingHttpHeaders,
+    agent: sent.agent ?? false,
+    ...(sent.ca === undefined ? {} : { ca: sent.ca }),
+  });
+  outgoing.end(sent.body);
+  const [response] = (await once(outgoing, "response")) as [http.IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  const body = Buffer.concat(chunks);
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    rawHeaders: response.rawHeaders,
+    trailers: response.trailers,
+    body,
+    text: body.toString(),
+    get json() {
+      return JSON.parse(body.toString()) as Record<string, unknown>;
+    },
+  };
+}
+
+/** A connection whose bytes a test writes and reads itself. */
+export interface RawConnection {
+  readonly socket: Socket;
+  write(text: string | Buffer): void;
+  /** Everything received so far. */
+  received(): string;
+  /** Resolves when what was received matches. */
+  until(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Resolves when the other side has closed, with everything received. */
+  untilClosed(): Promise<string>;
+}
+
+export async function openRaw(t: Pick<TestContext, "after">, port: number): Promise<RawConnection> {
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  t.after(() => socket.destroy());
+  let text = "";
+  let closed = false;
+  const changed = new Set<() => void>();
+  const tell = () => {
+    for (const listener of changed) listener();
+  };
+  socket.on("data", (chunk) => {
+    text += chunk.toString("latin1");
+    tell();
+  });
+  socket.on("error", () => {});
+  for (const event of ["end", "close"]) {
+    socket.on(event, () => {
+      closed = true;
+      tell();
+    });
+  }
+  await once(socket, "connect");
+
+  function wait<T>(look: () => T | undefined, what: string): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const listener = () => {
+        const found = look();
+        if (found !== undefined) resolve(found);
+        else if (closed) reject(new Error(`closed while waiting for ${what}; received: ${text}`));
+        else return;
+        changed.delete(listener);
+      };
+      changed.add(listener);
+      listener();
+    });
+  }
+  return {
+    socket,
+    write: (data) => void socket.write(data, "latin1"),
+    received: () => text,
+    until: (pattern) => wait(() => pattern.exec(text) ?? undefined, String(pattern)),
+    untilClosed: () => wait(() => (closed ? text : undefined), "the end"),
+  };
+}
+
+/** The statuses of all responses in a raw text. */
+export function statusesIn(text: string): number[] {
+  return [...text.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status));
+}

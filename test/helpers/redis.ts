@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { createInterface } from "node:readline";
+import type { TestContext } from "node:test";
+import { Redis } from "ioredis";
+import { findProgram } from "../tools/programs.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+/** A redis-server of a test's own. */
+export interface TestRedis {
+  readonly url: string;
+  readonly port: number;
+  /** A client for looking inside. */
+  readonly client: Redis;
+  /** Stops the server at once, without saving anything. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port, empty. */
+  start(): Promise<void>;
+  /** Freezes and thaws it. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Starts a real redis-server without persistence on loopback; it ends with the test. */
+export async function startRedis(t: Pick<TestContext, "after">): Promise<TestRedis> {
+  const program = findProgram(["redis-server", "valkey-server"]);
+  const directory = temporaryDirectory(t);
+  const port = await freePort();
+  let child: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", directory];
+    child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+    if (child.stdout === null) throw new Error("no output");
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (line.includes("Ready to accept connections")) break;
+    }
+    child.stdout.resume();
+  }
+
+  async function kill(): Promise<void> {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill("SIGKILL");
+    await exited;
+  }
+
+  await start();
+  const client = new Redis(port, "127.0.0.1", {
+    retryStrategy: () => 50,
+    maxRetriesPerRequest: 20,
+  });
+  client.on("error", () => {});
+  t.after(async () => {
+    client.disconnect();
+    child?.kill("SIGCONT");
+    await kill();
+  });
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    client,
+    kill,
+    start,
+    signal: (signal) => void child?.kill(signal),
+  };
+}

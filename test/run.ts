@@ -1,0 +1,40 @@
+/**
+ * Runs the tests of the folders named on the command line with node's own runner.
+ *
+ * Node 20 does not find `.ts` files by itself, so the list is made here; a run without a test fails.
+ */
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+
+const folders = process.argv.slice(2);
+const files = folders.flatMap((folder) => {
+  const found = listTests(`test/${folder}`);
+  if (found.length === 0) throw new Error(`no test in test/${folder}`);
+  return found;
+});
+if (files.length === 0) throw new Error("name the folders of test/ to run");
+
+const concurrency = Math.max(2, availableParallelism());
+const child = spawn(
+  process.execPath,
+  [
+    "--import",
+    "tsx",
+    "--test",
+    `--test-concurrency=${concurrency}`,
+    "--test-timeout=120000",
+    ...files,
+  ],
+  { stdio: "inherit" },
+);
+child.on("exit", (code) => {
+  process.exitCode = code ?? 1;
+});
+
+function listTests(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => `${folder}/${name}`)
+    .sort();
+}

@@ -1,0 +1,36 @@
+/**
+ * Makes sure that everything the tests need is there, before any of them runs: finds it, installs it
+ * with apt where that may be done, or names the command to type and fails.
+ */
+import { spawnSync } from "node:child_process";
+import { neededPrograms, searchProgram } from "./programs.ts";
+import { pythonPackages, searchPython } from "./python.ts";
+
+function missingPackages(): string[] {
+  const missing = neededPrograms
+    .filter(({ names }) => searchProgram(names) === undefined)
+    .flatMap(({ packages }) => packages as readonly string[]);
+  return searchPython() === undefined ? [...missing, ...pythonPackages] : missing;
+}
+
+function install(packages: readonly string[]): void {
+  const apt = searchProgram(["apt-get"]);
+  if (apt === undefined || process.getuid?.() !== 0) return;
+  const options = {
+    stdio: "inherit",
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  } as const;
+  spawnSync(apt, ["update", "-q"], options);
+  spawnSync(apt, ["install", "-y", "-q", "--no-install-recommends", ...packages], options);
+}
+
+const missing = missingPackages();
+if (missing.length > 0) install(missing);
+const still = missingPackages();
+if (still.length > 0) {
+  process.stderr.write(
+    `The tests need ${still.join(", ")}. Install them, for example:\n\n` +
+      `  sudo apt-get install ${still.join(" ")}\n\n`,
+  );
+  process.exitCode = 1;
+}

@@ -1,0 +1,38 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/** What tests need besides Node, and the Debian packages that bring it. */
+export const neededPrograms = [
+  { names: ["redis-server", "valkey-server"], packages: ["redis-server"] },
+  { names: ["openssl"], packages: ["openssl"] },
+] as const;
+
+const systemFolders = ["/usr/local/bin", "/usr/bin", "/usr/sbin", "/opt/homebrew/bin"];
+
+function lookFor(name: string): string | undefined {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...systemFolders];
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The first of several names for a program that is there, or undefined. */
+export function searchProgram(names: readonly string[]): string | undefined {
+  return names.map(lookFor).find((path) => path !== undefined);
+}
+
+/** The same, for a test that can't do without. */
+export function findProgram(names: readonly string[]): string {
+  const found = searchProgram(names);
+  if (found === undefined) {
+    throw new Error(`${names.join(" or ")} is missing: npm test installs it, or names the command`);
+  }
+  return found;
+}

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { describe, it } from "node:test";
+import { ExpiringTable } from "../../../src/denylist/expiring-table.ts";
+
+const nameOf = (what: string | number) => ({
+  kind: "tok" as const,
+  value: createHash("sha256").update(String(what)).digest("base64url"),
+});
+
+function tableAt(start: number) {
+  const clock = { seconds: start, nowSeconds: () => clock.seconds };
+  return { clock, table: new ExpiringTable(clock) };
+}
+
+describe("ExpiringTable", () => {
+  it("holds a name until it expires, to the second", () => {
+    const { clock, table } = tableAt(1000);
+    table.add(nameOf("a"), 1010);
+    assert.equal(table.has(nameOf("a")), true);
+    assert.equal(table.has(nameOf("b")), false);
+    clock.seconds = 1009.999;
+    assert.equal(table.has(nameOf("a")), true);
+    clock.seconds = 1010;
+    assert.equal(table.has(nameOf("a")), false);
+  });
+
+  it("never ends an entry early: fractions are rounded up, and the later of two expiries holds", () => {
+    const { clock, table } = tableAt(1000);
+    table.add(nameOf("a"), 1010.2);
+    table.add(nameOf("a"), 1005);
+    clock.seconds = 1010.1;
+    assert.equal(table.has(nameOf("a")), true);
+    assert.equal(table.size, 1);
+  });
+
+  it("tells names apart that share their first characters", () => {
+    const { table } = tableAt(0);
+    const value = nameOf("a").value;
+    table.add({ kind: "tok", value }, 10);
+    // The 21st character still lies within the 128 bits that are kept.
+    const other = `${value.slice(0, 20)}${value[20] === "A" ? "B" : "A"}${value.slice(21)}`;
+    assert.equal(table.has({ kind: "tok", value: other }), false);
+  });
+
+  it("keeps every live entry and no dead one through growth, sweeps and removals", () => {
+    const { clock, table } = tableAt(0);
+    const count = 20_000;
+    for (let i = 0; i < count; i += 1) table.add(nameOf(i), 1 + (i % 100));
+    assert.equal(table.size, count);
+    for (clock.seconds = 0; clock.seconds < 100; clock.seconds += 25) {
+      table.sweep(1 << 20);
+      const held = Array.from({ length: count }, (_, i) => table.has(nameOf(i)));
+      const right = held.every((has, i) => has === 1 + (i % 100) > clock.seconds);
+      assert.ok(right, `at ${clock.seconds}`);
+    }
+    clock.seconds = 100;
+    // A slot from which an entry was removed is looked at again, so one round may not be enough.
+    for (let round = 0; round < 3; round += 1) table.sweep(1 << 20);
+    assert.equal(table.size, 0);
+  });
+
+  it("sweeps no more slots at a time than asked, and gets round all of them", () => {
+    const { clock, table } = tableAt(0);
+    for (let i = 0; i < 500; i += 1) table.add(nameOf(i), 10);
+    clock.seconds = 11;
+    table.sweep(8);
+    assert.ok(table.size >= 492);
+    for (let i = 0; i < 1024; i += 1) table.sweep(8);
+    assert.equal(table.size, 0);
+  });
+
+  it("makes room by dropping what has expired before it grows", () => {
+    const { clock, table } = tableAt(0);
+    for (let round = 0; round < 50; round += 1) {
+      clock.seconds = round * 10;
+      for (let i = 0; i < 700; i += 1) table.add(nameOf(`${round}.${i}`), clock.seconds + 5);
+    }
+    assert.ok(table.size < 3000, `${table.size} held`);
+    assert.ok(Array.from({ length: 700 }, (_, i) => table.has(nameOf(`49.${i}`))).every(Boolean));
+  });
+});

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Standing } from "../../../src/denylist/denylist.ts";
+import { decide, type Facts } from "../../../src/gateway/decide.ts";
+import type { Verification } from "../../../src/token/verifier.ts";
+
+const token = { id: "x".repeat(43), expiresAt: 10, notBefore: undefined };
+const valid: Verification = { kind: "valid", token };
+
+function facts(changes: Partial<Facts> = {}): Facts {
+  return {
+    route: { access: "protected", revoke: undefined },
+    credential: { kind: "found", credential: "abc" },
+    verify: () => valid,
+    lookUp: () => "live",
+    ...changes,
+  };
+}
+
+describe("decide", () => {
+  it("allows a valid token that is not on the denylist", () => {
+    assert.deepEqual(decide(facts()), { kind: "allow", token });
+  });
+
+  const denied: [string, Partial<Facts>, string][] = [
+    ["no credential", { credential: { kind: "missing" } }, "token_missing"],
+    ["several credentials", { credential: { kind: "ambiguous" } }, "token_ambiguous"],
+    ["a bad token", { verify: () => ({ kind: "invalid" }) }, "token_invalid"],
+    ["an expired token", { verify: () => ({ kind: "expired", token }) }, "token_expired"],
+    ["a revoked token", { lookUp: () => "revoked" }, "token_revoked"],
+  ];
+  for (const [what, changes, reason] of denied) {
+    it(`denies ${what}`, () => assert.deepEqual(decide(facts(changes)), { kind: "deny", reason }));
+  }
+
+  it("has the store asked when memory cannot say no", () => {
+    const verdict = decide(facts({ lookUp: (): Standing => "ask" }));
+    assert.deepEqual(verdict, { kind: "ask", token });
+  });
+
+  it("checks the signature before it looks anything up", () => {
+    const verify = () => ({ kind: "invalid" }) as const;
+    const lookUp = () => assert.fail("a forged token cost a look-up");
+    decide(facts({ verify, lookUp }));
+  });
+
+  describe("on a public route", () => {
+    const route = { access: "public", revoke: "token" } as const;
+
+    it("allows anything, and knows the token that is to end", () => {
+      assert.deepEqual(decide(facts({ route })), { kind: "allow", token });
+    });
+
+    it("allows a request without a token, or with one that is worth nothing", () => {
+      const allowed = { kind: "allow", token: undefined };
+      assert.deepEqual(decide(facts({ route, credential: { kind: "missing" } })), allowed);
+      assert.deepEqual(decide(facts({ route, verify: () => ({ kind: "invalid" }) })), allowed);
+    });
+
+    it("does not guess which of several tokens a reset would end", () => {
+      const credential = { kind: "ambiguous" } as const;
+      assert.deepEqual(decide(facts({ route, credential })), {
+        kind: "deny",
+        reason: "token_ambiguous",
+      });
+      const plain = { access: "public", revoke: undefined } as const;
+      assert.equal(decide(facts({ route: plain, credential })).kind, "allow");
+    });
+  });
+});

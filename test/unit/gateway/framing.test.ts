@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import type { IncomingMessage } from "node:http";
+import { describe, it } from "node:test";
+import { isWellFramed } from "../../../src/gateway/framing.ts";
+import { HeaderList } from "../../../src/platform/header-list.ts";
+
+function framed(raw: string[], { method = "GET", httpVersion = "1.1" } = {}): boolean {
+  return isWellFramed({ method, httpVersion } as IncomingMessage, new HeaderList(raw));
+}
+const host = ["Host", "example.com"];
+
+describe("isWellFramed", () => {
+  it("accepts ordinary requests", () => {
+    assert.ok(framed(host));
+    assert.ok(framed(["Host", "[::1]:8080", "Content-Length", "3"], { method: "POST" }));
+    assert.ok(framed([...host, "Transfer-Encoding", "Chunked"], { method: "DELETE" }));
+    assert.ok(framed([...host, "Connection", "Upgrade", "Upgrade", "websocket"]));
+  });
+
+  const refused: Record<string, [string[], { method?: string; httpVersion?: string }?]> = {
+    CONNECT: [host, { method: "CONNECT" }],
+    TRACE: [host, { method: "TRACE" }],
+    "no Host": [[]],
+    "two Hosts": [[...host, ...host]],
+    "an empty Host": [["Host", ""]],
+    "a Host with a path": [["Host", "a/b"]],
+    "a Host with credentials": [["Host", "user@a"]],
+    "a Host with white space": [["Host", "a b"]],
+    "length and coding": [[...host, "Content-Length", "3", "Transfer-Encoding", "chunked"]],
+    "two lengths": [[...host, "Content-Length", "3", "Content-Length", "3"]],
+    "a signed length": [[...host, "Content-Length", "+3"]],
+    "a list of lengths": [[...host, "Content-Length", "3, 3"]],
+    "a coding before chunked": [[...host, "Transfer-Encoding", "gzip, chunked"]],
+    identity: [[...host, "Transfer-Encoding", "identity"]],
+    "chunked twice": [[...host, "Transfer-Encoding", "chunked", "Transfer-Encoding", "chunked"]],
+    "a coding in HTTP/1.0": [[...host, "Transfer-Encoding", "chunked"], { httpVersion: "1.0" }],
+    h2c: [[...host, "Upgrade", "h2c"]],
+    "two protocols": [[...host, "Upgrade", "websocket, h2c"]],
+    "a POST that upgrades": [[...host, "Upgrade", "websocket"], { method: "POST" }],
+    "an upgrade with a body": [[...host, "Upgrade", "websocket", "Content-Length", "5"]],
+  };
+  for (const [what, [raw, request]] of Object.entries(refused)) {
+    it(`refuses ${what}`, () => assert.equal(framed(raw, request), false));
+  }
+});

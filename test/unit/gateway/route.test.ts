@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { compileRoutes, type RouteRule } from "../../../src/gateway/route.ts";
+import { readTarget } from "../../../src/gateway/target.ts";
+
+function table(...rules: (Partial<RouteRule> & { path: string })[]) {
+  const routes = compileRoutes(
+    rules.map((rule) => ({ methods: undefined, access: "protected", revoke: undefined, ...rule })),
+  );
+  return (path: string, ...methods: string[]) => {
+    const target = readTarget(path, { allowEncodedSlash: false });
+    assert.ok(target, path);
+    return routes.find(methods.length === 0 ? ["GET"] : methods, target);
+  };
+}
+
+const open = { access: "public", revoke: undefined };
+const closed = { access: "protected", revoke: undefined };
+const revokes = { access: "protected", revoke: "token" };
+
+describe("routes", () => {
+  it("protect what no rule matches", () => {
+    assert.deepEqual(table()("/anything"), closed);
+  });
+
+  it("exempt a path only as it is written in the rule", () => {
+    const find = table({ path: "/login", access: "public" });
+    assert.deepEqual(find("/login"), open);
+    assert.deepEqual(find("/login?next=/admin"), open);
+    for (const path of ["/Login", "/login/", "/%6cogin", "/login/x", "/loginx", "/x/login"]) {
+      assert.deepEqual(find(path), closed, path);
+    }
+  });
+
+  it("exempt everything below a trailing asterisk, and one segment for one in the middle", () => {
+    const find = table(
+      { path: "/static/*", access: "public" },
+      { path: "/users/*/avatar", access: "public" },
+    );
+    assert.deepEqual(find("/static/css/a.css"), open);
+    assert.deepEqual(find("/static/"), open);
+    assert.deepEqual(find("/static/caf%c3%a9.png"), open);
+    assert.deepEqual(find("/static"), closed);
+    assert.deepEqual(find("/Static/a"), closed);
+    assert.deepEqual(find("/users/7/avatar"), open);
+    assert.deepEqual(find("/users/7/8/avatar"), closed);
+    assert.deepEqual(find("/users//avatar".replace("//", "/")), closed);
+  });
+
+  it("take the characters of a rule literally", () => {
+    const find = table({ path: "/a.b/*", access: "public" });
+    assert.deepEqual(find("/a.b/c"), open);
+    assert.deepEqual(find("/axb/c"), closed);
+  });
+
+  it("exempt a method only in all its readings", () => {
+    const find = table({ path: "/login", methods: ["POST"], access: "public" });
+    assert.deepEqual(find("/login", "POST"), open);
+    assert.deepEqual(find("/login", "GET"), closed);
+    assert.deepEqual(find("/login", "POST", "DELETE"), closed);
+  });
+
+  it("let an earlier protected rule stand in the way of a public one, in any spelling", () => {
+    const find = table({ path: "/static/private/*" }, { path: "/static/*", access: "public" });
+    assert.deepEqual(find("/static/a"), open);
+    for (const path of ["/static/private/a", "/static/Private/a", "/static/private"]) {
+      assert.deepEqual(find(path), closed, path);
+    }
+  });
+
+  it("find a revoking rule in any letter case, with or without a trailing slash", () => {
+    const find = table({ path: "/logout", methods: ["POST"], revoke: "token" });
+    for (const path of ["/logout", "/LOGOUT", "/Logout/", "/l%6Fgout", "/logout?a"]) {
+      assert.deepEqual(find(path, "POST"), revokes, path);
+    }
+    assert.deepEqual(find("/logout", "GET"), closed);
+    assert.deepEqual(find("/logout/now", "POST"), closed);
+  });
+
+  it("find a revoking rule in any reading of the method, and HEAD where GET revokes", () => {
+    const find = table({ path: "/logout", methods: ["GET"], revoke: "token" });
+    assert.deepEqual(find("/logout", "POST", "GET"), revokes);
+    assert.deepEqual(find("/logout", "HEAD"), revokes);
+  });
+
+  it("can both exempt and revoke", () => {
+    const find = table({ path: "/reset", access: "public", revoke: "token" });
+    assert.deepEqual(find("/reset"), { access: "public", revoke: "token" });
+    assert.deepEqual(find("/Reset"), revokes);
+  });
+
+  it("revoke wherever a public rule lies over a revoking one", () => {
+    const find = table(
+      { path: "/auth/*", access: "public" },
+      { path: "/auth/logout", revoke: "token" },
+    );
+    assert.deepEqual(find("/auth/logout"), { access: "public", revoke: "token" });
+  });
+
+  it("are undecided about contested paths that may mean a public or a revoking rule", () => {
+    const find = table(
+      { path: "/login", access: "public" },
+      { path: "/static/*", access: "public" },
+      { path: "/logout", revoke: "token" },
+    );
+    for (const path of ["/login;x", "/static/a;b", "/static;x", "/LOGOUT;x", "/logout%3Fx"]) {
+      assert.equal(find(path), undefined, path);
+    }
+    assert.deepEqual(find("/orders;page=2"), closed);
+  });
+});

@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { createHmac, generateKeyPairSync } from "node:crypto";
+import { describe, it } from "node:test";
+import { type Algorithm, loadKey, type VerificationKey } from "../../../src/token/keys.ts";
+import { createVerifier, type VerifierOptions } from "../../../src/token/verifier.ts";
+import { makeToken, publicPem, threeDays } from "../../helpers/tokens.ts";
+
+function publicKey(
+  text: string,
+  algorithms: Algorithm[] = ["RS256"],
+  kid?: string,
+): VerificationKey {
+  return loadKey({ kind: "public", bytes: Buffer.from(text), source: "test", kid }, algorithms);
+}
+
+function verifierWith(changes: Partial<VerifierOptions> = {}) {
+  return createVerifier({
+    keys: [publicKey(publicPem)],
+    issuer: undefined,
+    audience: undefined,
+    clockToleranceSeconds: 0,
+    maxLifetimeSeconds: 30 * 24 * 3600,
+    tokenBytes: 8192,
+    cacheEntries: 10,
+    clock: { nowSeconds: () => Date.now() / 1000 },
+    ...changes,
+  });
+}
+
+const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+const now = Math.floor(Date.now() / 1000);
+
+describe("verifier", () => {
+  it("accepts a token of the configured key and tells its facts", () => {
+    const verification = verifierWith().verify(makeToken({ exp: now + 60 }));
+    assert.equal(verification.kind, "valid");
+    assert.equal(verification.kind === "valid" && verification.token.expiresAt, now + 60);
+  });
+
+  it("refuses a changed payload, also behind a good one in the cache", () => {
+    const verifier = verifierWith();
+    const token = makeToken();
+    const [header, , signature] = token.split(".");
+    assert.equal(verifier.verify(token).kind, "valid");
+    const forged = `${header}.${encode({ sub: "root", exp: now + 60 })}.${signature}`;
+    assert.equal(verifier.verify(forged).kind, "invalid");
+  });
+
+  it("asks the time on every call, for a remembered credential too", () => {
+    let seconds = now;
+    const verifier = verifierWith({
+      clock: { nowSeconds: () => seconds },
+      clockToleranceSeconds: 5,
+    });
+    const token = makeToken({ exp: now + 10 });
+    assert.equal(verifier.verify(token).kind, "valid");
+    seconds = now + 14.9;
+    assert.equal(verifier.verify(token).kind, "valid");
+    seconds = now + 15;
+    assert.equal(verifier.verify(token).kind, "expired");
+  });
+
+  it("tells an expired token from a forged expired one", () => {
+    const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const verifier = verifierWith();
+    assert.equal(verifier.verify(makeToken({ exp: now - 10, iat: now - 20 })).kind, "expired");
+    const forged = makeToken({ exp: now - 10, iat: now - 20 }, { key: other.privateKey });
+    assert.equal(verifier.verify(forged).kind, "invalid");
+  });
+
+  it("remembers verified credentials only, by their whole text", () => {
+    const hits: boolean[] = [];
+    const verifier = verifierWith({ onCacheLookup: (hit) => void hits.push(hit) });
+    const token = makeToken();
+    verifier.verify(token);
+    verifier.verify(token);
+    verifier.verify(`${token}A`);
+    verifier.verify(`${token}A`);
+    assert.deepEqual(hits, [false, true, false, false]);
+  });
+
+  it("lets kid choose among configured keys and nothing else", () => {
+    const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const otherPem = other.publicKey.export({ type: "spki", format: "pem" }).toString();
+    const verifier = verifierWith({
+      keys: [publicKey(publicPem, ["RS256"], "a"), publicKey(otherPem, ["RS256"], "b")],
+    });
+    assert.equal(verifier.verify(makeToken({}, { header: { kid: "a" } })).kind, "valid");
+    const byB = makeToken({}, { header: { kid: "b" }, key: other.privateKey });
+    assert.equal(verifier.verify(byB).kind, "valid");
+    assert.equal(verifier.verify(makeToken({}, { header: { kid: "b" } })).kind, "invalid");
+    assert.equal(
+      verifier.verify(makeToken({}, { header: { kid: "../../etc/passwd" } })).kind,
+      "invalid",
+    );
+    assert.equal(verifier.verify(makeToken()).kind, "invalid");
+  });
+
+  it("checks issuer and audience where they are configured", () => {
+    const verifier = verifierWith({ issuer: "https://id", audience: "shop" });
+    assert.equal(
+      verifier.verify(makeToken({ iss: "https://id", aud: ["shop", "x"] })).kind,
+      "valid",
+    );
+    assert.equal(verifier.verify(makeToken({ iss: "https://id", aud: "other" })).kind, "invalid");
+    assert.equal(verifier.verify(makeToken({ iss: "https://evil", aud: "shop" })).kind, "invalid");
+    assert.equal(verifier.verify(makeToken()).kind, "invalid");
+  });
+
+  it("serves HS256 where it is configured, with a shared secret only", () => {
+    const secret = "s".repeat(32);
+    const key = loadKey(
+      { kind: "secret", bytes: Buffer.from(secret), source: "test", kid: undefined },
+      ["HS256"],
+    );
+    const input = `${encode({ alg: "HS256" })}.${encode({ sub: "a", iat: now, exp: now + 60 })}`;
+    const sign = (by: string) =>
+      `${input}.${createHmac("sha256", by).update(input).digest("base64url")}`;
+    assert.equal(verifierWith({ keys: [key] }).verify(sign(secret)).kind, "valid");
+    // Key confusion (RFC 8725 section 2.1): the public key's text as an HMAC secret.
+    assert.equal(verifierWith().verify(sign(publicPem)).kind, "invalid");
+    const both = verifierWith({ keys: [key, publicKey(publicPem, ["RS256", "HS256"])] });
+    assert.equal(both.verify(sign(publicPem)).kind, "invalid");
+  });
+
+  const good = { sub: "alice", iat: now, exp: now + 60 };
+  const unsigned = (header: object, payload: object) => `${encode(header)}.${encode(payload)}.AAAA`;
+  const refused: Record<string, string> = {
+    "alg none": unsigned({ alg: "none" }, good),
+    "alg RS384 with the right key": makeToken({}, { algorithm: "RS384" }),
+    "alg PS256 with the right key": makeToken({}, { algorithm: "PS256" }),
+    "a critical extension": makeToken({}, { header: { crit: ["exp"] } }),
+    "an unencoded payload": makeToken({}, { header: { b64: false } }),
+    "no exp": makeToken({ exp: undefined }),
+    "exp as text": makeToken({ exp: "9999999999" }),
+    "exp null": makeToken({ exp: null }),
+    "an exp beyond what can be counted": makeToken({ exp: 1e12 }),
+    "a life longer than is remembered": makeToken({ exp: now + 31 * 24 * 3600 }),
+    "a life that is long because iat lies ahead": makeToken({
+      iat: now + 40 * 24 * 3600,
+      exp: now + 41 * 24 * 3600,
+    }),
+    "nbf in the future": makeToken({ nbf: now + 60 }),
+    "nbf as text": makeToken({ nbf: "0" }),
+    "iat as text": makeToken({ iat: "0" }),
+    "too long a text": makeToken({ pad: "x".repeat(10_000) }),
+    nothing: "",
+    "two dots": "..",
+  };
+  for (const [what, token] of Object.entries(refused)) {
+    it(`refuses ${what}`, () => assert.equal(verifierWith().verify(token).kind, "invalid"));
+  }
+
+  it("accepts a token without iat as long as what is left of its life is remembered", () => {
+    const token = makeToken({ iat: undefined, exp: now + threeDays });
+    assert.equal(verifierWith().verify(token).kind, "valid");
+    assert.equal(verifierWith({ maxLifetimeSeconds: 3600 }).verify(token).kind, "invalid");
+  });
+});
