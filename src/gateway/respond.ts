@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import { type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type RefusalReason, refusalReasons } from "./verdict.ts";
 
@@ -122,7 +122,9 @@ export function createResponder(options: ResponderOptions): Responder {
     refuse(response, reason, context) {
       if (response.destroyed || response.headersSent) return;
       const body = bodies[reason];
-      response.writeHead(refusals[reason].status, headersOf(reason, body, context));
+      const { status } = refusals[reason];
+      // With its own reason phrase: the application's may be what could not be sent on.
+      response.writeHead(status, STATUS_CODES[status], headersOf(reason, body, context));
       response.end(body);
     },
     refuseOnSocket(socket, reason, context) {
@@ -130,7 +132,7 @@ export function createResponder(options: ResponderOptions): Responder {
       const body = bodies[reason];
       const { status } = refusals[reason];
       const headers = headersOf(reason, body, { ...context, close: true });
-      const lines = [`HTTP/1.1 ${status} ${statusText[status]}`];
+      const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`];
       for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
       socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
       socket.end(body, () => socket.destroy());
@@ -150,16 +152,6 @@ export function renderBody(reason: RefusalReason, options: ResponderOptions): st
     JSON.stringify(values[name]),
   );
 }
-
-const statusText: Record<number, string> = {
-  400: "Bad Request",
-  401: "Unauthorized",
-  408: "Request Timeout",
-  431: "Request Header Fields Too Large",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  504: "Gateway Timeout",
-};
 
 function headersOf(reason: RefusalReason, body: Buffer, context: RefusalContext): string[] {
   const refusal: Refusal = refusals[reason];

@@ -41,6 +41,7 @@ export interface ForwardOptions {
 
 /** Interim responses passed on for one request; an application that sends more is at fault. */
 const mostInterimResponses = 20;
+const nothing = Buffer.alloc(0);
 const repeatable = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
@@ -119,10 +120,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
 
     this.#state = "holding";
     held.then(
-      () => {
-        // An application that broke off meanwhile has been dealt with.
-        if (this.#state === "holding" && this.#release(reason, headers)) resume();
-      },
+      () => this.#releaseHeld(reason, headers),
       (cause: Error) => this.#withhold(cause),
     );
     return false;
@@ -133,10 +131,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   onComplete(trailers: string[] | null): void {
-    const { response, request } = this.#options;
+    const { response } = this.#options;
     if (trailers !== null && trailers.length > 0) response.addTrailers(trailerPairs(trailers));
-    // What the client still sends of a body that nobody reads any more is read and dropped.
-    if (!request.complete) request.resume();
     response.end();
     this.#end({ kind: "completed", status: this.#status });
   }
@@ -159,15 +155,28 @@ class Forwarding implements Dispatcher.DispatchHandler {
   /** Sends the response head; false asks undici to wait with the body. */
   #release(reason: string, headers: HeaderList): boolean {
     const { response } = this.#options;
-    this.#state = "streaming";
     if (response.destroyed) {
       this.#end({ kind: "client_gone" });
       this.#abort?.();
       return false;
     }
+    // Throws where the application's head can't be sent on: that is an answer nobody can use.
     response.writeHead(this.#status, reason, responseHeaders(headers));
-    response.flushHeaders();
+    this.#state = "streaming";
+    // Has the head sent in this tick, together with what there is of the body. (flushHeaders would
+    // send it as UTF-8, and change bytes beyond ASCII.)
+    response.write(nothing);
     return !response.writableNeedDrain;
+  }
+
+  #releaseHeld(reason: string, headers: HeaderList): void {
+    // An application that broke off meanwhile has been dealt with.
+    if (this.#state !== "holding") return;
+    try {
+      if (this.#release(reason, headers)) this.#resume?.();
+    } catch (error) {
+      this.#abort?.(error as Error);
+    }
   }
 
   #withhold(cause: Error): void {
@@ -179,12 +188,11 @@ class Forwarding implements Dispatcher.DispatchHandler {
   /** 102 and 103 go to the client as they are; an HTTP/1.0 client does not know them (RFC 9110 section 15.2). */
   #passInterim(status: number, reason: string, headers: HeaderList): boolean {
     const { request, response } = this.#options;
+    // undici takes an error thrown here for the end of the request.
+    if (status < 102) throw new Error(`the application answered ${status} unasked`);
     this.#interimResponses += 1;
     if (this.#interimResponses > mostInterimResponses) {
-      this.#abort?.(
-        new Error(`the application sent more than ${mostInterimResponses} interim responses`),
-      );
-      return true;
+      throw new Error(`the application sent more than ${mostInterimResponses} interim responses`);
     }
     if (request.httpVersionMinor < 1 || response.destroyed) return true;
     const lines = [`HTTP/1.1 ${status} ${reason}`];
@@ -218,6 +226,15 @@ class Forwarding implements Dispatcher.DispatchHandler {
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#options.onEnd(outcome);
+    this.#dropRestOfBody();
+  }
+
+  /** What the client still sends of a body that nobody reads any more stands before its next request. */
+  #dropRestOfBody(): void {
+    const { request } = this.#options;
+    if (this.#body === undefined || request.complete) return;
+    request.unpipe(this.#body);
+    request.resume();
   }
 }
 

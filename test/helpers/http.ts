@@ -32,6 +32,8 @@ export async function send(url: string, sent: Sent = {}): Promise<Reply> {
     agent: sent.agent ?? false,
     ...(sent.ca === undefined ? {} : { ca: sent.ca }),
   });
+  // What happens behind the head of the response is seen while its body is read.
+  outgoing.on("error", () => {});
   outgoing.end(sent.body);
   const [response] = (await once(outgoing, "response")) as [http.IncomingMessage];
   const chunks: Buffer[] = [];
@@ -108,5 +110,5 @@ export async function openRaw(t: Pick<TestContext, "after">, port: number): Prom
 
 /** The statuses of all responses in a raw text. */
 export function statusesIn(text: string): number[] {
-  return [...text.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status));
+  return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
 }

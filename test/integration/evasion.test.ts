@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { startApplication } from "../helpers/application.ts";
+import { startGate } from "../helpers/gate.ts";
+import { openRaw, send, statusesIn } from "../helpers/http.ts";
+import { makeToken, spellingsOf } from "../helpers/tokens.ts";
+
+const sources = `
+tokens:
+  from: [ { header: token }, { header: authorization, scheme: Bearer }, { cookie: session } ]
+  keys: [ { publicKeyFile: public.pem } ]
+`;
+
+async function loggedOut(t: TestContext) {
+  const application = await startApplication(t);
+  const gate = await startGate(t, { upstream: application.url, yaml: sources });
+  const token = makeToken();
+  assert.equal((await send(`${gate.url}/me`, { headers: { token } })).status, 200);
+  const logout = await send(`${gate.url}/logout`, { method: "POST", headers: { token } });
+  assert.equal(logout.status, 200);
+  const reached = application.seen.length;
+  return {
+    gate,
+    token,
+    assertNothingReached: () => assert.equal(application.seen.length, reached),
+  };
+}
+
+describe("a revoked token", () => {
+  it("is refused in all sixteen spellings of its last signature character", async (t) => {
+    const { gate, token, assertNothingReached } = await loggedOut(t);
+    for (const spelling of spellingsOf(token)) {
+      const reply = await send(`${gate.url}/me`, { headers: { token: spelling } });
+      assert.equal(reply.status, 401, spelling.slice(-4));
+    }
+    assertNothingReached();
+  });
+
+  it("is refused with padding, white space and behind another header case", async (t) => {
+    const { gate, token, assertNothingReached } = await loggedOut(t);
+    const variants = [
+      { token: `${token}=` },
+      { token: `${token}==` },
+      { token: ` ${token} ` },
+      { TOKEN: token },
+      { tOkEn: token },
+    ];
+    for (const headers of variants) {
+      assert.equal((await send(`${gate.url}/me`, { headers })).status, 401);
+    }
+    assertNothingReached();
+  });
+
+  it("is refused through every configured source, and through several at once", async (t) => {
+    const { gate, token, assertNothingReached } = await loggedOut(t);
+    const fresh = makeToken();
+    const variants: Record<string, string>[] = [
+      { token },
+      { Authorization: `Bearer ${token}` },
+      { authorization: `bearer ${token}` },
+      { Cookie: `session=${token}` },
+      { Cookie: `a=b; session="${token}"` },
+      { token, Authorization: `Bearer ${token}`, Cookie: `session=${token}` },
+      { token: fresh, Authorization: `Bearer ${token}` },
+      { token, Cookie: `session=${fresh}` },
+    ];
+    for (const headers of variants) {
+      const reply = await send(`${gate.url}/me`, { headers });
+      assert.equal(reply.status, 401, JSON.stringify(reply.text));
+    }
+    assertNothingReached();
+  });
+
+  it("is refused when pipelined right behind its logout on the same connection", async (t) => {
+    const application = await startApplication(t, (request, response) => {
+      // The logout takes its time; the call behind it is there all the while.
+      if (request.url === "/logout") setImmediate(() => setImmediate(() => response.end("bye")));
+      else response.end("ok");
+    });
+    const gate = await startGate(t, { upstream: application.url });
+    const head = `Host: a\r\ntoken: ${makeToken()}\r\n`;
+    const raw = await openRaw(t, gate.port);
+    raw.write(
+      `POST /logout HTTP/1.1\r\n${head}Content-Length: 0\r\n\r\n` +
+        `GET /me HTTP/1.1\r\n${head}\r\nGET /me HTTP/1.1\r\n${head}Connection: close\r\n\r\n`,
+    );
+    assert.deepEqual(statusesIn(await raw.untilClosed()), [200, 401, 401]);
+    assert.deepEqual(
+      application.seen.map(({ url }) => url),
+      ["/logout"],
+    );
+  });
+
+  it("is refused in a hundred parallel requests that start after the logout's answer", async (t) => {
+    const { gate, token, assertNothingReached } = await loggedOut(t);
+    const replies = await Promise.all(
+      Array.from({ length: 100 }, () => send(`${gate.url}/me`, { headers: { token } })),
+    );
+    assert.ok(replies.every(({ status }) => status === 401));
+    assertNothingReached();
+  });
+});

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { describe, it } from "node:test";
+import { startApplication } from "../helpers/application.ts";
+import { startGate } from "../helpers/gate.ts";
+import { openRaw, send } from "../helpers/http.ts";
+import { makeToken } from "../helpers/tokens.ts";
+
+describe("a revoking route", () => {
+  it("releases the application's 2xx unchanged", async (t) => {
+    const application = await startApplication(t, (_request, response) => {
+      response.writeHead(202, "Gone Now", { "X-Bye": "1", "Set-Cookie": ["a=; Max-Age=0", "b="] });
+      response.end("see you");
+    });
+    const gate = await startGate(t, { upstream: application.url });
+    const headers = { token: makeToken() };
+    const reply = await send(`${gate.url}/logout`, { method: "POST", headers });
+    assert.equal(reply.status, 202);
+    assert.equal(reply.text, "see you");
+    assert.deepEqual(reply.headers["set-cookie"], ["a=; Max-Age=0", "b="]);
+    assert.equal(reply.headers["x-bye"], "1");
+    assert.equal((await send(`${gate.url}/me`, { headers })).json["error"], "token_revoked");
+  });
+
+  for (const status of [301, 302, 400, 401, 403, 404, 409, 500, 503]) {
+    it(`revokes nothing when the application answers ${status}`, async (t) => {
+      const application = await startApplication(t, (request, response) => {
+        response.statusCode = request.url === "/logout" ? status : 200;
+        response.end();
+      });
+      const gate = await startGate(t, { upstream: application.url });
+      const headers = { token: makeToken() };
+      const reply = await send(`${gate.url}/logout`, { method: "POST", headers });
+      assert.equal(reply.status, status);
+      assert.equal((await send(`${gate.url}/me`, { headers })).status, 200);
+    });
+  }
+
+  it("revokes nothing when the application cannot be reached", async (t) => {
+    const application = await startApplication(t);
+    const gate = await startGate(t, { upstream: "http://127.0.0.1:1" });
+    const headers = { token: makeToken() };
+    assert.equal((await send(`${gate.url}/logout`, { method: "POST", headers })).status, 502);
+    await gate.stop();
+    const again = await startGate(t, { upstream: application.url, directory: gate.directory });
+    assert.equal((await send(`${again.url}/me`, { headers })).status, 200);
+  });
+
+  const respelled = ["/LOGOUT", "/logout/", "/Logout/?x=1", "/l%6fgout", "/logou%74/"];
+  for (const path of respelled) {
+    it(`is found as ${path} too, because the application's 2xx decides`, async (t) => {
+      const application = await startApplication(t);
+      const gate = await startGate(t, { upstream: application.url });
+      const headers = { token: makeToken() };
+      assert.equal((await send(`${gate.url}${path}`, { method: "POST", headers })).status, 200);
+      assert.equal((await send(`${gate.url}/me`, { headers })).json["error"], "token_revoked");
+    });
+  }
+
+  for (const name of ["X-HTTP-Method-Override", "x_http_method", "X-Method-Override"]) {
+    it(`is found when ${name} makes another method of the request`, async (t) => {
+      const application = await startApplication(t);
+      const gate = await startGate(t, { upstream: application.url });
+      const headers = { token: makeToken() };
+      await send(`${gate.url}/logout`, { method: "PUT", headers: { ...headers, [name]: "post" } });
+      assert.equal((await send(`${gate.url}/me`, { headers })).json["error"], "token_revoked");
+    });
+  }
+
+  it("revokes although the client leaves while the application is at work", async (t) => {
+    const application = await startApplication(t, (request) => {
+      if (request.url === "/me") assert.fail("the token should be dead");
+    });
+    const gate = await startGate(t, { upstream: application.url });
+    const headers = { token: makeToken() };
+    const arrived = once(application.server, "request") as Promise<
+      [IncomingMessage, ServerResponse]
+    >;
+    const raw = await openRaw(t, gate.port);
+    raw.write(
+      `POST /logout HTTP/1.1\r\nHost: a\r\ntoken: ${headers.token}\r\nContent-Length: 0\r\n\r\n`,
+    );
+    const [, response] = await arrived;
+    raw.socket.destroy();
+    // The gate has noticed that the client is gone when it serves no connection any more.
+    while (!/^revgate_connections 0$/m.test((await send(`${gate.adminUrl}/metrics`)).text));
+    response.end("bye");
+    while (!/^revgate_denylist_entries 1$/m.test((await send(`${gate.adminUrl}/metrics`)).text));
+    assert.equal((await send(`${gate.url}/me`, { headers })).json["error"], "token_revoked");
+  });
+
+  it("is not reached by an upgrade, which would pass the hold", async (t) => {
+    const application = await startApplication(t);
+    const gate = await startGate(t, { upstream: application.url });
+    const raw = await openRaw(t, gate.port);
+    const yaml = `GET /logout HTTP/1.1\r\nHost: a\r\ntoken: ${makeToken()}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`;
+    raw.write(`${yaml}X-HTTP-Method-Override: POST\r\n\r\n`);
+    assert.match(await raw.untilClosed(), /^HTTP\/1\.1 400 /);
+    assert.equal(application.seen.length, 0);
+  });
+
+  it("refuses a public reset that carries two tokens", async (t) => {
+    const application = await startApplication(t);
+    const gate = await startGate(t, { upstream: application.url });
+    const headers = { token: [makeToken(), makeToken()] };
+    const reply = await send(`${gate.url}/reset-password`, { method: "POST", headers });
+    assert.equal(reply.json["error"], "token_ambiguous");
+    assert.equal(application.seen.length, 0);
+  });
+});

@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { tokenIdOf } from "../../src/token/token-id.ts";
+import { startApplication } from "../helpers/application.ts";
+import { startGate } from "../helpers/gate.ts";
+import { send } from "../helpers/http.ts";
+import { startRedis } from "../helpers/redis.ts";
+import { makeToken } from "../helpers/tokens.ts";
+
+async function twoSidecars(t: TestContext, more = "") {
+  const redis = await startRedis(t);
+  const application = await startApplication(t);
+  const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}", commandTimeout: 2s ${more} } }`;
+  const start = () => startGate(t, { upstream: application.url, yaml });
+  const [a, b] = await Promise.all([start(), start()]);
+  await Promise.all([a, b].map(({ adminUrl }) => untilReady(adminUrl)));
+  return { redis, application, a, b };
+}
+
+/** Asks until a sidecar says that it is ready. */
+async function untilReady(adminUrl: string): Promise<void> {
+  while ((await send(`${adminUrl}/readyz`)).status !== 200);
+}
+
+const keyOf = (token: string) => `revgate:tok:${tokenIdOf(token.slice(0, token.lastIndexOf(".")))}`;
+
+describe("two sidecars on one Redis", () => {
+  it("refuse at B what was logged out at A, from the very next request on", async (t) => {
+    const { a, b } = await twoSidecars(t);
+    for (let round = 0; round < 20; round += 1) {
+      const headers = { token: makeToken() };
+      assert.equal((await send(`${b.url}/me`, { headers })).status, 200);
+      assert.equal((await send(`${a.url}/logout`, { method: "POST", headers })).status, 200);
+      const reply = await send(`${b.url}/me`, { headers });
+      assert.equal(reply.json["error"], "token_revoked");
+    }
+  });
+
+  it("keep a key for exactly what is left of the token's life, and nothing a token could be made of", async (t) => {
+    const { a, redis } = await twoSidecars(t);
+    const exp = Math.floor(Date.now() / 1000) + 500;
+    const token = makeToken({ exp });
+    assert.equal(await redis.client.exists(keyOf(token)), 0);
+    await send(`${a.url}/logout`, { method: "POST", headers: { token } });
+
+    assert.equal(await redis.client.exists(keyOf(token)), 1);
+    const left = exp - Date.now() / 1000;
+    // The clock tolerance (5 s by default) is part of the token's life: revgate accepts it that long.
+    const ttl = (await redis.client.ttl(keyOf(token))) - 5;
+    assert.ok(Math.abs(ttl - left) <= 2, `TTL ${ttl}, left ${left}`);
+
+    const keys = await redis.client.keys("*");
+    const held = await Promise.all(
+      keys.map(async (key) => `${key} ${await redis.client.get(key)}`),
+    );
+    for (const part of token.split(".")) {
+      assert.ok(!held.some((text) => text.includes(part.slice(0, 16))));
+    }
+  });
+
+  it("answer 503 while Redis is away, and recover by themselves without forgetting", async (t) => {
+    const { a, b, redis } = await twoSidecars(t);
+    const old = { token: makeToken() };
+    const fresh = { token: makeToken() };
+    await send(`${a.url}/logout`, { method: "POST", headers: old });
+    await redis.kill();
+
+    const unknown = await send(`${a.url}/me`, { headers: fresh });
+    assert.equal(unknown.status, 503);
+    assert.equal(unknown.json["error"], "denylist_unavailable");
+    assert.equal(unknown.headers["retry-after"], "1");
+    // What this sidecar knows to be dead stays dead, Redis or not.
+    assert.equal((await send(`${a.url}/me`, { headers: old })).json["error"], "token_revoked");
+    assert.equal((await send(`${a.adminUrl}/readyz`)).status, 503);
+    assert.equal((await send(`${a.adminUrl}/healthz`)).status, 200);
+
+    // Empty after its restart: sidecar A writes back what its journal holds.
+    await redis.start();
+    await untilReady(a.adminUrl);
+    await untilReady(b.adminUrl);
+    while ((await redis.client.exists(keyOf(old.token))) === 0);
+    assert.equal((await send(`${b.url}/me`, { headers: old })).json["error"], "token_revoked");
+    assert.equal((await send(`${b.url}/me`, { headers: fresh })).status, 200);
+  });
+
+  it("keep a logout that Redis did not acknowledge: 503, in force here, everywhere later", async (t) => {
+    const { a, b, redis } = await twoSidecars(t, ", whenUnavailable: serve-known");
+    const headers = { token: makeToken() };
+    await redis.kill();
+    assert.equal((await send(`${a.url}/me`, { headers })).status, 200);
+    const logout = await send(`${a.url}/logout`, { method: "POST", headers });
+    assert.equal(logout.status, 503);
+    assert.equal(logout.json["error"], "revocation_pending");
+    assert.equal((await send(`${a.url}/me`, { headers })).json["error"], "token_revoked");
+    const { text } = await send(`${a.adminUrl}/metrics`);
+    assert.match(text, /^revgate_outbox_pending 1$/m);
+    assert.match(text, /^revgate_redis_up 0$/m);
+
+    await redis.start();
+    while ((await redis.client.exists(keyOf(headers.token))) === 0);
+    await untilReady(b.adminUrl);
+    assert.equal((await send(`${b.url}/me`, { headers })).json["error"], "token_revoked");
+  });
+
+  it("do not hang on a Redis that has stopped answering", async (t) => {
+    const { a, redis } = await twoSidecars(t, "");
+    redis.signal("SIGSTOP");
+    const reply = await send(`${a.url}/me`, { headers: { token: makeToken() } });
+    assert.equal(reply.json["error"], "denylist_unavailable");
+    redis.signal("SIGCONT");
+    for (;;) {
+      const again = await send(`${a.url}/me`, { headers: { token: makeToken() } });
+      if (again.status === 200) break;
+      assert.equal(again.status, 503);
+    }
+  });
+});
+
+describe("a sidecar whose Redis is not there yet", () => {
+  it("starts, is not ready, refuses, and recovers", async (t) => {
+    const redis = await startRedis(t);
+    await redis.kill();
+    const application = await startApplication(t);
+    const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}" } }`;
+    const gate = await startGate(t, { upstream: application.url, yaml });
+    const headers = { token: makeToken() };
+    assert.equal((await send(`${gate.url}/me`, { headers })).json["error"], "denylist_unavailable");
+    const readiness = await send(`${gate.adminUrl}/readyz`);
+    assert.equal(readiness.status, 503);
+    assert.match(readiness.text, /redis is not connected/);
+    await redis.start();
+    await untilReady(gate.adminUrl);
+    assert.equal((await send(`${gate.url}/me`, { headers })).status, 200);
+  });
+});
