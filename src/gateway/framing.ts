@@ -11,7 +11,9 @@ const digits = /^\d+$/;
  * different ways by different servers (RFC 9112 sections 3.2, 6.1 to 6.3 and 11.2).
  */
 export function isWellFramed(request: IncomingMessage, headers: HeaderList): boolean {
-  if (request.method === "CONNECT" || request.method === "TRACE") return false;
+  const { method, httpVersion } = request;
+  if (method === "CONNECT" || method === "TRACE") return false;
+  if (httpVersion !== "1.1" && httpVersion !== "1.0") return false;
   return (
     hasOneHost(headers) && hasOneLength(request, headers) && upgradesToNothingElse(request, headers)
   );

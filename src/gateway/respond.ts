@@ -122,7 +122,9 @@ export function createResponder(options: ResponderOptions): Responder {
     refuse(response, reason, context) {
       if (response.destroyed || response.headersSent) return;
       const body = bodies[reason];
-      const { status } = refusals[reason];
+      const refusal: Refusal = refusals[reason];
+      const { status } = refusal;
+      if (refusal.closes === true || context.close) response.shouldKeepAlive = false;
       // With its own reason phrase: the application's may be what could not be sent on.
       response.writeHead(status, STATUS_CODES[status], headersOf(reason, body, context));
       response.end(body);
@@ -131,7 +133,7 @@ export function createResponder(options: ResponderOptions): Responder {
       if (socket.destroyed || !socket.writable) return;
       const body = bodies[reason];
       const { status } = refusals[reason];
-      const headers = headersOf(reason, body, { ...context, close: true });
+      const headers = [...headersOf(reason, body, context), "Connection", "close"];
       const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`];
       for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
       socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
@@ -168,6 +170,5 @@ function headersOf(reason: RefusalReason, body: Buffer, context: RefusalContext)
   ];
   if (refusal.challenge !== undefined) headers.push("WWW-Authenticate", refusal.challenge);
   if (refusal.retryAfter !== undefined) headers.push("Retry-After", String(refusal.retryAfter));
-  if (refusal.closes === true || context.close) headers.push("Connection", "close");
   return headers;
 }

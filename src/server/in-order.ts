@@ -42,8 +42,10 @@ export function inOrder(listener: RequestListener): RequestListener {
   };
 }
 
-/** Whether a response is still under way on this connection. */
-export function isAnswering(socket: Socket): boolean {
-  const line = lines.get(socket);
-  return line !== undefined && !line.current.writableFinished;
+/** Whether a connection is free for another answer, has one under way, or has had its last. */
+export function stateOf(socket: Socket): "free" | "answering" | "ending" {
+  const current = lines.get(socket)?.current;
+  if (current === undefined) return "free";
+  if (!current.writableFinished) return "answering";
+  return current.shouldKeepAlive ? "free" : "ending";
 }

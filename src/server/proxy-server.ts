@@ -8,7 +8,7 @@ import { createRequestHandler } from "../gateway/handle-request.ts";
 import { createUpgradeHandler } from "../gateway/handle-upgrade.ts";
 import type { RefusalReason } from "../gateway/verdict.ts";
 import { beginVisit, endVisit, refusalContext } from "../gateway/visit.ts";
-import { inOrder, isAnswering } from "./in-order.ts";
+import { inOrder, stateOf } from "./in-order.ts";
 
 export interface ProxyServerOptions {
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
@@ -53,8 +53,8 @@ export function createProxyServer(gate: Gate, options: ProxyServerOptions): Serv
   server.on("checkExpectation", handleRequest);
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // An upgrade behind an unfinished response would be written into it.
-    if (isAnswering(request.socket)) socket.destroy();
-    else handleUpgrade(request, socket, head);
+    if (stateOf(request.socket) === "free") handleUpgrade(request, socket, head);
+    else socket.destroy();
   });
   server.on("connect", (request: IncomingMessage, socket: Duplex) => {
     refuseOnSocket(gate, request, socket, "request_ambiguous");
@@ -79,10 +79,12 @@ function refuseOnSocket(
 
 /** What never became a request: Node's parser or one of the time limits gave it up. */
 function answerClientError(gate: Gate, error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable || isAnswering(socket)) {
+  const state = stateOf(socket);
+  if (error.code === "ECONNRESET" || !socket.writable || state === "answering") {
     socket.destroy();
     return;
   }
+  if (state === "ending") return;
   const reason = reasonOf(error.code);
   gate.metrics.requests[reason].inc();
   gate.log(reason, () => ({ peer: gate.readPeer(socket).address, cause: error.code }));

@@ -86,14 +86,15 @@ function watchAnswer(toApplication: ClientRequest, { upgrade, settle, timeoutMs 
   toApplication.on("close", () => clearTimeout(timer));
   socket.on("close", () => toApplication.destroy());
 
-  toApplication.on("response", (answer) => {
-    clearTimeout(timer);
-    // http-proxy relays a refusal with framing that no longer fits its body; told that it was an
-    // upgrade, it leaves the answer to us.
-    Object.assign(answer, { upgrade: true });
-    settle(() => {
-      upgrade.onAnswer(answer.statusCode ?? 0);
-      relayRefusal(answer, socket);
+  // http-proxy relays a refusal with framing that no longer fits its body. Its listener is added right
+  // after this function, and goes before any answer can come.
+  process.nextTick(() => {
+    toApplication.removeAllListeners("response").on("response", (answer) => {
+      clearTimeout(timer);
+      settle(() => {
+        upgrade.onAnswer(answer.statusCode ?? 0);
+        relayRefusal(answer, socket);
+      });
     });
   });
   toApplication.on("upgrade", (_answer, upstreamSocket: Duplex) => {

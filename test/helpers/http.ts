@@ -28,7 +28,11 @@ export async function send(url: string, sent: Sent = {}): Promise<Reply> {
   const { request } = url.startsWith("https:") ? https : http;
   const outgoing = request(url, {
     method: sent.method ?? "GET",
-    headers: sent.headers as http.OutgoingHttpHeaders,
+    headers: {
+      // Node's client leaves a body of OPTIONS or DELETE unframed unless it is told the length.
+      ...(sent.body === undefined ? {} : { "Content-Length": Buffer.byteLength(sent.body) }),
+      ...(sent.headers as http.OutgoingHttpHeaders),
+    },
     agent: sent.agent ?? false,
     ...(sent.ca === undefined ? {} : { ca: sent.ca }),
   });

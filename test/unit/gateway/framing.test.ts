@@ -20,6 +20,8 @@ describe("isWellFramed", () => {
   const refused: Record<string, [string[], { method?: string; httpVersion?: string }?]> = {
     CONNECT: [host, { method: "CONNECT" }],
     TRACE: [host, { method: "TRACE" }],
+    "HTTP/0.9": [host, { httpVersion: "0.9" }],
+    "HTTP/2.0": [host, { httpVersion: "2.0" }],
     "no Host": [[]],
     "two Hosts": [[...host, ...host]],
     "an empty Host": [["Host", ""]],

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { startApplication } from "../helpers/application.ts";
+import { startGate } from "../helpers/gate.ts";
+import { openRaw, send } from "../helpers/http.ts";
+import { makeToken } from "../helpers/tokens.ts";
+
+const origin = "https://shop.example";
+const preflight = {
+  method: "OPTIONS",
+  headers: {
+    Origin: origin,
+    "Access-Control-Request-Method": "PUT",
+    "Access-Control-Request-Headers": "token",
+  },
+};
+
+async function gateWith(t: TestContext, yaml: string) {
+  const application = await startApplication(t, (request, response) => {
+    response.end(String(request.headers["x-request-id"]));
+  });
+  const gate = await startGate(t, { upstream: application.url, yaml });
+  return { application, gate };
+}
+
+describe("a CORS preflight", () => {
+  it("is refused by default like everything without a token", async (t) => {
+    const { gate, application } = await gateWith(t, "");
+    const reply = await send(`${gate.url}/orders`, preflight);
+    assert.equal(reply.json["error"], "token_missing");
+    assert.equal(reply.headers["access-control-allow-origin"], undefined);
+    assert.equal(application.seen.length, 0);
+  });
+
+  it("reaches the application with forward, and nothing else does", async (t) => {
+    const { gate, application } = await gateWith(t, "cors: { preflight: forward }");
+    assert.equal((await send(`${gate.url}/orders`, preflight)).status, 200);
+    assert.equal(application.seen.length, 1);
+    const { Origin, ...withoutOrigin } = preflight.headers;
+    const others = [
+      { method: "OPTIONS", headers: withoutOrigin },
+      { method: "OPTIONS", headers: { Origin } },
+      { method: "OPTIONS", headers: preflight.headers, body: "x" },
+      { method: "GET", headers: preflight.headers },
+      { method: "OPTIONS", headers: { ...preflight.headers, token: "a.b.c" } },
+    ];
+    for (const other of others) {
+      assert.equal((await send(`${gate.url}/orders`, other)).status, 401);
+    }
+    assert.equal(application.seen.length, 1);
+  });
+
+  it("is answered with answer, for allowed origins", async (t) => {
+    const yaml = `cors: { preflight: answer, allowOrigins: ["${origin}"], allowHeaders: [token, content-type], maxAge: 5m }`;
+    const { gate, application } = await gateWith(t, yaml);
+    const reply = await send(`${gate.url}/orders`, preflight);
+    assert.equal(reply.status, 204);
+    assert.equal(reply.headers["access-control-allow-origin"], origin);
+    assert.equal(reply.headers["access-control-allow-methods"], "PUT");
+    assert.equal(reply.headers["access-control-allow-headers"], "token, content-type");
+    assert.equal(reply.headers["access-control-max-age"], "300");
+    assert.match(reply.headers.vary ?? "", /Origin/);
+    const headers = { ...preflight.headers, Origin: "https://evil.example" };
+    assert.equal((await send(`${gate.url}/orders`, { ...preflight, headers })).status, 401);
+    assert.equal(application.seen.length, 0);
+  });
+});
+
+describe("refusals", () => {
+  it("can be read by pages of allowed origins", async (t) => {
+    const { gate } = await gateWith(
+      t,
+      `cors: { allowOrigins: ["${origin}"], allowCredentials: true }`,
+    );
+    const reply = await send(`${gate.url}/orders`, { headers: { Origin: origin } });
+    assert.equal(reply.status, 401);
+    assert.equal(reply.headers["access-control-allow-origin"], origin);
+    assert.equal(reply.headers["access-control-allow-credentials"], "true");
+    assert.match(reply.headers["access-control-expose-headers"] ?? "", /X-Request-Id/);
+    const other = await send(`${gate.url}/orders`, { headers: { Origin: "https://evil.example" } });
+    assert.equal(other.headers["access-control-allow-origin"], undefined);
+  });
+
+  it("take the shape that an API already has", async (t) => {
+    const yaml = `errors:
+  body: '{"code":\${status},"msg":\${message},"kind":\${error}}'
+  messages: { token_missing: 'who are "you"?' }`;
+    const { gate } = await gateWith(t, yaml);
+    const reply = await send(`${gate.url}/orders`);
+    assert.deepEqual(reply.json, { code: 401, msg: 'who are "you"?', kind: "token_missing" });
+  });
+
+  it("to HEAD have no body, and those to a kept-alive connection keep it", async (t) => {
+    const { gate } = await gateWith(t, "");
+    const raw = await openRaw(t, gate.port);
+    raw.write(
+      "HEAD /a HTTP/1.1\r\nHost: a\r\n\r\nGET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    );
+    const text = await raw.untilClosed();
+    assert.equal(text.match(/token_missing/g)?.length, 1);
+    assert.equal(text.match(/HTTP\/1\.1 401/g)?.length, 2);
+  });
+});
+
+describe("X-Request-Id", () => {
+  it("passes where it is given, is made where it is absent, and stands in refusals", async (t) => {
+    const { gate } = await gateWith(t, "");
+    const token = makeToken();
+    const given = await send(`${gate.url}/a`, { headers: { token, "X-Request-Id": "abc-1" } });
+    assert.equal(given.text, "abc-1");
+    const made = await send(`${gate.url}/a`, { headers: { token } });
+    assert.match(made.text, /^[0-9a-f-]{36}$/);
+    const refused = await send(`${gate.url}/a`, { headers: { "X-Request-Id": "abc-2" } });
+    assert.equal(refused.headers["x-request-id"], "abc-2");
+  });
+
+  it("is made anew where it could not stand in a log line", async (t) => {
+    const { gate } = await gateWith(t, "");
+    for (const id of ["a b", "x".repeat(200), '"}{"level":"info"']) {
+      const headers = { token: makeToken(), "X-Request-Id": id };
+      assert.match((await send(`${gate.url}/a`, { headers })).text, /^[0-9a-f-]{36}$/);
+    }
+  });
+});
+
+describe("logs and metrics", () => {
+  it("never hold a credential, whatever becomes of the request", async (t) => {
+    const yaml = `tokens:
+  from: [ { header: token }, { header: authorization, scheme: Bearer }, { cookie: session } ]
+  keys: [ { publicKeyFile: public.pem } ]`;
+    const { gate } = await gateWith(t, yaml);
+    const token = makeToken();
+    const tokens = [
+      token,
+      makeToken({ iat: 1, exp: 2 }),
+      `${token.slice(0, -20)}${"A".repeat(20)}`,
+    ];
+    for (const each of tokens) {
+      await send(`${gate.url}/a?token=${each}`, { headers: { token: each } });
+      await send(`${gate.url}/a`, { headers: { Authorization: `Bearer ${each}` } });
+      await send(`${gate.url}/logout`, { method: "POST", headers: { Cookie: `session=${each}` } });
+      await send(`${gate.url}/a`, { headers: { token: each } });
+      const raw = await openRaw(t, gate.port);
+      raw.write(`GET /a HTTP/1.1\r\nHost: a\r\ntoken: ${each}\r\nbad header\r\n\r\n`);
+      await raw.untilClosed();
+    }
+    const { text } = await send(`${gate.adminUrl}/metrics`);
+    assert.match(gate.logged(), /"outcome":"token_revoked"/);
+    for (const each of tokens) {
+      for (const part of each.split(".").slice(1)) {
+        assert.ok(!gate.logged().includes(part), "in the log");
+        assert.ok(!text.includes(part), "in the metrics");
+      }
+    }
+  });
+});

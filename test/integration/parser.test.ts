@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { startApplication } from "../helpers/application.ts";
+import { startGate } from "../helpers/gate.ts";
+import { openRaw, statusesIn } from "../helpers/http.ts";
+import { makeToken } from "../helpers/tokens.ts";
+
+const token = makeToken();
+const head = `Host: a\r\ntoken: ${token}\r\n`;
+
+describe("what can be read in more than one way", () => {
+  const ambiguous: Record<string, string> = {
+    "Transfer-Encoding with Content-Length": `POST / HTTP/1.1\r\n${head}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    "two lengths that differ": `POST / HTTP/1.1\r\n${head}Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde`,
+    "a coding besides chunked": `POST / HTTP/1.1\r\n${head}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
+    "an obfuscated coding": `POST / HTTP/1.1\r\n${head}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`,
+    "no Host": `GET / HTTP/1.1\r\ntoken: ${token}\r\n\r\n`,
+    "two Hosts": `GET / HTTP/1.1\r\n${head}Host: b\r\n\r\n`,
+    "an absolute target": `GET http://evil/ HTTP/1.1\r\n${head}\r\n`,
+    "a double slash": `GET //x HTTP/1.1\r\n${head}\r\n`,
+    "a fragment": `GET /x#y HTTP/1.1\r\n${head}\r\n`,
+    CONNECT: `CONNECT a:1 HTTP/1.1\r\n${head}\r\n`,
+    TRACE: `TRACE / HTTP/1.1\r\n${head}\r\n`,
+    "an asterisk": `OPTIONS * HTTP/1.1\r\n${head}\r\n`,
+    "a bare line feed": `GET / HTTP/1.1\nHost: a\ntoken: ${token}\n\n`,
+    "a space before a colon": `GET / HTTP/1.1\r\n${head}X-A : 1\r\n\r\n`,
+    "a folded line": `GET / HTTP/1.1\r\n${head}X-A: 1\r\n 2\r\n\r\n`,
+    "an unknown method": `LOGOUT / HTTP/1.1\r\n${head}\r\n`,
+    "HTTP/0.9": "GET /\r\n\r\n",
+    "HTTP/2": `GET / HTTP/2.0\r\n${head}\r\n`,
+  };
+  for (const [what, text] of Object.entries(ambiguous)) {
+    it(`is refused, and the connection closed: ${what}`, async (t) => {
+      const application = await startApplication(t);
+      const gate = await startGate(t, { upstream: application.url });
+      const raw = await openRaw(t, gate.port);
+      raw.write(`${text}GET /second HTTP/1.1\r\n${head}\r\n`);
+      const answer = await raw.untilClosed();
+      assert.deepEqual(statusesIn(answer), [400], answer);
+      assert.match(answer, /"error":"request_ambiguous"/);
+      assert.match(answer, /\r\nConnection: close\r\n/);
+      assert.equal(application.seen.length, 0);
+    });
+  }
+});
+
+describe("limits", () => {
+  it("answer a head that is too large with 431, as JSON", async (t) => {
+    const application = await startApplication(t);
+    const gate = await startGate(t, { upstream: application.url });
+    const raw = await openRaw(t, gate.port);
+    raw.write(`GET / HTTP/1.1\r\n${head}X-A: ${"a".repeat(17_000)}\r\n\r\n`);
+    assert.match(await raw.untilClosed(), /^HTTP\/1\.1 431 [\s\S]*"error":"request_too_large"/);
+  });
+
+  it("answer a head that does not come in time with 408, as JSON", async (t) => {
+    const application = await startApplication(t);
+    const yaml = "limits: { headersTimeout: 100ms, requestTimeout: 200ms, drainTimeout: 0s }";
+    const gate = await startGate(t, { upstream: application.url, yaml });
+    const raw = await openRaw(t, gate.port);
+    raw.write("GET / HTTP/1.1\r\nHost: a\r\n");
+    assert.match(await raw.untilClosed(), /^HTTP\/1\.1 408 [\s\S]*"error":"request_timeout"/);
+  });
+
+  it("answer pipelined requests in order, and as many as wait at most", async (t) => {
+    const application = await startApplication(t, (request, response) => response.end(request.url));
+    const gate = await startGate(t, { upstream: application.url });
+    const raw = await openRaw(t, gate.port);
+    const requests = Array.from({ length: 200 }, (_, i) => `GET /${i} HTTP/1.1\r\n${head}\r\n`);
+    raw.write(requests.join(""));
+    const answer = await raw.untilClosed();
+    const answered = statusesIn(answer);
+    assert.ok(answered.length > 1 && answered.length < 200, `${answered.length} answered`);
+    assert.ok(answered.every((status) => status === 200));
+    const order = application.seen.map(({ url }) => url);
+    assert.deepEqual(
+      order,
+      order.map((_, i) => `/${i}`),
+    );
+    assert.equal(order.length, answered.length);
+  });
+});

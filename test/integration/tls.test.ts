@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:https";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { WebSocket, WebSocketServer } from "ws";
+import { listenOnLoopback, startApplication } from "../helpers/application.ts";
+import { startGate } from "../helpers/gate.ts";
+import { send } from "../helpers/http.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+import { makeToken } from "../helpers/tokens.ts";
+import { findProgram } from "../tools/programs.ts";
+
+/** A certificate for loopback that signs itself. */
+function makeCertificate(directory: string) {
+  const [certFile, keyFile] = [join(directory, "cert.pem"), join(directory, "key.pem")];
+  const made = spawnSync(
+    findProgram(["openssl"]),
+    [
+      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"],
+      ...["-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
+      ...["-keyout", keyFile, "-out", certFile],
+    ],
+    { encoding: "utf8" },
+  );
+  assert.equal(made.status, 0, made.stderr);
+  return { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") };
+}
+
+async function startTlsApplication(t: TestContext, directory: string) {
+  const { cert, key } = makeCertificate(directory);
+  const server = createServer({ cert, key }, (request, response) => {
+    response.end(String(request.headers["x-forwarded-proto"]));
+  });
+  const sockets = new WebSocketServer({ server });
+  sockets.on("connection", (socket) => socket.on("message", (data) => socket.send(data)));
+  const port = await listenOnLoopback(t, server);
+  return { upstream: `https://127.0.0.1:${port}` };
+}
+
+describe("TLS", () => {
+  it("works on the listening side, and the application is told", async (t) => {
+    const directory = temporaryDirectory(t);
+    const { cert } = makeCertificate(directory);
+    const application = await startApplication(t, (request, response) => {
+      response.end(String(request.headers["x-forwarded-proto"]));
+    });
+    const yaml =
+      "listen: { host: 127.0.0.1, port: 0, tls: { certFile: cert.pem, keyFile: key.pem } }";
+    const gate = await startGate(t, {
+      upstream: application.url,
+      yaml,
+      directory,
+      scheme: "https",
+    });
+    const headers = { token: makeToken() };
+    const reply = await send(`${gate.url}/me`, { headers, ca: cert });
+    assert.deepEqual([reply.status, reply.text], [200, "https"]);
+    assert.equal((await send(`${gate.url}/me`, { ca: cert })).status, 401);
+    await send(`${gate.url}/logout`, { method: "POST", headers, ca: cert });
+    assert.equal((await send(`${gate.url}/me`, { headers, ca: cert })).status, 401);
+  });
+
+  it("works towards an https application whose certificate is trusted", async (t) => {
+    const directory = temporaryDirectory(t);
+    const { upstream } = await startTlsApplication(t, directory);
+    const yaml = `upstream: { url: "${upstream}", caFile: cert.pem }`;
+    const gate = await startGate(t, { upstream, yaml, directory });
+    const headers = { token: makeToken() };
+    const reply = await send(`${gate.url}/me`, { headers });
+    assert.deepEqual([reply.status, reply.text], [200, "http"]);
+
+    const socket = new WebSocket(`ws://127.0.0.1:${gate.port}/chat`, { headers });
+    t.after(() => socket.terminate());
+    await once(socket, "open");
+    socket.send("hello");
+    const [data] = (await once(socket, "message")) as [Buffer];
+    assert.equal(data.toString(), "hello");
+  });
+
+  it("refuses an https application whose certificate is not trusted", async (t) => {
+    const { upstream } = await startTlsApplication(t, temporaryDirectory(t));
+    const gate = await startGate(t, { upstream });
+    const headers = { token: makeToken() };
+    assert.equal((await send(`${gate.url}/me`, { headers })).status, 502);
+    const socket = new WebSocket(`ws://127.0.0.1:${gate.port}/chat`, { headers });
+    socket.on("error", () => {});
+    const [, response] = (await once(socket, "unexpected-response")) as [
+      unknown,
+      { statusCode: number },
+    ];
+    assert.equal(response.statusCode, 502);
+  });
+});
