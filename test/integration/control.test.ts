@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { existsSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { holdDataDir } from "../../src/server/control-socket.ts";
+import { startApplication } from "../helpers/application.ts";
+import { startGate, writeConfig } from "../helpers/gate.ts";
+import { send } from "../helpers/http.ts";
+import { runBuilt, startBuiltGate } from "../helpers/program.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+import { makeToken, threeDays } from "../helpers/tokens.ts";
+
+describe("a data directory", () => {
+  it("belongs to one process: of several that start at once, one gets it", async (t) => {
+    for (let round = 0; round < 10; round += 1) {
+      const dataDir = temporaryDirectory(t);
+      const attempts = await Promise.allSettled([1, 2, 3, 4].map(() => holdDataDir(dataDir)));
+      const held = attempts.filter((attempt) => attempt.status === "fulfilled");
+      for (const attempt of attempts) {
+        if (attempt.status === "rejected") assert.equal(attempt.reason.code, "data_dir_in_use");
+      }
+      assert.equal(held.length, 1);
+      await held[0]?.value.release();
+      await (await holdDataDir(dataDir)).release();
+    }
+  });
+
+  it("is taken over from a killed process, and refused while one lives", async (t) => {
+    const directory = temporaryDirectory(t);
+    await writeConfig(directory, "", "http://127.0.0.1:1");
+    const config = join(directory, "revgate.yaml");
+    const first = await startBuiltGate(t, config);
+    const second = await runBuilt(["run", "--config", config]);
+    assert.equal(second.code, 1);
+    assert.match(second.stderr, /data is in use by another revgate/);
+    await first.end("SIGKILL");
+    assert.ok(existsSync(join(directory, "data/control.sock")));
+    const third = await startBuiltGate(t, config);
+    assert.equal(await third.end("SIGTERM"), 0);
+    assert.equal(existsSync(join(directory, "data/control.sock")), false);
+  });
+
+  it("lets nobody else in: the socket is its owner's alone", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const hold = await holdDataDir(dataDir);
+    t.after(() => hold.release());
+    assert.equal(statSync(join(dataDir, "control.sock")).mode & 0o777, 0o600);
+  });
+
+  it("whose path is too long for a socket is refused with the reason", async (t) => {
+    const dataDir = join(temporaryDirectory(t), "x".repeat(100));
+    await assert.rejects(holdDataDir(dataDir), /too long for a socket/);
+  });
+});
+
+describe("commands", () => {
+  it("revoke, check and list through a running revgate", async (t) => {
+    const application = await startApplication(t);
+    const gate = await startGate(t, { upstream: application.url });
+    const options = { env: { REVGATE_CONFIG: join(gate.directory, "revgate.yaml") } };
+    const token = makeToken();
+    const other = makeToken();
+
+    const live = await runBuilt(["check"], { ...options, stdin: `${token}\n` });
+    assert.equal(live.code, 0);
+    assert.match(live.stdout, /^live tok:\S{43} exp \d{4}-/);
+    const revoked = await runBuilt(["revoke"], { ...options, stdin: `Bearer ${token}\n` });
+    assert.equal(revoked.code, 0, revoked.stderr);
+    assert.match(revoked.stdout, /^revoked until /);
+    assert.equal((await send(`${gate.url}/me`, { headers: { token } })).status, 401);
+    assert.equal((await send(`${gate.url}/me`, { headers: { token: other } })).status, 200);
+    const dead = await runBuilt(["check", token], options);
+    assert.deepEqual([dead.code, dead.stdout.split(" ")[0]], [1, "revoked"]);
+
+    const listed = await runBuilt(["list"], options);
+    assert.equal(listed.stdout.split("\n").length, 2);
+    const [, id] = /tok:(\S{43})/.exec(revoked.stdout) ?? [];
+    assert.ok(listed.stdout.startsWith(`tok:${id}  20`));
+    const { text } = await send(`${gate.adminUrl}/metrics`);
+    assert.match(text, /^revgate_revocations_total\{trigger="command"\} 1$/m);
+  });
+
+  it("say what they cannot do", async (t) => {
+    const directory = temporaryDirectory(t);
+    await writeConfig(directory, "", "http://127.0.0.1:1");
+    const config = ["--config", join(directory, "revgate.yaml")];
+    const forged = await runBuilt(["revoke", ...config], { stdin: "a.b.c" });
+    assert.deepEqual(
+      [forged.code, forged.stderr],
+      [1, "not revoked: the token is not valid, so revgate refuses it anyway\n"],
+    );
+    const expired = await runBuilt(["revoke", ...config], { stdin: makeToken({ iat: 1, exp: 2 }) });
+    assert.match(expired.stdout, /^nothing to do: expired at 1970-/);
+    assert.equal((await runBuilt(["revoke", ...config], { stdin: "" })).code, 2);
+    assert.equal((await runBuilt(["revoke", "--nonsense"], {})).code, 2);
+    assert.equal((await runBuilt(["revoke", "--config", "/nowhere.yaml"], { stdin: "a" })).code, 2);
+    assert.equal((await runBuilt(["nonsense"])).code, 2);
+    assert.equal((await runBuilt([])).code, 2);
+  });
+
+  it("teach with --help", async () => {
+    for (const command of ["run", "check-config", "revoke", "check", "list", "import", "demo"]) {
+      const { code, stdout } = await runBuilt([command, "--help"]);
+      assert.equal(code, 0);
+      assert.ok(stdout.startsWith(`Usage: revgate ${command}`), stdout);
+    }
+    const { stdout } = await runBuilt(["--help"]);
+    assert.match(stdout, /Exit codes: 0 done, 1 failed, 2 wrong usage or configuration/);
+  });
+
+  it("import an existing blacklist, before revgate has ever run", async (t) => {
+    const directory = temporaryDirectory(t);
+    const application = await startApplication(t);
+    await writeConfig(directory, "", application.url);
+    const config = ["--config", join(directory, "revgate.yaml")];
+    const [plain, dated, spared] = [makeToken(), makeToken(), makeToken()];
+    const file = join(directory, "token_blacklist.txt");
+    writeFileSync(
+      file,
+      [
+        plain,
+        `${dated} ${Math.floor(Date.now() / 1000)}`,
+        "",
+        "not-a-token",
+        makeToken({ iat: 1, exp: 1 + threeDays }),
+        `${spared} tomorrow`,
+        makeToken({ exp: undefined }),
+      ].join("\r\n"),
+    );
+    const imported = await runBuilt(["import", ...config, file]);
+    assert.equal(imported.code, 0, imported.stderr);
+    assert.equal(imported.stdout, "imported 2, skipped 4\n");
+    assert.deepEqual(imported.stderr.trim().split("\n"), [
+      "line 4: not a token",
+      "line 5: the token has expired",
+      "line 6: expected a token, or a token and a unix time",
+      "line 7: the token has no exp",
+    ]);
+
+    const gate = await startGate(t, { upstream: application.url, directory });
+    for (const token of [plain, dated]) {
+      const reply = await send(`${gate.url}/me`, { headers: { token } });
+      assert.equal(reply.json["error"], "token_revoked");
+    }
+    assert.equal((await send(`${gate.url}/me`, { headers: { token: spared } })).status, 200);
+  });
+
+  it("import thousands of tokens through a running revgate, from standard input", async (t) => {
+    const application = await startApplication(t);
+    const gate = await startGate(t, { upstream: application.url });
+    const [header, , signature] = makeToken().split(".");
+    const exp = Math.floor(Date.now() / 1000) + threeDays;
+    const tokens = Array.from({ length: 2500 }, (_, i) => {
+      const payload = Buffer.from(JSON.stringify({ jti: i, exp })).toString("base64url");
+      return `${header}.${payload}.${signature}`;
+    });
+    const config = ["--config", join(gate.directory, "revgate.yaml")];
+    const imported = await runBuilt(["import", ...config], { stdin: tokens.join("\n") });
+    assert.equal(imported.stdout, "imported 2500, skipped 0\n");
+    assert.match((await send(`${gate.adminUrl}/metrics`)).text, /^revgate_denylist_entries 2500$/m);
+  });
+});

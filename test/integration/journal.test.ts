@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import {
+  appendFileSync,
+  existsSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import type { Entry } from "../../src/denylist/denylist.ts";
+import { type Journal, openJournal } from "../../src/denylist/journal.ts";
+import { entryFor } from "../contract/denylist-suite.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+
+interface Opened {
+  readonly journal: Journal;
+  /** What the journal held when it was opened. */
+  readonly found: readonly Entry[];
+  readonly syncs: number[];
+  readonly disk: (Error | undefined)[];
+}
+
+async function openIn(t: TestContext, dataDir: string, nowSeconds?: () => number): Promise<Opened> {
+  const found: Entry[] = [];
+  const syncs: number[] = [];
+  const disk: (Error | undefined)[] = [];
+  const journal = await openJournal({
+    dataDir,
+    clock: { nowSeconds: nowSeconds ?? (() => Date.now() / 1000) },
+    onEntry: (entry) => void found.push(entry),
+    onSync: (seconds) => void syncs.push(seconds),
+    onDisk: (error) => void disk.push(error),
+  });
+  t.after(() => journal.close().catch(() => {}));
+  return { journal, found, syncs, disk };
+}
+
+const entries = (count: number, what = "e") =>
+  Array.from({ length: count }, (_, i) => entryFor(`${what}${i}`));
+
+/** Makes these methods of every file fail until the returned function is called. */
+async function breakFiles(
+  t: TestContext,
+  methods: readonly ("datasync" | "sync" | "write")[],
+  error: NodeJS.ErrnoException,
+) {
+  const probe = await open("/dev/null");
+  const files = Object.getPrototypeOf(probe) as FileHandle;
+  await probe.close();
+  const whole = methods.map((method) => ({
+    method,
+    descriptor: Object.getOwnPropertyDescriptor(files, method),
+  }));
+  const value = () => Promise.reject(error);
+  for (const { method, descriptor } of whole)
+    Object.defineProperty(files, method, { ...descriptor, value });
+  const mend = () => {
+    for (const { method, descriptor } of whole)
+      Object.defineProperty(files, method, descriptor ?? {});
+  };
+  t.after(mend);
+  return mend;
+}
+
+const noSpace = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+const inputOutput = Object.assign(new Error("i/o error"), { code: "EIO" });
+
+describe("the journal", () => {
+  it("shares a sync among all that wait", async (t) => {
+    const { journal, syncs } = await openIn(t, temporaryDirectory(t));
+    await Promise.all(entries(500).map((entry) => journal.append([entry])));
+    assert.ok(syncs.length <= 3, `${syncs.length} syncs for 500 appends`);
+    assert.equal(journal.records, 500);
+  });
+
+  it("drops a torn last record, and goes on behind the last whole one", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const first = await openIn(t, dataDir);
+    await first.journal.append(entries(3));
+    await first.journal.close();
+    const file = join(dataDir, "journal");
+    const whole = statSync(file).size;
+    for (const cut of [1, 30, 70]) {
+      truncateSync(file, whole - cut);
+      const torn = await openIn(t, dataDir);
+      assert.equal(torn.journal.tornRecords, 1);
+      assert.deepEqual(torn.found, entries(2));
+      await torn.journal.append(entries(3).slice(2));
+      await torn.journal.close();
+      assert.equal(statSync(file).size, whole);
+      assert.deepEqual((await openIn(t, dataDir)).found, entries(3));
+    }
+  });
+
+  it("survives being torn in its very first line", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    writeFileSync(join(dataDir, "journal"), "revgate-jo");
+    const { journal } = await openIn(t, dataDir);
+    await journal.append(entries(1));
+    await journal.close();
+    assert.deepEqual((await openIn(t, dataDir)).found, entries(1));
+  });
+
+  it("does not start on damage before its end, and says where and what to do", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const { journal } = await openIn(t, dataDir);
+    await journal.append(entries(3));
+    await journal.close();
+    const file = join(dataDir, "journal");
+    const lines = readFileSync(file, "utf8").split("\n");
+    lines[2] = lines[2]?.replace("revoked", "rewoked") ?? "";
+    writeFileSync(file, lines.join("\n"));
+    await assert.rejects(openIn(t, dataDir), {
+      code: "journal_damaged",
+      message: /journal:3: .*delete line 3/,
+    });
+    writeFileSync(file, "something else\nentirely\n");
+    await assert.rejects(openIn(t, dataDir), { code: "journal_damaged", message: /journal:1: / });
+  });
+
+  it("compacts away what has expired, and keeps what is appended meanwhile", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    let seconds = Date.now() / 1000;
+    const { journal } = await openIn(t, dataDir, () => seconds);
+    const short = entries(5000, "short").map((entry) => ({ ...entry, expiresAt: seconds + 10 }));
+    await journal.append(short);
+    await journal.append(entries(10));
+    const before = journal.size;
+    seconds += 20;
+    const compacted = journal.compact();
+    const meanwhile = entries(50, "meanwhile");
+    await Promise.all([compacted, ...meanwhile.map((entry) => journal.append([entry]))]);
+    await journal.append(entries(1, "after"));
+    assert.ok(journal.size < before / 10);
+    assert.equal(journal.records, 61);
+    await journal.close();
+    const expected = [...entries(10), ...meanwhile, ...entries(1, "after")];
+    const { found } = await openIn(t, dataDir);
+    assert.deepEqual(
+      new Set(found.map(({ value }) => value)),
+      new Set(expected.map(({ value }) => value)),
+    );
+    assert.equal(existsSync(join(dataDir, "journal.compacted")), false);
+  });
+
+  it("ignores what a crash left of a compaction", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const { journal } = await openIn(t, dataDir);
+    await journal.append(entries(2));
+    await journal.close();
+    appendFileSync(join(dataDir, "journal.compacted"), "half a fi");
+    assert.deepEqual((await openIn(t, dataDir)).found, entries(2));
+    assert.equal(existsSync(join(dataDir, "journal.compacted")), false);
+  });
+
+  const faults = [
+    [["write"], noSpace],
+    [["datasync", "sync"], inputOutput],
+  ] as const;
+  for (const [methods, error] of faults) {
+    it(`keeps what a failing ${methods[0]} did not make durable, and writes it when the disk is back`, async (t) => {
+      const dataDir = temporaryDirectory(t);
+      const { journal, disk } = await openIn(t, dataDir);
+      await journal.append(entries(2, "before"));
+      const mend = await breakFiles(t, methods, error);
+      await assert.rejects(journal.append(entries(1, "during")), { code: "revocation_pending" });
+      await assert.rejects(journal.append(entries(1, "during too")), {
+        code: "revocation_pending",
+      });
+      assert.equal(journal.failure, error);
+      assert.deepEqual(disk, [error]);
+      mend();
+      await journal.append(entries(1, "after"));
+      assert.equal(journal.failure, undefined);
+      assert.deepEqual(disk, [error, undefined]);
+      await journal.close();
+      const { found } = await openIn(t, dataDir);
+      const expected = ["before0", "before1", "during0", "during too0", "after0"].map(
+        (what) => entryFor(what).value,
+      );
+      assert.deepEqual(
+        found.map(({ value }) => value),
+        expected,
+      );
+    });
+  }
+
+  it("tries again by itself after a failure", async (t) => {
+    const { journal, disk } = await openIn(t, temporaryDirectory(t));
+    const mend = await breakFiles(t, ["datasync"], inputOutput);
+    await assert.rejects(journal.append(entries(1)));
+    mend();
+    while (journal.failure !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(disk, [inputOutput, undefined]);
+    assert.equal(journal.records, 1);
+  });
+
+  it("does not append to a file whose sync has failed: it writes a new one", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const { journal } = await openIn(t, dataDir);
+    await journal.append(entries(1));
+    const { ino } = statSync(join(dataDir, "journal"));
+    const mend = await breakFiles(t, ["datasync"], inputOutput);
+    await assert.rejects(journal.append(entries(1, "x")));
+    mend();
+    await journal.append(entries(1, "y"));
+    assert.notEqual(statSync(join(dataDir, "journal")).ino, ino);
+  });
+});
