@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { send } from "../helpers/http.ts";
+import { repository, startExample, startProgram } from "../helpers/program.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+
+const text = readFileSync(join(repository, "README.md"), "utf8");
+
+/** Every command of the README, in order: a line of a `sh` block each. */
+const commands = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) =>
+  (block ?? "").trim().split("\n"),
+);
+const yaml = /```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? "";
+
+/** These two are what runs this test; the first part of the other is what came before it. */
+const runByCi = ["npm ci && npm test"];
+const runInRepository = ["npm ci && npm run demo"];
+
+describe("README", () => {
+  it("names the two commands that CI and this test run", () => {
+    const { scripts } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
+    const ci = readFileSync(join(repository, ".ci/run"), "utf8");
+    assert.ok(scripts.test !== undefined && scripts.demo !== undefined);
+    assert.match(ci, /^npm ci\nnpm run check\nnpm test$/m);
+    for (const command of [...runByCi, ...runInRepository]) assert.ok(commands.includes(command));
+  });
+
+  it("shows a demo that works", () => {
+    const { status, stdout } = spawnSync("npm", ["run", "demo"], {
+      cwd: repository,
+      encoding: "utf8",
+    });
+    assert.equal(status, 0, stdout);
+  });
+
+  it("has commands that work in the order in which they stand there", async (t) => {
+    const run = await setUp(t);
+    const outputs = new Map<string, string>();
+    for (const command of commands) {
+      if (runByCi.includes(command) || runInRepository.includes(command)) continue;
+      outputs.set(command, `${outputs.get(command) ?? ""}${await run(command)}\n---\n`);
+    }
+    const output = (start: string) =>
+      [...outputs].find(([command]) => command.startsWith(start))?.[1] ?? "";
+    assert.match(output("revgate check-config"), /good\. 4 route rules/);
+    const [first, last] = output("curl -i http://127.0.0.1:8080/me").split("---");
+    assert.match(first ?? "", /200 OK[\s\S]*"user":"alice"/);
+    assert.match(output("curl -i -X POST"), /200 OK/);
+    assert.match(
+      last ?? "",
+      /401 Unauthorized[\s\S]*\{"error":"token_revoked","message":"Please log in again\."\}/,
+    );
+    assert.match(output("revgate import"), /imported 1, skipped 0/);
+    assert.match(output("revgate revoke"), /revoked until/);
+    assert.match(output("revgate check "), /^revoked/);
+    assert.equal(output("revgate list").match(/^tok:/gm)?.length, 3);
+  });
+
+  it("shows settings that are accepted", async (t) => {
+    const directory = temporaryDirectory(t);
+    const rows = [...text.matchAll(/^\| [^|]+ \| `([^`]+)` \|$/gm)].map(([, setting]) => setting);
+    assert.equal(rows.length, 5);
+    for (const setting of rows) {
+      const [path = "", value = ""] = (setting ?? "").split(/: (.*)/s);
+      const [group, name] = path.split(".");
+      const flat = name === undefined ? `${group}: ${value}` : `${group}: { ${name}: ${value} }`;
+      const file = join(directory, "row.yaml");
+      const tokens =
+        group === "tokens"
+          ? flat.replace(/\}$/, ", keys: [ { secretFile: s } ], algorithms: [HS256] }")
+          : `${flat}\ntokens: { keys: [ { secretFile: s } ], algorithms: [HS256] }`;
+      writeFileSync(join(directory, "s"), "x".repeat(32));
+      writeFileSync(file, tokens);
+      const args = [join(repository, "dist/cli.js"), "check-config", "--config", file];
+      const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+      assert.equal(status, 0, `${setting}: ${stderr}`);
+    }
+  });
+});
+
+/** A directory as a reader would have it, with the README's own configuration on a free port. */
+async function setUp(t: TestContext) {
+  const directory = temporaryDirectory(t);
+  const upstream = await startExample(t, "node", directory);
+  const logIn = async (user: string, password: string) => {
+    const body = JSON.stringify({ user, password });
+    return String((await send(`${upstream}/login`, { method: "POST", body })).json["token"]);
+  };
+  writeFileSync(
+    join(directory, "revgate.yaml"),
+    `${yaml
+      .replace("http://127.0.0.1:3000", upstream)
+      .replace("port: 8080", "port: 0")}admin: { host: 127.0.0.1, port: 0 }\n`,
+  );
+  writeFileSync(
+    join(directory, "revgate"),
+    `#!/bin/sh\nexec "${process.execPath}" "${join(repository, "dist/cli.js")}" "$@"\n`,
+  );
+  chmodSync(join(directory, "revgate"), 0o755);
+  writeFileSync(
+    join(directory, "token_blacklist.txt"),
+    `${await logIn("bob", "builder")} 1764000000\n`,
+  );
+  writeFileSync(join(directory, "token.txt"), await logIn("bob", "builder"));
+  const env = {
+    ...process.env,
+    PATH: `${directory}${delimiter}${process.env["PATH"]}`,
+    TOKEN: await logIn("alice", "wonderland"),
+  };
+  let port = 0;
+
+  async function run(command: string): Promise<string> {
+    if (command.startsWith("revgate run ")) {
+      const ready = /"address":\{[^}]*"port":(\d+)/;
+      const started = await startProgram(
+        t,
+        ["sh", "-c", `cd "${directory}" && exec ${command}`],
+        env,
+        ready,
+      );
+      port = Number(started.match[1]);
+      return "";
+    }
+    const child = spawn("sh", ["-c", command.replaceAll("127.0.0.1:8080", `127.0.0.1:${port}`)], {
+      cwd: directory,
+      env,
+    });
+    const { code, output } = await outputOf(child);
+    // revgate check answers with 1 for a token that is not live, as it says.
+    assert.ok(code === 0 || command.startsWith("revgate check "), `${command}: ${output}`);
+    return output;
+  }
+  return run;
+}
+
+async function outputOf(child: ChildProcess): Promise<{ code: number | null; output: string }> {
+  let output = "";
+  child.stdout?.on("data", (chunk) => {
+    output += chunk;
+  });
+  child.stderr?.on("data", (chunk) => {
+    output += chunk;
+  });
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { code, output };
+}
