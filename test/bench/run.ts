@@ -1,0 +1,179 @@
+/**
+ * Whole-process CPU per request of revgate beside bare forwarders, interleaved in one run.
+ *
+ *     npm run bench               three rounds of 50,000 requests after 50,000 to warm up
+ *     npm run bench -- --quick    one round of 10,000 after 5,000
+ *
+ * Absolute figures are this machine's; the ratios are what counts. A difference under 10 % is none.
+ */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import autocannon from "autocannon";
+import { writeConfig } from "../helpers/gate.ts";
+import { type Reply, send } from "../helpers/http.ts";
+import { repository } from "../helpers/program.ts";
+import { startRedis } from "../helpers/redis.ts";
+import { makeToken } from "../helpers/tokens.ts";
+import { searchProgram } from "../tools/programs.ts";
+
+const quick = process.argv.includes("--quick");
+const plan = quick
+  ? { rounds: 1, warmUp: 5_000, measured: 10_000 }
+  : { rounds: 3, warmUp: 50_000, measured: 50_000 };
+const connections = 64;
+
+const taskset = availableParallelism() > 1 ? searchProgram(["taskset"]) : undefined;
+const children: ChildProcess[] = [];
+const cleanups: (() => unknown)[] = [];
+const suite = { after: (cleanup: unknown) => void cleanups.push(cleanup as () => unknown) };
+
+/** Starts a program on a core of its own where the system allows; resolves with its port. */
+async function start(core: number, args: readonly string[], env: NodeJS.ProcessEnv) {
+  const command = [process.execPath, ...args];
+  const pinned = taskset === undefined ? command : [taskset, "-c", String(core), ...command];
+  const [file = "", ...rest] = pinned;
+  const child = spawn(file, rest, {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  children.push(child);
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [, port] = /"port":(\d+)/.exec(line) ?? [];
+    if (port === undefined) continue;
+    child.stdout.resume();
+    return { pid: child.pid ?? 0, url: `http://127.0.0.1:${port}` };
+  }
+  throw new Error(`${args.join(" ")} ended before it was ready`);
+}
+
+interface Contender {
+  readonly name: string;
+  readonly pid: number;
+  readonly url: string;
+  readonly checks: boolean;
+  readonly cpuMicroseconds: number[];
+}
+
+const script = (name: string) => [
+  "--import",
+  "tsx",
+  join(repository, `test/bench/contenders/${name}.ts`),
+];
+
+async function startContenders(upstream: string): Promise<Contender[]> {
+  const redis = await startRedis(suite);
+  const revgate = async (name: string, yaml: string) => {
+    const directory = mkdtempSync(join(tmpdir(), "revgate-bench-"));
+    cleanups.push(() => rmSync(directory, { recursive: true, force: true }));
+    await writeConfig(directory, `log: { requests: none }\n${yaml}`, upstream);
+    const args = [
+      join(repository, "dist/cli.js"),
+      "run",
+      "--config",
+      join(directory, "revgate.yaml"),
+    ];
+    return { name, checks: true, cpuMicroseconds: [], ...(await start(0, args, {})) };
+  };
+  const bare = async (name: string) => ({
+    name,
+    checks: false,
+    cpuMicroseconds: [],
+    ...(await start(0, script(name), { UPSTREAM: upstream })),
+  });
+  return [
+    await bare("bare-undici"),
+    await bare("bare-http-proxy"),
+    await revgate("revgate, embedded", ""),
+    await revgate(
+      "revgate, Redis every-request",
+      `denylist: { dataDir: data, redis: { url: "${redis.url}" } }`,
+    ),
+  ];
+}
+
+/** Nobody is measured who does not do the work. */
+async function prove({ name, url, checks }: Contender, token: string): Promise<void> {
+  const expect = (reply: Reply, status: number, what: string) => {
+    if (reply.status !== status) throw new Error(`${name}: ${what} is answered ${reply.status}`);
+  };
+  const call = (sent: string) => send(`${url}/me`, { headers: { token: sent } });
+  while ((await call(token)).status === 503);
+  expect(await call(token), 200, "a valid token");
+  if (!checks) return;
+  const revoked = makeToken();
+  await send(`${url}/logout`, { method: "POST", headers: { token: revoked } });
+  expect(await send(`${url}/me`), 401, "no token");
+  expect(await call(`${token.slice(0, -8)}AAAAAAAA`), 401, "a forged token");
+  expect(await call(makeToken({ iat: 1, exp: 2 })), 401, "an expired token");
+  expect(await call(revoked), 401, "a revoked token");
+}
+
+const ticksPerSecond =
+  Number(spawnSync("getconf", ["CLK_TCK"], { encoding: "utf8" }).stdout) || 100;
+
+/** User and system time of a process since its start, in microseconds (proc(5), fields 14 and 15). */
+function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "latin1")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  return ((Number(fields[11]) + Number(fields[12])) * 1e6) / ticksPerSecond;
+}
+
+async function load(url: string, amount: number, tokens: readonly string[]): Promise<void> {
+  const result = await autocannon({
+    url,
+    connections,
+    amount,
+    requests: tokens.map((token) => ({ method: "GET", path: "/me", headers: { token } })),
+  });
+  if (result.non2xx + result.errors > 0) {
+    throw new Error(`${url}: ${result.non2xx} refused, ${result.errors} errors`);
+  }
+}
+
+const median = (values: readonly number[]) =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+async function main(): Promise<void> {
+  // Of about 700 bytes, as tokens with a few claims are.
+  const tokens = Array.from({ length: 1000 }, (_, i) =>
+    makeToken({ jti: `${i}`, pad: "x".repeat(150) }),
+  );
+  const application = await start(1, script("application"), {});
+  const contenders = await startContenders(application.url);
+  for (const contender of contenders) {
+    await prove(contender, tokens[0] ?? "");
+    await load(contender.url, plan.warmUp, tokens);
+  }
+  for (let round = 0; round < plan.rounds; round += 1) {
+    for (const { url, pid, cpuMicroseconds } of contenders) {
+      const before = cpuOf(pid);
+      await load(url, plan.measured, tokens);
+      cpuMicroseconds.push((cpuOf(pid) - before) / plan.measured);
+    }
+  }
+  const floor = median(contenders[0]?.cpuMicroseconds ?? []);
+  const lines = contenders.map(({ name, cpuMicroseconds }) => {
+    const middle = median(cpuMicroseconds);
+    const spread = `${Math.min(...cpuMicroseconds).toFixed(0)} to ${Math.max(...cpuMicroseconds).toFixed(0)}`;
+    return `${name.padEnd(30)} ${middle.toFixed(0).padStart(6)} µs  (${spread})  ÷ bare undici ${(middle / floor).toFixed(2)}`;
+  });
+  process.stdout.write(
+    `CPU per request, ${connections} connections, ${plan.rounds} × ${plan.measured} requests, Node ${process.version}` +
+      `${taskset === undefined ? ", not pinned" : ""}\n\n${lines.join("\n")}\n`,
+  );
+}
+
+try {
+  await main();
+} finally {
+  for (const child of children) {
+    child.kill();
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  }
+  for (const cleanup of cleanups.reverse()) await cleanup();
+}
