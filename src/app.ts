@@ -1,6 +1,5 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Pool } from "undici";
 import type { Config } from "./config/load.ts";
 import { UsageError } from "./errors.ts";
 import type { Gate } from "./gateway/gate.ts";
@@ -16,7 +15,11 @@ import { createAdminServer } from "./server/admin-server.ts";
 import { watchForDrain } from "./server/drain.ts";
 import { createProxyServer } from "./server/proxy-server.ts";
 import type { CredentialSource } from "./token/credential.ts";
-import { type ApplicationOptions, connectApplication } from "./upstream/application.ts";
+import {
+  type Application,
+  type ApplicationOptions,
+  connectApplication,
+} from "./upstream/application.ts";
 import { createUpgradeForwarder } from "./upstream/forward-upgrade.ts";
 
 /** A revgate that serves. */
@@ -32,8 +35,15 @@ export interface AppContext {
   readonly version: string;
 }
 
+/** The names of the headers that carry credentials, in lower case. */
+export function credentialHeaders(config: Config): string[] {
+  return credentialSources(config).flatMap((source) =>
+    source.kind === "header" ? [source.name] : [],
+  );
+}
+
 /** The sources of credentials, in the form the token layer reads them. */
-export function credentialSources(config: Config): CredentialSource[] {
+function credentialSources(config: Config): CredentialSource[] {
   return config.settings.tokens.from.map(({ header, scheme, cookie }) =>
     cookie === undefined
       ? { kind: "header", name: (header ?? "").toLowerCase(), scheme: scheme?.toLowerCase() }
@@ -103,7 +113,7 @@ function assembleGate(
     store: Store;
     metrics: Metrics<(typeof outcomes)[number]>;
     logger: Logger;
-    application: Gate["application"];
+    application: Application;
   },
 ): Gate {
   const { settings } = config;
@@ -114,6 +124,7 @@ function assembleGate(
       settings.routes.map((rule) => ({ methods: undefined, revoke: undefined, ...rule })),
     ),
     sources: credentialSources(config),
+    credentialHeaders: credentialHeaders(config),
     verifier: parts.store.verifier,
     clockToleranceSeconds: settings.tokens.clockTolerance / 1000,
     denylist: parts.store.denylist,
@@ -142,9 +153,9 @@ function applicationOptions({ settings, files }: Config): ApplicationOptions {
   };
 }
 
-async function closeWithin(application: Pool, timeoutMs: number): Promise<void> {
-  const cut = setTimeout(() => void application.destroy(), Math.max(timeoutMs, 0));
-  await application.close().catch(() => {});
+async function closeWithin({ pool }: Application, timeoutMs: number): Promise<void> {
+  const cut = setTimeout(() => void pool.destroy(), Math.max(timeoutMs, 0));
+  await pool.close().catch(() => {});
   clearTimeout(cut);
 }
 

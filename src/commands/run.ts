@@ -1,4 +1,4 @@
-import { credentialSources, startApp } from "../app.ts";
+import { credentialHeaders, startApp } from "../app.ts";
 import { loadConfig } from "../config/load.ts";
 import { createLogger } from "../observability/logger.ts";
 import { version } from "../version.ts";
@@ -22,10 +22,7 @@ Try it without an application of your own: revgate demo`,
   async run(args, io) {
     const { values } = readArguments(args, {}, 0);
     const config = await loadConfig(configFile(values, io), io.env);
-    const secretHeaders = credentialSources(config).flatMap((source) =>
-      source.kind === "header" ? [source.name] : [],
-    );
-    const logger = createLogger(config.settings.log.level, secretHeaders);
+    const logger = createLogger(config.settings.log.level, credentialHeaders(config));
     if (config.settings.routes.every((route) => route.revoke === undefined)) {
       logger.warn("no route has revoke: logging out will not end a token; see config.example.yaml");
     }

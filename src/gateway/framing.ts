@@ -15,7 +15,10 @@ export function isWellFramed(request: IncomingMessage, headers: HeaderList): boo
   if (method === "CONNECT" || method === "TRACE") return false;
   if (httpVersion !== "1.1" && httpVersion !== "1.0") return false;
   return (
-    hasOneHost(headers) && hasOneLength(request, headers) && upgradesToNothingElse(request, headers)
+    hasOneHost(headers) &&
+    hasOneLength(request, headers) &&
+    upgradesToNothingElse(request, headers) &&
+    expectsNothingElse(headers)
   );
 }
 
@@ -42,4 +45,11 @@ function upgradesToNothingElse(request: IncomingMessage, headers: HeaderList): b
   const hasBody =
     headers.has("transfer-encoding") || (headers.first("content-length") ?? "0") !== "0";
   return request.method === "GET" && !hasBody;
+}
+
+/** RFC 9110 section 10.1.1 knows one expectation; what another would make of the body is anybody's guess. */
+function expectsNothingElse(headers: HeaderList): boolean {
+  const expectations = headers.all("expect");
+  if (expectations.length === 0) return true;
+  return expectations.length === 1 && expectations[0]?.toLowerCase() === "100-continue";
 }

@@ -1,9 +1,9 @@
-import type { Dispatcher } from "undici";
 import type { Denylist } from "../denylist/denylist.ts";
 import type { GateMetrics } from "../observability/metrics.ts";
 import type { RequestLog } from "../observability/request-log.ts";
 import type { CredentialSource } from "../token/credential.ts";
 import type { Verifier } from "../token/verifier.ts";
+import type { Application } from "../upstream/application.ts";
 import type { UpgradeForwarder } from "../upstream/forward-upgrade.ts";
 import type { CorsOptions } from "./cors.ts";
 import type { createPeerReader } from "./peer.ts";
@@ -17,12 +17,14 @@ export interface Gate {
   readonly target: TargetOptions;
   readonly routes: RouteTable;
   readonly sources: readonly CredentialSource[];
+  /** The headers among the sources, in lower case. */
+  readonly credentialHeaders: readonly string[];
   readonly verifier: Verifier;
   readonly clockToleranceSeconds: number;
   readonly denylist: Denylist;
   readonly cors: CorsOptions;
   readonly responder: Responder;
-  readonly application: Dispatcher;
+  readonly application: Application;
   readonly forwardUpgrade: UpgradeForwarder;
   readonly readPeer: ReturnType<typeof createPeerReader>;
   readonly metrics: GateMetrics<Outcome>;

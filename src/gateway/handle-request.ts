@@ -111,7 +111,8 @@ function forward(
   { route, token }: { route: Route; token: VerifiedToken | undefined },
 ): void {
   const sentMs = observeCheck(gate, visit);
-  if (visit.headers.has("expect")) response.writeContinue();
+  // An HTTP/1.0 client would take it for the answer (RFC 9110 section 10.1.1).
+  if (visit.headers.has("expect") && visit.request.httpVersionMinor > 0) response.writeContinue();
 
   forwardRequest(gate.application, {
     request: visit.request,

@@ -57,9 +57,6 @@ export function refusalContext(gate: Gate, visit: Visit): RefusalContext {
 
 /** The header section with which this request reaches the application. */
 export function forwardedHeaders(gate: Gate, visit: Visit): string[] {
-  const credentialHeaders = gate.sources.flatMap((source) =>
-    source.kind === "header" ? [source.name] : [],
-  );
   const facts = {
     peer: visit.peer.address,
     proto: visit.peer.proto,
@@ -67,7 +64,7 @@ export function forwardedHeaders(gate: Gate, visit: Visit): string[] {
     host: visit.headers.first("host") ?? "",
     requestId: visit.requestId,
   };
-  return requestHeaders(visit.headers, facts, { credentialHeaders });
+  return requestHeaders(visit.headers, facts, gate);
 }
 
 /** Counts and, where asked, logs how a request ended. */

@@ -48,7 +48,7 @@ export function createProxyServer(gate: Gate, options: ProxyServerOptions): Serv
   const handleRequest = inOrder(createRequestHandler(gate));
   const handleUpgrade = createUpgradeHandler(gate);
   server.on("request", handleRequest);
-  // 100 is sent when the verdict is yes; any other expectation is ignored (RFC 9110 section 10.1.1).
+  // 100 is sent when the verdict is yes; any other expectation is refused as ambiguous.
   server.on("checkContinue", handleRequest);
   server.on("checkExpectation", handleRequest);
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { PassThrough } from "node:stream";
 import type { Dispatcher } from "undici";
 import { HeaderList } from "../platform/header-list.ts";
+import type { Application } from "./application.ts";
 import { responseHeaders } from "./headers.ts";
 import { classifyUpstreamError, isStaleSocket, type UpstreamFailure } from "./upstream-error.ts";
 
@@ -51,7 +52,7 @@ const repeatable = new Set(["GET", "HEAD", "OPTIONS"]);
  * the first byte of its body; backpressure reaches from either end to the other; an application that
  * breaks off mid-body leaves a broken response, never a clean short one.
  */
-export function forwardRequest(application: Dispatcher, options: ForwardOptions): void {
+export function forwardRequest(application: Application, options: ForwardOptions): void {
   new Forwarding(application, options).start();
 }
 
@@ -60,7 +61,7 @@ export function forwardRequest(application: Dispatcher, options: ForwardOptions)
  * unparsed). A class, not closures: one is made for every request.
  */
 class Forwarding implements Dispatcher.DispatchHandler {
-  readonly #application: Dispatcher;
+  readonly #application: Application;
   readonly #options: ForwardOptions;
   readonly #hasBody: boolean;
   #body: PassThrough | undefined;
@@ -72,7 +73,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   #interimResponses = 0;
   #status = 0;
 
-  constructor(application: Dispatcher, options: ForwardOptions) {
+  constructor(application: Application, options: ForwardOptions) {
     this.#application = application;
     this.#options = options;
     this.#hasBody = carriesBody(options.request);
@@ -92,15 +93,15 @@ class Forwarding implements Dispatcher.DispatchHandler {
 
   #dispatch(): void {
     const { request, headers } = this.#options;
-    this.#application.dispatch(
-      {
-        path: request.url ?? "/",
-        method: (request.method ?? "GET") as Dispatcher.HttpMethod,
-        headers,
-        body: this.#body ?? null,
-      },
-      this,
-    );
+    const { pool, servername } = this.#application;
+    const dispatched: Dispatcher.DispatchOptions & { servername: string } = {
+      path: request.url ?? "/",
+      method: (request.method ?? "GET") as Dispatcher.HttpMethod,
+      headers,
+      body: this.#body ?? null,
+      servername,
+    };
+    pool.dispatch(dispatched, this);
   }
 
   onConnect(abort: (error?: Error) => void): void {

@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import httpProxy from "http-proxy";
 import { HeaderList } from "../platform/header-list.ts";
-import type { ApplicationOptions } from "./application.ts";
+import { type ApplicationOptions, tlsServername } from "./application.ts";
 import { responseHeaders } from "./headers.ts";
 import type { UpstreamFailure } from "./upstream-error.ts";
 
@@ -43,6 +43,7 @@ export function createUpgradeForwarder(options: ApplicationOptions): UpgradeForw
     // The target goes out as it came in; the other setting parses it and writes it anew.
     toProxy: true,
     secure: true,
+    ssl: { servername: tlsServername(url) },
   });
   const underway = new WeakMap<IncomingMessage, (toApplication: ClientRequest) => void>();
   proxy.on("proxyReqWs", (toApplication, request) => underway.get(request)?.(toApplication));

@@ -32,7 +32,7 @@ function makeCertificate(directory: string) {
 async function startTlsApplication(t: TestContext, directory: string) {
   const { cert, key } = makeCertificate(directory);
   const server = createServer({ cert, key }, (request, response) => {
-    response.end(String(request.headers["x-forwarded-proto"]));
+    response.end(`${request.headers["x-forwarded-proto"]} ${request.headers.host}`);
   });
   const sockets = new WebSocketServer({ server });
   sockets.on("connection", (socket) => socket.on("message", (data) => socket.send(data)));
@@ -68,9 +68,10 @@ describe("TLS", () => {
     const { upstream } = await startTlsApplication(t, directory);
     const yaml = `upstream: { url: "${upstream}", caFile: cert.pem }`;
     const gate = await startGate(t, { upstream, yaml, directory });
-    const headers = { token: makeToken() };
+    // The name that clients use is not the name in the application's certificate.
+    const headers = { token: makeToken(), Host: "shop.example" };
     const reply = await send(`${gate.url}/me`, { headers });
-    assert.deepEqual([reply.status, reply.text], [200, "http"]);
+    assert.deepEqual([reply.status, reply.text], [200, "http shop.example"]);
 
     const socket = new WebSocket(`ws://127.0.0.1:${gate.port}/chat`, { headers });
     t.after(() => socket.terminate());

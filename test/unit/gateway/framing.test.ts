@@ -39,6 +39,8 @@ describe("isWellFramed", () => {
     h2c: [[...host, "Upgrade", "h2c"]],
     "two protocols": [[...host, "Upgrade", "websocket, h2c"]],
     "a POST that upgrades": [[...host, "Upgrade", "websocket"], { method: "POST" }],
+    "an unknown expectation": [[...host, "Expect", "200-maybe"]],
+    "two expectations": [[...host, "Expect", "100-continue", "Expect", "100-continue"]],
     "an upgrade with a body": [[...host, "Upgrade", "websocket", "Content-Length", "5"]],
   };
   for (const [what, [raw, request]] of Object.entries(refused)) {
