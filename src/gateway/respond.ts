@@ -100,8 +100,6 @@ export interface RefusalContext {
   readonly requestId: string;
   /** Name and value alternating: what a page of another origin needs to read the answer. */
   readonly corsHeaders: readonly string[];
-  /** Ends the connection although the refusal itself would not. */
-  readonly close: boolean;
 }
 
 /** Answers for revgate itself, never for the application. */
@@ -124,7 +122,7 @@ export function createResponder(options: ResponderOptions): Responder {
       const body = bodies[reason];
       const refusal: Refusal = refusals[reason];
       const { status } = refusal;
-      if (refusal.closes === true || context.close) response.shouldKeepAlive = false;
+      if (refusal.closes === true) response.shouldKeepAlive = false;
       // With its own reason phrase: the application's may be what could not be sent on.
       response.writeHead(status, STATUS_CODES[status], headersOf(reason, body, context));
       response.end(body);

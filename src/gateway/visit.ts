@@ -49,9 +49,6 @@ export function refusalContext(gate: Gate, visit: Visit): RefusalContext {
   return {
     requestId: visit.requestId,
     corsHeaders: corsHeaders(visit.headers.first("origin"), gate.cors),
-    // A client that was told no before its body may or may not send that body: the next bytes on the
-    // connection can't be told apart from a request (RFC 9110 section 10.1.1).
-    close: visit.headers.has("expect"),
   };
 }
 

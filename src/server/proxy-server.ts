@@ -91,7 +91,6 @@ function answerClientError(gate: Gate, error: NodeJS.ErrnoException, socket: Soc
   gate.responder.refuseOnSocket(socket, reason, {
     requestId: randomUUID(),
     corsHeaders: [],
-    close: true,
   });
 }
 

@@ -203,6 +203,33 @@ describe("responses", () => {
   });
 });
 
+describe("a client that does not read", () => {
+  it("holds the application up instead of filling memory", async (t) => {
+    const chunk = Buffer.alloc(65_536, "x");
+    const total = 1000;
+    let sent = 0;
+    const application = await startApplication(t, async (_request, response) => {
+      response.writeHead(200, { "Content-Length": total * chunk.length });
+      for (; sent < total; sent += 1) {
+        if (!response.write(chunk)) await once(response, "drain");
+      }
+      response.end();
+    });
+    const gate = await startGate(t, { upstream: application.url });
+    const request = http.get(`${gate.url}/down`, { headers: { token } });
+    const [response] = (await once(request, "response")) as [IncomingMessage];
+    // What fits into the buffers on the way is sent; then nothing moves any more.
+    for (let still = 0, before = -1; still < 50; still = sent === before ? still + 1 : 0) {
+      before = sent;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.ok(sent < total / 2, `${sent} of ${total} chunks were taken`);
+    let length = 0;
+    for await (const part of response) length += (part as Buffer).length;
+    assert.equal(length, total * chunk.length);
+  });
+});
+
 describe("the target", () => {
   it("arrives exactly as it was sent", async (t) => {
     const application = await startApplication(t);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { connectControl } from "../../src/server/control-socket.ts";
 import { tokenIdOf } from "../../src/token/token-id.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
@@ -10,7 +12,7 @@ import { makeToken } from "../helpers/tokens.ts";
 async function twoSidecars(t: TestContext, more = "") {
   const redis = await startRedis(t);
   const application = await startApplication(t);
-  const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}", commandTimeout: 2s ${more} } }`;
+  const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}", commandTimeout: 5s ${more} } }`;
   const start = () => startGate(t, { upstream: application.url, yaml });
   const [a, b] = await Promise.all([start(), start()]);
   await Promise.all([a, b].map(({ adminUrl }) => untilReady(adminUrl)));
@@ -100,6 +102,24 @@ describe("two sidecars on one Redis", () => {
     while ((await redis.client.exists(keyOf(headers.token))) === 0);
     await untilReady(b.adminUrl);
     assert.equal((await send(`${b.url}/me`, { headers })).json["error"], "token_revoked");
+  });
+
+  it("count a revocation that comes in while Redis is being asked", async (t) => {
+    const { a, redis } = await twoSidecars(t);
+    const token = makeToken();
+    redis.signal("SIGSTOP");
+    const asked = send(`${a.url}/me`, { headers: { token } });
+    // Redis answers in order: it will say that it knows nothing, for it was asked first.
+    while (!/lookups_total\{result="miss"\} 1/.test((await send(`${a.adminUrl}/metrics`)).text));
+    const command = await connectControl(join(a.directory, "data"));
+    assert.ok(command !== undefined);
+    const revoked = command({ command: "revoke", credential: token })
+      [Symbol.asyncIterator]()
+      .next();
+    while (!/^revgate_denylist_entries 1$/m.test((await send(`${a.adminUrl}/metrics`)).text));
+    redis.signal("SIGCONT");
+    assert.equal((await asked).json["error"], "token_revoked");
+    await revoked;
   });
 
   it("do not hang on a Redis that has stopped answering", async (t) => {

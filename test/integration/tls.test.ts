@@ -36,8 +36,12 @@ async function startTlsApplication(t: TestContext, directory: string) {
   });
   const sockets = new WebSocketServer({ server });
   sockets.on("connection", (socket) => socket.on("message", (data) => socket.send(data)));
+  let connected = 0;
+  server.on("secureConnection", () => {
+    connected += 1;
+  });
   const port = await listenOnLoopback(t, server);
-  return { upstream: `https://127.0.0.1:${port}` };
+  return { upstream: `https://127.0.0.1:${port}`, connections: () => connected };
 }
 
 describe("TLS", () => {
@@ -65,13 +69,16 @@ describe("TLS", () => {
 
   it("works towards an https application whose certificate is trusted", async (t) => {
     const directory = temporaryDirectory(t);
-    const { upstream } = await startTlsApplication(t, directory);
+    const { upstream, connections } = await startTlsApplication(t, directory);
     const yaml = `upstream: { url: "${upstream}", caFile: cert.pem }`;
     const gate = await startGate(t, { upstream, yaml, directory });
-    // The name that clients use is not the name in the application's certificate.
+    // The name that clients use is not the name in the application's certificate, and takes no part in
+    // which connection a request goes over.
     const headers = { token: makeToken(), Host: "shop.example" };
+    await send(`${gate.url}/me`, { headers: { ...headers, Host: "other.example" } });
     const reply = await send(`${gate.url}/me`, { headers });
     assert.deepEqual([reply.status, reply.text], [200, "http shop.example"]);
+    assert.equal(connections(), 1);
 
     const socket = new WebSocket(`ws://127.0.0.1:${gate.port}/chat`, { headers });
     t.after(() => socket.terminate());
