@@ -27,6 +27,8 @@ Try it without an application of your own: revgate demo`,
       logger.warn("no route has revoke: logging out will not end a token; see config.example.yaml");
     }
 
+    // From here on: a signal that comes while it starts ends it well too.
+    const terminated = io.waitForTermination();
     const app = await startApp(config, { logger, version });
     const { address, adminAddress } = app;
     logger.info(
@@ -34,7 +36,7 @@ Try it without an application of your own: revgate demo`,
       "serving",
     );
 
-    await io.waitForTermination();
+    await terminated;
     logger.info("stopping");
     await app.stop();
     logger.info("stopped");
