@@ -7,12 +7,12 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import type { Entry } from "../../src/denylist/denylist.ts";
 import { type Journal, openJournal } from "../../src/denylist/journal.ts";
 import { entryFor } from "../contract/denylist-suite.ts";
+import { breakFiles } from "../helpers/broken-disk.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 
 interface Opened {
@@ -40,30 +40,6 @@ async function openIn(t: TestContext, dataDir: string, nowSeconds?: () => number
 
 const entries = (count: number, what = "e") =>
   Array.from({ length: count }, (_, i) => entryFor(`${what}${i}`));
-
-/** Makes these methods of every file fail until the returned function is called. */
-async function breakFiles(
-  t: TestContext,
-  methods: readonly ("datasync" | "sync" | "write")[],
-  error: NodeJS.ErrnoException,
-) {
-  const probe = await open("/dev/null");
-  const files = Object.getPrototypeOf(probe) as FileHandle;
-  await probe.close();
-  const whole = methods.map((method) => ({
-    method,
-    descriptor: Object.getOwnPropertyDescriptor(files, method),
-  }));
-  const value = () => Promise.reject(error);
-  for (const { method, descriptor } of whole)
-    Object.defineProperty(files, method, { ...descriptor, value });
-  const mend = () => {
-    for (const { method, descriptor } of whole)
-      Object.defineProperty(files, method, descriptor ?? {});
-  };
-  t.after(mend);
-  return mend;
-}
 
 const noSpace = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
 const inputOutput = Object.assign(new Error("i/o error"), { code: "EIO" });
