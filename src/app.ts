@@ -128,6 +128,7 @@ function assembleGate(
     verifier: parts.store.verifier,
     clockToleranceSeconds: settings.tokens.clockTolerance / 1000,
     denylist: parts.store.denylist,
+    onUnknownOutcome: settings.denylist.onUnknownOutcome,
     cors: { ...cors, maxAgeSeconds: cors.maxAge / 1000 },
     responder: createResponder({
       ...settings.errors,

@@ -57,6 +57,7 @@ async function openHeldStore(
   const embedded = await openEmbeddedDenylist({
     dataDir: dataDirOf(config),
     clock,
+    onUnknownOutcome: config.settings.denylist.onUnknownOutcome,
     onSync: (seconds) => metrics.journalSyncSeconds.observe(seconds),
     onDisk(error) {
       metrics.journalFailing.set(error === undefined ? 0 : 1);
@@ -67,6 +68,7 @@ async function openHeldStore(
   if (embedded.journal.tornRecords > 0) {
     logger.warn("dropped a record at the end of the journal that was being written at a crash");
   }
+  reportUnsettled(config, context, embedded);
   const denylist = shareThroughRedis(config, context, embedded);
   const { tokens } = config.settings;
   const clockToleranceSeconds = tokens.clockTolerance / 1000;
@@ -99,6 +101,22 @@ async function openHeldStore(
       await hold.release();
     },
   };
+}
+
+/** Says what became of requests that were under way when the process before this one died. */
+function reportUnsettled(
+  { settings }: Config,
+  { metrics, logger }: StoreContext,
+  { journal }: EmbeddedDenylist,
+): void {
+  const count = journal.unsettled.length;
+  if (count === 0) return;
+  const { onUnknownOutcome } = settings.denylist;
+  if (onUnknownOutcome === "revoke") metrics.revocations.recovery.inc(count);
+  logger.warn(
+    { count, onUnknownOutcome },
+    "revoking requests were under way at a crash, and their outcome is unknown",
+  );
 }
 
 function shareThroughRedis(

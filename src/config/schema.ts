@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { unknownOutcomes } from "../denylist/denylist.ts";
 import { parseRange } from "../gateway/peer.ts";
 import { renderBody } from "../gateway/respond.ts";
 import { readTarget } from "../gateway/target.ts";
@@ -112,6 +113,7 @@ export const configSchema = group({
   routes: list(route, "route rules").default([]),
   denylist: group({
     dataDir: text("the path of a directory").default("/var/lib/revgate"),
+    onUnknownOutcome: choice(unknownOutcomes).default("revoke"),
     redis: redis.optional(),
   }).prefault({}),
   admin: group({

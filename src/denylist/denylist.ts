@@ -18,6 +18,18 @@ export interface Entry extends EntryName {
 /** What memory alone can say. `ask` means that it can't say no, and that the store must be asked. */
 export type Standing = "revoked" | "live" | "ask";
 
+/** A request under way that may revoke something. One of the two is called, once. */
+export interface Intent {
+  /** It did, or nobody can know: as Denylist.revoke. */
+  revoke(): Promise<void>;
+  /** It did not. */
+  drop(): void;
+}
+
+/** What becomes of an intent whose outcome cannot be known. */
+export const unknownOutcomes = ["revoke", "keep"] as const;
+export type UnknownOutcome = (typeof unknownOutcomes)[number];
+
 /** Whether the denylist can do its work now; `reason` is for the operator. */
 export interface DenylistHealth {
   readonly ready: boolean;
@@ -49,6 +61,15 @@ export interface Denylist {
    * again, but the promise is not kept yet. Entries that have expired already are ignored.
    */
   revoke(entries: readonly Entry[]): Promise<void>;
+
+  /**
+   * Notes, before a request that would revoke these is forwarded, that it will be.
+   *
+   * When it resolves, the note survives a crash: an intent of which nothing more is known is dealt with
+   * at the next start as an unknown outcome. It resolves even where the disk fails: the revocation
+   * itself will then say so.
+   */
+  intend(entries: readonly Entry[]): Promise<Intent>;
 
   /** Every live entry the store knows of, in no order; one that was revoked twice may come twice. */
   entries(): AsyncIterable<Entry>;

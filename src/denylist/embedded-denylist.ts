@@ -1,11 +1,13 @@
 import type { Clock } from "../platform/clock.ts";
-import type { Denylist } from "./denylist.ts";
+import type { Denylist, Entry, UnknownOutcome } from "./denylist.ts";
 import { ExpiringTable } from "./expiring-table.ts";
 import { type Journal, type JournalOptions, openJournal } from "./journal.ts";
 
 export interface EmbeddedDenylistOptions
   extends Pick<JournalOptions, "dataDir" | "onSync" | "onDisk"> {
   readonly clock: Clock;
+  /** What becomes of requests that were under way when the process died. */
+  readonly onUnknownOutcome: UnknownOutcome;
 }
 
 /** The embedded store: complete without any server. `journal` is there for whoever builds on it. */
@@ -35,20 +37,31 @@ export async function openEmbeddedDenylist(
   }, housekeepingEveryMs);
   housekeeping.unref();
 
-  const lookUp: EmbeddedDenylist["lookUp"] = (name) => (table.has(name) ? "revoked" : "live");
+  async function revoke(entries: readonly Entry[], settles?: number): Promise<void> {
+    const now = clock.nowSeconds();
+    const live = entries.filter((entry) => entry.expiresAt > now);
+    // In force here before it is durable: refusing early harms nobody, forgetting would.
+    for (const entry of live) table.add(entry, entry.expiresAt);
+    // Even what is in the table already waits for the disk: it may be there because of a revocation
+    // that is still on its way.
+    if (live.length > 0 || settles !== undefined) await journal.append(live, settles);
+  }
+
+  for (const { id, entries } of journal.unsettled) {
+    if (options.onUnknownOutcome === "revoke") await revoke(entries, id);
+    else journal.settle(id);
+  }
 
   return {
     journal,
-    lookUp,
-    ask: async (name) => (lookUp(name) === "revoked" ? "revoked" : "live"),
-    async revoke(entries) {
-      const now = clock.nowSeconds();
-      const live = entries.filter((entry) => entry.expiresAt > now);
-      // In force here before it is durable: refusing early harms nobody, forgetting would.
-      for (const entry of live) table.add(entry, entry.expiresAt);
-      // Even what is in the table already waits for the disk: it may be there because of a
-      // revocation that is still on its way.
-      if (live.length > 0) await journal.append(live);
+    lookUp: (name) => (table.has(name) ? "revoked" : "live"),
+    ask: async (name) => (table.has(name) ? "revoked" : "live"),
+    revoke: (entries) => revoke(entries),
+    async intend(entries) {
+      const { id, durable } = journal.intend(entries);
+      // A disk that fails stops nobody from logging out; the revocation will be pending.
+      await durable.catch(() => {});
+      return { revoke: () => revoke(entries, id), drop: () => journal.settle(id) };
     },
     entries: () => journal.entries(),
     get size() {

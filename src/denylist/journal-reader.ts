@@ -2,8 +2,7 @@ import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { JournalDamagedError } from "../errors.ts";
-import type { Entry } from "./denylist.ts";
-import { journalTitle, parseRevoked } from "./journal-record.ts";
+import { type JournalRecord, journalTitle, parseRecord } from "./journal-record.ts";
 
 /** What a journal held when it was opened. */
 export interface JournalContents {
@@ -14,10 +13,10 @@ export interface JournalContents {
   readonly torn: boolean;
 }
 
-/** Reads a whole journal, calling `onEntry` for every record. A missing file is an empty one. */
+/** Reads a whole journal, calling `onRecord` for every record. A missing file is an empty one. */
 export async function readJournal(
   path: string,
-  onEntry: (entry: Entry) => void,
+  onRecord: (record: JournalRecord) => void,
 ): Promise<JournalContents> {
   const length = await stat(path).then(
     ({ size }) => size,
@@ -25,8 +24,8 @@ export async function readJournal(
   );
   let wholeBytes = length === 0 ? 0 : await readTitle(path);
   let records = 0;
-  for await (const { entry, bytes } of readRecords(path, wholeBytes, length)) {
-    onEntry(entry);
+  for await (const { record, bytes } of readRecords(path, wholeBytes, length)) {
+    onRecord(record);
     wholeBytes += bytes;
     records += 1;
   }
@@ -68,10 +67,10 @@ export async function* readRecords(path: string, start: number, end: number) {
       if (damaged !== undefined) throw damageAt(path, damaged);
       const bytes = Buffer.byteLength(line) + 1;
       left -= bytes;
-      const entry = parseRevoked(line);
+      const record = parseRecord(line);
       // The last line counts only with its line feed; one before it that is no record is damage.
-      if (entry === undefined || left < 0) damaged = number;
-      else yield { entry, bytes };
+      if (record === undefined || left < 0) damaged = number;
+      else yield { record, bytes };
     }
   } finally {
     lines.close();

@@ -4,8 +4,9 @@ import { RevocationPendingError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { ensureDirectory, replaceDurably, syncDirectory } from "../platform/durable-file.ts";
 import type { Entry } from "./denylist.ts";
+import { Intents } from "./intents.ts";
 import { type JournalContents, readJournal, readRecords } from "./journal-reader.ts";
-import { formatRevoked, journalTitle } from "./journal-record.ts";
+import { formatRecord, type JournalRecord, journalTitle } from "./journal-record.ts";
 
 export interface JournalOptions {
   /** The directory that belongs to this sidecar alone; made where it is missing. */
@@ -26,8 +27,19 @@ export interface Journal {
    *
    * Calls that come while the disk is busy share one write and one sync. Rejects with
    * RevocationPendingError when the disk fails; the entries are kept and written as soon as it works.
+   * With `settles`, the intent of that number is settled in the same write.
    */
-  append(entries: readonly Entry[]): Promise<void>;
+  append(entries: readonly Entry[], settles?: number): Promise<void>;
+  /**
+   * Notes that a request which would revoke these is about to be forwarded.
+   *
+   * Returns the intent's number at once; `durable` resolves and rejects as an append does.
+   */
+  intend(entries: readonly Entry[]): { readonly id: number; readonly durable: Promise<void> };
+  /** Notes that nothing came of an intent. Nobody waits for it: at worst it is taken for unknown. */
+  settle(id: number): void;
+  /** Intents found at start whose outcome was never recorded. */
+  readonly unsettled: readonly { readonly id: number; readonly entries: readonly Entry[] }[];
   /** Every live entry that is on disk or waits for it; one that was revoked twice may come twice. */
   entries(): AsyncIterable<Entry>;
   /**
@@ -60,22 +72,26 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   await rm(`${path}.compacted`, { force: true });
   await rm(`${path}.rescued`, { force: true });
 
-  const found = await readJournal(path, (entry) => {
-    if (entry.expiresAt > clock.nowSeconds()) onEntry(entry);
+  const intents = new Intents();
+  const found = await readJournal(path, (record) => {
+    intents.replay(record);
+    if (record.verb === "revoked" && record.entry.expiresAt > clock.nowSeconds()) {
+      onEntry(record.entry);
+    }
   });
   const file = await open(path, "a", 0o600);
   await file.truncate(found.wholeBytes);
   if (found.wholeBytes === 0) await writeWhole(file, journalTitle);
   await file.datasync();
   await syncDirectory(dataDir);
-  return new JournalFile(path, file, found, options);
+  return new JournalFile(path, file, { found, intents, options });
 }
 
 const retryAfterMs = 1000;
 const linesPerWrite = 1000;
 
 interface Waiter {
-  readonly entries: readonly Entry[];
+  readonly records: readonly JournalRecord[];
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -94,15 +110,17 @@ interface Replacement {
 
 class JournalFile implements Journal {
   readonly tornRecords: number;
+  readonly unsettled: Journal["unsettled"];
   readonly #path: string;
   readonly #options: JournalOptions;
+  readonly #intents: Intents;
   #file: FileHandle;
   /** Bytes known to be on disk; what stands behind them is never trusted after a failure. */
   #size: number;
   #records: number;
   #waiting: Waiter[] = [];
-  /** Entries that were refused durability; they go first as soon as the disk works. */
-  #unsynced: Entry[] = [];
+  /** Records that were refused durability; they go first as soon as the disk works. */
+  #unsynced: readonly JournalRecord[] = [];
   #failure: Error | undefined;
   /** After a failed sync: the file may have lost what was not synced, and say nothing of it. */
   #distrusted = false;
@@ -112,9 +130,19 @@ class JournalFile implements Journal {
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(path: string, file: FileHandle, found: JournalContents, options: JournalOptions) {
+  constructor(
+    path: string,
+    file: FileHandle,
+    {
+      found,
+      intents,
+      options,
+    }: { found: JournalContents; intents: Intents; options: JournalOptions },
+  ) {
     this.#path = path;
     this.#file = file;
+    this.#intents = intents;
+    this.unsettled = intents.list();
     this.#size = found.wholeBytes === 0 ? journalTitle.length : found.wholeBytes;
     this.#records = found.records;
     this.#options = options;
@@ -133,24 +161,45 @@ class JournalFile implements Journal {
     return this.#failure;
   }
 
-  append(entries: readonly Entry[]): Promise<void> {
+  append(entries: readonly Entry[], settles?: number): Promise<void> {
+    const records = entries.map((entry): JournalRecord => ({ verb: "revoked", entry }));
+    if (settles !== undefined) {
+      records.push({ verb: "settled", id: settles });
+      this.#intents.settle(settles);
+    }
+    return this.#enqueue(records);
+  }
+
+  intend(entries: readonly Entry[]): { id: number; durable: Promise<void> } {
+    const { id, records } = this.#intents.open(entries);
+    return { id, durable: this.#enqueue(records) };
+  }
+
+  settle(id: number): void {
+    this.#intents.settle(id);
+    // Where the disk fails, the record is kept like every other.
+    this.#enqueue([{ verb: "settled", id }]).catch(() => {});
+  }
+
+  #enqueue(records: readonly JournalRecord[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ entries, resolve, reject });
+      this.#waiting.push({ records, resolve, reject });
       void this.#write();
     });
   }
 
   async *entries(): AsyncGenerator<Entry> {
     const now = this.#options.clock.nowSeconds();
-    const unsynced = [...this.#unsynced];
-    for await (const { entry } of readRecords(
-      this.#path,
-      journalTitle.length,
-      Number.POSITIVE_INFINITY,
-    )) {
-      if (entry.expiresAt > now) yield entry;
+    const unsynced = this.#unsynced;
+    const isLive = (record: JournalRecord) =>
+      record.verb === "revoked" && record.entry.expiresAt > now;
+    const all = readRecords(this.#path, journalTitle.length, Number.POSITIVE_INFINITY);
+    for await (const { record } of all) {
+      if (record.verb === "revoked" && isLive(record)) yield record.entry;
     }
-    for (const entry of unsynced) if (entry.expiresAt > now) yield entry;
+    for (const record of unsynced) {
+      if (record.verb === "revoked" && isLive(record)) yield record.entry;
+    }
   }
 
   compact(): Promise<void> {
@@ -197,12 +246,12 @@ class JournalFile implements Journal {
 
   /** Group commit: one write and one sync for all that wait. */
   async #writeBatch(batch: readonly Waiter[]): Promise<void> {
-    const entries = [...this.#unsynced, ...batch.flatMap((waiter) => waiter.entries)];
+    const records = [...this.#unsynced, ...batch.flatMap((waiter) => waiter.records)];
     const started = performance.now();
     try {
-      await this.#makeDurable(entries);
+      await this.#makeDurable(records);
     } catch (error) {
-      this.#unsynced = entries;
+      this.#unsynced = records;
       this.#fail(error as Error);
       const pending = new RevocationPendingError("the journal cannot be written", error);
       for (const waiter of batch) waiter.reject(pending);
@@ -214,32 +263,32 @@ class JournalFile implements Journal {
     for (const waiter of batch) waiter.resolve();
   }
 
-  async #makeDurable(entries: readonly Entry[]): Promise<void> {
+  async #makeDurable(records: readonly JournalRecord[]): Promise<void> {
     const compacted = this.#compacted;
     this.#compacted = undefined;
     if (this.#distrusted) {
       await compacted?.file.close();
-      await this.#replace(await this.#copyLive(`${this.#path}.rescued`), entries);
+      await this.#replace(await this.#copyLive(`${this.#path}.rescued`), records);
     } else if (compacted !== undefined && compacted.origin === this.#file) {
-      await this.#replace(compacted, entries);
+      await this.#replace(compacted, records);
     } else {
       await compacted?.file.close();
-      await this.#appendLines(entries);
+      await this.#appendLines(records);
     }
   }
 
-  async #appendLines(entries: readonly Entry[]): Promise<void> {
-    if (entries.length === 0) return;
+  async #appendLines(records: readonly JournalRecord[]): Promise<void> {
+    if (records.length === 0) return;
     // What an earlier failed write may have left behind the last good record goes first.
     if (this.#failure !== undefined) await this.#file.truncate(this.#size);
-    const bytes = await writeWhole(this.#file, entries.map(formatRevoked).join(""));
+    const bytes = await writeWhole(this.#file, records.map(formatRecord).join(""));
     // If this fails, the kernel may have dropped the very pages that it could not write, and report
     // success the next time: such a file is not appended to again.
     this.#distrusted = true;
     await this.#file.datasync();
     this.#distrusted = false;
     this.#size += bytes;
-    this.#records += entries.length;
+    this.#records += records.length;
   }
 
   /** Writes the live records of the running file to a new one. */
@@ -252,10 +301,10 @@ class JournalFile implements Journal {
       let bytes = await writeWhole(file, journalTitle);
       let records = 0;
       let lines: string[] = [];
-      for await (const { entry } of readRecords(this.#path, journalTitle.length, upTo)) {
-        if (entry.expiresAt <= now) continue;
+      for await (const { record } of readRecords(this.#path, journalTitle.length, upTo)) {
+        if (record.verb !== "revoked" || record.entry.expiresAt <= now) continue;
         records += 1;
-        if (lines.push(formatRevoked(entry)) < linesPerWrite) continue;
+        if (lines.push(formatRecord(record)) < linesPerWrite) continue;
         bytes += await writeWhole(file, lines.join(""));
         lines = [];
       }
@@ -268,14 +317,14 @@ class JournalFile implements Journal {
     }
   }
 
-  /** Adds what came since to a replacement, and puts it in the place of the running file. */
-  async #replace(next: Replacement, entries: readonly Entry[]): Promise<void> {
+  /** Adds what came since and all open intents to a replacement, and puts it in the running file's place. */
+  async #replace(next: Replacement, records: readonly JournalRecord[]): Promise<void> {
     try {
-      const since: Entry[] = [];
-      for await (const { entry } of readRecords(this.#path, next.upTo, this.#size)) {
-        since.push(entry);
+      const since: JournalRecord[] = [];
+      for await (const { record } of readRecords(this.#path, next.upTo, this.#size)) {
+        if (record.verb === "revoked") since.push(record);
       }
-      const lines = [...since, ...entries].map(formatRevoked);
+      const lines = [...since, ...this.#intents.records(), ...records].map(formatRecord);
       next.bytes += await writeWhole(next.file, lines.join(""));
       next.records += lines.length;
       await next.file.sync();

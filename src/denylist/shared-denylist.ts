@@ -1,5 +1,5 @@
 import { RevocationPendingError } from "../errors.ts";
-import type { Denylist, DenylistHealth, Entry, EntryName, Standing } from "./denylist.ts";
+import type { Denylist, DenylistHealth, Entry, EntryName, Intent, Standing } from "./denylist.ts";
 import type { EmbeddedDenylist } from "./embedded-denylist.ts";
 import type { RedisReplica } from "./redis-replica.ts";
 
@@ -57,12 +57,21 @@ export class SharedDenylist implements Denylist {
     }
   }
 
-  async revoke(entries: readonly Entry[]): Promise<void> {
-    const { replica, local } = this.#options;
+  revoke(entries: readonly Entry[]): Promise<void> {
+    return this.#share(entries, () => this.#options.local.revoke(entries));
+  }
+
+  async intend(entries: readonly Entry[]): Promise<Intent> {
+    const intent = await this.#options.local.intend(entries);
+    return { revoke: () => this.#share(entries, intent.revoke), drop: intent.drop };
+  }
+
+  /** In the journal first, then to Redis. */
+  async #share(entries: readonly Entry[], record: () => Promise<void>): Promise<void> {
     this.#setPending(entries, true);
-    await local.revoke(entries);
+    await record();
     try {
-      await replica.put(entries);
+      await this.#options.replica.put(entries);
     } catch (error) {
       throw new RevocationPendingError("recorded here, but redis has not acknowledged it", error);
     }

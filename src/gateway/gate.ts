@@ -1,4 +1,4 @@
-import type { Denylist } from "../denylist/denylist.ts";
+import type { Denylist, UnknownOutcome } from "../denylist/denylist.ts";
 import type { GateMetrics } from "../observability/metrics.ts";
 import type { RequestLog } from "../observability/request-log.ts";
 import type { CredentialSource } from "../token/credential.ts";
@@ -22,6 +22,7 @@ export interface Gate {
   readonly verifier: Verifier;
   readonly clockToleranceSeconds: number;
   readonly denylist: Denylist;
+  readonly onUnknownOutcome: UnknownOutcome;
   readonly cors: CorsOptions;
   readonly responder: Responder;
   readonly application: Application;

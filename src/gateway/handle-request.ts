@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readCredential } from "../token/credential.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
-import { type ForwardOutcome, forwardRequest } from "../upstream/forward-request.ts";
+import { type ForwardOutcome, forwardRequest, type Hold } from "../upstream/forward-request.ts";
 import { isPreflight, preflightHeaders } from "./cors.ts";
 import { decide } from "./decide.ts";
 import { isWellFramed } from "./framing.ts";
@@ -72,8 +72,8 @@ export async function askDenylist(
 /**
  * The way of a request, from its head to the application and back.
  *
- *     framing ─ target ─ route ─ credential ─ signature ─ denylist ─ forward ─ hold ─ release
- *       400      400               401          401       401/503    502/504   503
+ *     framing ─ target ─ route ─ credential ─ signature ─ denylist ─ intent ─ forward ─ hold ─ release
+ *       400      400               401          401       401/503             502/504   503
  */
 export function createRequestHandler(gate: Gate) {
   return function handleRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -111,21 +111,29 @@ function forward(
   { route, token }: { route: Route; token: VerifiedToken | undefined },
 ): void {
   const sentMs = observeCheck(gate, visit);
-  // An HTTP/1.0 client would take it for the answer (RFC 9110 section 10.1.1).
-  if (visit.headers.has("expect") && visit.request.httpVersionMinor > 0) response.writeContinue();
+  const send = (hold: Hold | undefined) => {
+    // An HTTP/1.0 client would take it for the answer (RFC 9110 section 10.1.1).
+    if (visit.headers.has("expect") && visit.request.httpVersionMinor > 0) response.writeContinue();
+    forwardRequest(gate.application, {
+      request: visit.request,
+      response,
+      headers: forwardedHeaders(gate, visit),
+      hold,
+      onHead: () => gate.metrics.upstreamSeconds.observe((performance.now() - sentMs) / 1000),
+      onEnd: (outcome) => finish(gate, visit, response, outcome),
+    });
+  };
 
-  forwardRequest(gate.application, {
-    request: visit.request,
-    response,
-    headers: forwardedHeaders(gate, visit),
-    hold: holdFor(route, token, {
-      denylist: gate.denylist,
-      clockToleranceSeconds: gate.clockToleranceSeconds,
-      onHold: gate.metrics.startHold,
-    }),
-    onHead: () => gate.metrics.upstreamSeconds.observe((performance.now() - sentMs) / 1000),
-    onEnd: (outcome) => finish(gate, visit, response, outcome),
+  const hold = holdFor(route, token, {
+    denylist: gate.denylist,
+    clockToleranceSeconds: gate.clockToleranceSeconds,
+    onUnknownOutcome: gate.onUnknownOutcome,
+    onHold: gate.metrics.startHold,
+    onLost: () => gate.metrics.unknownOutcomes.inc(),
   });
+  // Only a revoking request waits here: for the note that it is about to be sent.
+  if (hold === undefined) send(undefined);
+  else void hold.then(send);
 }
 
 function finish(gate: Gate, visit: Visit, response: ServerResponse, outcome: ForwardOutcome): void {

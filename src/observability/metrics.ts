@@ -6,12 +6,20 @@ export interface GateMetrics<Outcome extends string> {
   readonly checkSeconds: { observe(seconds: number): void };
   readonly upstreamSeconds: { observe(seconds: number): void };
   readonly upgradedConnections: { inc(): void; dec(): void };
+  /** A revoking request was lost on its way, and its token is revoked to be safe. */
+  readonly unknownOutcomes: { inc(): void };
   /** A response is being held; what it returns is called when the hold is over. */
   readonly startHold: () => (released: boolean) => void;
 }
 
 /** What brought a revocation about. */
-export const revocationTriggers = ["route", "command", "import"] as const;
+export const revocationTriggers = [
+  "route",
+  "unknown_outcome",
+  "recovery",
+  "command",
+  "import",
+] as const;
 export type RevocationTrigger = (typeof revocationTriggers)[number];
 
 /** Everything else that is counted. */
@@ -120,6 +128,7 @@ function createGateMetrics<Outcome extends string>(
       "From a forwarded request to the head of the application's response.",
       upstreamBuckets,
     ),
+    unknownOutcomes: revocations.unknown_outcome,
     upgradedConnections: gauge("revgate_upgraded_connections", "WebSocket connections open."),
     startHold() {
       const stop = holdSeconds.startTimer();

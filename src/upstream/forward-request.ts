@@ -19,13 +19,16 @@ export type ForwardOutcome =
   /** The client went away. */
   | { readonly kind: "client_gone" };
 
-/**
- * Keeps a response until something has happened.
- *
- * Called with the status of the final response head; the response is released when the promise
- * resolves, and withheld when it rejects. undefined releases at once.
- */
-export type Hold = (status: number) => Promise<void> | undefined;
+/** Keeps a response until something has happened. One of the two is called, once. */
+export interface Hold {
+  /**
+   * The final response head has come. The response is released when the promise resolves, and withheld
+   * when it rejects; undefined releases at once.
+   */
+  onStatus(status: number): Promise<void> | undefined;
+  /** It will not come. `sent`: the application may have had the request, or a part of it. */
+  onLost(sent: boolean): Promise<void>;
+}
 
 export interface ForwardOptions {
   readonly request: IncomingMessage;
@@ -71,6 +74,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
   #clientGone = false;
   #retried = false;
   #interimResponses = 0;
+  /** Whether any of it may have reached the application. */
+  #sent = false;
   #status = 0;
 
   constructor(application: Application, options: ForwardOptions) {
@@ -81,7 +86,9 @@ class Forwarding implements Dispatcher.DispatchHandler {
 
   start(): void {
     const { response, request, hold } = this.#options;
-    if (response.destroyed && hold === undefined) {
+    if (response.destroyed && (hold === undefined || this.#hasBody)) {
+      // A body that was not read by now is lost with the connection.
+      this.#lose();
       this.#end({ kind: "client_gone" });
       return;
     }
@@ -107,6 +114,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   onConnect(abort: (error?: Error) => void): void {
     this.#abort = abort;
     if (this.#clientGone && this.#options.hold === undefined) abort();
+    else this.#sent = true;
   }
 
   onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, reason: string): boolean {
@@ -116,7 +124,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     this.#resume = resume;
     this.#status = status;
     this.#options.onHead();
-    const held = this.#options.hold?.(status);
+    const held = this.#options.hold?.onStatus(status);
     if (held === undefined) return this.#release(reason, headers);
 
     this.#state = "holding";
@@ -149,6 +157,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
       this.#retried = true;
       this.#dispatch();
     } else {
+      this.#lose();
       this.#end({ kind: "failed", reason: classifyUpstreamError(error), cause: error });
     }
   }
@@ -209,6 +218,11 @@ class Forwarding implements Dispatcher.DispatchHandler {
     const { request } = this.#options;
     if (this.#retried || this.#hasBody || this.#clientGone) return false;
     return repeatable.has(request.method ?? "") && isStaleSocket(error);
+  }
+
+  /** No answer will come. In the holding state one did, and the revocation goes on. */
+  #lose(): void {
+    if (this.#state === "waiting") void this.#options.hold?.onLost(this.#sent);
   }
 
   #onClientClose(): void {

@@ -96,6 +96,24 @@ export function describeDenylist(what: string, { open }: DenylistSetup): void {
       assert.equal(denylist.size, 0);
     });
 
+    it("has an intent in force only once it is revoked", async (t) => {
+      const { denylist, reopen } = await open(t);
+      const intent = await denylist.intend([entryFor("a")]);
+      assert.equal(await standingOf(denylist, entryFor("a")), "live");
+      await intent.revoke();
+      assert.equal(await standingOf(denylist, entryFor("a")), "revoked");
+      assert.equal(await standingOf(await reopen(), entryFor("a")), "revoked");
+    });
+
+    it("forgets an intent that was dropped", async (t) => {
+      const { denylist } = await open(t);
+      const intent = await denylist.intend([entryFor("a")]);
+      intent.drop();
+      // What is written behind the drop shows that the drop has been written.
+      await denylist.revoke([entryFor("b")]);
+      assert.equal(await standingOf(denylist, entryFor("a")), "live");
+    });
+
     it("lists every live entry", async (t) => {
       const { denylist } = await open(t);
       const entries = [entryFor("a"), entryFor("b"), entryFor("c")];

@@ -7,7 +7,11 @@ describeDenylist("embedded", {
   async open(t) {
     const dataDir = temporaryDirectory(t);
     const open = async () => {
-      const denylist = await openEmbeddedDenylist({ dataDir, clock: systemClock });
+      const denylist = await openEmbeddedDenylist({
+        dataDir,
+        clock: systemClock,
+        onUnknownOutcome: "revoke",
+      });
       t.after(() => denylist.close());
       return denylist;
     };

@@ -19,7 +19,11 @@ after(async () => {
 
 /** A sidecar's denylist on the shared Redis; a new data directory is another sidecar. */
 async function openSidecar(t: TestContext, dataDir: string, keyPrefix: string) {
-  const local = await openEmbeddedDenylist({ dataDir, clock: systemClock });
+  const local = await openEmbeddedDenylist({
+    dataDir,
+    clock: systemClock,
+    onUnknownOutcome: "revoke",
+  });
   const replica = new RedisReplica({
     url: redis.url,
     password: undefined,

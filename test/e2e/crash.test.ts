@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { startApplication } from "../helpers/application.ts";
@@ -35,6 +36,41 @@ describe("the embedded store", () => {
     }
     assert.ok(dead.length >= 5);
   });
+
+  for (const onUnknownOutcome of ["revoke", "keep"] as const) {
+    it(`does with a logout that was under way at kill -9 what is configured: ${onUnknownOutcome}`, async (t) => {
+      const application = await startApplication(t, (request, response) => {
+        // The logout reaches the application and is never answered.
+        if (request.url !== "/logout") response.end();
+      });
+      const directory = temporaryDirectory(t);
+      const yaml = `denylist: { dataDir: data, onUnknownOutcome: ${onUnknownOutcome} }`;
+      await writeConfig(directory, yaml, application.url);
+      const config = join(directory, "revgate.yaml");
+      const headers = { token: makeToken() };
+      const other = { token: makeToken() };
+      const first = await startBuiltGate(t, config);
+      const arrived = once(application.server, "request");
+      const logout = assert.rejects(send(`${first.url}/logout`, { method: "POST", headers }));
+      await arrived;
+      await first.end("SIGKILL");
+      await logout;
+
+      const second = await startBuiltGate(t, config);
+      const expected = onUnknownOutcome === "revoke" ? 401 : 200;
+      assert.equal((await send(`${second.url}/me`, { headers })).status, expected);
+      assert.equal((await send(`${second.url}/me`, { headers: other })).status, 200);
+      const count = onUnknownOutcome === "revoke" ? 1 : 0;
+      const { text } = await send(`${second.adminUrl}/metrics`);
+      assert.ok(text.includes(`revgate_revocations_total{trigger="recovery"} ${count}\n`));
+      // Settled: it is not taken for unknown again.
+      await second.end("SIGKILL");
+      const third = await startBuiltGate(t, config);
+      const later = await send(`${third.adminUrl}/metrics`);
+      assert.ok(later.text.includes('revgate_revocations_total{trigger="recovery"} 0\n'));
+      assert.equal((await send(`${third.url}/me`, { headers })).status, expected);
+    });
+  }
 
   it("keeps every revocation through SIGTERM, which ends with exit code 0", async (t) => {
     const application = await startApplication(t);

@@ -24,3 +24,44 @@ export async function breakFiles(
   t.after(mend);
   return mend;
 }
+
+/** Syncs of files' data that a test holds up. */
+export interface HeldSyncs {
+  /** From now on every sync waits. */
+  hold(): void;
+  /** Lets the next one through, as soon as there is one. */
+  releaseNext(): Promise<void>;
+}
+
+/** Call it before what will be held up is started: it lets go first when the test ends. */
+export async function prepareHeldSyncs(t: TestContext): Promise<HeldSyncs> {
+  const probe = await open("/dev/null");
+  const files = Object.getPrototypeOf(probe) as FileHandle;
+  await probe.close();
+  const { datasync } = files;
+  const waiting: (() => void)[] = [];
+  let arrived = () => {};
+  t.after(() => {
+    files.datasync = datasync;
+    for (const release of waiting) release();
+  });
+  return {
+    hold() {
+      files.datasync = async function held(this: FileHandle) {
+        await new Promise<void>((resolve) => {
+          waiting.push(resolve);
+          arrived();
+        });
+        return datasync.call(this);
+      };
+    },
+    async releaseNext() {
+      if (waiting.length === 0) {
+        await new Promise<void>((resolve) => {
+          arrived = resolve;
+        });
+      }
+      waiting.shift()?.();
+    },
+  };
+}

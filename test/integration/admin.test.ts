@@ -40,7 +40,7 @@ describe("the admin listener", () => {
     for (const outcome of outcomes) {
       assert.ok(before.includes(`revgate_requests_total{outcome="${outcome}"} 0`), outcome);
     }
-    for (const trigger of ["route", "command", "import"]) {
+    for (const trigger of ["route", "unknown_outcome", "recovery", "command", "import"]) {
       assert.ok(before.includes(`revgate_revocations_total{trigger="${trigger}"} 0`));
     }
     assert.match(before, /^revgate_build_info\{version="test",node="v\d+/m);
@@ -68,6 +68,7 @@ describe("the admin listener", () => {
     ];
     for (const line of expected) assert.ok(after.split("\n").includes(line), `${line}\n${after}`);
     assert.match(after, /^revgate_journal_size_bytes [1-9]/m);
-    assert.match(after, /^revgate_journal_sync_duration_seconds_count 1$/m);
+    // One for the intent, one for the revocation.
+    assert.match(after, /^revgate_journal_sync_duration_seconds_count 2$/m);
   });
 });

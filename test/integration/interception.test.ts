@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Socket } from "node:net";
 import { describe, it } from "node:test";
-import { startApplication } from "../helpers/application.ts";
+import { listenOnLoopback, startApplication } from "../helpers/application.ts";
+import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
 import { startGate } from "../helpers/gate.ts";
 import { openRaw, send } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";
@@ -46,6 +48,65 @@ describe("a revoking route", () => {
     const again = await startGate(t, { upstream: application.url, directory: gate.directory });
     assert.equal((await send(`${again.url}/me`, { headers })).status, 200);
   });
+
+  it("is forwarded when its intent is on disk, and answered when its revocation is", async (t) => {
+    const syncs = await prepareHeldSyncs(t);
+    const application = await startApplication(t);
+    const gate = await startGate(t, { upstream: application.url });
+    const headers = { token: makeToken() };
+    const other = { token: makeToken() };
+    const seen = () => application.seen.filter(({ url }) => url === "/logout").length;
+    syncs.hold();
+    let answered = false;
+    const logout = send(`${gate.url}/logout`, { method: "POST", headers }).then((reply) => {
+      answered = true;
+      return reply;
+    });
+    // Others are not held up, and while they come and go the logout waits for the disk.
+    for (let round = 0; round < 20; round += 1) {
+      assert.equal((await send(`${gate.url}/me`, { headers: other })).status, 200);
+    }
+    assert.equal(seen(), 0);
+    await syncs.releaseNext();
+    while (seen() === 0) await send(`${gate.url}/me`, { headers: other });
+    for (let round = 0; round < 20; round += 1) {
+      assert.equal((await send(`${gate.url}/me`, { headers: other })).status, 200);
+    }
+    assert.equal(answered, false);
+    assert.equal((await send(`${gate.url}/me`, { headers })).json["error"], "token_revoked");
+    await syncs.releaseNext();
+    assert.equal((await logout).status, 200);
+  });
+
+  const lost: [string, (socket: Socket) => void][] = [
+    ["does not answer in time", () => {}],
+    ["breaks the connection", (socket) => void socket.destroy()],
+    ["answers what is not HTTP", (socket) => void socket.end("bye\r\n\r\n")],
+  ];
+  for (const [what, end] of lost) {
+    it(`revokes when the application ${what}: nobody can know what it did`, async (t) => {
+      const server = createServer((socket) => {
+        socket.on("error", () => {});
+        socket.once("data", () => end(socket));
+      });
+      const upstream = `http://127.0.0.1:${await listenOnLoopback(t, server)}`;
+      const yaml = (outcome: string) =>
+        `upstream: { url: "${upstream}", responseTimeout: 50ms }\ndenylist: { dataDir: data, onUnknownOutcome: ${outcome} }`;
+      const headers = { token: makeToken() };
+      for (const [outcome, error] of [
+        ["keep", /upstream_/],
+        ["revoke", /token_revoked/],
+      ] as const) {
+        const gate = await startGate(t, { upstream, yaml: yaml(outcome) });
+        const logout = await send(`${gate.url}/logout`, { method: "POST", headers });
+        assert.ok([502, 504].includes(logout.status));
+        assert.match((await send(`${gate.url}/me`, { headers })).text, error);
+        const { text } = await send(`${gate.adminUrl}/metrics`);
+        const count = outcome === "revoke" ? 1 : 0;
+        assert.ok(text.includes(`revgate_revocations_total{trigger="unknown_outcome"} ${count}\n`));
+      }
+    });
+  }
 
   const respelled = ["/LOGOUT", "/logout/", "/Logout/?x=1", "/l%6fgout", "/logou%74/"];
   for (const path of respelled) {

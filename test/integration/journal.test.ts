@@ -122,6 +122,38 @@ describe("the journal", () => {
     assert.equal(existsSync(join(dataDir, "journal.compacted")), false);
   });
 
+  it("tells at start which intents were never settled", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const { journal } = await openIn(t, dataDir);
+    const [a, b, c, d] = ["a", "b", "c", "d"].map((what) => entryFor(what));
+    assert.ok(a && b && c && d);
+    const [lost, dropped, done] = [[a], [b], [c, d]].map((each) => journal.intend(each));
+    await lost?.durable;
+    journal.settle(dropped?.id ?? 0);
+    await journal.append([c, d], done?.id);
+    await journal.close();
+    const again = await openIn(t, dataDir);
+    assert.deepEqual(again.journal.unsettled, [{ id: lost?.id, entries: [a] }]);
+    assert.deepEqual(again.found, [c, d]);
+    // Numbers are not used twice, or a late settlement would settle another intent.
+    assert.ok(again.journal.intend([b]).id > (done?.id ?? 0));
+  });
+
+  it("keeps open intents through compaction, and settled ones out", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const { journal } = await openIn(t, dataDir);
+    const early = journal.intend([entryFor("early")]);
+    const settled = journal.intend([entryFor("settled")]);
+    await Promise.all([early.durable, settled.durable]);
+    journal.settle(settled.id);
+    const compacted = journal.compact();
+    const late = journal.intend([entryFor("late")]);
+    await Promise.all([compacted, late.durable]);
+    await journal.close();
+    const { unsettled } = (await openIn(t, dataDir)).journal;
+    assert.deepEqual(unsettled.map(({ id }) => id).sort(), [early.id, late.id].sort());
+  });
+
   it("ignores what a crash left of a compaction", async (t) => {
     const dataDir = temporaryDirectory(t);
     const { journal } = await openIn(t, dataDir);

@@ -1,57 +1,84 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Entry } from "../../../src/denylist/denylist.ts";
-import { holdFor } from "../../../src/gateway/hold.ts";
+import { type HoldOptions, holdFor } from "../../../src/gateway/hold.ts";
 
 const token = { id: "x".repeat(43), expiresAt: 1000, notBefore: undefined };
 const revoking = { access: "protected", revoke: "token" } as const;
 
-function setUp(revoke: (entries: readonly Entry[]) => Promise<void> = async () => {}) {
-  const revoked: Entry[] = [];
-  const ended: boolean[] = [];
-  const options = {
+function setUp(changes: Partial<HoldOptions> = {}, revoke = async () => {}) {
+  const said: string[] = [];
+  const options: HoldOptions = {
     denylist: {
-      revoke: (entries: readonly Entry[]) => {
-        revoked.push(...entries);
-        return revoke(entries);
+      async intend(entries: readonly Entry[]) {
+        said.push(
+          `intend ${entries.map(({ kind, value, expiresAt }) => `${kind}:${value.slice(0, 3)} ${expiresAt}`)}`,
+        );
+        return {
+          revoke() {
+            said.push("revoke");
+            return revoke();
+          },
+          drop: () => void said.push("drop"),
+        };
       },
     },
     clockToleranceSeconds: 5,
-    onHold: () => (released: boolean) => void ended.push(released),
+    onUnknownOutcome: "revoke",
+    onHold: () => (released) => void said.push(released ? "released" : "withheld"),
+    onLost: () => void said.push("lost"),
+    ...changes,
   };
-  return { options, revoked, ended };
+  return { hold: holdFor(revoking, token, options), said };
 }
 
 describe("holdFor", () => {
-  it("revokes the token for as long as anybody might accept it, on every 2xx", async () => {
-    const { options, revoked, ended } = setUp();
-    const hold = holdFor(revoking, token, options);
-    await hold?.(200);
-    await hold?.(204);
-    assert.deepEqual(revoked, [
-      { kind: "tok", value: token.id, expiresAt: 1005 },
-      { kind: "tok", value: token.id, expiresAt: 1005 },
-    ]);
-    assert.deepEqual(ended, [true, true]);
+  it("notes the intent before anything, for as long as anybody might accept the token", async () => {
+    const { hold, said } = setUp();
+    await hold;
+    assert.deepEqual(said, ["intend tok:xxx 1005"]);
   });
 
-  it("releases any other status at once, and revokes nothing", () => {
-    const { options, revoked } = setUp();
-    const hold = holdFor(revoking, token, options);
-    for (const status of [302, 304, 400, 401, 403, 404, 500, 503]) {
-      assert.equal(hold?.(status), undefined);
-    }
-    assert.deepEqual(revoked, []);
-  });
+  for (const status of [200, 202, 204, 299]) {
+    it(`revokes on ${status}, and releases when that holds`, async () => {
+      const { hold, said } = setUp();
+      await (await hold)?.onStatus(status);
+      assert.deepEqual(said.slice(1), ["revoke", "released"]);
+    });
+  }
+
+  for (const status of [302, 304, 400, 401, 403, 404, 500, 503]) {
+    it(`releases ${status} at once, and revokes nothing`, async () => {
+      const { hold, said } = setUp();
+      assert.equal((await hold)?.onStatus(status), undefined);
+      assert.deepEqual(said.slice(1), ["drop"]);
+    });
+  }
 
   it("rejects when the revocation does not hold", async () => {
-    const { options, ended } = setUp(() => Promise.reject(new Error("no disk")));
-    await assert.rejects(async () => holdFor(revoking, token, options)?.(200), /no disk/);
-    assert.deepEqual(ended, [false]);
+    const { hold, said } = setUp({}, () => Promise.reject(new Error("no disk")));
+    await assert.rejects(async () => (await hold)?.onStatus(200), /no disk/);
+    assert.deepEqual(said.slice(1), ["revoke", "withheld"]);
+  });
+
+  it("revokes when an answer is lost that the application may have given", async () => {
+    const { hold, said } = setUp();
+    await (await hold)?.onLost(true);
+    assert.deepEqual(said.slice(1), ["lost", "revoke"]);
+  });
+
+  it("keeps the token where that is configured, or where nothing was sent", async () => {
+    const keep = setUp({ onUnknownOutcome: "keep" });
+    await (await keep.hold)?.onLost(true);
+    assert.deepEqual(keep.said.slice(1), ["drop"]);
+    const unsent = setUp();
+    await (await unsent.hold)?.onLost(false);
+    assert.deepEqual(unsent.said.slice(1), ["drop"]);
   });
 
   it("is not there on other routes, or without a token", () => {
-    const { options } = setUp();
+    const intend = () => assert.fail("nothing would be revoked");
+    const options = { denylist: { intend } } as unknown as HoldOptions;
     const plain = { access: "protected", revoke: undefined } as const;
     assert.equal(holdFor(plain, token, options), undefined);
     assert.equal(holdFor(revoking, undefined, options), undefined);
