@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { startApplication } from "../../helpers/application.ts";
+import { writeConfig } from "../../helpers/gate.ts";
+import { send } from "../../helpers/http.ts";
+import { repository, startBuiltGate } from "../../helpers/program.ts";
+import { startRedis } from "../../helpers/redis.ts";
+import { temporaryDirectory } from "../../helpers/temporary.ts";
+import { makeToken } from "../../helpers/tokens.ts";
+
+const preload = join(repository, "test/integration/crash/fault-points.mjs");
+
+/** What was seen of one logout during which revgate died at a boundary (or, at 0, did not). */
+interface Logout {
+  /** The names of the boundaries passed, in order. */
+  readonly boundaries: readonly string[];
+  readonly answered2xx: boolean;
+  readonly clientSaw2xx: boolean;
+  /** Whether the token is refused after a restart. */
+  readonly revoked: boolean;
+}
+
+async function logOutDyingAt(t: TestContext, at: number, denylist: string): Promise<Logout> {
+  const directory = temporaryDirectory(t);
+  let answered2xx = false;
+  const application = await startApplication(t, (request, response) => {
+    // Before the bytes go out: a 2xx that came before the kill is one that may have been sent.
+    if (request.url === "/logout") answered2xx = true;
+    response.end("ok");
+  });
+  await writeConfig(directory, `${denylist}\nlog: { requests: none }`, application.url);
+  const config = join(directory, "revgate.yaml");
+  const [arm, log] = [join(directory, "armed"), join(directory, "boundaries")];
+  writeFileSync(log, "");
+  const env = {
+    NODE_OPTIONS: `--import ${preload}`,
+    FAULT_ARM: arm,
+    FAULT_AT: String(at),
+    FAULT_LOG: log,
+  };
+  const first = await startBuiltGate(t, config, env);
+  const headers = { token: makeToken() };
+  while ((await send(`${first.url}/me`, { headers })).status === 503);
+  writeFileSync(arm, "");
+  const reply = await send(`${first.url}/logout`, { method: "POST", headers }).catch(
+    () => undefined,
+  );
+  await first.end("SIGKILL");
+
+  const second = await startBuiltGate(t, config);
+  let check = await send(`${second.url}/me`, { headers });
+  while (check.status === 503) check = await send(`${second.url}/me`, { headers });
+  await second.end("SIGKILL");
+  return {
+    boundaries: readFileSync(log, "utf8").trim().split("\n"),
+    answered2xx,
+    clientSaw2xx: reply?.status === 200,
+    revoked: check.status === 401,
+  };
+}
+
+/** Two at a time: each is mostly waiting for processes to start. */
+async function atEach(count: number, run: (at: number) => Promise<void>): Promise<void> {
+  const numbers = Array.from({ length: count }, (_, i) => i + 1);
+  const next = async (): Promise<void> => {
+    for (let at = numbers.shift(); at !== undefined; at = numbers.shift()) await run(at);
+  };
+  await Promise.all([next(), next()]);
+}
+
+async function dieEverywhere(t: TestContext, denylist: string, expected: RegExp[]): Promise<void> {
+  const whole = await logOutDyingAt(t, 0, denylist);
+  assert.deepEqual(
+    { ...whole, boundaries: [] },
+    { boundaries: [], answered2xx: true, clientSaw2xx: true, revoked: true },
+  );
+  const names = whole.boundaries.map((line) => line.replace(/^\d+ /, ""));
+  for (const name of expected)
+    assert.ok(
+      names.some((each) => name.test(each)),
+      String(name),
+    );
+  t.diagnostic(`${names.length} boundaries: ${names.join(", ")}`);
+
+  let unseen = 0;
+  await atEach(names.length, async (at) => {
+    const logout = await logOutDyingAt(t, at, denylist);
+    const where = `died ${names[at - 1]} (${at}): ${JSON.stringify(logout)}`;
+    if (logout.clientSaw2xx) assert.ok(logout.revoked, where);
+    if (logout.answered2xx) assert.ok(logout.revoked, where);
+    if (!logout.clientSaw2xx) unseen += 1;
+  });
+  // The kills did hit: most of the logouts were never answered.
+  assert.ok(unseen > names.length / 2, `${unseen} of ${names.length} unanswered`);
+}
+
+describe("SIGKILL at every boundary of a logout", () => {
+  it("loses no revocation in the embedded store", { timeout: 100_000 }, async (t) => {
+    assert.ok(existsSync(preload));
+    await dieEverywhere(t, "denylist: { dataDir: data }", [/write/, /datasync/, /send/]);
+  });
+
+  it("loses no revocation with Redis", { timeout: 100_000 }, async (t) => {
+    const redis = await startRedis(t);
+    const denylist = `denylist: { dataDir: data, redis: { url: "${redis.url}" } }`;
+    await dieEverywhere(t, denylist, [/write/, /datasync/, /send/]);
+  });
+});
