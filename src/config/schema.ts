@@ -149,7 +149,15 @@ export const configSchema = group({
     idleTimeout: duration("65s", "100ms", "1h"),
     maxConnections: whole(10_000, 1, 1_000_000, "connections"),
     drainTimeout: duration("20s", "0s", "1h"),
-  }).prefault({}),
+  })
+    .prefault({})
+    .superRefine(({ headersTimeout, requestTimeout }, context) => {
+      if (headersTimeout > requestTimeout) {
+        const message =
+          "expected headersTimeout to be no longer than requestTimeout, of which it is a part";
+        context.addIssue({ code: "custom", message, path: ["headersTimeout"] });
+      }
+    }),
 });
 
 /** The configuration as read, before its files are. */

@@ -133,7 +133,7 @@ function forward(
   });
   // Only a revoking request waits here: for the note that it is about to be sent.
   if (hold === undefined) send(undefined);
-  else void hold.then(send);
+  else void hold.then(send, () => answer(gate, visit, response, "denylist_unavailable"));
 }
 
 function finish(gate: Gate, visit: Visit, response: ServerResponse, outcome: ForwardOutcome): void {

@@ -125,6 +125,11 @@ tokens:
       /serves none/,
     ],
     [
+      "a head that may take longer than its request",
+      `${keys}\nlimits: { requestTimeout: 5s }`,
+      /limits.headersTimeout: expected headersTimeout to be no longer/,
+    ],
+    [
       "a trusted proxy that is no address",
       `${keys}\nlisten: { trustedProxies: [ everybody ] }`,
       /CIDR/,
