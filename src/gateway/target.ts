@@ -51,14 +51,15 @@ export function readTarget(text: string, options: TargetOptions): Target | undef
 }
 
 function decodePath(sent: string, { allowEncodedSlash }: TargetOptions): string | undefined {
-  if (brokenEscape.test(sent) || escapedEscape.test(sent)) return undefined;
+  if (brokenEscape.test(sent) || !isUtf8(sent)) return undefined;
   if (escapedControl.test(sent) || escapedBackslash.test(sent)) return undefined;
   if (!allowEncodedSlash && escapedSlash.test(sent)) return undefined;
-  if (!isUtf8(sent)) return undefined;
-  return sent.replace(/%[0-9A-Fa-f]{2}/g, (triplet) => {
+  const path = sent.replace(/%[0-9A-Fa-f]{2}/g, (triplet) => {
     const character = String.fromCharCode(Number.parseInt(triplet.slice(1), 16));
     return unreserved.test(character) ? character : triplet.toUpperCase();
   });
+  // After decoding: the digits of a second escape may themselves be escaped (%25%32%66).
+  return escapedEscape.test(path) ? undefined : path;
 }
 
 /** Overlong forms and lone surrogates are not UTF-8 (RFC 3629 section 3). */
