@@ -76,12 +76,7 @@ export function createMetrics<Outcome extends string>(
     registers,
   });
   buildInfo.set({ version, node: process.version }, 1);
-  const revocations = labelled(
-    registry,
-    "revgate_revocations_total",
-    "Revocations, by what caused them.",
-    { label: "trigger", values: revocationTriggers },
-  );
+  const revocations = createRevocations(registry);
 
   return {
     gate: createGateMetrics(registry, outcomes, { histogram, gauge, revocations }),
@@ -89,6 +84,17 @@ export function createMetrics<Outcome extends string>(
     observe: (sources) => observeSources(registry, sources),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
+}
+
+/** By what caused them, and by the kind of what they name: the denylist's own words. */
+function createRevocations(registry: Registry): StoreMetrics["revocations"] {
+  const counter = new Counter({
+    name: "revgate_revocations_total",
+    help: "Revocations, by what caused them and what they name.",
+    labelNames: ["trigger", "kind"],
+    registers: [registry],
+  });
+  return bindChildren(revocationTriggers, (trigger) => counter.labels(trigger, "tok"));
 }
 
 interface Makers {
@@ -191,10 +197,18 @@ function labelled<Value extends string>(
   { label, values }: { label: string; values: readonly Value[] },
 ): Record<Value, { inc(count?: number): void }> {
   const counter = new Counter({ name, help, labelNames: [label], registers: [registry] });
+  return bindChildren(values, (value) => counter.labels(value));
+}
+
+/** Binds a counter's children once, and has each series exist from the start. */
+function bindChildren<Value extends string>(
+  values: readonly Value[],
+  bind: (value: Value) => Counter.Internal,
+): Record<Value, Counter.Internal> {
   const children = values.map((value) => {
-    const child = counter.labels(value);
+    const child = bind(value);
     child.inc(0);
     return [value, child] as const;
   });
-  return Object.fromEntries(children) as Record<Value, { inc(count?: number): void }>;
+  return Object.fromEntries(children) as Record<Value, Counter.Internal>;
 }

@@ -77,9 +77,13 @@ export function responseHeaders(headers: HeaderList): string[] {
   return out;
 }
 
+/** These say something of the connection and name no header. */
+const connectionOptions = /^(?:keep-alive|close)$/i;
+
 function nominatedBy(headers: HeaderList): Set<string> | undefined {
-  if (!headers.has("connection")) return undefined;
-  const options = headers.all("connection").flatMap((value) => value.split(","));
+  const values = headers.all("connection");
+  if (values.every((value) => connectionOptions.test(value))) return undefined;
+  const options = values.flatMap((value) => value.split(","));
   return new Set(options.map((option) => option.trim().toLowerCase()));
 }
 

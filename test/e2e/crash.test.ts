@@ -62,12 +62,16 @@ describe("the embedded store", () => {
       assert.equal((await send(`${second.url}/me`, { headers: other })).status, 200);
       const count = onUnknownOutcome === "revoke" ? 1 : 0;
       const { text } = await send(`${second.adminUrl}/metrics`);
-      assert.ok(text.includes(`revgate_revocations_total{trigger="recovery"} ${count}\n`));
+      assert.ok(
+        text.includes(`revgate_revocations_total{trigger="recovery",kind="tok"} ${count}\n`),
+      );
       // Settled: it is not taken for unknown again.
       await second.end("SIGKILL");
       const third = await startBuiltGate(t, config);
       const later = await send(`${third.adminUrl}/metrics`);
-      assert.ok(later.text.includes('revgate_revocations_total{trigger="recovery"} 0\n'));
+      assert.ok(
+        later.text.includes('revgate_revocations_total{trigger="recovery",kind="tok"} 0\n'),
+      );
       assert.equal((await send(`${third.url}/me`, { headers })).status, expected);
     });
   }

@@ -41,7 +41,7 @@ describe("the admin listener", () => {
       assert.ok(before.includes(`revgate_requests_total{outcome="${outcome}"} 0`), outcome);
     }
     for (const trigger of ["route", "unknown_outcome", "recovery", "command", "import"]) {
-      assert.ok(before.includes(`revgate_revocations_total{trigger="${trigger}"} 0`));
+      assert.ok(before.includes(`revgate_revocations_total{trigger="${trigger}",kind="tok"} 0`));
     }
     assert.match(before, /^revgate_build_info\{version="test",node="v\d+/m);
     assert.match(before, /^process_cpu_seconds_total /m);
@@ -57,7 +57,7 @@ describe("the admin listener", () => {
       'revgate_requests_total{outcome="forwarded"} 3',
       'revgate_requests_total{outcome="token_missing"} 1',
       'revgate_requests_total{outcome="token_revoked"} 1',
-      'revgate_revocations_total{trigger="route"} 1',
+      'revgate_revocations_total{trigger="route",kind="tok"} 1',
       'revgate_verification_cache_lookups_total{result="hit"} 3',
       'revgate_verification_cache_lookups_total{result="miss"} 1',
       "revgate_check_duration_seconds_count 5",

@@ -77,7 +77,7 @@ describe("commands", () => {
     const [, id] = /tok:(\S{43})/.exec(revoked.stdout) ?? [];
     assert.ok(listed.stdout.startsWith(`tok:${id}  20`));
     const { text } = await send(`${gate.adminUrl}/metrics`);
-    assert.match(text, /^revgate_revocations_total\{trigger="command"\} 1$/m);
+    assert.match(text, /^revgate_revocations_total\{trigger="command",kind="tok"\} 1$/m);
   });
 
   it("say what they cannot do", async (t) => {

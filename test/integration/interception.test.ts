@@ -103,7 +103,11 @@ describe("a revoking route", () => {
         assert.match((await send(`${gate.url}/me`, { headers })).text, error);
         const { text } = await send(`${gate.adminUrl}/metrics`);
         const count = outcome === "revoke" ? 1 : 0;
-        assert.ok(text.includes(`revgate_revocations_total{trigger="unknown_outcome"} ${count}\n`));
+        assert.ok(
+          text.includes(
+            `revgate_revocations_total{trigger="unknown_outcome",kind="tok"} ${count}\n`,
+          ),
+        );
       }
     });
   }
