@@ -2,9 +2,15 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { RevocationPendingError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { ensureDirectory, replaceDurably, syncDirectory } from "../platform/durable-file.ts";
+import {
+  ensureDirectory,
+  replaceDurably,
+  syncDirectory,
+  writeWhole,
+} from "../platform/durable-file.ts";
 import type { Entry } from "./denylist.ts";
 import { Intents } from "./intents.ts";
+import { copyLive, type Replacement } from "./journal-copy.ts";
 import { type JournalContents, readJournal, readRecords } from "./journal-reader.ts";
 import { formatRecord, type JournalRecord, journalTitle } from "./journal-record.ts";
 
@@ -88,24 +94,11 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
 }
 
 const retryAfterMs = 1000;
-const linesPerWrite = 1000;
 
 interface Waiter {
   readonly records: readonly JournalRecord[];
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
-}
-
-/** A file that is to take the place of the running one. */
-interface Replacement {
-  readonly temporary: string;
-  readonly file: FileHandle;
-  bytes: number;
-  records: number;
-  /** How much of the running file it has. */
-  readonly upTo: number;
-  /** The running file it was made from. */
-  readonly origin: FileHandle;
 }
 
 class JournalFile implements Journal {
@@ -291,30 +284,14 @@ class JournalFile implements Journal {
     this.#records += records.length;
   }
 
-  /** Writes the live records of the running file to a new one. */
-  async #copyLive(temporary: string): Promise<Replacement> {
-    const upTo = this.#size;
-    const origin = this.#file;
-    const now = this.#options.clock.nowSeconds();
-    const file = await open(temporary, "w", 0o600);
-    try {
-      let bytes = await writeWhole(file, journalTitle);
-      let records = 0;
-      let lines: string[] = [];
-      for await (const { record } of readRecords(this.#path, journalTitle.length, upTo)) {
-        if (record.verb !== "revoked" || record.entry.expiresAt <= now) continue;
-        records += 1;
-        if (lines.push(formatRecord(record)) < linesPerWrite) continue;
-        bytes += await writeWhole(file, lines.join(""));
-        lines = [];
-      }
-      bytes += await writeWhole(file, lines.join(""));
-      await file.sync();
-      return { temporary, file, bytes, records, upTo, origin };
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
+  #copyLive(temporary: string): Promise<Replacement> {
+    return copyLive({
+      path: this.#path,
+      temporary,
+      origin: this.#file,
+      upTo: this.#size,
+      now: this.#options.clock.nowSeconds(),
+    });
   }
 
   /** Adds what came since and all open intents to a replacement, and puts it in the running file's place. */
@@ -356,13 +333,4 @@ class JournalFile implements Journal {
     this.#failure = undefined;
     this.#options.onDisk?.(undefined);
   }
-}
-
-/** Writes all of a text; resolves with its length in bytes. */
-async function writeWhole(file: FileHandle, text: string): Promise<number> {
-  const bytes = Buffer.from(text);
-  for (let written = 0; written < bytes.length; ) {
-    written += (await file.write(bytes, written)).bytesWritten;
-  }
-  return bytes.length;
 }

@@ -1,4 +1,4 @@
-import { mkdir, open, rename } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Makes `directory` and its parents, readable by their owner alone. */
@@ -25,4 +25,13 @@ export async function syncDirectory(directory: string): Promise<void> {
 export async function replaceDurably(temporary: string, target: string): Promise<void> {
   await rename(temporary, target);
   await syncDirectory(dirname(target));
+}
+
+/** Writes all of a text; resolves with its length in bytes. */
+export async function writeWhole(file: FileHandle, text: string): Promise<number> {
+  const bytes = Buffer.from(text);
+  for (let written = 0; written < bytes.length; ) {
+    written += (await file.write(bytes, written)).bytesWritten;
+  }
+  return bytes.length;
 }

@@ -74,6 +74,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
   #clientGone = false;
   #retried = false;
   #interimResponses = 0;
+  /** The whole response came while its head was held. */
+  #completedEarly = false;
   /** Whether any of it may have reached the application. */
   #sent = false;
   #status = 0;
@@ -93,7 +95,9 @@ class Forwarding implements Dispatcher.DispatchHandler {
       return;
     }
     response.on("close", () => this.#onClientClose());
-    response.on("drain", () => this.#resume?.());
+    response.on("drain", () => {
+      if (this.#state === "streaming") this.#resume?.();
+    });
     if (this.#hasBody) this.#body = streamBody(request);
     this.#dispatch();
   }
@@ -140,6 +144,11 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   onComplete(trailers: string[] | null): void {
+    // undici does not wait with the end of an answer to HEAD.
+    if (this.#state === "holding") {
+      this.#completedEarly = true;
+      return;
+    }
     const { response } = this.#options;
     if (trailers !== null && trailers.length > 0) response.addTrailers(trailerPairs(trailers));
     response.end();
@@ -183,7 +192,10 @@ class Forwarding implements Dispatcher.DispatchHandler {
     // An application that broke off meanwhile has been dealt with.
     if (this.#state !== "holding") return;
     try {
-      if (this.#release(reason, headers)) this.#resume?.();
+      const wantsMore = this.#release(reason, headers);
+      if (this.#options.response.destroyed) return;
+      if (this.#completedEarly) this.onComplete(null);
+      else if (wantsMore) this.#resume?.();
     } catch (error) {
       this.#abort?.(error as Error);
     }
@@ -240,6 +252,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
   #end(outcome: ForwardOutcome): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
+    // The connection to the application may be another request's by now.
+    this.#resume = undefined;
     this.#options.onEnd(outcome);
     this.#dropRestOfBody();
   }

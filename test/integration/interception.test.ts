@@ -78,6 +78,36 @@ describe("a revoking route", () => {
     assert.equal((await logout).status, 200);
   });
 
+  for (const method of ["HEAD", "GET"]) {
+    it(`holds an answer without a body too: to ${method}`, async (t) => {
+      const syncs = await prepareHeldSyncs(t);
+      const application = await startApplication(t, (_request, response) => {
+        response.writeHead(method === "HEAD" ? 200 : 204, { "X-Bye": "1" });
+        response.end();
+      });
+      const yaml = "routes: [ { path: /logout, methods: [GET], revoke: token } ]";
+      const gate = await startGate(t, { upstream: application.url, yaml });
+      const headers = { token: makeToken() };
+      syncs.hold();
+      let answered = false;
+      const logout = send(`${gate.url}/logout`, { method, headers }).then((reply) => {
+        answered = true;
+        return reply;
+      });
+      await syncs.releaseNext();
+      while (!/^revgate_holds 1$/m.test((await send(`${gate.adminUrl}/metrics`)).text));
+      for (let round = 0; round < 10; round += 1) await send(`${gate.adminUrl}/healthz`);
+      assert.equal(answered, false);
+      await syncs.releaseNext();
+      const reply = await logout;
+      assert.deepEqual(
+        [reply.status, reply.headers["x-bye"]],
+        [method === "HEAD" ? 200 : 204, "1"],
+      );
+      assert.equal((await send(`${gate.url}/me`, { headers })).json["error"], "token_revoked");
+    });
+  }
+
   const lost: [string, (socket: Socket) => void][] = [
     ["does not answer in time", () => {}],
     ["breaks the connection", (socket) => void socket.destroy()],
