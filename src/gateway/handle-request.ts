@@ -13,17 +13,23 @@ import { readTarget } from "./target.ts";
 import type { RefusalReason } from "./verdict.ts";
 import { beginVisit, endVisit, forwardedHeaders, refusalContext, type Visit } from "./visit.ts";
 
-/** What the checks say of a request. */
-export type Judgement =
+/** A request that may pass. */
+export interface Admitted {
+  readonly route: Route;
+  readonly token: VerifiedToken | undefined;
+}
+
+/** What the checks say of a request, before the store is asked. */
+type Judgement =
   | { readonly kind: "refuse"; readonly reason: RefusalReason }
-  | { readonly kind: "pass"; readonly route: Route; readonly token: VerifiedToken | undefined }
+  | ({ readonly kind: "pass" } & Admitted)
   | { readonly kind: "ask"; readonly route: Route; readonly token: VerifiedToken };
 
 /**
  * The checks on the way of a request, in their order: framing, target, route, credential, signature,
- * denylist. Upgrades take the same ones.
+ * denylist.
  */
-export function judge(gate: Gate, { request, headers }: Visit): Judgement {
+function judge(gate: Gate, { request, headers }: Visit): Judgement {
   if (!isWellFramed(request, headers)) return refused("request_ambiguous");
 
   const target = readTarget(request.url ?? "", gate.target);
@@ -55,10 +61,7 @@ function refused(reason: RefusalReason): Judgement {
  * Table and answer are put together in one synchronous step, right before the request is forwarded: a
  * revocation that came in while the store was asked counts.
  */
-export async function askDenylist(
-  gate: Gate,
-  token: VerifiedToken,
-): Promise<RefusalReason | undefined> {
+async function askDenylist(gate: Gate, token: VerifiedToken): Promise<RefusalReason | undefined> {
   const name = { kind: "tok", value: token.id } as const;
   try {
     const standing = await gate.denylist.ask(name);
@@ -66,6 +69,30 @@ export async function askDenylist(
     return revoked ? "token_revoked" : undefined;
   } catch {
     return "denylist_unavailable";
+  }
+}
+
+/**
+ * Takes a request through the checks, the store's answer included, and calls one of the two.
+ *
+ * `pass` is called synchronously where memory can answer, so that nothing can come in between.
+ */
+export function admit(
+  gate: Gate,
+  visit: Visit,
+  pass: (admitted: Admitted) => void,
+  refuse: (reason: RefusalReason) => void,
+): void {
+  const judgement = judge(gate, visit);
+  if (judgement.kind === "refuse") {
+    refuse(judgement.reason);
+  } else if (judgement.kind === "pass") {
+    pass(judgement);
+  } else {
+    void askDenylist(gate, judgement.token).then((reason) => {
+      if (reason === undefined) pass(judgement);
+      else refuse(reason);
+    });
   }
 }
 
@@ -80,17 +107,12 @@ export function createRequestHandler(gate: Gate) {
     const visit = beginVisit(gate, request);
     if (answerPreflight(gate, visit, response)) return;
 
-    const judgement = judge(gate, visit);
-    if (judgement.kind === "refuse") {
-      refuse(gate, visit, response, judgement.reason);
-    } else if (judgement.kind === "pass") {
-      forward(gate, visit, response, judgement);
-    } else {
-      void askDenylist(gate, judgement.token).then((reason) => {
-        if (reason === undefined) forward(gate, visit, response, judgement);
-        else refuse(gate, visit, response, reason);
-      });
-    }
+    admit(
+      gate,
+      visit,
+      (admitted) => forward(gate, visit, response, admitted),
+      (reason) => refuse(gate, visit, response, reason),
+    );
   };
 }
 
@@ -108,7 +130,7 @@ function forward(
   gate: Gate,
   visit: Visit,
   response: ServerResponse,
-  { route, token }: { route: Route; token: VerifiedToken | undefined },
+  { route, token }: Admitted,
 ): void {
   const sentMs = observeCheck(gate, visit);
   const send = (hold: Hold | undefined) => {

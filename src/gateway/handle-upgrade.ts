@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Gate } from "./gate.ts";
-import { askDenylist, judge } from "./handle-request.ts";
+import { type Admitted, admit } from "./handle-request.ts";
 import type { RefusalReason } from "./verdict.ts";
 import { beginVisit, endVisit, forwardedHeaders, refusalContext, type Visit } from "./visit.ts";
 
@@ -16,19 +16,12 @@ export function createUpgradeHandler(gate: Gate) {
     socket.on("error", () => socket.destroy());
     const visit = beginVisit(gate, request);
 
-    const judgement = judge(gate, visit);
-    if (judgement.kind === "refuse") {
-      refuse(gate, visit, socket, judgement.reason);
-    } else if (judgement.route.revoke !== undefined) {
-      refuse(gate, visit, socket, "request_ambiguous");
-    } else if (judgement.kind === "pass") {
-      forward(gate, visit, socket, head);
-    } else {
-      void askDenylist(gate, judgement.token).then((reason) => {
-        if (reason === undefined) forward(gate, visit, socket, head);
-        else refuse(gate, visit, socket, reason);
-      });
-    }
+    const no = (reason: RefusalReason) => refuse(gate, visit, socket, reason);
+    const yes = ({ route }: Admitted) => {
+      if (route.revoke !== undefined) no("request_ambiguous");
+      else forward(gate, visit, socket, head);
+    };
+    admit(gate, visit, yes, no);
   };
 }
 
