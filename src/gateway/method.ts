@@ -1,4 +1,4 @@
-import type { HeaderList } from "../platform/header-list.ts";
+import { type HeaderList, spelledWithHyphens } from "../platform/header-list.ts";
 
 /** Headers by which frameworks let a client name another method than the request line's. */
 const overrideHeaders = ["x-http-method-override", "x-http-method", "x-method-override"];
@@ -8,7 +8,7 @@ export function methodReadings(method: string, headers: HeaderList): readonly st
   const readings = [method];
   for (const [index, name] of headers.names.entries()) {
     if (!name.startsWith("x")) continue;
-    if (overrideHeaders.includes(name.replaceAll("_", "-"))) {
+    if (overrideHeaders.includes(spelledWithHyphens(name))) {
       readings.push((headers.raw[2 * index + 1] ?? "").trim().toUpperCase());
     }
   }

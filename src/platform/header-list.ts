@@ -1,5 +1,10 @@
 const none: readonly string[] = [];
 
+/** A header's name as applications that turn `-` into `_` would compare it. */
+export function spelledWithHyphens(name: string): string {
+  return name.includes("_") ? name.replaceAll("_", "-") : name;
+}
+
 /**
  * The header section of a message as it was received: every line, in order, with its letter case.
  *
@@ -29,6 +34,17 @@ export class HeaderList {
   first(name: string): string | undefined {
     const index = this.names.indexOf(name);
     return index === -1 ? undefined : this.raw[2 * index + 1];
+  }
+
+  /**
+   * The values of all lines that an application may take for that name, in order: some (CGI, WSGI,
+   * Rack) see `x_auth` where `x-auth` is meant.
+   */
+  allSpellings(name: string): readonly string[] {
+    if (!name.includes("-")) return this.all(name);
+    return this.names.flatMap((each, index) =>
+      spelledWithHyphens(each) === name ? [this.raw[2 * index + 1] ?? ""] : [],
+    );
   }
 
   /** The values of all lines of that name (lower case), in order. */

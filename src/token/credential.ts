@@ -18,8 +18,9 @@ const ambiguous: CredentialReading = { kind: "ambiguous" };
  * Reads the token from the configured sources, first to last.
  *
  * A source that is given twice, or sources that carry different tokens, are ambiguous: it is never
- * decided which one the application would have believed. A header whose scheme is another one
- * (`Basic …` where `Bearer` is configured) holds no token.
+ * decided which one the application would have believed. A spelling with underscores counts as
+ * the same header. A header whose scheme is another one (`Basic …` where `Bearer` is configured) holds
+ * no token.
  */
 export function readCredential(
   headers: HeaderList,
@@ -41,7 +42,7 @@ function readHeader(
   headers: HeaderList,
   { name, scheme }: { name: string; scheme: string | undefined },
 ): readonly string[] {
-  const values = headers.all(name);
+  const values = headers.allSpellings(name);
   if (values.length === 0) return values;
   if (scheme === undefined)
     return values.length > 1 ? values : values.filter((value) => value !== "");

@@ -1,4 +1,4 @@
-import type { HeaderList } from "../platform/header-list.ts";
+import { type HeaderList, spelledWithHyphens } from "../platform/header-list.ts";
 
 /** Header names of RFC 9110 section 7.6.1 (and the one browsers made up) that end at each hop. */
 const hopByHop = new Set([
@@ -58,7 +58,8 @@ export function requestHeaders(
     if (nominated?.has(name) && !neverNominated.has(name) && !credentialHeaders.includes(name)) {
       continue;
     }
-    if (name === "x-request-id" || isForwardingClaim(name, facts)) continue;
+    const spelled = spelledWithHyphens(name);
+    if (spelled === "x-request-id" || isForwardingClaim(name, spelled, facts)) continue;
     out.push(headers.raw[2 * index] ?? "", headers.raw[2 * index + 1] ?? "");
   }
   addForwarding(out, headers, facts);
@@ -87,9 +88,7 @@ function nominatedBy(headers: HeaderList): Set<string> | undefined {
   return new Set(options.map((option) => option.trim().toLowerCase()));
 }
 
-/** Names are compared as applications that turn `-` into `_` (CGI, WSGI) would. */
-function isForwardingClaim(name: string, facts: ForwardedFacts): boolean {
-  const spelled = name.includes("_") ? name.replaceAll("_", "-") : name;
+function isForwardingClaim(name: string, spelled: string, facts: ForwardedFacts): boolean {
   if (!forwardingClaims.test(spelled)) return false;
   // From a trusted proxy its own lines pass; those that are extended below are written anew.
   if (!facts.trusted || spelled !== name) return true;

@@ -47,6 +47,17 @@ describe("readCredential", () => {
     assert.deepEqual(read(["token", "abc", "Cookie", "session=abc"]), found("abc"));
   });
 
+  it("takes a spelling with underscores for the same header", () => {
+    const dashed: CredentialSource[] = [
+      { kind: "header", name: "x-auth-token", scheme: undefined },
+    ];
+    assert.deepEqual(read(["X-Auth-Token", "abc", "X_Auth_Token", "def"], dashed), {
+      kind: "ambiguous",
+    });
+    assert.deepEqual(read(["x-auth_token", "abc"], dashed), found("abc"));
+    assert.deepEqual(read(["xxauth-token", "abc"], dashed), { kind: "missing" });
+  });
+
   const ambiguous: Record<string, string[]> = {
     "a header given twice": ["token", "abc", "Token", "def"],
     "a header given twice with one value": ["token", "abc", "token", "abc"],

@@ -69,7 +69,7 @@ describe("requestHeaders", () => {
       "/admin",
     ];
     const more = ["Forwarded", "for=1.1.1.1", "X-Real-IP", "1.1.1.1", "X-Original-URL", "/admin"];
-    const last = ["X-Rewrite-URL", "/admin", "X-Request-Id", "old"];
+    const last = ["X-Rewrite-URL", "/admin", "X-Request-Id", "old", "X_Request_Id", "o"];
     assert.deepEqual(forwarded([...spoofed, ...more, ...last]), added);
   });
 
