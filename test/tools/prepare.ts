@@ -17,10 +17,9 @@ function missingPackages(): string[] {
 function install(packages: readonly string[]): void {
   const apt = searchProgram(["apt-get"]);
   if (apt === undefined || process.getuid?.() !== 0) return;
-  const options = {
-    stdio: "inherit",
-    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-  } as const;
+  // Run level 1: the package's own server is not started, only its program is wanted.
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+  const options = { stdio: "inherit", env } as const;
   spawnSync(apt, ["update", "-q"], options);
   spawnSync(apt, ["install", "-y", "-q", "--no-install-recommends", ...packages], options);
 }
