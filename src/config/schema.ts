@@ -60,11 +60,11 @@ const route = group({
   revoke: choice(["token"]).optional(),
 });
 
+const redisUrl =
+  'redis:// or rediss:// with a host, and nothing but a database number behind, such as "redis://redis:6379/0"';
+
 const redis = group({
-  url: text("redis:// or rediss:// with host and port").regex(
-    /^rediss?:\/\/\S+$/,
-    "expected redis:// or rediss:// with host and port",
-  ),
+  url: text(redisUrl).refine(isRedisUrl, `expected ${redisUrl}`),
   passwordFile: file.optional(),
   caFile: file.optional(),
   reads: choice(["every-request"]).default("every-request"),
@@ -162,6 +162,13 @@ export const configSchema = group({
 
 /** The configuration as read, before its files are. */
 export type Settings = z.output<typeof configSchema>;
+
+function isRedisUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname, pathname, search, hash } = new URL(value);
+  const known = protocol === "redis:" || protocol === "rediss:";
+  return known && hostname !== "" && /^(?:\/\d*)?$/.test(pathname) && search === "" && hash === "";
+}
 
 function isRange(value: string): boolean {
   try {

@@ -35,7 +35,7 @@ export class RedisReplica {
 
   constructor(options: RedisReplicaOptions) {
     this.#options = options;
-    this.#redis = new Redis(options.url, connectionOptions(options));
+    this.#redis = new Redis(connectionOptions(options));
     let lastError: Error | undefined;
     this.#redis.on("error", (error: Error) => {
       lastError = error;
@@ -119,6 +119,7 @@ async function orUnavailable<T>(answer: Promise<T>): Promise<T> {
 
 function connectionOptions(options: RedisReplicaOptions): Omit<RedisOptions, "replyMapping"> {
   return {
+    ...addressOptions(options),
     connectTimeout: options.connectTimeoutMs,
     commandTimeout: options.commandTimeoutMs,
     // Fail at once rather than queue: the request that waits is answered 503 and comes again.
@@ -129,7 +130,19 @@ function connectionOptions(options: RedisReplicaOptions): Omit<RedisOptions, "re
     // What every Redis and every stand-in for it speaks; nothing here needs more.
     protocol: 2,
     retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, longestReconnectDelayMs),
-    ...(options.password === undefined ? {} : { password: options.password }),
-    ...(options.ca === undefined ? {} : { tls: { ca: options.ca } }),
+  };
+}
+
+/** ioredis would let an empty password of a URL that names a user win over the one from the file. */
+function addressOptions({ url, password, ca }: RedisReplicaOptions): RedisOptions {
+  const { protocol, hostname, port, username, password: inUrl, pathname } = new URL(url);
+  const secret = password ?? decodeURIComponent(inUrl);
+  return {
+    host: hostname.replace(/^\[|\]$/g, ""),
+    port: port === "" ? 6379 : Number(port),
+    db: Number(pathname.slice(1)),
+    ...(username === "" ? {} : { username: decodeURIComponent(username) }),
+    ...(secret === "" ? {} : { password: secret }),
+    ...(protocol === "rediss:" ? { tls: ca === undefined ? {} : { ca } } : {}),
   };
 }

@@ -22,7 +22,7 @@ export interface TestRedis {
   signal(signal: "SIGSTOP" | "SIGCONT"): void;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -31,15 +31,28 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts a real redis-server without persistence on loopback; it ends with the test. */
-export async function startRedis(t: Pick<TestContext, "after">): Promise<TestRedis> {
+/** Starts a real redis-server without persistence on loopback, with further arguments; it ends with the test. */
+export async function startRedis(
+  t: Pick<TestContext, "after">,
+  more: readonly string[] = [],
+): Promise<TestRedis> {
   const program = findProgram(["redis-server", "valkey-server"]);
   const directory = temporaryDirectory(t);
   const port = await freePort();
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", directory];
+    const args = [
+      "--port",
+      String(port),
+      "--bind",
+      "127.0.0.1",
+      "--save",
+      "",
+      "--dir",
+      directory,
+      ...more,
+    ];
     child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
     if (child.stdout === null) throw new Error("no output");
     for await (const line of createInterface({ input: child.stdout })) {

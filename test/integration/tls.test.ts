@@ -1,33 +1,14 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
-import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { WebSocket, WebSocketServer } from "ws";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
+import { makeCertificate } from "../helpers/certificate.ts";
 import { startGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
-import { findProgram } from "../tools/programs.ts";
-
-/** A certificate for loopback that signs itself. */
-function makeCertificate(directory: string) {
-  const [certFile, keyFile] = [join(directory, "cert.pem"), join(directory, "key.pem")];
-  const made = spawnSync(
-    findProgram(["openssl"]),
-    [
-      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"],
-      ...["-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
-      ...["-keyout", keyFile, "-out", certFile],
-    ],
-    { encoding: "utf8" },
-  );
-  assert.equal(made.status, 0, made.stderr);
-  return { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") };
-}
 
 async function startTlsApplication(t: TestContext, directory: string) {
   const { cert, key } = makeCertificate(directory);

@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { findProgram } from "../tools/programs.ts";
+
+/** Makes a certificate for loopback that signs itself: cert.pem and key.pem in a directory. */
+export function makeCertificate(directory: string) {
+  const [certFile, keyFile] = [join(directory, "cert.pem"), join(directory, "key.pem")];
+  const made = spawnSync(
+    findProgram(["openssl"]),
+    [
+      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"],
+      ...["-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
+      ...["-keyout", keyFile, "-out", certFile],
+    ],
+    { encoding: "utf8" },
+  );
+  assert.equal(made.status, 0, made.stderr);
+  return { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") };
+}
