@@ -30,6 +30,7 @@ export interface RunningApp {
   stop(): Promise<void>;
 }
 
+/** What starting needs besides the configuration. */
 export interface AppContext {
   readonly logger: Logger;
   readonly version: string;

@@ -22,6 +22,7 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** Who counts and who logs for the store. */
 export interface StoreContext {
   readonly metrics: Metrics<string>["store"];
   readonly logger: Logger;

@@ -7,6 +7,7 @@ import type { CommandIo } from "./io.ts";
 /** Where the configuration is when nothing says otherwise. */
 export const standardConfigFile = "revgate.yaml";
 
+/** The lines of help that every command with a configuration shares. */
 export const configOptionHelp = `  -c, --config FILE   the configuration (default: $REVGATE_CONFIG, else ${standardConfigFile})`;
 
 const configOption = { config: { type: "string", short: "c" } } as const;
@@ -31,6 +32,7 @@ export function readArguments<const Options extends NonNullable<ParseArgsConfig[
   }
 }
 
+/** The configuration that a command line, the environment or the default names. */
 export function configFile(values: { config?: string | undefined }, io: CommandIo): string {
   return values.config ?? io.env["REVGATE_CONFIG"] ?? standardConfigFile;
 }

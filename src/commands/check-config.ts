@@ -2,6 +2,7 @@ import { loadConfig } from "../config/load.ts";
 import { configFile, configOptionHelp, readArguments } from "./arguments.ts";
 import { type Command, exitCodes, print } from "./io.ts";
 
+/** `revgate check-config`. */
 export const checkConfig: Command = {
   name: "check-config",
   summary: "say everything that is wrong with a configuration, and where",

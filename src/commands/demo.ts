@@ -3,6 +3,7 @@ import { type DemoSetup, startDemo } from "./demo-setup.ts";
 import { walkThrough } from "./demo-walk.ts";
 import { type Command, type CommandIo, exitCodes, print } from "./io.ts";
 
+/** `revgate demo`. */
 export const demo: Command = {
   name: "demo",
   summary: "show it: an application, a login, a logout that works",

@@ -16,6 +16,7 @@ type Line =
   | { readonly kind: "skipped"; readonly why: string }
   | { readonly kind: "blank" };
 
+/** `revgate import`. */
 export const importTokens: Command = {
   name: "import",
   summary: "take over an existing blacklist file",

@@ -17,7 +17,9 @@ export interface CommandIo {
   ) => ChildProcess;
 }
 
+/** How commands end: 0 done, 1 failed, 2 wrong usage or configuration. */
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
+/** One of the exit codes. */
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** One command: its place in the help, its options, and what it does. */
@@ -30,10 +32,12 @@ export interface Command {
   run(args: readonly string[], io: CommandIo): Promise<ExitCode>;
 }
 
+/** Writes a line to standard output. */
 export function print(io: CommandIo, text: string): void {
   io.stdout.write(`${text}\n`);
 }
 
+/** Writes a line to standard error. */
 export function complain(io: CommandIo, text: string): void {
   io.stderr.write(`${text}\n`);
 }

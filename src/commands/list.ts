@@ -3,6 +3,7 @@ import { configFile, configOptionHelp, readArguments } from "./arguments.ts";
 import { type Command, exitCodes, print } from "./io.ts";
 import { withStore } from "./with-store.ts";
 
+/** `revgate list`. */
 export const list: Command = {
   name: "list",
   summary: "print every live revocation",

@@ -5,6 +5,7 @@ import { version } from "../version.ts";
 import { configFile, configOptionHelp, readArguments } from "./arguments.ts";
 import { type Command, exitCodes } from "./io.ts";
 
+/** `revgate run`. */
 export const run: Command = {
   name: "run",
   summary: "serve: stand in front of the application",

@@ -33,6 +33,7 @@ function until({ expiresAt }: TokenStanding): string {
   return new Date((expiresAt ?? 0) * 1000).toISOString();
 }
 
+/** `revgate revoke`. */
 export const revoke: Command = {
   name: "revoke",
   summary: "revoke one token, now and on every sidecar",
@@ -58,6 +59,7 @@ ${tokenHelp}`,
   },
 };
 
+/** `revgate check`. */
 export const check: Command = {
   name: "check",
   summary: "say whether one token would be let through, and why not",

@@ -29,14 +29,17 @@ export function whole(standard: number, smallest: number, largest: number, unit:
     .default(standard);
 }
 
+/** A TCP port; 0 takes any that is free. */
 export function port(standard: number) {
   return whole(standard, 0, 65_535, "a TCP port").describe("0 takes any free port");
 }
 
+/** true or false. */
 export function flag(standard: boolean) {
   return z.boolean({ error: "expected true or false" }).default(standard);
 }
 
+/** A text that is not empty; `expected` completes the message. */
 export function text(expected: string) {
   return z.string({ error: `expected ${expected}` }).min(1, `expected ${expected}`);
 }
@@ -47,6 +50,7 @@ export function choice<const Words extends readonly [string, ...string[]]>(words
   return z.enum(words, { error: `expected ${quoted}` });
 }
 
+/** A list; `expected` names its items in the message. */
 export function list<Item extends z.ZodType>(item: Item, expected: string) {
   return z.array(item, { error: `expected a list of ${expected}` });
 }

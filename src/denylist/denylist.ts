@@ -2,6 +2,7 @@ import type { EpochSeconds } from "../platform/clock.ts";
 
 /** What a revocation can name. `tok` is one token; its value is the SHA-256 of the signing input, base64url. */
 export const entryKinds = ["tok"] as const;
+/** One of the kinds. */
 export type EntryKind = (typeof entryKinds)[number];
 
 /** The name of something that can be revoked: 256 bits in base64url (43 characters), never a credential. */
@@ -28,6 +29,7 @@ export interface Intent {
 
 /** What becomes of an intent whose outcome cannot be known. */
 export const unknownOutcomes = ["revoke", "keep"] as const;
+/** One of the two. */
 export type UnknownOutcome = (typeof unknownOutcomes)[number];
 
 /** Whether the denylist can do its work now; `reason` is for the operator. */

@@ -3,6 +3,7 @@ import type { Denylist, Entry, UnknownOutcome } from "./denylist.ts";
 import { ExpiringTable } from "./expiring-table.ts";
 import { type Journal, type JournalOptions, openJournal } from "./journal.ts";
 
+/** Where the journal is, and who is told of its disk. */
 export interface EmbeddedDenylistOptions
   extends Pick<JournalOptions, "dataDir" | "onSync" | "onDisk"> {
   readonly clock: Clock;

@@ -14,6 +14,7 @@ import { copyLive, type Replacement } from "./journal-copy.ts";
 import { type JournalContents, readJournal, readRecords } from "./journal-reader.ts";
 import { formatRecord, type JournalRecord, journalTitle } from "./journal-record.ts";
 
+/** Where the journal is, and who is told what. */
 export interface JournalOptions {
   /** The directory that belongs to this sidecar alone; made where it is missing. */
   readonly dataDir: string;

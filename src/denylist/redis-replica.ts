@@ -3,6 +3,7 @@ import { StoreUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { type Entry, type EntryKind, type EntryName, entryKinds } from "./denylist.ts";
 
+/** Which Redis, and how long it may take. */
 export interface RedisReplicaOptions {
   /** `redis://` or `rediss://`, with user name and database where needed. */
   readonly url: string;

@@ -3,6 +3,7 @@ import type { Denylist, DenylistHealth, Entry, EntryName, Intent, Standing } fro
 import type { EmbeddedDenylist } from "./embedded-denylist.ts";
 import type { RedisReplica } from "./redis-replica.ts";
 
+/** The two parts of a shared denylist, and what holds while one is away. */
 export interface SharedDenylistOptions {
   /** What this sidecar knows by itself: its table answers a yes, its journal is the outbox. */
   readonly local: EmbeddedDenylist;

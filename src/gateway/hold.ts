@@ -3,6 +3,7 @@ import type { VerifiedToken } from "../token/verifier.ts";
 import type { Hold } from "../upstream/forward-request.ts";
 import type { Route } from "./route.ts";
 
+/** What a hold revokes with, and who is told. */
 export interface HoldOptions {
   readonly denylist: Pick<Denylist, "intend">;
   /** Seconds by which clocks may differ: a token counts that much longer than its `exp`. */

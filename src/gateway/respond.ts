@@ -86,8 +86,10 @@ export const refusals = {
   },
 } as const satisfies Record<RefusalReason, Refusal>;
 
+/** The languages that the messages are in. */
 export type Language = "en" | "zh";
 
+/** How refusals are worded and shaped. */
 export interface ResponderOptions {
   readonly language: Language;
   /** Texts that replace the built-in ones. */
@@ -96,6 +98,7 @@ export interface ResponderOptions {
   readonly body: string;
 }
 
+/** What a refusal needs to know of the request it answers. */
 export interface RefusalContext {
   readonly requestId: string;
   /** Name and value alternating: what a page of another origin needs to read the answer. */

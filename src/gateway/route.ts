@@ -17,6 +17,7 @@ export interface Route {
   readonly revoke: "token" | undefined;
 }
 
+/** The compiled route rules. */
 export interface RouteTable {
   /**
    * Finds what holds for a target, or undefined where frameworks may disagree on whether a public or a

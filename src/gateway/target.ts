@@ -13,6 +13,7 @@ export interface Target {
   readonly contested: boolean;
 }
 
+/** The relaxations that an operator can ask for by name. */
 export interface TargetOptions {
   /** Lets `%2F` through on protected routes. */
   readonly allowEncodedSlash: boolean;

@@ -8,6 +8,7 @@ export const denyReasons = [
   "token_expired",
   "token_ambiguous",
 ] as const;
+/** One of them. */
 export type DenyReason = (typeof denyReasons)[number];
 
 /**
@@ -26,6 +27,7 @@ export const refusalReasons = [
   "upstream_unreachable",
   "upstream_timeout",
 ] as const;
+/** One of them. */
 export type RefusalReason = (typeof refusalReasons)[number];
 
 /** What is known of a request's right to pass, before the store is asked. */
@@ -35,6 +37,7 @@ export type Verdict =
   /** Everything is in order but for the denylist, which can't answer from memory. */
   | { readonly kind: "ask"; readonly token: VerifiedToken };
 
+/** The verdict no, for that reason. */
 export function deny(reason: DenyReason): Verdict {
   return { kind: "deny", reason };
 }

@@ -17,6 +17,7 @@ export const outcomes = [
   "client_gone",
   "broken_off",
 ] as const;
+/** One of them. */
 export type Outcome = (typeof outcomes)[number];
 
 /** One request on its way: what was received, and when. */
@@ -31,6 +32,7 @@ export interface Visit {
 
 const acceptableRequestId = /^[\w.:+/=@-]{1,128}$/;
 
+/** Takes note of a request: its headers as sent, its id (its own where that can stand in a log), its peer. */
 export function beginVisit(gate: Gate, request: IncomingMessage): Visit {
   const headers = new HeaderList(request.rawHeaders);
   const [sentId, ...moreIds] = headers.all("x-request-id");

@@ -2,7 +2,9 @@ import { type DestinationStream, type Logger, pino } from "pino";
 
 export type { Logger } from "pino";
 
+/** The levels of log.level, from the most talkative. */
 export const logLevels = ["trace", "debug", "info", "warn", "error", "silent"] as const;
+/** One of the levels. */
 export type LogLevel = (typeof logLevels)[number];
 
 /**

@@ -20,6 +20,7 @@ export const revocationTriggers = [
   "command",
   "import",
 ] as const;
+/** One of the triggers. */
 export type RevocationTrigger = (typeof revocationTriggers)[number];
 
 /** Everything else that is counted. */
@@ -39,6 +40,7 @@ export interface MetricSources {
   connections(): number;
 }
 
+/** All metrics, by who counts them. */
 export interface Metrics<Outcome extends string> {
   readonly gate: GateMetrics<Outcome>;
   readonly store: StoreMetrics;

@@ -2,6 +2,7 @@ import type { Logger } from "./logger.ts";
 
 /** Which requests are logged. */
 export const requestLogModes = ["none", "denied", "all"] as const;
+/** One of the modes. */
 export type RequestLogMode = (typeof requestLogModes)[number];
 
 /** Writes what became of requests; the facts are put together only where they will be written. */
@@ -15,6 +16,7 @@ export interface RequestLog {
 
 const passed = new Set(["forwarded", "preflight_answered", "client_gone"]);
 
+/** Makes the log of requests; `denied` leaves out what passed. */
 export function createRequestLog(logger: Logger, mode: RequestLogMode): RequestLog {
   const log = (outcome: string, facts: () => Record<string, unknown>) => {
     if (mode === "none" || (mode === "denied" && passed.has(outcome))) return;

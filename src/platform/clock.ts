@@ -7,6 +7,7 @@ export interface Clock {
   nowSeconds(): EpochSeconds;
 }
 
+/** The machine's own clock. */
 export const systemClock: Clock = {
   nowSeconds: () => Date.now() / 1000,
 };

@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { DenylistHealth } from "../denylist/denylist.ts";
 
+/** Where the answers come from. */
 export interface AdminServerOptions {
   /** Whether requests should be sent here: the store answers, and nothing is being shut down. */
   readonly readiness: () => DenylistHealth;

@@ -10,6 +10,7 @@ import type { RefusalReason } from "../gateway/verdict.ts";
 import { beginVisit, endVisit, refusalContext } from "../gateway/visit.ts";
 import { inOrder, stateOf } from "./in-order.ts";
 
+/** TLS and the limits on what clients may take. */
 export interface ProxyServerOptions {
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   /** The longest head of a request, in bytes. */

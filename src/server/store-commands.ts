@@ -30,6 +30,7 @@ export interface TokenStanding {
   readonly expiresAt: EpochSeconds | undefined;
 }
 
+/** What the commands work on. */
 export interface StoreCommandsOptions {
   readonly denylist: Denylist;
   readonly verifier: Verifier;

@@ -17,6 +17,7 @@ export const supportedAlgorithms = [
   "HS512",
 ] as const;
 
+/** One of the algorithms. */
 export type Algorithm = (typeof supportedAlgorithms)[number];
 
 /** One key, with the only algorithms it may ever serve. */

@@ -19,6 +19,7 @@ export type Verification =
   | { readonly kind: "expired"; readonly token: VerifiedToken }
   | { readonly kind: "invalid" };
 
+/** What a token must be like to be accepted. */
 export interface VerifierOptions {
   readonly keys: readonly VerificationKey[];
   readonly issuer: string | undefined;
@@ -36,6 +37,7 @@ export interface VerifierOptions {
   readonly onCacheLookup?: (hit: boolean) => void;
 }
 
+/** Checks credentials, and remembers those that were right. */
 export interface Verifier {
   /** Checks a credential's signature and claims; never throws, whatever the text is. */
   verify(credential: string): Verification;

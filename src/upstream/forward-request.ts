@@ -30,6 +30,7 @@ export interface Hold {
   onLost(sent: boolean): Promise<void>;
 }
 
+/** One request to forward, and who is told what becomes of it. */
 export interface ForwardOptions {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;

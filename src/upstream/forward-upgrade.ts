@@ -6,6 +6,7 @@ import { type ApplicationOptions, tlsServername } from "./application.ts";
 import { responseHeaders } from "./headers.ts";
 import type { UpstreamFailure } from "./upstream-error.ts";
 
+/** One upgrade to forward, and who is told what becomes of it. */
 export interface UpgradeOptions {
   readonly request: IncomingMessage;
   /** The client's connection. */
