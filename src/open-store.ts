@@ -59,6 +59,8 @@ async function openHeldStore(
     dataDir: dataDirOf(config),
     clock,
     onUnknownOutcome: config.settings.denylist.onUnknownOutcome,
+    onCompactionFailure: (error) =>
+      logger.warn({ cause: describe(error) }, "the journal could not be compacted"),
     onSync: (seconds) => metrics.journalSyncSeconds.observe(seconds),
     onDisk(error) {
       metrics.journalFailing.set(error === undefined ? 0 : 1);
@@ -71,23 +73,11 @@ async function openHeldStore(
   }
   reportUnsettled(config, context, embedded);
   const denylist = shareThroughRedis(config, context, embedded);
-  const { tokens } = config.settings;
-  const clockToleranceSeconds = tokens.clockTolerance / 1000;
-  const verifier = createVerifier({
-    keys: config.files.keys,
-    issuer: tokens.issuer,
-    audience: tokens.audience,
-    clockToleranceSeconds,
-    maxLifetimeSeconds: tokens.maxLifetime / 1000,
-    tokenBytes: config.settings.limits.tokenBytes,
-    cacheEntries: tokens.cacheEntries,
-    clock,
-    onCacheLookup: (hit) => metrics.cacheLookups[hit ? "hit" : "miss"].inc(),
-  });
+  const verifier = openVerifier(config, context);
   const commands = createStoreCommands({
     denylist,
     verifier,
-    clockToleranceSeconds,
+    clockToleranceSeconds: config.settings.tokens.clockTolerance / 1000,
     onRevoked: (trigger, count) => metrics.revocations[trigger].inc(count),
   });
   hold.serve(commands);
@@ -102,6 +92,24 @@ async function openHeldStore(
       await hold.release();
     },
   };
+}
+
+function openVerifier(
+  { settings, files }: Config,
+  { metrics, clock = systemClock }: StoreContext,
+): Verifier {
+  const { tokens, limits } = settings;
+  return createVerifier({
+    keys: files.keys,
+    issuer: tokens.issuer,
+    audience: tokens.audience,
+    clockToleranceSeconds: tokens.clockTolerance / 1000,
+    maxLifetimeSeconds: tokens.maxLifetime / 1000,
+    tokenBytes: limits.tokenBytes,
+    cacheEntries: tokens.cacheEntries,
+    clock,
+    onCacheLookup: (hit) => metrics.cacheLookups[hit ? "hit" : "miss"].inc(),
+  });
 }
 
 /** Says what became of requests that were under way when the process before this one died. */
@@ -150,6 +158,7 @@ function shareThroughRedis(
     local: embedded,
     replica,
     whenUnavailable: redis.whenUnavailable,
+    clock,
     onPending: (count) => metrics.outboxPending.set(count),
   });
 }

@@ -7,6 +7,8 @@ import { type Journal, type JournalOptions, openJournal } from "./journal.ts";
 export interface EmbeddedDenylistOptions
   extends Pick<JournalOptions, "dataDir" | "onSync" | "onDisk"> {
   readonly clock: Clock;
+  /** Told that the journal could not be made smaller; it is tried again. */
+  readonly onCompactionFailure?: (error: Error) => void;
   /** What becomes of requests that were under way when the process died. */
   readonly onUnknownOutcome: UnknownOutcome;
 }
@@ -17,6 +19,7 @@ export interface EmbeddedDenylist extends Denylist {
 }
 
 const housekeepingEveryMs = 1000;
+const retryCompactionAfterMs = 60_000;
 const slotsPerSweep = 16_384;
 const fewestRecordsToCompact = 10_000;
 
@@ -31,12 +34,7 @@ export async function openEmbeddedDenylist(
     onEntry: (entry) => table.add(entry, entry.expiresAt),
   });
 
-  const housekeeping = setInterval(() => {
-    table.sweep(slotsPerSweep);
-    const mostlyDead = journal.records > 2 * table.size;
-    if (mostlyDead && journal.records >= fewestRecordsToCompact) void journal.compact();
-  }, housekeepingEveryMs);
-  housekeeping.unref();
+  const housekeeping = startHousekeeping(table, journal, options);
 
   async function revoke(entries: readonly Entry[], settles?: number): Promise<void> {
     const now = clock.nowSeconds();
@@ -78,4 +76,24 @@ export async function openEmbeddedDenylist(
       await journal.close();
     },
   };
+}
+
+/** Sweeps the table in small steps, and compacts the journal when most of it is dead. */
+function startHousekeeping(
+  table: ExpiringTable,
+  journal: Journal,
+  { onCompactionFailure }: EmbeddedDenylistOptions,
+): NodeJS.Timeout {
+  let compactAgainAtMs = 0;
+  const timer = setInterval(() => {
+    table.sweep(slotsPerSweep);
+    const mostlyDead = journal.records > 2 * table.size;
+    if (!mostlyDead || journal.records < fewestRecordsToCompact) return;
+    if (performance.now() < compactAgainAtMs) return;
+    journal.compact().catch((error: Error) => {
+      compactAgainAtMs = performance.now() + retryCompactionAfterMs;
+      onCompactionFailure?.(error);
+    });
+  }, housekeepingEveryMs);
+  return timer.unref();
 }

@@ -1,6 +1,6 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import type { EpochSeconds } from "../platform/clock.ts";
-import { writeWhole } from "../platform/durable-file.ts";
+import { createForAppending, writeWhole } from "../platform/durable-file.ts";
 import { readRecords } from "./journal-reader.ts";
 import { formatRecord, journalTitle } from "./journal-record.ts";
 
@@ -28,7 +28,7 @@ export interface CopyOptions extends Pick<Replacement, "temporary" | "origin" | 
 /** Writes the live revocations of a journal to a new file and syncs it; the journal may grow meanwhile. */
 export async function copyLive(options: CopyOptions): Promise<Replacement> {
   const { path, temporary, origin, upTo, now } = options;
-  const file = await open(temporary, "w", 0o600);
+  const file = await createForAppending(temporary);
   try {
     let bytes = await writeWhole(file, journalTitle);
     let records = 0;

@@ -18,10 +18,7 @@ export async function readJournal(
   path: string,
   onRecord: (record: JournalRecord) => void,
 ): Promise<JournalContents> {
-  const length = await stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  );
+  const length = await lengthOf(path);
   let wholeBytes = length === 0 ? 0 : await readTitle(path);
   let records = 0;
   for await (const { record, bytes } of readRecords(path, wholeBytes, length)) {
@@ -30,6 +27,16 @@ export async function readJournal(
     records += 1;
   }
   return { wholeBytes, records, torn: wholeBytes < length };
+}
+
+/** Only a file that is not there is an empty one: any other error must not end in overwriting it. */
+async function lengthOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
+    throw error;
+  }
 }
 
 /** Checks the first line; a file that is only the beginning of it was torn at its very start. */

@@ -1,13 +1,8 @@
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { RevocationPendingError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import {
-  ensureDirectory,
-  replaceDurably,
-  syncDirectory,
-  writeWhole,
-} from "../platform/durable-file.ts";
+import { ensureDirectory, syncDirectory, writeWhole } from "../platform/durable-file.ts";
 import type { Entry } from "./denylist.ts";
 import { Intents } from "./intents.ts";
 import { copyLive, type Replacement } from "./journal-copy.ts";
@@ -53,6 +48,7 @@ export interface Journal {
    * Writes a file without what has expired and puts it in the place of the running one.
    *
    * Appends go on meanwhile; only the last step, which is as short as an append, is in their way.
+   * Rejects where there is no room for the new file; the running one is as good as before.
    */
   compact(): Promise<void>;
   /** Bytes known to be on disk. */
@@ -204,19 +200,14 @@ class JournalFile implements Journal {
   }
 
   async #compact(): Promise<void> {
-    try {
-      this.#compacted = await this.#copyLive(`${this.#path}.compacted`);
-    } catch (error) {
-      this.#fail(error as Error);
-      return;
-    }
+    this.#compacted = await this.#copyLive(`${this.#path}.compacted`);
     await this.#write();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);
-    await this.#compacting;
+    await this.#compacting?.catch(() => {});
     await this.#write();
     await this.#compacted?.file.close();
     await this.#file.close();
@@ -233,7 +224,7 @@ class JournalFile implements Journal {
       const batch = this.#waiting;
       this.#waiting = [];
       await this.#writeBatch(batch);
-    } while (this.#waiting.length > 0);
+    } while (this.#waiting.length > 0 || this.#compacted !== undefined);
     // In the same step as the look at who waits: whoever comes next starts anew.
     this.#writing = undefined;
   }
@@ -306,15 +297,20 @@ class JournalFile implements Journal {
       next.bytes += await writeWhole(next.file, lines.join(""));
       next.records += lines.length;
       await next.file.sync();
-      await replaceDurably(next.temporary, this.#path);
+      await rename(next.temporary, this.#path);
     } catch (error) {
       await next.file.close();
       throw error;
     }
-    await this.#file.close();
+    // From the rename on this is the file: what is written to the other one is gone at the next start,
+    // even if the new name is not durable yet.
+    const old = this.#file;
     this.#file = next.file;
     this.#size = next.bytes;
     this.#records = next.records;
+    this.#distrusted = true;
+    await old.close();
+    await syncDirectory(this.#options.dataDir);
     this.#distrusted = false;
   }
 

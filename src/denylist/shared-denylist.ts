@@ -1,4 +1,5 @@
 import { RevocationPendingError } from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
 import type { Denylist, DenylistHealth, Entry, EntryName, Intent, Standing } from "./denylist.ts";
 import type { EmbeddedDenylist } from "./embedded-denylist.ts";
 import type { RedisReplica } from "./redis-replica.ts";
@@ -8,6 +9,7 @@ export interface SharedDenylistOptions {
   /** What this sidecar knows by itself: its table answers a yes, its journal is the outbox. */
   readonly local: EmbeddedDenylist;
   readonly replica: RedisReplica;
+  readonly clock: Clock;
   /** What a request gets while Redis does not answer: a refusal, or the table's word. */
   readonly whenUnavailable: "deny" | "serve-known";
   /** Told how many revocations Redis has not acknowledged. */
@@ -35,6 +37,7 @@ export class SharedDenylist implements Denylist {
     this.#options = options;
     options.replica.onReady(() => void this.#resend());
     this.#retry = setInterval(() => {
+      this.#dropExpired();
       if (this.#pending.size > 0 && options.replica.up) void this.#resend();
     }, resendAfterMs);
     this.#retry.unref();
@@ -98,6 +101,13 @@ export class SharedDenylist implements Denylist {
     await this.#sending;
     await this.#options.replica.close();
     await this.#options.local.close();
+  }
+
+  /** What has expired while Redis was away is of no interest to it any more. */
+  #dropExpired(): void {
+    const now = this.#options.clock.nowSeconds();
+    const expired = [...this.#pending.values()].filter((entry) => entry.expiresAt <= now);
+    if (expired.length > 0) this.#setPending(expired, false);
   }
 
   #setPending(entries: readonly Entry[], isPending: boolean): void {

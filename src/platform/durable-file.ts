@@ -1,5 +1,5 @@
-import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
-import { dirname } from "node:path";
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open } from "node:fs/promises";
 
 /** Makes `directory` and its parents, readable by their owner alone. */
 export async function ensureDirectory(directory: string): Promise<void> {
@@ -16,15 +16,10 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/**
- * Puts a file that has been written and synced in the place of another, durably.
- *
- * When it resolves, `target` is the new file even after a power cut; when it rejects, `target` is
- * either the old file or the new one, whole in both cases.
- */
-export async function replaceDurably(temporary: string, target: string): Promise<void> {
-  await rename(temporary, target);
-  await syncDirectory(dirname(target));
+/** Opens a file for appending that is empty to begin with: after a truncation, writes go to its new end. */
+export function createForAppending(path: string): Promise<FileHandle> {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = constants;
+  return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o600);
 }
 
 /** Writes all of a text; resolves with its length in bytes. */

@@ -58,7 +58,11 @@ export function createProxyServer(gate: Gate, options: ProxyServerOptions): Serv
     else socket.destroy();
   });
   server.on("connect", (request: IncomingMessage, socket: Duplex) => {
-    refuseOnSocket(gate, request, socket, "request_ambiguous");
+    if (stateOf(request.socket) === "free") {
+      refuseOnSocket(gate, request, socket, "request_ambiguous");
+    } else {
+      socket.destroy();
+    }
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     answerClientError(gate, error, socket);

@@ -33,7 +33,12 @@ async function openSidecar(t: TestContext, dataDir: string, keyPrefix: string) {
     commandTimeoutMs: 5000,
     clock: systemClock,
   });
-  const denylist = new SharedDenylist({ local, replica, whenUnavailable: "deny" });
+  const denylist = new SharedDenylist({
+    local,
+    replica,
+    clock: systemClock,
+    whenUnavailable: "deny",
+  });
   t.after(() => denylist.close());
   await new Promise<void>((resolve) => replica.onReady(resolve));
   return denylist;

@@ -12,7 +12,7 @@ import { describe, it, type TestContext } from "node:test";
 import type { Entry } from "../../src/denylist/denylist.ts";
 import { type Journal, openJournal } from "../../src/denylist/journal.ts";
 import { entryFor } from "../contract/denylist-suite.ts";
-import { breakFiles } from "../helpers/broken-disk.ts";
+import { breakFiles, tearWrites } from "../helpers/broken-disk.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 
 interface Opened {
@@ -204,6 +204,54 @@ describe("the journal", () => {
     while (journal.failure !== undefined) await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(disk, [inputOutput, undefined]);
     assert.equal(journal.records, 1);
+  });
+
+  it("loses nothing when a compacted file is in place but its directory cannot be synced", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const { journal, disk } = await openIn(t, dataDir);
+    await journal.append(entries(2, "before"));
+    const mend = await breakFiles(t, ["sync"], inputOutput, (file) => file.isDirectory());
+    await journal.compact();
+    assert.deepEqual(disk, [inputOutput]);
+    mend();
+    // Were this written to the file that the rename took away, it would be gone.
+    await journal.append(entries(1, "after"));
+    await journal.close();
+    const { found } = await openIn(t, dataDir);
+    const expected = ["before0", "before1", "after0"].map((what) => entryFor(what).value);
+    assert.deepEqual(new Set(found.map(({ value }) => value)), new Set(expected));
+  });
+
+  it("leaves no hole behind a write that broke off in a compacted file", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const { journal } = await openIn(t, dataDir);
+    await journal.append(entries(2, "before"));
+    await journal.compact();
+    const mend = await tearWrites(t, noSpace);
+    await assert.rejects(journal.append(entries(1, "during")), { code: "revocation_pending" });
+    mend();
+    await journal.append(entries(1, "after"));
+    await journal.close();
+    const { found } = await openIn(t, dataDir);
+    const expected = ["before0", "before1", "during0", "after0"].map(
+      (what) => entryFor(what).value,
+    );
+    assert.deepEqual(
+      found.map(({ value }) => value),
+      expected,
+    );
+  });
+
+  it("stays as it is when there is no room for a compaction", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const { journal } = await openIn(t, dataDir);
+    await journal.append(entries(2, "before"));
+    const mend = await breakFiles(t, ["write"], noSpace);
+    await assert.rejects(journal.compact(), noSpace);
+    assert.equal(journal.failure, undefined);
+    mend();
+    await journal.append(entries(1, "after"));
+    assert.equal(journal.records, 3);
   });
 
   it("does not append to a file whose sync has failed: it writes a new one", async (t) => {

@@ -105,6 +105,14 @@ describe("two sidecars on one Redis", () => {
     assert.equal((await send(`${b.url}/me`, { headers })).json["error"], "token_revoked");
   });
 
+  it("do not wait for ever to send what has expired while Redis was away", async (t) => {
+    const { a, redis } = await twoSidecars(t, ", whenUnavailable: serve-known");
+    await redis.kill();
+    const headers = { token: makeToken({ exp: Math.floor(Date.now() / 1000) + 1 }) };
+    assert.equal((await send(`${a.url}/logout`, { method: "POST", headers })).status, 503);
+    while (!/^revgate_outbox_pending 0$/m.test((await send(`${a.adminUrl}/metrics`)).text));
+  });
+
   it("count a revocation that comes in while Redis is being asked", async (t) => {
     const { a, redis } = await twoSidecars(t);
     const token = makeToken();
