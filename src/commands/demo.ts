@@ -20,11 +20,16 @@ Options:
 
   async run(args, io) {
     const { values } = readArguments(args, { stay: { type: "boolean" } }, 0);
+    // From here on: Ctrl-C at any time ends the two programs as well.
+    const terminated = io.waitForTermination();
     const setup = await startDemo(io);
     try {
-      const wentWell = await walkThrough(setup, io);
+      const wentWell = await Promise.race([walkThrough(setup, io), terminated.then(() => false)]);
       print(io, wentWell ? "\nEvery step came out as it says." : "\nA step came out differently.");
-      if (values.stay) await stay(setup, io);
+      if (values.stay) {
+        explain(setup, io);
+        await terminated;
+      }
       return wentWell ? exitCodes.done : exitCodes.failed;
     } finally {
       await setup.close();
@@ -32,7 +37,7 @@ Options:
   },
 };
 
-async function stay(setup: DemoSetup, io: CommandIo): Promise<void> {
+function explain(setup: DemoSetup, io: CommandIo): void {
   print(
     io,
     `
@@ -48,5 +53,4 @@ Both are still running. Try:
 
 Ctrl-C ends both.`,
   );
-  await io.waitForTermination();
 }
