@@ -84,6 +84,7 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
   metrics.observe({
     denylistEntries: () => store.denylist.size,
     journalBytes: store.journalBytes,
+    redisStaleness: store.redisStaleness,
     connections: () => drain.connections,
   });
 

@@ -1,13 +1,15 @@
 import { resolve } from "node:path";
 import type { Config } from "./config/load.ts";
+import { type RedisSettings, redisAccess } from "./config/redis.ts";
 import type { Denylist } from "./denylist/denylist.ts";
 import { type EmbeddedDenylist, openEmbeddedDenylist } from "./denylist/embedded-denylist.ts";
+import { Outbox } from "./denylist/outbox.ts";
 import { RedisReplica } from "./denylist/redis-replica.ts";
 import { SharedDenylist } from "./denylist/shared-denylist.ts";
 import type { Logger } from "./observability/logger.ts";
 import type { Metrics } from "./observability/metrics.ts";
 import { describe } from "./observability/request-log.ts";
-import { type Clock, systemClock } from "./platform/clock.ts";
+import { type Clock, systemClock, systemStopwatch } from "./platform/clock.ts";
 import { type DataDirHold, holdDataDir } from "./server/control-socket.ts";
 import { createStoreCommands } from "./server/store-commands.ts";
 import { createVerifier, type Verifier } from "./token/verifier.ts";
@@ -17,6 +19,8 @@ export interface Store {
   readonly denylist: Denylist;
   readonly verifier: Verifier;
   readonly journalBytes: () => number;
+  /** Seconds since the table was last proved to have all that Redis has; 0 without Redis. */
+  readonly redisStaleness: () => number;
   /** Answers commands, in this process and through the control socket. */
   readonly commands: ReturnType<typeof createStoreCommands>;
   close(): Promise<void>;
@@ -55,9 +59,12 @@ async function openHeldStore(
   hold: DataDirHold,
 ): Promise<Store> {
   const { metrics, logger, clock = systemClock } = context;
+  const { redis } = config.settings.denylist;
+  const outbox = redis && new Outbox();
   const embedded = await openEmbeddedDenylist({
     dataDir: dataDirOf(config),
     clock,
+    outbox,
     onUnknownOutcome: config.settings.denylist.onUnknownOutcome,
     onCompactionFailure: (error) =>
       logger.warn({ cause: describe(error) }, "the journal could not be compacted"),
@@ -72,7 +79,8 @@ async function openHeldStore(
     logger.warn("dropped a record at the end of the journal that was being written at a crash");
   }
   reportUnsettled(config, context, embedded);
-  const denylist = shareThroughRedis(config, context, embedded);
+  const shared = redis && outbox && shareThroughRedis(redis, { config, context, embedded, outbox });
+  const denylist = shared ?? embedded;
   const verifier = openVerifier(config, context);
   const commands = createStoreCommands({
     denylist,
@@ -87,6 +95,7 @@ async function openHeldStore(
     verifier,
     commands,
     journalBytes: () => embedded.journal.size,
+    redisStaleness: () => shared?.stalenessSeconds ?? 0,
     async close() {
       await denylist.close();
       await hold.release();
@@ -128,37 +137,69 @@ function reportUnsettled(
   );
 }
 
+/** The denylist that several sidecars share; it takes over the embedded one, which it closes with itself. */
 function shareThroughRedis(
-  { settings, files }: Config,
-  { metrics, logger, clock = systemClock }: StoreContext,
-  embedded: EmbeddedDenylist,
-): Denylist {
-  const { redis } = settings.denylist;
-  if (redis === undefined) return embedded;
-  let wasUp: boolean | undefined;
+  redis: RedisSettings,
+  { config, context, embedded, outbox }: SharedParts,
+): SharedDenylist {
+  const { metrics, logger, clock = systemClock } = context;
   const replica = new RedisReplica({
-    url: redis.url,
-    password: files.redisPassword,
-    ca: files.redisCa,
+    ...redisAccess(redis, config.files.redis),
     keyPrefix: redis.keyPrefix,
+    stalenessMs: redis.staleness,
+    graceMs: redis.grace,
+    waitReplicas: redis.waitReplicas,
+    feedLines: redis.feedLines,
     connectTimeoutMs: redis.connectTimeout,
     commandTimeoutMs: redis.commandTimeout,
     clock,
-    onConnection(up, error) {
-      metrics.redisUp.set(up ? 1 : 0);
-      // Every failed attempt to connect ends here too; the change is the news.
-      if (up !== wasUp) {
-        if (up) logger.info("connected to redis");
-        else logger.error({ cause: describe(error ?? "closed") }, "redis is not connected");
-      }
-      wasUp = up;
-    },
+    onConnection: reportConnection(context),
   });
   return new SharedDenylist({
     local: embedded,
+    outbox,
     replica,
-    whenUnavailable: redis.whenUnavailable,
     clock,
+    now: systemStopwatch,
+    reads: redis.reads,
+    whenUnavailable: redis.whenUnavailable,
+    allowEviction: redis.allowEviction,
+    holdTimeoutMs: 2 * redis.grace + redis.commandTimeout,
     onPending: (count) => metrics.outboxPending.set(count),
+    onTrouble(reason) {
+      if (reason === undefined) logger.info("the denylist in redis can be relied on");
+      else logger.warn({ reason }, "the denylist in redis cannot be relied on");
+    },
+    onEpoch({ stalenessMs }) {
+      metrics.redisEpochs.inc();
+      if (stalenessMs === redis.staleness) return;
+      const used = `${stalenessMs}ms`;
+      const configured = `${redis.staleness}ms`;
+      logger.warn(
+        { used, configured },
+        "the store in redis has another staleness than the configuration; the store's is used",
+      );
+    },
   });
+}
+
+interface SharedParts {
+  readonly config: Config;
+  readonly context: StoreContext;
+  readonly embedded: EmbeddedDenylist;
+  readonly outbox: Outbox;
+}
+
+/** Counts connections, and logs when they come and go. */
+function reportConnection({ metrics, logger }: StoreContext) {
+  let wasUp: boolean | undefined;
+  return (up: boolean, error: Error | undefined) => {
+    metrics.redisUp.set(up ? 1 : 0);
+    // Every failed attempt to connect ends here too; the change is the news.
+    if (up !== wasUp) {
+      if (up) logger.info("connected to redis");
+      else logger.error({ cause: describe(error ?? "closed") }, "redis is not connected");
+    }
+    wasUp = up;
+  };
 }

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import { ConfigError, KeyUnusableError } from "../errors.ts";
 import { loadKey, type VerificationKey } from "../token/keys.ts";
 import { type ConfigDocument, readDocument, type SettingPath } from "./document.ts";
+import type { RedisFiles } from "./redis.ts";
 import { configSchema, type Settings } from "./schema.ts";
 
 /** What the files named in the configuration hold. */
@@ -11,8 +12,7 @@ export interface ConfigFiles {
   readonly keys: readonly VerificationKey[];
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   readonly upstreamCa: Buffer | undefined;
-  readonly redisPassword: string | undefined;
-  readonly redisCa: Buffer | undefined;
+  readonly redis: RedisFiles;
 }
 
 /** The whole configuration: settings, and the contents of the files they name. */
@@ -104,14 +104,23 @@ async function readFiles(
   const key = await read(listen.tls?.keyFile, ["listen", "tls", "keyFile"]);
   const upstreamCa = await read(upstream.caFile, ["upstream", "caFile"]);
   const password = await read(denylist.redis?.passwordFile, ["denylist", "redis", "passwordFile"]);
+  const sentinelPassword = await read(denylist.redis?.sentinels?.passwordFile, [
+    "denylist",
+    "redis",
+    "sentinels",
+    "passwordFile",
+  ]);
   const redisCa = await read(denylist.redis?.caFile, ["denylist", "redis", "caFile"]);
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     keys,
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     upstreamCa,
-    redisPassword: password?.toString("utf8").trim(),
-    redisCa,
+    redis: {
+      password: password?.toString("utf8").trim(),
+      sentinelPassword: sentinelPassword?.toString("utf8").trim(),
+      ca: redisCa,
+    },
   };
 }
 

@@ -8,6 +8,7 @@ import { logLevels } from "../observability/logger.ts";
 import { requestLogModes } from "../observability/request-log.ts";
 import { supportedAlgorithms } from "../token/keys.ts";
 import { choice, duration, flag, group, list, origin, port, text, whole } from "./readers.ts";
+import { redisSchema } from "./redis.ts";
 
 const headerName = text("the name of a header").regex(
   /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/,
@@ -60,20 +61,6 @@ const route = group({
   revoke: choice(["token"]).optional(),
 });
 
-const redisUrl =
-  'redis:// or rediss:// with a host, and nothing but a database number behind, such as "redis://redis:6379/0"';
-
-const redis = group({
-  url: text(redisUrl).refine(isRedisUrl, `expected ${redisUrl}`),
-  passwordFile: file.optional(),
-  caFile: file.optional(),
-  reads: choice(["every-request"]).default("every-request"),
-  whenUnavailable: choice(["deny", "serve-known"]).default("deny"),
-  keyPrefix: text("a prefix for keys").default("revgate:"),
-  connectTimeout: duration("2s", "10ms", "1m"),
-  commandTimeout: duration("1s", "10ms", "1m"),
-});
-
 const reasons = Object.fromEntries(
   refusalReasons.map((reason) => [reason, text("a text").optional()]),
 ) as Record<(typeof refusalReasons)[number], z.ZodOptional<z.ZodString>>;
@@ -114,7 +101,7 @@ export const configSchema = group({
   denylist: group({
     dataDir: text("the path of a directory").default("/var/lib/revgate"),
     onUnknownOutcome: choice(unknownOutcomes).default("revoke"),
-    redis: redis.optional(),
+    redis: redisSchema.optional(),
   }).prefault({}),
   admin: group({
     host: text("an address to listen on").default("0.0.0.0"),
@@ -162,13 +149,6 @@ export const configSchema = group({
 
 /** The configuration as read, before its files are. */
 export type Settings = z.output<typeof configSchema>;
-
-function isRedisUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const { protocol, hostname, pathname, search, hash } = new URL(value);
-  const known = protocol === "redis:" || protocol === "rediss:";
-  return known && hostname !== "" && /^(?:\/\d*)?$/.test(pathname) && search === "" && hash === "";
-}
 
 function isRange(value: string): boolean {
   try {

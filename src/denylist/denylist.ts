@@ -1,7 +1,10 @@
 import type { EpochSeconds } from "../platform/clock.ts";
 
-/** What a revocation can name. `tok` is one token; its value is the SHA-256 of the signing input, base64url. */
-export const entryKinds = ["tok"] as const;
+/**
+ * What a revocation can name: `tok` one token, by the SHA-256 of its signing input; `sub` all tokens of a
+ * subject that were issued at or before a cut-off, by the SHA-256 of that claim.
+ */
+export const entryKinds = ["tok", "sub"] as const;
 /** One of the kinds. */
 export type EntryKind = (typeof entryKinds)[number];
 
@@ -11,9 +14,21 @@ export interface EntryName {
   readonly value: string;
 }
 
-/** A revocation: whatever carries this name is refused until `expiresAt`. */
+/** A revocation: what carries this name is refused until `expiresAt`. */
 export interface Entry extends EntryName {
   readonly expiresAt: EpochSeconds;
+  /** With `sub`: tokens issued at or before this whole second are meant. Of two, the later holds. */
+  readonly cutoff?: EpochSeconds | undefined;
+}
+
+/** The names by which a token can have been revoked. */
+export interface TokenNames {
+  /** SHA-256 of the signing input, base64url. */
+  readonly id: string;
+  /** SHA-256 of the subject claim, base64url. */
+  readonly subject?: string | undefined;
+  /** A token of a subject that does not say when it was issued falls under every cut-off. */
+  readonly issuedAt?: EpochSeconds | undefined;
 }
 
 /** What memory alone can say. `ask` means that it can't say no, and that the store must be asked. */
@@ -46,14 +61,14 @@ export interface DenylistHealth {
  */
 export interface Denylist {
   /** Answers from memory, at once. */
-  lookUp(name: EntryName): Standing;
+  lookUp(token: TokenNames): Standing;
 
   /**
    * Asks the store of record, for the case that memory alone can't answer.
    *
    * Rejects with StoreUnavailableError when there is no answer; whoever asked must refuse.
    */
-  ask(name: EntryName): Promise<"revoked" | "live">;
+  ask(token: TokenNames): Promise<"revoked" | "live">;
 
   /**
    * Puts entries in force, here at once.

@@ -1,11 +1,12 @@
 import type { Clock } from "../platform/clock.ts";
 import type { Denylist, Entry, UnknownOutcome } from "./denylist.ts";
-import { ExpiringTable } from "./expiring-table.ts";
+
 import { type Journal, type JournalOptions, openJournal } from "./journal.ts";
+import { RevocationTable } from "./revocation-table.ts";
 
 /** Where the journal is, and who is told of its disk. */
 export interface EmbeddedDenylistOptions
-  extends Pick<JournalOptions, "dataDir" | "onSync" | "onDisk"> {
+  extends Pick<JournalOptions, "dataDir" | "outbox" | "onSync" | "onDisk"> {
   readonly clock: Clock;
   /** Told that the journal could not be made smaller; it is tried again. */
   readonly onCompactionFailure?: (error: Error) => void;
@@ -16,6 +17,8 @@ export interface EmbeddedDenylistOptions
 /** The embedded store: complete without any server. `journal` is there for whoever builds on it. */
 export interface EmbeddedDenylist extends Denylist {
   readonly journal: Journal;
+  /** Takes over entries that Redis has: in force at once, in the journal soon. Those known already are skipped. */
+  learn(entries: readonly Entry[]): void;
 }
 
 const housekeepingEveryMs = 1000;
@@ -28,10 +31,10 @@ export async function openEmbeddedDenylist(
   options: EmbeddedDenylistOptions,
 ): Promise<EmbeddedDenylist> {
   const { clock } = options;
-  const table = new ExpiringTable(clock);
+  const table = new RevocationTable(clock);
   const journal = await openJournal({
     ...options,
-    onEntry: (entry) => table.add(entry, entry.expiresAt),
+    onEntry: (entry) => void table.add(entry),
   });
 
   const housekeeping = startHousekeeping(table, journal, options);
@@ -40,7 +43,7 @@ export async function openEmbeddedDenylist(
     const now = clock.nowSeconds();
     const live = entries.filter((entry) => entry.expiresAt > now);
     // In force here before it is durable: refusing early harms nobody, forgetting would.
-    for (const entry of live) table.add(entry, entry.expiresAt);
+    for (const entry of live) table.add(entry);
     // Even what is in the table already waits for the disk: it may be there because of a revocation
     // that is still on its way.
     if (live.length > 0 || settles !== undefined) await journal.append(live, settles);
@@ -53,14 +56,19 @@ export async function openEmbeddedDenylist(
 
   return {
     journal,
-    lookUp: (name) => (table.has(name) ? "revoked" : "live"),
-    ask: async (name) => (table.has(name) ? "revoked" : "live"),
+    lookUp: (token) => (table.has(token) ? "revoked" : "live"),
+    ask: async (token) => (table.has(token) ? "revoked" : "live"),
     revoke: (entries) => revoke(entries),
     async intend(entries) {
       const { id, durable } = journal.intend(entries);
       // A disk that fails stops nobody from logging out; the revocation will be pending.
       await durable.catch(() => {});
       return { revoke: () => revoke(entries, id), drop: () => journal.settle(id) };
+    },
+    learn(entries) {
+      const now = clock.nowSeconds();
+      const news = entries.filter((entry) => entry.expiresAt > now && table.add(entry));
+      if (news.length > 0) journal.keep(news);
     },
     entries: () => journal.entries(),
     get size() {
@@ -80,7 +88,7 @@ export async function openEmbeddedDenylist(
 
 /** Sweeps the table in small steps, and compacts the journal when most of it is dead. */
 function startHousekeeping(
-  table: ExpiringTable,
+  table: RevocationTable,
   journal: Journal,
   { onCompactionFailure }: EmbeddedDenylistOptions,
 ): NodeJS.Timeout {

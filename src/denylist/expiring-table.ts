@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
-import type { EntryName } from "./denylist.ts";
 
 const wordsPerKey = 4;
 const smallestCapacity = 1024;
@@ -15,7 +14,7 @@ for (const [value, character] of [
 }
 
 /**
- * Every live revocation, in memory: 128 bits of the name's hash and its expiry, in typed arrays.
+ * Live revocations of one kind, in memory: 128 bits of the name's hash and its expiry, in typed arrays.
  *
  * Open addressing with linear probing; 20 bytes a slot at a load of at most 3/4, so about 27 to 53
  * bytes an entry and nothing for the garbage collector to walk. Where a name lands depends on a
@@ -25,18 +24,23 @@ export class ExpiringTable {
   #keys: Uint32Array;
   /** Whole seconds, rounded up; 0 is an empty slot. */
   #expiries: Uint32Array;
+  /** Whole seconds; without cut-offs an array of no length, which reads as undefined and ignores writes. */
+  #cutoffs: Uint32Array;
   #mask: number;
   #size = 0;
   #sweptTo = 0;
   readonly #secret: Uint32Array;
   readonly #sought = new Uint32Array(wordsPerKey);
   readonly #clock: Clock;
+  readonly #withCutoffs: boolean;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, { withCutoffs = false } = {}) {
     this.#clock = clock;
+    this.#withCutoffs = withCutoffs;
     this.#secret = new Uint32Array(new Uint8Array(randomBytes(8)).buffer);
     this.#keys = new Uint32Array(smallestCapacity * wordsPerKey);
     this.#expiries = new Uint32Array(smallestCapacity);
+    this.#cutoffs = new Uint32Array(withCutoffs ? smallestCapacity : 0);
     this.#mask = smallestCapacity - 1;
   }
 
@@ -46,24 +50,39 @@ export class ExpiringTable {
   }
 
   /** Whether that name is in the table and has not expired. */
-  has(name: EntryName): boolean {
-    this.#seek(name);
-    const slot = this.#find();
-    return (this.#expiries[slot] ?? 0) > this.#clock.nowSeconds();
+  has(value: string): boolean {
+    this.#seek(value);
+    return (this.#expiries[this.#find()] ?? 0) > this.#clock.nowSeconds();
   }
 
-  /** Adds a name, or extends it: of two expiries the later holds. */
-  add(name: EntryName, expiresAt: EpochSeconds): void {
+  /** The cut-off held with that name, in whole seconds; undefined where it is not in the table. */
+  cutoffOf(value: string): EpochSeconds | undefined {
+    this.#seek(value);
+    const slot = this.#find();
+    if ((this.#expiries[slot] ?? 0) <= this.#clock.nowSeconds()) return undefined;
+    return this.#cutoffs[slot];
+  }
+
+  /**
+   * Adds a name, or extends it: of two expiries and of two cut-offs the later holds.
+   *
+   * Returns whether that says more than the table knew.
+   */
+  add(value: string, expiresAt: EpochSeconds, cutoff: EpochSeconds = 0): boolean {
     if ((this.#size + 1) / this.#expiries.length > fullestLoad) this.#resize();
-    this.#seek(name);
+    this.#seek(value);
     const slot = this.#find();
     const held = this.#expiries[slot] ?? 0;
-    const expiry = Math.min(Math.ceil(expiresAt), 2 ** 32 - 1);
     if (held === 0) {
       this.#keys.set(this.#sought, slot * wordsPerKey);
       this.#size += 1;
     }
+    const expiry = wholeSeconds(expiresAt);
+    const later = wholeSeconds(cutoff);
+    const grows = expiry > held || later > (this.#cutoffs[slot] ?? later);
     if (expiry > held) this.#expiries[slot] = expiry;
+    if (held === 0 || later > (this.#cutoffs[slot] ?? 0)) this.#cutoffs[slot] = later;
+    return grows;
   }
 
   /**
@@ -84,7 +103,7 @@ export class ExpiringTable {
   }
 
   /** Loads 128 bits of the name into `#sought`; 22 base64url characters hold 132. */
-  #seek({ value }: EntryName): void {
+  #seek(value: string): void {
     const sought = this.#sought;
     let at = 0;
     let bits = 0;
@@ -140,6 +159,7 @@ export class ExpiringTable {
       if (((next - home) & this.#mask) >= ((next - gap) & this.#mask)) {
         keys.copyWithin(gap * wordsPerKey, next * wordsPerKey, (next + 1) * wordsPerKey);
         expiries[gap] = expiries[next] ?? 0;
+        this.#cutoffs[gap] = this.#cutoffs[next] ?? 0;
         gap = next;
       }
       next = (next + 1) & this.#mask;
@@ -152,12 +172,14 @@ export class ExpiringTable {
   #resize(): void {
     const keys = this.#keys;
     const expiries = this.#expiries;
+    const cutoffs = this.#cutoffs;
     const now = this.#clock.nowSeconds();
     const live = expiries.reduce((count, expiry) => (expiry > now ? count + 1 : count), 0);
     const capacity = live > expiries.length / 4 ? expiries.length * 2 : expiries.length;
 
     this.#keys = new Uint32Array(capacity * wordsPerKey);
     this.#expiries = new Uint32Array(capacity);
+    this.#cutoffs = new Uint32Array(this.#withCutoffs ? capacity : 0);
     this.#mask = capacity - 1;
     this.#size = 0;
     this.#sweptTo = 0;
@@ -167,7 +189,13 @@ export class ExpiringTable {
       const free = this.#find();
       this.#keys.set(this.#sought, free * wordsPerKey);
       this.#expiries[free] = expiry;
+      this.#cutoffs[free] = cutoffs[slot] ?? 0;
       this.#size += 1;
     }
   }
+}
+
+/** Rounded up, so that nothing ends early; the 32 bits last until the year 2106. */
+function wholeSeconds(time: EpochSeconds): number {
+  return Math.min(Math.ceil(time), 2 ** 32 - 1);
 }

@@ -16,7 +16,7 @@ export class Intents {
 
   /** Follows a record that was read. */
   replay(record: JournalRecord): void {
-    if (record.verb === "revoked") return;
+    if (record.verb !== "intent" && record.verb !== "settled") return;
     this.#lastId = Math.max(this.#lastId, record.id);
     if (record.verb === "settled") this.#open.delete(record.id);
     else this.#open.set(record.id, [...(this.#open.get(record.id) ?? []), record.entry]);

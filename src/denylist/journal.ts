@@ -7,7 +7,8 @@ import type { Entry } from "./denylist.ts";
 import { Intents } from "./intents.ts";
 import { copyLive, type Replacement } from "./journal-copy.ts";
 import { type JournalContents, readJournal, readRecords } from "./journal-reader.ts";
-import { formatRecord, type JournalRecord, journalTitle } from "./journal-record.ts";
+import { formatRecord, isLive, type JournalRecord, journalTitle } from "./journal-record.ts";
+import type { Outbox } from "./outbox.ts";
 
 /** Where the journal is, and who is told what. */
 export interface JournalOptions {
@@ -16,6 +17,8 @@ export interface JournalOptions {
   readonly clock: Clock;
   /** Called for every live entry found at start. */
   readonly onEntry: (entry: Entry) => void;
+  /** Follows what Redis has acknowledged; without it, everything counts as unacknowledged. */
+  readonly outbox?: Outbox | undefined;
   /** Told how long each write and sync took, in seconds. */
   readonly onSync?: (seconds: number) => void;
   /** Told when the disk failed (with the error) and when it works again (undefined). */
@@ -32,6 +35,14 @@ export interface Journal {
    * With `settles`, the intent of that number is settled in the same write.
    */
   append(entries: readonly Entry[], settles?: number): Promise<void>;
+  /** Keeps entries that Redis has. Nobody waits for it. */
+  keep(entries: readonly Entry[]): void;
+  /**
+   * Notes what Redis has acknowledged, with the next write: at worst it is sent once more.
+   *
+   * A note of an epoch means that Redis has everything kept or acknowledged so far.
+   */
+  note(record: JournalRecord & { verb: "acked" | "known" }): void;
   /**
    * Notes that a request which would revoke these is about to be forwarded.
    *
@@ -78,10 +89,10 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   const intents = new Intents();
   const found = await readJournal(path, (record) => {
     intents.replay(record);
-    if (record.verb === "revoked" && record.entry.expiresAt > clock.nowSeconds()) {
-      onEntry(record.entry);
-    }
+    options.outbox?.replay(record);
+    if (isLive(record, clock.nowSeconds())) onEntry(record.entry);
   });
+  options.outbox?.dropExpired(clock.nowSeconds());
   const file = await open(path, "a", 0o600);
   await file.truncate(found.wholeBytes);
   if (found.wholeBytes === 0) await writeWhole(file, journalTitle);
@@ -91,6 +102,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
 }
 
 const retryAfterMs = 1000;
+const mostNotes = 1000;
 
 interface Waiter {
   readonly records: readonly JournalRecord[];
@@ -109,7 +121,9 @@ class JournalFile implements Journal {
   #size: number;
   #records: number;
   #waiting: Waiter[] = [];
-  /** Records that were refused durability; they go first as soon as the disk works. */
+  /** Records that nobody waits for. */
+  #notes: JournalRecord[] = [];
+  /** Records on their way to the disk; those that were refused go first as soon as it works. */
   #unsynced: readonly JournalRecord[] = [];
   #failure: Error | undefined;
   /** After a failed sync: the file may have lost what was not synced, and say nothing of it. */
@@ -171,6 +185,17 @@ class JournalFile implements Journal {
     this.#enqueue([{ verb: "settled", id }]).catch(() => {});
   }
 
+  keep(entries: readonly Entry[]): void {
+    // Where the disk fails, they are kept like every other record.
+    this.#enqueue(entries.map((entry) => ({ verb: "shared", entry }))).catch(() => {});
+  }
+
+  note(record: JournalRecord): void {
+    this.#options.outbox?.replay(record);
+    this.#notes.push(record);
+    if (this.#notes.length >= mostNotes) void this.#write();
+  }
+
   #enqueue(records: readonly JournalRecord[]): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ records, resolve, reject });
@@ -180,16 +205,11 @@ class JournalFile implements Journal {
 
   async *entries(): AsyncGenerator<Entry> {
     const now = this.#options.clock.nowSeconds();
-    const unsynced = this.#unsynced;
-    const isLive = (record: JournalRecord) =>
-      record.verb === "revoked" && record.entry.expiresAt > now;
+    // Looked at before the file: what reaches it meanwhile comes twice rather than not at all.
+    const onTheirWay = [...this.#unsynced, ...this.#waiting.flatMap(({ records }) => records)];
     const all = readRecords(this.#path, journalTitle.length, Number.POSITIVE_INFINITY);
-    for await (const { record } of all) {
-      if (record.verb === "revoked" && isLive(record)) yield record.entry;
-    }
-    for (const record of unsynced) {
-      if (record.verb === "revoked" && isLive(record)) yield record.entry;
-    }
+    for await (const { record } of all) if (isLive(record, now)) yield record.entry;
+    for (const record of onTheirWay) if (isLive(record, now)) yield record.entry;
   }
 
   compact(): Promise<void> {
@@ -209,6 +229,7 @@ class JournalFile implements Journal {
     clearTimeout(this.#retry);
     await this.#compacting?.catch(() => {});
     await this.#write();
+    if (this.#notes.length > 0) await this.#write();
     await this.#compacted?.file.close();
     await this.#file.close();
   }
@@ -231,12 +252,16 @@ class JournalFile implements Journal {
 
   /** Group commit: one write and one sync for all that wait. */
   async #writeBatch(batch: readonly Waiter[]): Promise<void> {
-    const records = [...this.#unsynced, ...batch.flatMap((waiter) => waiter.records)];
+    const records = [
+      ...this.#unsynced,
+      ...this.#notes.splice(0),
+      ...batch.flatMap((waiter) => waiter.records),
+    ];
+    this.#unsynced = records;
     const started = performance.now();
     try {
       await this.#makeDurable(records);
     } catch (error) {
-      this.#unsynced = records;
       this.#fail(error as Error);
       const pending = new RevocationPendingError("the journal cannot be written", error);
       for (const waiter of batch) waiter.reject(pending);
@@ -283,6 +308,7 @@ class JournalFile implements Journal {
       origin: this.#file,
       upTo: this.#size,
       now: this.#options.clock.nowSeconds(),
+      isPending: (name) => this.#options.outbox?.has(name) ?? true,
     });
   }
 
@@ -291,9 +317,11 @@ class JournalFile implements Journal {
     try {
       const since: JournalRecord[] = [];
       for await (const { record } of readRecords(this.#path, next.upTo, this.#size)) {
-        if (record.verb === "revoked") since.push(record);
+        if (record.verb !== "intent" && record.verb !== "settled") since.push(record);
       }
-      const lines = [...since, ...this.#intents.records(), ...records].map(formatRecord);
+      const known = this.#options.outbox?.records() ?? [];
+      const open = this.#intents.records();
+      const lines = [...since, ...known, ...open, ...records].map(formatRecord);
       next.bytes += await writeWhole(next.file, lines.join(""));
       next.records += lines.length;
       await next.file.sync();

@@ -1,149 +1,229 @@
-import { Redis, type RedisOptions } from "ioredis";
+import { randomBytes } from "node:crypto";
 import { StoreUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { type Entry, type EntryKind, type EntryName, entryKinds } from "./denylist.ts";
+import type { Entry, EntryName, TokenNames } from "./denylist.ts";
+import { formatEntry, parseEntry } from "./journal-record.ts";
+import { KeySpace } from "./key-space.ts";
+import { LookUps } from "./look-ups.ts";
+import { RedisConnection, type RedisConnectionOptions } from "./redis-connection.ts";
+import { readState, type ShardState } from "./store-state.ts";
 
-/** Which Redis, and how long it may take. */
-export interface RedisReplicaOptions {
-  /** `redis://` or `rediss://`, with user name and database where needed. */
-  readonly url: string;
-  readonly password: string | undefined;
-  /** PEM certificates that are trusted for `rediss://` besides the system's. */
-  readonly ca: Buffer | undefined;
+/** Which Redis, and what the store there is like. */
+export interface RedisReplicaOptions extends RedisConnectionOptions {
   readonly keyPrefix: string;
-  readonly connectTimeoutMs: number;
-  /** How long a command may take before Redis counts as unavailable. */
-  readonly commandTimeoutMs: number;
+  /** What a new epoch says of staleness, in milliseconds. */
+  readonly stalenessMs: number;
+  /** How long the sidecars have to write back what they know, in milliseconds. */
+  readonly graceMs: number;
+  /** How many replicas must have a write before it counts, and be there for an answer to count. */
+  readonly waitReplicas: number;
+  /** How many lines the feed keeps, about. */
+  readonly feedLines: number;
   readonly clock: Clock;
-  /** Told when the connection comes up (undefined) and when it goes (the error, if there is one). */
-  readonly onConnection?: (up: boolean, error: Error | undefined) => void;
 }
 
-const longestReconnectDelayMs = 1000;
+/** What a line of the feed says. */
+export type FeedLine =
+  | { readonly kind: "entry"; readonly entry: Entry }
+  /** A shard has lost data; whoever knows what was there writes it back. */
+  | { readonly kind: "lost"; readonly shard: string }
+  | { readonly kind: "other" };
+
+/** The answer to a read of the feed. */
+export interface FeedReading {
+  readonly state: ShardState;
+  /** Whether the line read last is still there; if not, `lines` are not what came behind it. */
+  readonly anchored: boolean;
+  readonly lines: readonly FeedLine[];
+  /** Where to read on. */
+  readonly position: string;
+}
+
 const keysPerScan = 1000;
 
 /**
- * The Redis side of the denylist: one key an entry, which lives exactly as long as the entry.
+ * The Redis side of the denylist: a key an entry, which lives exactly as long as the entry, and the feed.
  *
- * It connects, and goes on doing so until closed; a sidecar starts while Redis is down. Nothing queues
- * meanwhile: a command then rejects at once with StoreUnavailableError, and one that Redis does not
- * answer rejects after `commandTimeoutMs`.
+ * Three connections, so that neither a long queue of look-ups nor a write that waits for replicas is in
+ * the way of the feed. Whatever can't be done rejects with StoreUnavailableError.
  */
 export class RedisReplica {
-  readonly #redis: Redis;
+  readonly keys: KeySpace;
   readonly #options: RedisReplicaOptions;
-  readonly #readyListeners: (() => void)[] = [];
+  readonly #reader: RedisConnection;
+  readonly #writer: RedisConnection;
+  readonly #follower: RedisConnection;
+  readonly #lookUps: LookUps;
+  readonly #repairs = new Map<string, Promise<unknown>>();
 
   constructor(options: RedisReplicaOptions) {
     this.#options = options;
-    this.#redis = new Redis(connectionOptions(options));
-    let lastError: Error | undefined;
-    this.#redis.on("error", (error: Error) => {
-      lastError = error;
-    });
-    this.#redis.on("ready", () => {
-      options.onConnection?.(true, undefined);
-      for (const listener of this.#readyListeners) listener();
-    });
-    this.#redis.on("close", () => options.onConnection?.(false, lastError));
+    const { onConnection, ...silent } = options;
+    this.keys = new KeySpace(options.keyPrefix, { spread: options.topology.kind === "cluster" });
+    this.#reader = new RedisConnection(options);
+    this.#writer = new RedisConnection(silent);
+    this.#follower = new RedisConnection(silent);
+    this.#lookUps = new LookUps(this.keys, (shard, names) => this.values(shard, names));
   }
 
   /** Whether commands can be sent at present. */
   get up(): boolean {
-    return this.#redis.status === "ready";
+    return this.#reader.up && this.#writer.up;
   }
 
-  /** Calls back each time the connection becomes usable, the first time included. */
+  /** Calls back each time that entries can be sent again, the first time included. */
   onReady(listener: () => void): void {
-    this.#readyListeners.push(listener);
-    if (this.up) listener();
+    this.#writer.onReady(listener);
   }
 
-  /** Whether that entry's key exists. Look-ups of one tick travel together. */
-  async has(name: EntryName): Promise<boolean> {
-    return (await orUnavailable(this.#redis.exists(this.#keyOf(name)))) === 1;
+  /** Whether a token has been revoked. Look-ups of one turn of the event loop travel together. */
+  ask(token: TokenNames): Promise<"revoked" | "live"> {
+    return this.#lookUps.ask(token);
   }
 
-  /** Writes entries; resolves when Redis has acknowledged every one. */
-  put(entries: readonly Entry[]): Promise<void> {
-    return orUnavailable(this.#put(entries));
+  /** The values held under names of one shard, and the shard's state in the same moment. */
+  async values(
+    shard: string,
+    names: readonly EntryName[],
+  ): Promise<{ state: ShardState; values: readonly (string | null)[] }> {
+    const keys = [...this.keys.stateKeys(shard), ...names.map((name) => this.keys.keyOf(name))];
+    const reply = (await this.#reader.run("values", keys)) as [unknown, (string | null)[]];
+    return { state: this.#repair(shard, this.#stateOf(reply)), values: reply[1] };
   }
 
-  async #put(entries: readonly Entry[]): Promise<void> {
-    const pipeline = this.#redis.pipeline();
-    const now = this.#options.clock.nowSeconds();
-    for (const entry of entries) {
-      const seconds = Math.ceil(entry.expiresAt - now);
-      // A relative life, so that Redis's clock takes no part; the value is for people who look.
-      if (seconds > 0) pipeline.set(this.#keyOf(entry), Math.ceil(entry.expiresAt), "EX", seconds);
-    }
-    const replies = (await pipeline.exec()) ?? [];
-    const failed = replies.find(([error]) => error !== null);
-    if (failed !== undefined) throw failed[0];
-  }
-
-  /** All live entries, by SCAN. */
-  async *entries(): AsyncGenerator<Entry> {
-    for (const kind of entryKinds) {
-      const start = this.#keyOf({ kind, value: "" });
-      const match = `${start.replace(/[\\*?[\]]/g, "\\$&")}*`;
-      for await (const keys of this.#redis.scanStream({ match, count: keysPerScan })) {
-        yield* await this.#readEntries(kind, start, keys as string[]);
-      }
-    }
-  }
-
-  async close(): Promise<void> {
-    this.#redis.disconnect();
-  }
-
-  async #readEntries(kind: EntryKind, start: string, keys: string[]): Promise<Entry[]> {
-    const expiries = await Promise.all(keys.map((key) => this.#redis.get(key)));
-    return keys.flatMap((key, index) => {
-      const expiresAt = Number(expiries[index] ?? 0);
-      return expiresAt > 0 ? [{ kind, value: key.slice(start.length), expiresAt }] : [];
+  /** The entries held under names of one shard. */
+  async entriesOf(
+    shard: string,
+    names: readonly EntryName[],
+  ): Promise<{ state: ShardState; entries: Entry[] }> {
+    const { state, values } = await this.values(shard, names);
+    const entries = names.flatMap((name, index) => {
+      const entry = parseEntry(`${name.kind} ${name.value} ${values[index] ?? ""}`);
+      return entry === undefined ? [] : [entry];
     });
+    return { state, entries };
   }
 
-  #keyOf({ kind, value }: EntryName): string {
-    return `${this.#options.keyPrefix}${kind}:${value}`;
+  /** What a shard is like, from the connection that writes. */
+  async state(shard: string): Promise<ShardState> {
+    return this.#stateOf(await this.#writer.run("values", this.keys.stateKeys(shard)));
+  }
+
+  /**
+   * Writes entries of one shard; resolves when Redis (and as many replicas as asked for) has them.
+   *
+   * With `prolong`, a grace period that runs there goes on for at least its full length from now.
+   */
+  async put(
+    shard: string,
+    entries: readonly Entry[],
+    { prolong = false }: { readonly prolong?: boolean } = {},
+  ): Promise<ShardState> {
+    const now = this.#options.clock.nowSeconds();
+    const keys = [...this.keys.stateKeys(shard), ...entries.map((entry) => this.keys.keyOf(entry))];
+    const args = entries.flatMap(({ expiresAt, cutoff }) => [
+      Math.ceil(expiresAt),
+      cutoff === undefined ? "" : Math.ceil(cutoff),
+      Math.max(1, Math.ceil(expiresAt - now)),
+    ]);
+    const state = await this.#write("put", keys, [prolong ? this.#options.graceMs : 0, ...args]);
+    return this.#repair(shard, state);
+  }
+
+  /** Tells the other sidecars through the feed. */
+  publish(entries: readonly Entry[]): Promise<ShardState> {
+    return this.#publishLines(entries.map(formatEntry));
+  }
+
+  async readFeed(position: string, count: number): Promise<FeedReading> {
+    const keys = [...this.keys.stateKeys(this.keys.feedShard), this.keys.feedKey];
+    const reply = (await this.#follower.run("read", keys, [position, count])) as [
+      unknown,
+      number,
+      [string, string[]][],
+    ];
+    const [, anchored, lines] = reply;
+    return {
+      state: this.#stateOf(reply),
+      anchored: anchored === 1,
+      lines: lines.map(([, fields]) => readLine(fields[1] ?? "")),
+      position: lines.at(-1)?.[0] ?? position,
+    };
+  }
+
+  /** Begins a new epoch of a shard that was found changed; resolves to what it is like then. */
+  async establish(shard: string, found: string): Promise<ShardState> {
+    const isFeed = shard === this.keys.feedShard;
+    // Told before it is done: a new epoch of which nobody knows would be trusted too soon.
+    if (!isFeed) await this.#publishLines([`lost ${shard}`]);
+    const keys = [...this.keys.stateKeys(shard), ...(isFeed ? [this.keys.feedKey] : [])];
+    const id = randomBytes(12).toString("base64url");
+    const { stalenessMs, graceMs } = this.#options;
+    return this.#write("establish", keys, [found, id, stalenessMs, graceMs]);
+  }
+
+  /** All names in the store, by shard, by SCAN; one may come twice. */
+  async *names(): AsyncGenerator<readonly [shard: string, names: EntryName[]]> {
+    for await (const keys of this.#reader.scan(this.keys.pattern, keysPerScan)) {
+      const byShard = new Map<string, EntryName[]>();
+      for (const key of keys) {
+        const name = this.keys.nameOf(key);
+        if (name === undefined) continue;
+        const shard = this.keys.shardOf(name);
+        byShard.set(shard, [...(byShard.get(shard) ?? []), name]);
+      }
+      yield* byShard;
+    }
+  }
+
+  /** What the servers do when their memory is full: `noeviction` everywhere, or the first other policy. */
+  async evictionPolicy(): Promise<string> {
+    const infos = await this.#follower.info("memory");
+    const policies = infos.map((info) => /maxmemory_policy:([\w-]+)/.exec(info)?.[1] ?? "unknown");
+    return policies.find((policy) => policy !== "noeviction") ?? "noeviction";
+  }
+
+  close(): void {
+    for (const connection of [this.#reader, this.#writer, this.#follower]) connection.close();
+  }
+
+  /** Sees to it that a shard which was found changed begins a new epoch; the feed's own is for its follower. */
+  #repair(shard: string, state: ShardState): ShardState {
+    if (state.kind === "changed" && shard !== this.keys.feedShard && !this.#repairs.has(shard)) {
+      const repair = this.establish(shard, state.found)
+        // Whoever finds it changed the next time tries again.
+        .catch(() => {})
+        .finally(() => this.#repairs.delete(shard));
+      this.#repairs.set(shard, repair);
+    }
+    return state;
+  }
+
+  #publishLines(lines: readonly string[]): Promise<ShardState> {
+    const keys = [...this.keys.stateKeys(this.keys.feedShard), this.keys.feedKey];
+    return this.#write("publish", keys, [this.#options.feedLines, ...lines]);
+  }
+
+  async #write(
+    script: "put" | "publish" | "establish",
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<ShardState> {
+    const replicas = this.#options.waitReplicas;
+    return this.#stateOf(await this.#writer.run(script, keys, args, { replicas }));
+  }
+
+  #stateOf(reply: unknown): ShardState {
+    const state = readState((reply as [unknown])[0], this.#options.waitReplicas);
+    if (state !== undefined) return state;
+    throw new StoreUnavailableError("redis is no primary with as many replicas as waitReplicas");
   }
 }
 
-async function orUnavailable<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    throw new StoreUnavailableError("redis does not answer", error);
-  }
-}
-
-function connectionOptions(options: RedisReplicaOptions): Omit<RedisOptions, "replyMapping"> {
-  return {
-    ...addressOptions(options),
-    connectTimeout: options.connectTimeoutMs,
-    commandTimeout: options.commandTimeoutMs,
-    // Fail at once rather than queue: the request that waits is answered 503 and comes again.
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    // Commands of one tick are written as one pipeline.
-    enableAutoPipelining: true,
-    // What every Redis and every stand-in for it speaks; nothing here needs more.
-    protocol: 2,
-    retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, longestReconnectDelayMs),
-  };
-}
-
-/** ioredis would let an empty password of a URL that names a user win over the one from the file. */
-function addressOptions({ url, password, ca }: RedisReplicaOptions): RedisOptions {
-  const { protocol, hostname, port, username, password: inUrl, pathname } = new URL(url);
-  const secret = password ?? decodeURIComponent(inUrl);
-  return {
-    host: hostname.replace(/^\[|\]$/g, ""),
-    port: port === "" ? 6379 : Number(port),
-    db: Number(pathname.slice(1)),
-    ...(username === "" ? {} : { username: decodeURIComponent(username) }),
-    ...(secret === "" ? {} : { password: secret }),
-    ...(protocol === "rediss:" ? { tls: ca === undefined ? {} : { ca } } : {}),
-  };
+function readLine(text: string): FeedLine {
+  const entry = parseEntry(text);
+  if (entry !== undefined) return { kind: "entry", entry };
+  const [verb, shard] = text.split(" ");
+  if (verb === "lost" && shard !== undefined) return { kind: "lost", shard };
+  return { kind: "other" };
 }

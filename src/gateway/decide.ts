@@ -1,4 +1,4 @@
-import type { EntryName, Standing } from "../denylist/denylist.ts";
+import type { Standing, TokenNames } from "../denylist/denylist.ts";
 import type { CredentialReading } from "../token/credential.ts";
 import type { Verification } from "../token/verifier.ts";
 import type { Route } from "./route.ts";
@@ -9,7 +9,7 @@ export interface Facts {
   readonly route: Route;
   readonly credential: CredentialReading;
   readonly verify: (credential: string) => Verification;
-  readonly lookUp: (name: EntryName) => Standing;
+  readonly lookUp: (token: TokenNames) => Standing;
 }
 
 /** Decides whether a request may pass. No sockets, no clock of its own, no waiting. */
@@ -24,7 +24,7 @@ export function decide({ route, credential, verify, lookUp }: Facts): Verdict {
   if (verification.kind === "expired") return deny("token_expired");
 
   const { token } = verification;
-  switch (lookUp({ kind: "tok", value: token.id })) {
+  switch (lookUp(token)) {
     case "revoked":
       return deny("token_revoked");
     case "ask":

@@ -62,10 +62,9 @@ function refused(reason: RefusalReason): Judgement {
  * revocation that came in while the store was asked counts.
  */
 async function askDenylist(gate: Gate, token: VerifiedToken): Promise<RefusalReason | undefined> {
-  const name = { kind: "tok", value: token.id } as const;
   try {
-    const standing = await gate.denylist.ask(name);
-    const revoked = standing === "revoked" || gate.denylist.lookUp(name) === "revoked";
+    const standing = await gate.denylist.ask(token);
+    const revoked = standing === "revoked" || gate.denylist.lookUp(token) === "revoked";
     return revoked ? "token_revoked" : undefined;
   } catch {
     return "denylist_unavailable";

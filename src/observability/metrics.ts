@@ -30,6 +30,7 @@ export interface StoreMetrics {
   readonly journalFailing: { set(value: number): void };
   readonly outboxPending: { set(value: number): void };
   readonly redisUp: { set(value: number): void };
+  readonly redisEpochs: { inc(): void };
   readonly cacheLookups: Readonly<Record<"hit" | "miss", { inc(): void }>>;
 }
 
@@ -38,6 +39,7 @@ export interface MetricSources {
   denylistEntries(): number;
   journalBytes(): number;
   connections(): number;
+  redisStaleness(): number;
 }
 
 /** All metrics, by who counts them. */
@@ -168,6 +170,11 @@ function createStoreMetrics(
       "Revocations recorded here that Redis has not acknowledged.",
     ),
     redisUp: gauge("revgate_redis_up", "1 while the connection to Redis is usable."),
+    redisEpochs: new Counter({
+      name: "revgate_redis_epochs_total",
+      help: "Epochs of the store in Redis that were seen: the first, and one for each loss of data or change of server.",
+      registers: [registry],
+    }),
     cacheLookups: labelled(
       registry,
       "revgate_verification_cache_lookups_total",
@@ -189,6 +196,11 @@ function observeSources(registry: Registry, sources: MetricSources): void {
     });
   read("revgate_denylist_entries", "Revocations held in memory.", sources.denylistEntries);
   read("revgate_journal_size_bytes", "Size of the journal.", sources.journalBytes);
+  read(
+    "revgate_redis_staleness_seconds",
+    "Age of the proof that memory holds all that Redis does; +Inf before the first, 0 without Redis.",
+    sources.redisStaleness,
+  );
   read("revgate_connections", "Connections of clients.", sources.connections);
 }
 

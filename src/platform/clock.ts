@@ -11,3 +11,28 @@ export interface Clock {
 export const systemClock: Clock = {
   nowSeconds: () => Date.now() / 1000,
 };
+
+/** One point in time as both clocks of a machine have it, in milliseconds. */
+export interface Moment {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
+/** Takes the time; tests bring their own. */
+export type Stopwatch = () => Moment;
+
+/** The machine's own two clocks. */
+export const systemStopwatch: Stopwatch = () => ({
+  monotonicMs: performance.now(),
+  wallMs: Date.now(),
+});
+
+/**
+ * How much time has passed between two moments, in milliseconds; never too little.
+ *
+ * The monotonic clock stands still while the machine is suspended, and the wall clock can be set back:
+ * the larger of the two differences is the one to believe.
+ */
+export function elapsedMs(since: Moment, now: Moment): number {
+  return Math.max(now.monotonicMs - since.monotonicMs, now.wallMs - since.wallMs);
+}

@@ -7,11 +7,14 @@ import type { EpochSeconds } from "../platform/clock.ts";
 import type { Verifier } from "../token/verifier.ts";
 import type { ControlHandler } from "./control-socket.ts";
 
-const entry = z.strictObject({
-  kind: z.enum(entryKinds),
-  value: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
-  expiresAt: z.number().positive(),
-});
+const entry = z
+  .strictObject({
+    kind: z.enum(entryKinds),
+    value: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+    expiresAt: z.number().positive(),
+    cutoff: z.number().positive().optional(),
+  })
+  .refine(({ kind, cutoff }) => (kind === "sub") === (cutoff !== undefined));
 
 const command = z.discriminatedUnion("command", [
   z.strictObject({ command: z.literal("revoke"), credential: z.string() }),
@@ -48,11 +51,11 @@ export function createStoreCommands(options: StoreCommandsOptions): ControlHandl
     if (verification.kind === "invalid") {
       return { standing: "invalid", id: undefined, expiresAt: undefined };
     }
-    const { id, expiresAt } = verification.token;
+    const { token } = verification;
+    const { id, expiresAt } = token;
     if (verification.kind === "expired") return { standing: "expired", id, expiresAt };
-    const name = { kind: "tok", value: id } as const;
-    const known = denylist.lookUp(name);
-    return { standing: known === "ask" ? await denylist.ask(name) : known, id, expiresAt };
+    const known = denylist.lookUp(token);
+    return { standing: known === "ask" ? await denylist.ask(token) : known, id, expiresAt };
   }
 
   async function revoke(credential: string): Promise<TokenStanding> {

@@ -9,6 +9,9 @@ import { type TokenId, tokenIdOf } from "./token-id.ts";
 /** Facts about a token whose signature, issuer and audience are right. They hold for as long as it exists. */
 export interface VerifiedToken {
   readonly id: TokenId;
+  /** SHA-256 of the subject claim, base64url; undefined where the token names nobody. */
+  readonly subject: string | undefined;
+  readonly issuedAt: EpochSeconds | undefined;
   readonly expiresAt: EpochSeconds;
   readonly notBefore: EpochSeconds | undefined;
 }
@@ -124,7 +127,7 @@ function hasSignature(
 
 /** The claims revgate lives by, or undefined where a token could not be revoked for as long as it lives. */
 function readClaims(jws: CompactJws, options: VerifierOptions): VerifiedToken | undefined {
-  const { exp, nbf, iat } = jws.payload;
+  const { exp, nbf, iat, sub } = jws.payload;
   if (!isNumericDate(exp)) return undefined;
   if (nbf !== undefined && !isNumericDate(nbf)) return undefined;
   if (iat !== undefined && !isNumericDate(iat)) return undefined;
@@ -133,7 +136,13 @@ function readClaims(jws: CompactJws, options: VerifierOptions): VerifiedToken | 
   const life = exp - livesFrom;
   // An expired token without iat has a negative life here; it is refused as expired by inTime.
   if (life > options.maxLifetimeSeconds + options.clockToleranceSeconds) return undefined;
-  return { id: tokenIdOf(jws.signingInput), expiresAt: exp, notBefore: nbf };
+  return {
+    id: tokenIdOf(jws.signingInput),
+    subject: typeof sub === "string" ? hash("sha256", sub, "base64url") : undefined,
+    issuedAt: iat,
+    expiresAt: exp,
+    notBefore: nbf,
+  };
 }
 
 const latestDate = 2 ** 32 - 1;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
-import type { Denylist, Entry, EntryName } from "../../src/denylist/denylist.ts";
+import type { Denylist, Entry, EntryName, TokenNames } from "../../src/denylist/denylist.ts";
 
 /** How the suite gets a denylist, and the same one again after a crash. */
 export interface DenylistSetup {
@@ -25,10 +25,25 @@ export function entryFor(what: string, lifeSeconds = 1000): Entry {
   return { kind: "tok", value, expiresAt: start + lifeSeconds };
 }
 
+/** A cut-off for all tokens of a subject. */
+export function cutoffFor(subject: string, cutoff: number): Entry {
+  return { ...entryFor(subject), kind: "sub", cutoff };
+}
+
+/** A token that an entry names: that very one, or one of the subject, issued then. */
+export function tokenOf({ kind, value }: EntryName, issuedAt?: number): TokenNames {
+  return kind === "tok" ? { id: value } : { id: entryFor("none").value, subject: value, issuedAt };
+}
+
 /** The answer as the gate puts it together: memory first, then the store. */
-export async function standingOf(denylist: Denylist, name: EntryName): Promise<string> {
-  const known = denylist.lookUp(name);
-  return known === "ask" ? denylist.ask(name) : known;
+export async function standingOf(
+  denylist: Denylist,
+  name: EntryName,
+  issuedAt?: number,
+): Promise<string> {
+  const token = tokenOf(name, issuedAt);
+  const known = denylist.lookUp(token);
+  return known === "ask" ? denylist.ask(token) : known;
 }
 
 /** What every denylist must do, whatever it is made of. */
@@ -57,7 +72,7 @@ export function describeDenylist(what: string, { open }: DenylistSetup): void {
     it("answers revoked from memory for what was revoked here", async (t) => {
       const { denylist } = await open(t);
       await denylist.revoke([entryFor("a")]);
-      assert.equal(denylist.lookUp(entryFor("a")), "revoked");
+      assert.equal(denylist.lookUp(tokenOf(entryFor("a"))), "revoked");
     });
 
     it("keeps every entry through a crash once revoke has resolved", async (t) => {
@@ -89,6 +104,30 @@ export function describeDenylist(what: string, { open }: DenylistSetup): void {
         if (standing === "live") break;
         // Redis ends a key at its own tick, never early.
         assert.ok(asked < entry.expiresAt + 30, "still there long after its time");
+      }
+    });
+
+    it("refuses a subject's tokens up to the cut-off, and none behind it", async (t) => {
+      const { denylist, reopen } = await open(t);
+      const cutoff = cutoffFor("alice", 1000);
+      await denylist.revoke([cutoff]);
+      for (const store of [denylist, await reopen()]) {
+        assert.equal(await standingOf(store, cutoff, 999), "revoked");
+        assert.equal(await standingOf(store, cutoff, 1000), "revoked");
+        assert.equal(await standingOf(store, cutoff, 1001), "live");
+        assert.equal(await standingOf(store, cutoff, undefined), "revoked");
+        assert.equal(await standingOf(store, cutoffFor("bob", 0), 999), "live");
+      }
+    });
+
+    it("never lets a cut-off go back", async (t) => {
+      const { denylist, reopen } = await open(t);
+      const cutoffs = [500, 1000, 700, 1000, 200].map((cutoff) => cutoffFor("alice", cutoff));
+      await Promise.all(cutoffs.map((cutoff) => denylist.revoke([cutoff])));
+      await denylist.revoke([cutoffFor("alice", 100)]);
+      for (const store of [denylist, await reopen()]) {
+        assert.equal(await standingOf(store, cutoffFor("alice", 0), 1000), "revoked");
+        assert.equal(await standingOf(store, cutoffFor("alice", 0), 1001), "live");
       }
     });
 

@@ -1,9 +1,7 @@
 import { after, before, type TestContext } from "node:test";
-import { openEmbeddedDenylist } from "../../src/denylist/embedded-denylist.ts";
-import { RedisReplica } from "../../src/denylist/redis-replica.ts";
-import { SharedDenylist } from "../../src/denylist/shared-denylist.ts";
-import { systemClock } from "../../src/platform/clock.ts";
+import type { SharedDenylistOptions } from "../../src/denylist/shared-denylist.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
+import { openStoreOn, until } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { describeDenylist } from "./denylist-suite.ts";
 
@@ -18,29 +16,15 @@ after(async () => {
 });
 
 /** A sidecar's denylist on the shared Redis; a new data directory is another sidecar. */
-async function openSidecar(t: TestContext, dataDir: string, keyPrefix: string) {
-  const local = await openEmbeddedDenylist({
-    dataDir,
-    clock: systemClock,
-    onUnknownOutcome: "revoke",
-  });
-  const replica = new RedisReplica({
-    url: redis.url,
-    password: undefined,
-    ca: undefined,
-    keyPrefix,
-    connectTimeoutMs: 5000,
-    commandTimeoutMs: 5000,
-    clock: systemClock,
-  });
-  const denylist = new SharedDenylist({
-    local,
-    replica,
-    clock: systemClock,
-    whenUnavailable: "deny",
-  });
-  t.after(() => denylist.close());
-  await new Promise<void>((resolve) => replica.onReady(resolve));
+async function openSidecar(
+  t: TestContext,
+  dataDir: string,
+  keyPrefix: string,
+  reads: SharedDenylistOptions["reads"],
+) {
+  const store = { dataDir, redis: { keyPrefix, graceMs: 100, stalenessMs: 50 } };
+  const { denylist } = await openStoreOn(t, redis.port, { ...store, denylist: { reads } });
+  await until(() => denylist.health().ready);
   return denylist;
 }
 
@@ -51,23 +35,25 @@ function freshPrefix(): string {
   return `test${process.pid}.${serial}[*]:`;
 }
 
-describeDenylist("redis", {
-  async open(t) {
-    const keyPrefix = freshPrefix();
-    const dataDir = temporaryDirectory(t);
-    return {
-      denylist: await openSidecar(t, dataDir, keyPrefix),
-      reopen: () => openSidecar(t, dataDir, keyPrefix),
-    };
-  },
-});
+for (const reads of ["local", "every-request"] as const) {
+  describeDenylist(`redis (${reads})`, {
+    async open(t) {
+      const keyPrefix = freshPrefix();
+      const dataDir = temporaryDirectory(t);
+      return {
+        denylist: await openSidecar(t, dataDir, keyPrefix, reads),
+        reopen: () => openSidecar(t, dataDir, keyPrefix, reads),
+      };
+    },
+  });
 
-describeDenylist("redis, reopened by another sidecar that has only Redis,", {
-  async open(t) {
-    const keyPrefix = freshPrefix();
-    return {
-      denylist: await openSidecar(t, temporaryDirectory(t), keyPrefix),
-      reopen: () => openSidecar(t, temporaryDirectory(t), keyPrefix),
-    };
-  },
-});
+  describeDenylist(`redis (${reads}), reopened by another sidecar that has only Redis,`, {
+    async open(t) {
+      const keyPrefix = freshPrefix();
+      return {
+        denylist: await openSidecar(t, temporaryDirectory(t), keyPrefix, reads),
+        reopen: () => openSidecar(t, temporaryDirectory(t), keyPrefix, reads),
+      };
+    },
+  });
+}

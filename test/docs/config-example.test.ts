@@ -57,7 +57,9 @@ describe("config.example.yaml", () => {
       tokens: { keys },
       denylist: { redis: { url: denylist.redis["url"] } },
     });
-    const { passwordFile: _, caFile: __, ...stated } = denylist.redis;
+    // Without what has no default, and what takes the place of the url.
+    const { passwordFile, caFile, username, sentinels, cluster, ...stated } = denylist.redis;
+    assert.ok([passwordFile, caFile, username, sentinels, cluster].every(Boolean));
     const parsed = configSchema.parse({ tokens: { keys }, denylist: { redis: stated } });
     assert.deepEqual(parsed.denylist.redis, standard.denylist.redis);
   });

@@ -16,7 +16,12 @@ const documented = new Map(
 
 async function exposed(): Promise<string> {
   const metrics = createMetrics(outcomes, "test");
-  metrics.observe({ denylistEntries: () => 1, journalBytes: () => 1, connections: () => 1 });
+  metrics.observe({
+    denylistEntries: () => 1,
+    journalBytes: () => 1,
+    connections: () => 1,
+    redisStaleness: () => 1,
+  });
   return (await metrics.render()).text;
 }
 

@@ -12,7 +12,10 @@ import { makeToken } from "../helpers/tokens.ts";
 
 /** What the README tells an operator to allow. */
 const acl = ["on", ">hunter2", "resetkeys", "~revgate:*", "resetchannels", "-@all"];
-const commands = ["+exists", "+set", "+get", "+scan", "+info", "+ping", "+select", "+client"];
+const commands = [
+  ...["+eval", "+evalsha", "+get", "+set", "+ttl", "+pttl", "+pexpire", "+scan", "+wait"],
+  ...["+xadd", "+xrange", "+xrevrange", "+info", "+ping", "+select", "+client"],
+];
 
 /** A Redis with TLS and a user who may do no more than revgate needs. */
 async function startGuardedRedis(t: TestContext, directory: string) {
@@ -37,7 +40,7 @@ async function gateWith(t: TestContext, password: string, more = ", caFile: cert
   const redis = await startGuardedRedis(t, directory);
   writeFileSync(join(directory, "redis-password"), `${password}\n`);
   const application = await startApplication(t);
-  const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}", passwordFile: redis-password ${more} } }`;
+  const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}", passwordFile: redis-password, grace: 300ms ${more} } }`;
   const gate = await startGate(t, { upstream: application.url, yaml, directory });
   return { gate, redis };
 }

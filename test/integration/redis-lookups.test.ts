@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { connect, createServer } from "node:net";
 import { describe, it } from "node:test";
-import { RedisReplica } from "../../src/denylist/redis-replica.ts";
-import { systemClock } from "../../src/platform/clock.ts";
-import { entryFor } from "../contract/denylist-suite.ts";
+import { entryFor, tokenOf } from "../contract/denylist-suite.ts";
 import { listenOnLoopback } from "../helpers/application.ts";
 import { startRedis } from "../helpers/redis.ts";
+import { connectReplica, until } from "../helpers/store.ts";
 
 describe("look-ups in Redis", () => {
   it("travel together with their neighbours", async (t) => {
@@ -19,28 +18,24 @@ describe("look-ups in Redis", () => {
       upstream.on("error", () => socket.destroy());
     });
     const port = await listenOnLoopback(t, relay);
-    const replica = new RedisReplica({
-      url: `redis://127.0.0.1:${port}`,
-      password: undefined,
-      ca: undefined,
-      keyPrefix: "revgate:",
-      connectTimeoutMs: 5000,
-      commandTimeoutMs: 5000,
-      clock: systemClock,
-    });
-    t.after(() => replica.close());
-    await new Promise<void>((resolve) => replica.onReady(resolve));
-    await replica.put([entryFor("3")]);
+    const replica = connectReplica(t, port);
+    const connected = new Promise<void>((resolve) => replica.onReady(resolve));
+    await connected;
+    const [shard = ""] = replica.keys.entryShards;
+    const { found } = await replica.state(shard);
+    await replica.establish(shard, found);
+    await until(async () => (await replica.state(shard)).kind === "trusted");
+    await replica.put(shard, [entryFor("3")]);
     chunks.length = 0;
 
-    const names = Array.from({ length: 50 }, (_, i) => entryFor(String(i)));
-    const answers = await Promise.all(names.map((name) => replica.has(name)));
+    const names = Array.from({ length: 50 }, (_, i) => tokenOf(entryFor(String(i))));
+    const answers = await Promise.all(names.map((name) => replica.ask(name)));
     assert.deepEqual(
       answers,
-      names.map((_, i) => i === 3),
+      names.map((_, i) => (i === 3 ? "revoked" : "live")),
     );
-    const asked = chunks.filter((chunk) => chunk.includes("exists"));
+    const asked = chunks.filter((chunk) => chunk.includes("evalsha"));
     assert.equal(asked.length, 1, `${asked.length} writes for 50 look-ups`);
-    assert.equal(asked[0]?.match(/exists/g)?.length, 50);
+    assert.equal(asked[0]?.match(/revgate:tok:/g)?.length, 50);
   });
 });

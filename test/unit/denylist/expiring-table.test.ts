@@ -3,10 +3,8 @@ import { createHash } from "node:crypto";
 import { describe, it } from "node:test";
 import { ExpiringTable } from "../../../src/denylist/expiring-table.ts";
 
-const nameOf = (what: string | number) => ({
-  kind: "tok" as const,
-  value: createHash("sha256").update(String(what)).digest("base64url"),
-});
+const nameOf = (what: string | number) =>
+  createHash("sha256").update(String(what)).digest("base64url");
 
 function tableAt(start: number) {
   const clock = { seconds: start, nowSeconds: () => clock.seconds };
@@ -34,13 +32,41 @@ describe("ExpiringTable", () => {
     assert.equal(table.size, 1);
   });
 
+  it("keeps the later of two cut-offs, through growth and removals", () => {
+    const clock = { seconds: 0, nowSeconds: () => clock.seconds };
+    const table = new ExpiringTable(clock, { withCutoffs: true });
+    const count = 5000;
+    for (let i = 0; i < count; i += 1) {
+      table.add(nameOf(i), i % 2 === 0 ? 10 : 100, i + 1);
+      table.add(nameOf(i), 5, i);
+    }
+    clock.seconds = 10;
+    for (let round = 0; round < 3; round += 1) table.sweep(1 << 20);
+    assert.equal(table.size, count / 2);
+    const held = Array.from({ length: count }, (_, i) => table.cutoffOf(nameOf(i)));
+    assert.ok(held.every((cutoff, i) => cutoff === (i % 2 === 0 ? undefined : i + 1)));
+  });
+
+  it("says whether an entry is news", () => {
+    const clock = { nowSeconds: () => 0 };
+    const table = new ExpiringTable(clock, { withCutoffs: true });
+    assert.equal(table.add(nameOf("a"), 10, 5), true);
+    assert.equal(table.add(nameOf("a"), 10, 5), false);
+    assert.equal(table.add(nameOf("a"), 9, 4), false);
+    assert.equal(table.add(nameOf("a"), 10, 6), true);
+    assert.equal(table.add(nameOf("a"), 11, 6), true);
+    const plain = new ExpiringTable(clock);
+    assert.equal(plain.add(nameOf("a"), 10), true);
+    assert.equal(plain.add(nameOf("a"), 10), false);
+  });
+
   it("tells names apart that share their first characters", () => {
     const { table } = tableAt(0);
-    const value = nameOf("a").value;
-    table.add({ kind: "tok", value }, 10);
+    const value = nameOf("a");
+    table.add(value, 10);
     // The 21st character still lies within the 128 bits that are kept.
     const other = `${value.slice(0, 20)}${value[20] === "A" ? "B" : "A"}${value.slice(21)}`;
-    assert.equal(table.has({ kind: "tok", value: other }), false);
+    assert.equal(table.has(other), false);
   });
 
   it("keeps every live entry and no dead one through growth, sweeps and removals", () => {

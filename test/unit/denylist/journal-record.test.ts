@@ -11,6 +11,9 @@ const records: JournalRecord[] = [
   { verb: "revoked", entry },
   { verb: "intent", id: 17, entry },
   { verb: "settled", id: 17 },
+  { verb: "shared", entry: { ...entry, kind: "sub", cutoff: 1_763_000_000 } },
+  { verb: "acked", name: { kind: "tok", value: entry.value } },
+  { verb: "known", shard: "A", epoch: "b3f0" },
 ];
 
 describe("journal records", () => {

@@ -4,7 +4,13 @@ import type { Standing } from "../../../src/denylist/denylist.ts";
 import { decide, type Facts } from "../../../src/gateway/decide.ts";
 import type { Verification } from "../../../src/token/verifier.ts";
 
-const token = { id: "x".repeat(43), expiresAt: 10, notBefore: undefined };
+const token = {
+  id: "x".repeat(43),
+  expiresAt: 10,
+  notBefore: undefined,
+  subject: undefined,
+  issuedAt: undefined,
+};
 const valid: Verification = { kind: "valid", token };
 
 function facts(changes: Partial<Facts> = {}): Facts {

@@ -3,7 +3,13 @@ import { describe, it } from "node:test";
 import type { Entry } from "../../../src/denylist/denylist.ts";
 import { type HoldOptions, holdFor } from "../../../src/gateway/hold.ts";
 
-const token = { id: "x".repeat(43), expiresAt: 1000, notBefore: undefined };
+const token = {
+  id: "x".repeat(43),
+  expiresAt: 1000,
+  notBefore: undefined,
+  subject: undefined,
+  issuedAt: undefined,
+};
 const revoking = { access: "protected", revoke: "token" } as const;
 
 function setUp(changes: Partial<HoldOptions> = {}, revoke = async () => {}) {

@@ -1,0 +1,85 @@
+import type { TestContext } from "node:test";
+import {
+  type EmbeddedDenylist,
+  openEmbeddedDenylist,
+} from "../../src/denylist/embedded-denylist.ts";
+import { Outbox } from "../../src/denylist/outbox.ts";
+import { RedisReplica, type RedisReplicaOptions } from "../../src/denylist/redis-replica.ts";
+import { SharedDenylist, type SharedDenylistOptions } from "../../src/denylist/shared-denylist.ts";
+import { systemClock, systemStopwatch } from "../../src/platform/clock.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+/** Short times, so that tests wait little; long enough for a busy machine. */
+export const shortTimes = { stalenessMs: 100, graceMs: 300 } as const;
+
+/** The Redis side of a denylist on a server of a test's own. */
+export function connectReplica(
+  t: Pick<TestContext, "after">,
+  port: number,
+  options: Partial<RedisReplicaOptions> = {},
+): RedisReplica {
+  const replica = new RedisReplica({
+    topology: { kind: "single", address: { host: "127.0.0.1", port }, database: 0 },
+    username: undefined,
+    password: undefined,
+    tls: undefined,
+    connectTimeoutMs: 5000,
+    commandTimeoutMs: 5000,
+    keyPrefix: "revgate:",
+    ...shortTimes,
+    waitReplicas: 0,
+    feedLines: 10_000,
+    clock: systemClock,
+    ...options,
+  });
+  t.after(() => replica.close());
+  return replica;
+}
+
+export interface TestStore {
+  readonly denylist: SharedDenylist;
+  readonly local: EmbeddedDenylist;
+  readonly replica: RedisReplica;
+  readonly outbox: Outbox;
+}
+
+export interface TestStoreOptions {
+  readonly dataDir?: string;
+  readonly redis?: Partial<RedisReplicaOptions>;
+  readonly denylist?: Partial<SharedDenylistOptions>;
+}
+
+/** One sidecar's denylist on a shared Redis; another data directory is another sidecar. */
+export async function openStoreOn(
+  t: TestContext,
+  port: number,
+  { dataDir = temporaryDirectory(t), redis = {}, denylist = {} }: TestStoreOptions = {},
+): Promise<TestStore> {
+  const outbox = new Outbox();
+  const local = await openEmbeddedDenylist({
+    dataDir,
+    clock: systemClock,
+    outbox,
+    onUnknownOutcome: "revoke",
+  });
+  const replica = connectReplica(t, port, redis);
+  const shared = new SharedDenylist({
+    local,
+    outbox,
+    replica,
+    clock: systemClock,
+    now: systemStopwatch,
+    reads: "local",
+    whenUnavailable: "deny",
+    allowEviction: false,
+    holdTimeoutMs: 20_000,
+    ...denylist,
+  });
+  t.after(() => shared.close());
+  return { denylist: shared, local, replica, outbox };
+}
+
+/** Waits for something that is about to become true; the test's own time-out is the limit. */
+export async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
