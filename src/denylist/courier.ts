@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { StoreUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Entry, EntryName } from "./denylist.ts";
@@ -24,6 +25,8 @@ interface Waiter {
 
 const entriesPerSend = 1000;
 const retryAfterMs = 500;
+const mostAttempts = 20;
+const pauseBetweenAttemptsMs = 50;
 
 /**
  * Brings revocations to Redis: new ones in the order in which they were made, and everything that this
@@ -103,7 +106,7 @@ export class Courier {
       while (outbox.size > 0 && !this.#closed) {
         const batch = outbox.first(entriesPerSend);
         const waiters = [...this.#waiters];
-        const epoch = await this.#send(batch);
+        const epoch = await this.#sendUntilTaken(batch);
         for (const entry of outbox.acknowledge(batch)) {
           journal.note({ verb: "acked", name: { kind: entry.kind, value: entry.value } });
         }
@@ -126,8 +129,22 @@ export class Courier {
     for (const { resolve } of done) resolve(epoch);
   }
 
-  /** Keys first, then the lines of the feed; both count only if the store did not change in between. */
-  async #send(entries: readonly Entry[]): Promise<Epoch> {
+  /** A store that has just changed is looked after by the follower; that takes a moment. */
+  async #sendUntilTaken(entries: readonly Entry[]): Promise<Epoch> {
+    for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
+      const epoch = await this.#send(entries);
+      if (epoch !== undefined) return epoch;
+      await sleep(pauseBetweenAttemptsMs);
+    }
+    throw new StoreUnavailableError("redis has lost data, and is being filled again");
+  }
+
+  /**
+   * Keys first, then the lines of the feed; both count only if the store did not change in between.
+   *
+   * Resolves to the epoch, or to undefined where they do not count.
+   */
+  async #send(entries: readonly Entry[]): Promise<Epoch | undefined> {
     const { replica } = this.#options;
     const { feedShard } = replica.keys;
     const states = await Promise.all(
@@ -136,15 +153,12 @@ export class Courier {
       ),
     );
     const feed = await replica.publish(entries);
-    const unchanged = states.every(([shard, state]) =>
+    const counts = states.every(([shard, state]) =>
       shard === feedShard && feed.epoch !== undefined
         ? isIn(feed.epoch, state)
         : state.kind !== "changed",
     );
-    if (feed.epoch === undefined || !unchanged) {
-      throw new StoreUnavailableError("redis has lost data, and is being filled again");
-    }
-    return feed.epoch;
+    return counts ? feed.epoch : undefined;
   }
 
   #restoreAll(): Promise<void> {
@@ -174,13 +188,10 @@ export class Courier {
   /** The shards' epochs, without those that are known to have everything. */
   async #epochsLacking(shards: readonly string[]): Promise<Map<string, Epoch>> {
     const { replica, outbox } = this.#options;
-    const epochs = new Map<string, Epoch>();
-    for (const shard of shards) {
-      const { epoch } = await replica.state(shard);
-      if (epoch === undefined) throw new StoreUnavailableError("redis is being looked after");
-      if (!outbox.knows(shard, epoch.id)) epochs.set(shard, epoch);
-    }
-    return epochs;
+    const epochs = await Promise.all(
+      shards.map(async (shard) => [shard, await replica.epochOf(shard)] as const),
+    );
+    return new Map(epochs.filter(([shard, { id }]) => !outbox.knows(shard, id)));
   }
 
   async #restore(epochs: ReadonlyMap<string, Epoch>): Promise<void> {

@@ -41,6 +41,8 @@ export class FeedFollower {
   #trouble: string | undefined = "redis has not been read yet";
   #policyCheckedMs = Number.NEGATIVE_INFINITY;
   #mayEvict = true;
+  /** Whether every shard could be trusted when the last load began. */
+  #settled = false;
   /** Counts what makes a load under way worthless. */
   #interruptions = 0;
   #loading: Promise<void> | undefined;
@@ -101,12 +103,12 @@ export class FeedFollower {
     }
     if (!this.#advance(reading)) return 0;
     this.freshness.prove(sent);
+    if (!this.freshness.complete) this.#load();
     this.#setTrouble(
-      state.kind === "settling" && !this.freshness.complete
-        ? "redis has lost data, or is new, and is being filled again"
-        : undefined,
+      this.freshness.complete || this.#settled
+        ? undefined
+        : "redis has lost data, or is new, and is being filled again",
     );
-    if (state.kind === "trusted" && !this.freshness.complete) this.#load();
     return state.epoch.stalenessMs / readsPerStaleness;
   }
 
@@ -167,15 +169,16 @@ export class FeedFollower {
 
   async #loadOnce(interruptions: number): Promise<void> {
     const before = await this.#trustedEpochs();
+    this.#settled = before !== undefined;
+    if (!this.#settled) return;
     for await (const [shard, names] of this.#options.replica.names()) {
       if (this.#stopped.signal.aborted || this.#interruptions !== interruptions) return;
       const { entries } = await this.#options.replica.entriesOf(shard, names);
       this.#options.onEntries(entries);
     }
     const after = await this.#trustedEpochs();
-    const unchanged = before !== undefined && before === after;
     // In one epoch from the beginning to the end: nothing was lost meanwhile.
-    if (unchanged && this.#interruptions === interruptions) this.freshness.loaded();
+    if (before === after && this.#interruptions === interruptions) this.freshness.loaded();
   }
 
   /** The epochs of all shards, in words; undefined where one of them is not to be trusted. */
@@ -183,12 +186,8 @@ export class FeedFollower {
     const { replica } = this.#options;
     const shards = [replica.keys.feedShard, ...replica.keys.entryShards];
     const states = await Promise.all(shards.map((shard) => replica.state(shard)));
-    for (const [index, state] of states.entries()) {
-      const shard = shards[index] ?? "";
-      if (state.kind === "changed") await replica.establish(shard, state.found);
-    }
     if (states.some(({ kind }) => kind !== "trusted")) return undefined;
-    return states.map((state) => (state.kind === "changed" ? "" : state.epoch.id)).join(" ");
+    return states.map(({ epoch }) => epoch?.id).join(" ");
   }
 
   #setTrouble(trouble: string | undefined): void {

@@ -6,7 +6,7 @@ import { formatEntry, parseEntry } from "./journal-record.ts";
 import { KeySpace } from "./key-space.ts";
 import { LookUps } from "./look-ups.ts";
 import { RedisConnection, type RedisConnectionOptions } from "./redis-connection.ts";
-import { readState, type ShardState } from "./store-state.ts";
+import { type Epoch, readState, type ShardState } from "./store-state.ts";
 
 /** Which Redis, and what the store there is like. */
 export interface RedisReplicaOptions extends RedisConnectionOptions {
@@ -102,6 +102,14 @@ export class RedisReplica {
       return entry === undefined ? [] : [entry];
     });
     return { state, entries };
+  }
+
+  /** The epoch of a shard; a new one where the shard was found changed. */
+  async epochOf(shard: string): Promise<Epoch> {
+    const state = await this.state(shard);
+    const { epoch } = state.epoch ? state : await this.establish(shard, state.found);
+    if (epoch === undefined) throw new StoreUnavailableError("redis changes all the time");
+    return epoch;
   }
 
   /** What a shard is like, from the connection that writes. */

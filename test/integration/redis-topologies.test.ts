@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import type { RedisTopology } from "../../src/denylist/redis-connection.ts";
+import { cutoffFor, entryFor, standingOf } from "../contract/denylist-suite.ts";
+import { startCluster, startSentinel } from "../helpers/redis-topologies.ts";
+import { openStoreOn, type TestStore, type TestStoreOptions, until } from "../helpers/store.ts";
+
+/** Two sidecars' denylists, both ready. */
+async function openTwo(
+  t: TestContext,
+  topology: RedisTopology,
+  options: TestStoreOptions = {},
+): Promise<[TestStore, TestStore]> {
+  const redis = { topology, commandTimeoutMs: 1000, ...options.redis };
+  const open = () => openStoreOn(t, 0, { ...options, redis });
+  const stores: [TestStore, TestStore] = [await open(), await open()];
+  await until(() => stores.every(({ denylist }) => denylist.health().ready));
+  return stores;
+}
+
+/** Revokes, however often Redis fails meanwhile, as a client that logs out again would. */
+async function revokeAt({ denylist }: TestStore, entry: ReturnType<typeof entryFor>) {
+  await until(() =>
+    denylist.revoke([entry]).then(
+      () => true,
+      () => false,
+    ),
+  );
+}
+
+/** The answer, once there is one. */
+async function answerOf({ denylist }: TestStore, entry: ReturnType<typeof entryFor>) {
+  let answer: string | undefined;
+  await until(async () => {
+    answer = await standingOf(denylist, entry).catch(() => undefined);
+    return answer !== undefined;
+  });
+  return answer;
+}
+
+const many = (what: string, count: number) =>
+  Array.from({ length: count }, (_, i) => entryFor(`${what}${i}`));
+
+for (const reads of ["local", "every-request"] as const) {
+  describe(`Sentinel (${reads})`, () => {
+    it("keeps every revocation through failovers, those included that the new primary never had", async (t) => {
+      const sentinel = await startSentinel(t);
+      const [a, b] = await openTwo(t, sentinel.topology, { denylist: { reads } });
+      const before = many("before", 50);
+      await Promise.all(before.map((entry) => a.denylist.revoke([entry])));
+
+      // Cut off from the primary, the replica misses what is revoked now.
+      const other = sentinel.servers[1];
+      await other.client.call("REPLICAOF", "127.0.0.1", "1");
+      const missed = many("missed", 50);
+      await Promise.all(missed.map((entry) => a.denylist.revoke([entry])));
+      assert.equal(await other.client.exists(b.replica.keys.keyOf(missed[0] ?? entryFor(""))), 0);
+      await other.client.call("REPLICAOF", "NO", "ONE");
+      await sentinel.servers[0].kill();
+      await until(async () => (await sentinel.primary()) === other);
+
+      for (const entry of [...before, ...missed]) {
+        assert.equal(await answerOf(b, entry), "revoked");
+        assert.equal(await answerOf(a, entry), "revoked");
+      }
+      assert.equal(await answerOf(b, entryFor("never")), "live");
+      await revokeAt(b, entryFor("after"));
+      assert.equal(await answerOf(a, entryFor("after")), "revoked");
+    });
+  });
+
+  describe(`Cluster (${reads})`, () => {
+    it("spreads the entries over all nodes, and finds them there", async (t) => {
+      const { nodes, topology } = await startCluster(t);
+      const [a, b] = await openTwo(t, topology, { denylist: { reads } });
+      const entries = many("spread", 300);
+      await Promise.all(entries.map((entry) => a.denylist.revoke([entry])));
+      await a.denylist.revoke([cutoffFor("alice", 1000)]);
+      for (const { client } of nodes) assert.ok((await client.dbsize()) > 30);
+      for (const entry of entries) assert.equal(await answerOf(b, entry), "revoked");
+      assert.equal(await answerOf(b, entryFor("never")), "live");
+      assert.equal(await standingOf(b.denylist, cutoffFor("alice", 0), 1000), "revoked");
+      assert.equal(await standingOf(b.denylist, cutoffFor("alice", 0), 1001), "live");
+      // A newcomer that has only Redis.
+      const newcomer = await openStoreOn(t, 0, { redis: { topology }, denylist: { reads } });
+      await until(() => newcomer.denylist.size > entries.length);
+    });
+
+    it("keeps every revocation when one node after the other loses its data", async (t) => {
+      const { nodes, topology, whole } = await startCluster(t);
+      const [a, b] = await openTwo(t, topology, { denylist: { reads } });
+      const entries = many("kept", 100);
+      await Promise.all(entries.map((entry) => a.denylist.revoke([entry])));
+      for (const [index, node] of nodes.entries()) {
+        if (index === 0) {
+          await node.client.flushall();
+        } else {
+          await node.kill();
+          await node.start();
+          await whole();
+        }
+        for (const entry of entries) assert.equal(await answerOf(b, entry), "revoked");
+        assert.equal(await answerOf(b, entryFor("never")), "live");
+        await revokeAt(b, entryFor(`while ${index}`));
+        assert.equal(await answerOf(a, entryFor(`while ${index}`)), "revoked");
+      }
+      // Every entry is in Redis again, for sidecars that have nothing else.
+      const newcomer = await openStoreOn(t, 0, { redis: { topology }, denylist: { reads } });
+      for (const entry of entries) assert.equal(await answerOf(newcomer, entry), "revoked");
+    });
+  });
+}
+
+describe("waitReplicas", () => {
+  it("promises nothing, and believes nothing, without as many replicas", async (t) => {
+    const sentinel = await startSentinel(t);
+    const redis = { waitReplicas: 1 };
+    const [a, b] = await openTwo(t, sentinel.topology, {
+      redis,
+      denylist: { reads: "every-request" },
+    });
+    await a.denylist.revoke([entryFor("a")]);
+    assert.equal(await answerOf(b, entryFor("a")), "revoked");
+    const [, replica] = sentinel.servers;
+    assert.equal(await replica.client.exists(b.replica.keys.keyOf(entryFor("a"))), 1);
+
+    await replica.kill();
+    await until(() =>
+      b.denylist.ask({ id: entryFor("b").value }).then(
+        () => false,
+        () => true,
+      ),
+    );
+    await assert.rejects(a.denylist.revoke([entryFor("b")]), { code: "revocation_pending" });
+    await replica.start();
+    await revokeAt(a, entryFor("b"));
+    assert.equal(await answerOf(b, entryFor("b")), "revoked");
+    assert.equal(await answerOf(b, entryFor("c")), "live");
+  });
+});
