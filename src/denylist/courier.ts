@@ -152,11 +152,10 @@ export class Courier {
         async ([shard, some]) => [shard, await replica.put(shard, some)] as const,
       ),
     );
+    if (states.some(([, { kind }]) => kind === "changed")) return undefined;
     const feed = await replica.publish(entries);
-    const counts = states.every(([shard, state]) =>
-      shard === feedShard && feed.epoch !== undefined
-        ? isIn(feed.epoch, state)
-        : state.kind !== "changed",
+    const counts = states.every(
+      ([shard, state]) => shard !== feedShard || feed.epoch?.id === state.epoch?.id,
     );
     return counts ? feed.epoch : undefined;
   }

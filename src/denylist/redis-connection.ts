@@ -42,6 +42,8 @@ export interface RunOptions {
 }
 
 const longestReconnectDelayMs = 1000;
+/** How long a server that hangs has to say good-bye. */
+const disconnectTimeoutMs = 100;
 
 const digests = Object.fromEntries(
   Object.entries(scripts).map(([name, text]) => [
@@ -61,6 +63,7 @@ export class RedisConnection {
   readonly #redis: Redis | Cluster;
   readonly #commandTimeoutMs: number;
   readonly #readyListeners: (() => void)[] = [];
+  #reconnecting = false;
 
   constructor(options: RedisConnectionOptions) {
     this.#commandTimeoutMs = options.commandTimeoutMs;
@@ -185,6 +188,12 @@ export class RedisConnection {
   }
 
   #reconnect(): void {
+    // Of many commands that are late together, the first is enough.
+    if (this.#reconnecting) return;
+    this.#reconnecting = true;
+    setTimeout(() => {
+      this.#reconnecting = false;
+    }, disconnectTimeoutMs).unref();
     if (this.#redis instanceof Cluster) {
       for (const node of this.#redis.nodes("all")) node.disconnect(true);
     } else if (this.up) {
@@ -232,6 +241,7 @@ function commonOptions(options: RedisConnectionOptions): Omit<RedisOptions, "rep
     ...defined({ username, password }),
     ...(tls === undefined ? {} : { tls: defined({ ca: tls.ca }) }),
     connectTimeout: connectTimeoutMs,
+    disconnectTimeout: disconnectTimeoutMs,
     // Fail at once rather than queue: the request that waits is answered 503 and comes again.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,

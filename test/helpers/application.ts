@@ -27,7 +27,7 @@ export async function startApplication(
 
 /** Listens on a free port of loopback; the server and its connections end with the test. */
 export async function listenOnLoopback(
-  t: TestContext,
+  t: Pick<TestContext, "after">,
   server: import("node:net").Server,
 ): Promise<number> {
   const sockets = new Set<import("node:net").Socket>();

@@ -1,0 +1,60 @@
+import { connect, createServer, type Socket } from "node:net";
+import type { TestContext } from "node:test";
+import { listenOnLoopback } from "./application.ts";
+
+/** A network between two programs, which a test can break. */
+export interface Relay {
+  readonly port: number;
+  /** From now on nothing passes, and nobody is told; what was sent passes later. */
+  stall(): void;
+  /** Breaks every connection, and accepts none. */
+  cut(): void;
+  /** Everything passes again. */
+  heal(): void;
+}
+
+/** Starts a relay to a port on loopback; it ends with the test. */
+export async function startRelay(t: Pick<TestContext, "after">, target: number): Promise<Relay> {
+  const sockets = new Set<Socket>();
+  let state: "open" | "stalled" | "cut" = "open";
+  const server = createServer((near) => {
+    if (state === "cut") {
+      near.destroy();
+      return;
+    }
+    const far = connect(target, "127.0.0.1");
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one);
+      one.setNoDelay(true);
+      one.on("error", () => other.destroy());
+      one.on("close", () => {
+        sockets.delete(one);
+        other.destroy();
+      });
+      one.pipe(other);
+      if (state === "stalled") one.pause();
+    }
+  });
+  const port = await listenOnLoopback(t, server);
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  return {
+    port,
+    stall() {
+      state = "stalled";
+      for (const socket of sockets) socket.pause();
+    },
+    cut() {
+      state = "cut";
+      for (const socket of sockets) socket.destroy();
+    },
+    heal() {
+      state = "open";
+      for (const socket of sockets) socket.resume();
+    },
+  };
+}

@@ -1,0 +1,278 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { cutoffFor, entryFor, standingOf, tokenOf } from "../contract/denylist-suite.ts";
+import { startRedis } from "../helpers/redis.ts";
+import { startRelay } from "../helpers/relay.ts";
+import { openStoreOn, type TestStore, type TestStoreOptions, until } from "../helpers/store.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+
+const many = (what: string, count: number) =>
+  Array.from({ length: count }, (_, i) => entryFor(`${what}${i}`));
+
+async function openReady(t: TestContext, port: number, options: TestStoreOptions = {}) {
+  const store = await openStoreOn(t, port, options);
+  await until(() => store.denylist.health().ready);
+  return store;
+}
+
+/** Waits until a sidecar answers from memory. */
+const untilFresh = ({ denylist }: TestStore) =>
+  until(() => denylist.lookUp(tokenOf(entryFor("nobody"))) === "live");
+
+/** Watches a sidecar until it knows an entry; it must never say meanwhile that the entry is not there. */
+async function neverLive({ denylist }: TestStore, entry: ReturnType<typeof entryFor>) {
+  await until(() => {
+    const standing = denylist.lookUp(tokenOf(entry));
+    assert.notEqual(standing, "live");
+    return standing === "revoked";
+  });
+}
+
+describe("reading locally", () => {
+  it("asks nobody while the feed is followed, and refuses what another has revoked", async (t) => {
+    const redis = await startRedis(t);
+    const [a, b] = [await openReady(t, redis.port), await openReady(t, redis.port)];
+    await untilFresh(b);
+    await redis.client.config("RESETSTAT");
+    for (let i = 0; i < 1000; i += 1) {
+      assert.equal(b.denylist.lookUp(tokenOf(entryFor(`other${i}`))), "live");
+    }
+    await a.denylist.revoke([entryFor("a")]);
+    assert.equal(b.denylist.lookUp(tokenOf(entryFor("a"))), "revoked");
+  });
+
+  it("goes by the store's staleness, whatever a sidecar's own configuration says", async (t) => {
+    const redis = await startRedis(t);
+    const slow = await openReady(t, redis.port, { redis: { stalenessMs: 400, graceMs: 800 } });
+    const quick = await openReady(t, redis.port, {
+      redis: { stalenessMs: 20 },
+      denylist: { reads: "every-request" },
+    });
+    await untilFresh(slow);
+    const started = performance.now();
+    await quick.denylist.revoke([entryFor("a")]);
+    assert.ok(performance.now() - started >= 399);
+    assert.equal(slow.denylist.lookUp(tokenOf(entryFor("a"))), "revoked");
+  });
+
+  it("holds the second revocation of a token for as long as the first", async (t) => {
+    const redis = await startRedis(t);
+    const { denylist } = await openReady(t, redis.port);
+    await denylist.revoke([entryFor("a")]);
+    const started = performance.now();
+    await denylist.revoke([entryFor("a")]);
+    assert.ok(performance.now() - started >= 99);
+    await redis.kill();
+    await assert.rejects(denylist.revoke([entryFor("a")]), { code: "revocation_pending" });
+  });
+
+  it("stops trusting memory when the network stalls, and asks in vain", async (t) => {
+    const redis = await startRedis(t);
+    const relay = await startRelay(t, redis.port);
+    const a = await openReady(t, redis.port);
+    const b = await openReady(t, relay.port, { redis: { commandTimeoutMs: 300 } });
+    await untilFresh(b);
+    relay.stall();
+    await a.denylist.revoke([entryFor("a")]);
+    assert.equal(b.denylist.lookUp(tokenOf(entryFor("a"))), "ask");
+    await assert.rejects(b.denylist.ask(tokenOf(entryFor("a"))), { code: "store_unavailable" });
+    relay.heal();
+    await neverLive(b, entryFor("a"));
+  });
+
+  it("proves nothing by a reading that was cut short by its length", async (t) => {
+    const redis = await startRedis(t);
+    const relay = await startRelay(t, redis.port);
+    const a = await openReady(t, redis.port);
+    const b = await openReady(t, relay.port, { redis: { commandTimeoutMs: 20_000 } });
+    await untilFresh(b);
+    relay.stall();
+    const entries = many("full", 3500);
+    await a.denylist.revoke(entries);
+    relay.heal();
+    await neverLive(b, entries.at(-1) ?? entryFor(""));
+  });
+
+  it("loads everything when the feed has been trimmed past its position", async (t) => {
+    const redis = await startRedis(t);
+    const relay = await startRelay(t, redis.port);
+    const a = await openReady(t, redis.port, { redis: { feedLines: 100 } });
+    const b = await openReady(t, relay.port, { redis: { commandTimeoutMs: 20_000 } });
+    await untilFresh(b);
+    relay.stall();
+    const [lost, ...rest] = many("trimmed", 2000);
+    assert.ok(lost);
+    await a.denylist.revoke([lost]);
+    for (let at = 0; at < rest.length; at += 500) await a.denylist.revoke(rest.slice(at, at + 500));
+    assert.ok((await redis.client.xlen("revgate:feed")) < 1000);
+    relay.heal();
+    await neverLive(b, lost);
+    await untilFresh(b);
+  });
+
+  it("recovers from a feed that somebody has deleted", async (t) => {
+    const redis = await startRedis(t);
+    const [a, b] = [await openReady(t, redis.port), await openReady(t, redis.port)];
+    await redis.client.del("revgate:feed");
+    await until(async () => (await redis.client.exists("revgate:feed")) === 1);
+    await a.denylist.revoke([entryFor("a")]);
+    assert.equal(await standingOf(b.denylist, entryFor("a")), "revoked");
+    await untilFresh(b);
+  });
+});
+
+describe("a Redis that forgets", () => {
+  it("is filled again after FLUSHALL, while fresh sidecars go on", async (t) => {
+    const redis = await startRedis(t);
+    const slow = { redis: { graceMs: 1500 } };
+    const [a, b] = [await openReady(t, redis.port, slow), await openReady(t, redis.port, slow)];
+    const entries = many("flushed", 300);
+    await a.denylist.revoke(entries);
+    await a.denylist.revoke([cutoffFor("alice", 1000)]);
+    await untilFresh(b);
+
+    await redis.client.flushall();
+    await until(async () => (await redis.client.exists("revgate:epoch")) === 1);
+    for (const entry of entries) assert.equal(b.denylist.lookUp(tokenOf(entry)), "revoked");
+    await untilFresh(b);
+    // Whoever has nothing of its own is told nothing yet: what is not there may have been.
+    const newcomer = await openStoreOn(t, redis.port, slow);
+    await until(() => newcomer.replica.up);
+    if ((await redis.client.pttl("revgate:grace")) > 500) {
+      await assert.rejects(newcomer.denylist.ask(tokenOf(entryFor("unknown"))));
+      assert.equal(newcomer.denylist.health().ready, false);
+    }
+    await until(() => newcomer.denylist.health().ready);
+    for (const entry of entries) {
+      assert.equal(await standingOf(newcomer.denylist, entry), "revoked");
+    }
+    assert.equal(await standingOf(newcomer.denylist, cutoffFor("alice", 0), 1000), "revoked");
+    assert.equal(await standingOf(newcomer.denylist, cutoffFor("alice", 0), 1001), "live");
+  });
+
+  it("is noticed when it restarts from an old snapshot, with its feed gone backwards", async (t) => {
+    const redis = await startRedis(t);
+    const a = await openReady(t, redis.port);
+    const b = await openReady(t, redis.port, { redis: { graceMs: 1000 } });
+    await a.denylist.revoke([entryFor("before")]);
+    await redis.client.save();
+    await a.denylist.revoke([entryFor("after")]);
+    await redis.kill();
+    await redis.start();
+    for (const name of ["before", "after"]) {
+      assert.equal(b.denylist.lookUp(tokenOf(entryFor(name))), "revoked");
+    }
+    const newcomer = await openReady(t, redis.port);
+    assert.equal(await standingOf(newcomer.denylist, entryFor("before")), "revoked");
+    assert.equal(await standingOf(newcomer.denylist, entryFor("after")), "revoked");
+  });
+
+  it("keeps a revocation waiting that was acknowledged just before, and has it again", async (t) => {
+    const redis = await startRedis(t);
+    const a = await openReady(t, redis.port, { redis: { stalenessMs: 400, graceMs: 800 } });
+    const b = await openReady(t, redis.port);
+    await untilFresh(b);
+    const revoked = a.denylist.revoke([entryFor("a")]);
+    await until(async () => (await redis.client.exists(a.replica.keys.keyOf(entryFor("a")))) === 1);
+    await redis.client.flushall();
+    await revoked;
+    assert.equal(await redis.client.exists(a.replica.keys.keyOf(entryFor("a"))), 1);
+    assert.equal(await standingOf(b.denylist, entryFor("a")), "revoked");
+  });
+
+  it("learns from a sidecar that comes back late what only that one knew", async (t) => {
+    const redis = await startRedis(t);
+    const dataDir = temporaryDirectory(t);
+    const a = await openReady(t, redis.port, { dataDir });
+    await a.denylist.revoke([entryFor("a")]);
+    await a.denylist.close();
+    await redis.client.flushall();
+    const b = await openReady(t, redis.port);
+    await untilFresh(b);
+    assert.equal(await standingOf(b.denylist, entryFor("a")), "live");
+    await openStoreOn(t, redis.port, { dataDir });
+    await until(() => b.denylist.lookUp(tokenOf(entryFor("a"))) === "revoked");
+  });
+
+  it("may learn from a sidecar that only heard of it, and has restarted since", async (t) => {
+    const redis = await startRedis(t);
+    const dataDir = temporaryDirectory(t);
+    const a = await openReady(t, redis.port);
+    const b = await openReady(t, redis.port, { dataDir });
+    await a.denylist.revoke([entryFor("a")]);
+    assert.equal(b.denylist.lookUp(tokenOf(entryFor("a"))), "revoked");
+    await a.denylist.close();
+    await b.denylist.close();
+    await redis.client.flushall();
+    await openStoreOn(t, redis.port, { dataDir });
+    const c = await openReady(t, redis.port);
+    assert.equal(await standingOf(c.denylist, entryFor("a")), "revoked");
+  });
+
+  it("is not believed while it may evict keys", async (t) => {
+    const redis = await startRedis(t, ["--maxmemory-policy", "allkeys-lru"]);
+    const troubles: (string | undefined)[] = [];
+    const onTrouble = (reason: string | undefined) => void troubles.push(reason);
+    const refusing = await openStoreOn(t, redis.port, { denylist: { onTrouble } });
+    const trusting = await openReady(t, redis.port, { denylist: { allowEviction: true } });
+    assert.equal(await standingOf(trusting.denylist, entryFor("a")), "live");
+    await until(() => troubles.length > 0 && refusing.replica.up);
+    assert.match(
+      refusing.denylist.health().reason ?? "",
+      /maxmemory-policy is allkeys-lru; set it/,
+    );
+    assert.equal(refusing.denylist.health().ready, false);
+    await assert.rejects(standingOf(refusing.denylist, entryFor("a")));
+  });
+});
+
+describe("the outbox", () => {
+  it("sends what Redis has not acknowledged in order, across restarts, and nothing else", async (t) => {
+    const redis = await startRedis(t);
+    const dataDir = temporaryDirectory(t);
+    const first = await openReady(t, redis.port, { dataDir });
+    await first.denylist.revoke([entryFor("acknowledged")]);
+    await redis.kill();
+    const pending = many("pending", 50);
+    for (const entry of pending) {
+      await assert.rejects(first.denylist.revoke([entry]), { code: "revocation_pending" });
+    }
+    await first.denylist.close();
+    const second = await openStoreOn(t, redis.port, { dataDir });
+    assert.deepEqual(second.outbox.first(100), pending);
+    await redis.start();
+    await until(() => second.outbox.size === 0);
+    const feed = await redis.client.xrange("revgate:feed", "-", "+");
+    const words = feed.map(([, [, line = ""]]) => line.split(" "));
+    const sent = words.filter(([kind]) => kind === "tok").map(([, value]) => value);
+    const inOrder = sent.filter((value) => value !== entryFor("acknowledged").value);
+    assert.deepEqual(
+      inOrder,
+      pending.map(({ value }) => value),
+    );
+    await second.denylist.close();
+
+    // All is acknowledged: the next start sends nothing.
+    const length = await redis.client.xlen("revgate:feed");
+    const third = await openReady(t, redis.port, { dataDir });
+    assert.equal(third.outbox.size, 0);
+    await third.denylist.revoke([entryFor("one more")]);
+    assert.equal(await redis.client.xlen("revgate:feed"), length + 1);
+  });
+
+  it("keeps the later of two cut-offs when two sidecars revoke at once", async (t) => {
+    const redis = await startRedis(t);
+    const [a, b] = [await openReady(t, redis.port), await openReady(t, redis.port)];
+    const cutoffs = Array.from({ length: 40 }, (_, i) => cutoffFor("alice", 1000 + ((i * 7) % 40)));
+    await Promise.all(cutoffs.map((cutoff, i) => (i % 2 === 0 ? a : b).denylist.revoke([cutoff])));
+    const newcomer = await openReady(t, redis.port, { denylist: { reads: "every-request" } });
+    for (const { denylist } of [a, b, newcomer]) {
+      assert.equal(await standingOf(denylist, cutoffFor("alice", 0), 1039), "revoked");
+      assert.equal(await standingOf(denylist, cutoffFor("alice", 0), 1040), "live");
+    }
+    assert.match(
+      (await redis.client.get(a.replica.keys.keyOf(cutoffFor("alice", 0)))) ?? "",
+      / 1039$/,
+    );
+  });
+});
