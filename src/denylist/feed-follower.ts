@@ -113,7 +113,9 @@ export class FeedFollower {
   }
 
   #enter(epoch: Epoch): void {
-    this.freshness.enter(epoch.stalenessMs);
+    // With replicas that must have each write, one that was replaced can't have promised anything since.
+    const handedOver = epoch.server !== this.#epoch?.server && !this.#options.replica.fenced;
+    this.freshness.enter(epoch.stalenessMs, { handedOver });
     this.#interruptions += 1;
     this.#epoch = epoch;
     // Every revocation that counts in this epoch has its line behind this one.

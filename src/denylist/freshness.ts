@@ -52,10 +52,12 @@ export class Freshness {
    * The store has begun a new epoch, with that staleness.
    *
    * Whoever was fresh until just before has everything that was ever released: a revocation is released
-   * only when the store was found unchanged a staleness after it had it. Anybody else has to load.
+   * only when the store was found unchanged a staleness after it had it. But where another server may
+   * have taken over (`handedOver`), the old one may still be there, and somebody may still have released
+   * a revocation by its word. Then, and where the table was not fresh, only a load makes it complete.
    */
-  enter(stalenessMs: number): void {
-    this.#complete = this.isFresh();
+  enter(stalenessMs: number, { handedOver }: { readonly handedOver: boolean }): void {
+    this.#complete = this.isFresh() && !handedOver;
     this.#stalenessMs = stalenessMs;
   }
 }

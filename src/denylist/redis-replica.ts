@@ -71,6 +71,11 @@ export class RedisReplica {
     return this.#reader.up && this.#writer.up;
   }
 
+  /** Whether a server that was replaced cannot take a write any more: its replicas have left it. */
+  get fenced(): boolean {
+    return this.#options.waitReplicas > 0;
+  }
+
   /** Calls back each time that entries can be sent again, the first time included. */
   onReady(listener: () => void): void {
     this.#writer.onReady(listener);

@@ -31,9 +31,11 @@ export async function startProgram(
   const [file, ...args] = command;
   const child = spawn(file, args, {
     env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
-  const errors = text(child.stderr);
+  if (child.stdout === null || child.stderr === null) throw new Error("no output");
+  const { stdout, stderr } = child;
+  const errors = text(stderr);
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
     const exited = once(child, "exit");
@@ -43,7 +45,7 @@ export async function startProgram(
   };
   t.after(() => end("SIGKILL"));
   const match = await new Promise<RegExpExecArray>((resolve, reject) => {
-    const lines = createInterface({ input: child.stdout });
+    const lines = createInterface({ input: stdout });
     lines.on("line", (line) => {
       const found = ready.exec(line);
       if (found !== null) resolve(found);
@@ -64,10 +66,11 @@ export async function startBuiltGate(
   t: After,
   configFile: string,
   env: NodeJS.ProcessEnv = {},
+  program = builtProgram,
 ): Promise<BuiltGate> {
   const started = await startProgram(
     t,
-    [process.execPath, builtProgram, "run", "--config", configFile],
+    [process.execPath, program, "run", "--config", configFile],
     env,
     /"address":\{[^}]*"port":(\d+)\},"adminAddress":\{[^}]*"port":(\d+)/,
   );

@@ -1,0 +1,58 @@
+/**
+ * Breaks one thing after the other while clients log in and out, and checks what they saw.
+ *
+ *     npm run chaos -- --topology sentinel --revocations 10000 --faults 300 --seconds 3600 --seed 7
+ *
+ * Exit 0: no promise was broken; 1: one was; 2: the command line.
+ */
+import { parseArgs } from "node:util";
+import { type Breakage, breakages } from "./breakages.ts";
+import { runScenario } from "./scenario.ts";
+import { type Topology, topologies } from "./store.ts";
+
+const { values } = parseArgs({
+  options: {
+    topology: { type: "string", default: "sentinel" },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    revocations: { type: "string", default: "10000" },
+    faults: { type: "string", default: "300" },
+    seconds: { type: "string", default: "3600" },
+    break: { type: "string" },
+  },
+});
+const topology = topologies.find((each) => each === values.topology);
+const isBreakage = (text: string): text is Breakage => text in breakages;
+if (topology === undefined || (values.break !== undefined && !isBreakage(values.break))) {
+  process.stderr.write(
+    `--topology is one of ${topologies.join(", ")}; --break one of ${Object.keys(breakages).join(", ")}\n`,
+  );
+  process.exit(2);
+}
+
+const cleanups: (() => unknown)[] = [];
+const t = { after: (cleanup?: unknown) => void cleanups.push(cleanup as () => unknown) };
+const startedMs = performance.now();
+let code = 1;
+try {
+  const report = await runScenario(t, {
+    topology: topology satisfies Topology,
+    seed: Number(values.seed),
+    revocations: Number(values.revocations),
+    faults: Number(values.faults),
+    seconds: Number(values.seconds),
+    breakage: values.break as Breakage | undefined,
+    onProgress: (text) => process.stderr.write(`${text}\n`),
+  });
+  const { violations, ...figures } = report;
+  const seconds = Math.round((performance.now() - startedMs) / 1000);
+  process.stdout.write(
+    `${JSON.stringify({ topology, seed: Number(values.seed), seconds, ...figures, violations: violations.length })}\n`,
+  );
+  for (const violation of violations.slice(0, 20)) {
+    process.stdout.write(`${JSON.stringify(violation)}\n`);
+  }
+  code = violations.length === 0 ? 0 : 1;
+} finally {
+  for (const cleanup of cleanups.reverse()) await cleanup();
+}
+process.exit(code);

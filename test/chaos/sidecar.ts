@@ -1,0 +1,106 @@
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { Pool } from "undici";
+import { writeConfig } from "../helpers/gate.ts";
+import { type BuiltGate, repository, startBuiltGate } from "../helpers/program.ts";
+import { freePort } from "../helpers/redis.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+
+/** What is broken around a sidecar. */
+export interface Faults {
+  readonly network: "up" | "cut";
+  readonly disk: "up" | "full" | "slow";
+}
+
+const noFaults: Faults = { network: "up", disk: "up" };
+const hook = join(repository, "test/chaos/hook.mjs");
+
+/** What all sidecars of a run have in common. */
+export interface SidecarOptions {
+  /** The YAML of the group `denylist`. */
+  readonly denylist: string;
+  readonly application: string;
+  /** The ports that a cut network cuts. */
+  readonly ports: readonly number[];
+  readonly program: string | undefined;
+}
+
+/** A built revgate in a process of its own, at an address that survives its restarts. */
+export class Sidecar {
+  readonly client: Pool;
+  readonly #admin: Pool;
+  readonly #t: Pick<TestContext, "after">;
+  readonly #directory: string;
+  readonly #options: SidecarOptions;
+  #gate: BuiltGate | undefined;
+
+  private constructor(
+    t: Pick<TestContext, "after">,
+    directory: string,
+    options: SidecarOptions,
+    [port, adminPort]: readonly [number, number],
+  ) {
+    this.#t = t;
+    this.#directory = directory;
+    this.#options = options;
+    const timeouts = { headersTimeout: 20_000, bodyTimeout: 20_000, connections: 64 };
+    this.client = new Pool(`http://127.0.0.1:${port}`, timeouts);
+    this.#admin = new Pool(`http://127.0.0.1:${adminPort}`, { headersTimeout: 5000 });
+    t.after(() => Promise.all([this.client.destroy(), this.#admin.destroy()]));
+  }
+
+  static async start(t: Pick<TestContext, "after">, options: SidecarOptions): Promise<Sidecar> {
+    const directory = temporaryDirectory(t);
+    const [port, adminPort] = [await freePort(), await freePort()];
+    const yaml = [
+      `listen: { host: 127.0.0.1, port: ${port} }`,
+      `admin: { host: 127.0.0.1, port: ${adminPort} }`,
+      `denylist: { dataDir: data, ${options.denylist} }`,
+      "log: { requests: none }",
+    ];
+    await writeConfig(directory, yaml.join("\n"), options.application);
+    const sidecar = new Sidecar(t, directory, options, [port, adminPort]);
+    await sidecar.restart();
+    return sidecar;
+  }
+
+  async restart(): Promise<void> {
+    const env = { NODE_OPTIONS: `--import ${hook}`, CHAOS_PORTS: this.#options.ports.join(",") };
+    const config = join(this.#directory, "revgate.yaml");
+    this.#gate = await startBuiltGate(this.#t, config, env, this.#options.program);
+  }
+
+  kill(): Promise<unknown> {
+    return this.#gate?.end("SIGKILL") ?? Promise.resolve();
+  }
+
+  /** As a pod that is moved to another node: nothing of its data directory is left. */
+  wipe(): void {
+    rmSync(join(this.#directory, "data"), { recursive: true, force: true });
+  }
+
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#gate?.child.kill(signal);
+  }
+
+  /** Resolves when the faults are in force. */
+  async suffer(faults: Partial<Faults>): Promise<void> {
+    const child = this.#gate?.child;
+    if (child === undefined) return;
+    const inForce = once(child, "message");
+    child.send({ ...noFaults, ...faults });
+    await inForce;
+  }
+
+  async isReady(): Promise<boolean> {
+    try {
+      const { statusCode, body } = await this.#admin.request({ path: "/readyz", method: "GET" });
+      await body.dump();
+      return statusCode === 200;
+    } catch {
+      return false;
+    }
+  }
+}
