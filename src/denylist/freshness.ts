@@ -23,7 +23,7 @@ export class Freshness {
 
   /** Whether the table alone may say that a token was not revoked: now, and not a moment later. */
   isFresh(): boolean {
-    return this.#complete && this.ageMs() <= this.#stalenessMs;
+    return this.#complete && this.ageMs() < this.#stalenessMs;
   }
 
   /** How old the last proof is, in milliseconds; Infinity before the first. */

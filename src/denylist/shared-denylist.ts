@@ -136,7 +136,8 @@ export class SharedDenylist implements Denylist {
     const giveUpAtMs = performance.now() + this.#options.holdTimeoutMs;
     for (;;) {
       const epoch = await this.#courier.deliver(entries);
-      await sleep(epoch.stalenessMs, undefined, { signal: this.#closing.signal });
+      // A timer may go off a fraction of a millisecond early.
+      await sleep(epoch.stalenessMs + 1, undefined, { signal: this.#closing.signal });
       // If the store is what it was, it has had them for as long as anybody goes without looking.
       if (isIn(epoch, await this.#untilTrusted(giveUpAtMs))) return;
     }
