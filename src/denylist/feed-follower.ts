@@ -18,6 +18,8 @@ export interface FeedFollowerOptions {
   /** Told, once each, why the store can't be relied on (and undefined when it can be again). */
   readonly onTrouble: (reason: string | undefined) => void;
   readonly allowEviction: boolean;
+  /** Whether a complete table is enough to answer by. */
+  readonly reads: "local" | "every-request";
 }
 
 const linesPerRead = 1000;
@@ -41,7 +43,7 @@ export class FeedFollower {
   #trouble: string | undefined = "redis has not been read yet";
   #policyCheckedMs = Number.NEGATIVE_INFINITY;
   #mayEvict = true;
-  /** Whether every shard could be trusted when the last load began. */
+  /** Whether every shard could be trusted when last looked at, and none is known to have lost anything since. */
   #settled = false;
   /** Counts what makes a load under way worthless. */
   #interruptions = 0;
@@ -103,12 +105,8 @@ export class FeedFollower {
     }
     if (!this.#advance(reading)) return 0;
     this.freshness.prove(sent);
-    if (!this.freshness.complete) this.#load();
-    this.#setTrouble(
-      this.freshness.complete || this.#settled
-        ? undefined
-        : "redis has lost data, or is new, and is being filled again",
-    );
+    if (!this.freshness.complete || !this.#settled) this.#load();
+    this.#judge();
     return state.epoch.stalenessMs / readsPerStaleness;
   }
 
@@ -117,10 +115,12 @@ export class FeedFollower {
     const handedOver = epoch.server !== this.#epoch?.server && !this.#options.replica.fenced;
     this.freshness.enter(epoch.stalenessMs, { handedOver });
     this.#interruptions += 1;
+    this.#settled = false;
     this.#epoch = epoch;
     // Every revocation that counts in this epoch has its line behind this one.
     this.#position = epoch.feedStart;
     this.#options.onEpoch(epoch);
+    this.#judge();
   }
 
   /** Takes over what was read; returns whether it went to the feed's end. */
@@ -139,6 +139,7 @@ export class FeedFollower {
 
   #lost({ shard }: FeedLine & { kind: "lost" }): void {
     this.#interruptions += 1;
+    this.#settled = false;
     this.#options.onLost(shard);
   }
 
@@ -158,7 +159,7 @@ export class FeedFollower {
     this.#policyCheckedMs = nowMs;
   }
 
-  /** Loads the whole store in the background, while the feed is followed. */
+  /** Looks in the background whether all shards are settled, and loads them where the table lacks anything. */
   #load(): void {
     this.#loading ??= this.#loadOnce(this.#interruptions)
       .catch(() => {
@@ -171,8 +172,9 @@ export class FeedFollower {
 
   async #loadOnce(interruptions: number): Promise<void> {
     const before = await this.#trustedEpochs();
+    if (this.#interruptions !== interruptions) return;
     this.#settled = before !== undefined;
-    if (!this.#settled) return;
+    if (!this.#settled || this.freshness.complete) return;
     for await (const [shard, names] of this.#options.replica.names()) {
       if (this.#stopped.signal.aborted || this.#interruptions !== interruptions) return;
       const { entries } = await this.#options.replica.entriesOf(shard, names);
@@ -190,6 +192,13 @@ export class FeedFollower {
     const states = await Promise.all(shards.map((shard) => replica.state(shard)));
     if (states.some(({ kind }) => kind !== "trusted")) return undefined;
     return states.map(({ epoch }) => epoch?.id).join(" ");
+  }
+
+  /** Says whether there will be answers: from a complete table, or from a store that can be trusted. */
+  #judge(): void {
+    const fromMemory = this.#options.reads === "local" && this.freshness.complete;
+    const trouble = "redis has lost data, or is new, and is being filled again";
+    this.#setTrouble(fromMemory || this.#settled ? undefined : trouble);
   }
 
   #setTrouble(trouble: string | undefined): void {

@@ -17,8 +17,6 @@ export interface Replacement {
   readonly origin: FileHandle;
 }
 
-const linesPerWrite = 1000;
-
 /** Which journal is copied, where to, and how much of it. */
 export interface CopyOptions extends Pick<Replacement, "temporary" | "origin" | "upTo"> {
   readonly path: string;
@@ -35,17 +33,17 @@ export async function copyLive(options: CopyOptions): Promise<Replacement> {
   try {
     let bytes = await writeWhole(file, journalTitle);
     let records = 0;
-    let lines: string[] = [];
-    for await (const { record } of readRecords(path, journalTitle.length, upTo)) {
-      if (!isLive(record, now)) continue;
-      records += 1;
-      // Its acknowledgement is left behind, so the entry itself must say that Redis has it.
-      const verb = isPending(record.entry) ? record.verb : "shared";
-      if (lines.push(formatRecord({ ...record, verb })) < linesPerWrite) continue;
+    for await (const some of readRecords(path, journalTitle.length, upTo)) {
+      const lines: string[] = [];
+      for (const { record } of some) {
+        if (!isLive(record, now)) continue;
+        // Its acknowledgement is left behind, so the entry itself must say that Redis has it.
+        const verb = isPending(record.entry) ? record.verb : "shared";
+        lines.push(formatRecord({ ...record, verb }));
+      }
       bytes += await writeWhole(file, lines.join(""));
-      lines = [];
+      records += lines.length;
     }
-    bytes += await writeWhole(file, lines.join(""));
     await file.sync();
     return { temporary, file, bytes, records, upTo, origin };
   } catch (error) {

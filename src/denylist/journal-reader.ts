@@ -1,6 +1,5 @@
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
-import { createInterface } from "node:readline";
 import { JournalDamagedError } from "../errors.ts";
 import { type JournalRecord, journalTitle, parseRecord } from "./journal-record.ts";
 
@@ -21,10 +20,12 @@ export async function readJournal(
   const length = await lengthOf(path);
   let wholeBytes = length === 0 ? 0 : await readTitle(path);
   let records = 0;
-  for await (const { record, bytes } of readRecords(path, wholeBytes, length)) {
-    onRecord(record);
-    wholeBytes += bytes;
-    records += 1;
+  for await (const some of readRecords(path, wholeBytes, length)) {
+    for (const { record, bytes } of some) {
+      onRecord(record);
+      wholeBytes += bytes;
+    }
+    records += some.length;
   }
   return { wholeBytes, records, torn: wholeBytes < length };
 }
@@ -55,33 +56,65 @@ async function readTitle(path: string): Promise<number> {
   }
 }
 
+/** A record, and how many bytes its line takes. */
+export interface StoredRecord {
+  readonly record: JournalRecord;
+  readonly bytes: number;
+}
+
+const bytesPerRead = 256 * 1024;
+const lineFeed = 0x0a;
+
 /**
- * The records between two positions of a journal, with their lengths in bytes.
+ * The records between two positions of a journal, as many at a time as one read brings.
  *
  * A torn last line ends it (so does one that is being written just now); any other damage throws
  * JournalDamagedError with the line's number.
  */
-export async function* readRecords(path: string, start: number, end: number) {
+export async function* readRecords(
+  path: string,
+  start: number,
+  end: number,
+): AsyncGenerator<readonly StoredRecord[]> {
   if (end <= start) return;
-  const stream = createReadStream(path, { start, end: end - 1 });
-  const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
-  let number = 1;
-  let damaged: number | undefined;
-  let left = end - start;
-  try {
-    for await (const line of lines) {
-      number += 1;
-      if (damaged !== undefined) throw damageAt(path, damaged);
-      const bytes = Buffer.byteLength(line) + 1;
-      left -= bytes;
+  const stream = createReadStream(path, { start, end: end - 1, highWaterMark: bytesPerRead });
+  let rest: Buffer = Buffer.alloc(0);
+  const lines = new LineParser(path);
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const whole = bytes.lastIndexOf(lineFeed) + 1;
+    rest = bytes.subarray(whole);
+    yield lines.parse(bytes.toString("latin1", 0, whole));
+  }
+  if (rest.length > 0) lines.checkBefore();
+}
+
+/** Parses lines; one that is no record is damage as soon as anything comes behind it. */
+class LineParser {
+  readonly #path: string;
+  #number = 1;
+  #damaged: number | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Parses whole lines, each with its line feed. */
+  parse(text: string): StoredRecord[] {
+    const records: StoredRecord[] = [];
+    for (const line of text.split("\n").slice(0, -1)) {
+      this.#number += 1;
+      this.checkBefore();
       const record = parseRecord(line);
-      // The last line counts only with its line feed; one before it that is no record is damage.
-      if (record === undefined || left < 0) damaged = number;
-      else yield { record, bytes };
+      if (record === undefined) this.#damaged = this.#number;
+      else records.push({ record, bytes: line.length + 1 });
     }
-  } finally {
-    lines.close();
-    stream.destroy();
+    return records;
+  }
+
+  /** Throws where the line before was damaged: it is not the last one. */
+  checkBefore(): void {
+    if (this.#damaged !== undefined) throw damageAt(this.#path, this.#damaged);
   }
 }
 

@@ -208,7 +208,9 @@ class JournalFile implements Journal {
     // Looked at before the file: what reaches it meanwhile comes twice rather than not at all.
     const onTheirWay = [...this.#unsynced, ...this.#waiting.flatMap(({ records }) => records)];
     const all = readRecords(this.#path, journalTitle.length, Number.POSITIVE_INFINITY);
-    for await (const { record } of all) if (isLive(record, now)) yield record.entry;
+    for await (const some of all) {
+      for (const { record } of some) if (isLive(record, now)) yield record.entry;
+    }
     for (const record of onTheirWay) if (isLive(record, now)) yield record.entry;
   }
 
@@ -316,8 +318,10 @@ class JournalFile implements Journal {
   async #replace(next: Replacement, records: readonly JournalRecord[]): Promise<void> {
     try {
       const since: JournalRecord[] = [];
-      for await (const { record } of readRecords(this.#path, next.upTo, this.#size)) {
-        if (record.verb !== "intent" && record.verb !== "settled") since.push(record);
+      for await (const some of readRecords(this.#path, next.upTo, this.#size)) {
+        for (const { record } of some) {
+          if (record.verb !== "intent" && record.verb !== "settled") since.push(record);
+        }
       }
       const known = this.#options.outbox?.records() ?? [];
       const open = this.#intents.records();

@@ -183,7 +183,9 @@ export class RedisReplica {
         const name = this.keys.nameOf(key);
         if (name === undefined) continue;
         const shard = this.keys.shardOf(name);
-        byShard.set(shard, [...(byShard.get(shard) ?? []), name]);
+        const some = byShard.get(shard);
+        if (some === undefined) byShard.set(shard, [name]);
+        else some.push(name);
       }
       yield* byShard;
     }

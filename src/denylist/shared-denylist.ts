@@ -55,7 +55,7 @@ export class SharedDenylist implements Denylist {
     this.#options = options;
     // As many revocations as there are may be held at a time.
     setMaxListeners(0, this.#closing.signal);
-    const { local, outbox, replica, clock, now, allowEviction } = options;
+    const { local, outbox, replica, clock, now, allowEviction, reads } = options;
     this.#courier = new Courier({
       outbox,
       journal: local.journal,
@@ -67,6 +67,7 @@ export class SharedDenylist implements Denylist {
       replica,
       now,
       allowEviction,
+      reads,
       onEntries: (entries) => local.learn(entries),
       onEpoch: (epoch) => {
         options.onEpoch?.(epoch);

@@ -150,6 +150,35 @@ describe("a Redis that forgets", () => {
     assert.equal(await standingOf(newcomer.denylist, cutoffFor("alice", 0), 1001), "live");
   });
 
+  for (const [reads, event] of [
+    ["local", "restart"],
+    ["every-request", "restart"],
+    ["every-request", "flushall"],
+  ] as const) {
+    it(`keeps whoever must ask from being ready for a grace period (${reads}, ${event})`, async (t) => {
+      const redis = await startRedis(t);
+      let epochs = 0;
+      const { denylist } = await openReady(t, redis.port, {
+        redis: { graceMs: 1000 },
+        denylist: {
+          reads,
+          onEpoch: () => {
+            epochs += 1;
+          },
+        },
+      });
+      const before = epochs;
+      if (event === "flushall") await redis.client.flushall();
+      else {
+        await redis.kill();
+        await redis.start();
+      }
+      await until(() => epochs > before);
+      await until(() => denylist.health().ready);
+      assert.equal(await redis.client.exists("revgate:grace"), 0);
+    });
+  }
+
   it("is noticed when it restarts from an old snapshot, with its feed gone backwards", async (t) => {
     const redis = await startRedis(t);
     const a = await openReady(t, redis.port);

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { describe, it } from "node:test";
+import { startApplication } from "../helpers/application.ts";
+import { startGate } from "../helpers/gate.ts";
+import { send } from "../helpers/http.ts";
+import { startRedis } from "../helpers/redis.ts";
+import { openStoreOn, until } from "../helpers/store.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+import { makeToken } from "../helpers/tokens.ts";
+
+const count = 1_000_000;
+
+/** Made in Redis itself: forty characters of a hash and three more. */
+const nameOf = (i: number) => `${createHash("sha1").update(String(i)).digest("hex")}AAA`;
+
+const fill = `
+for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
+  redis.call('SET', 'revgate:tok:' .. redis.sha1hex(string.format('%d', i)) .. 'AAA', ARGV[3], 'EX', 100000)
+end`;
+
+describe("a store of a million entries", () => {
+  it("is answered for correctly from the start, while it loads", {
+    timeout: 115_000,
+  }, async (t) => {
+    const redis = await startRedis(t);
+    const expiresAt = Math.floor(Date.now() / 1000) + 100_000;
+    const application = await startApplication(t);
+    const grace = "grace: 300ms, commandTimeout: 10s";
+    const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}", ${grace} } }`;
+    const first = await startGate(t, { upstream: application.url, yaml });
+    while ((await send(`${first.adminUrl}/readyz`)).status !== 200);
+    const old = { token: makeToken() };
+    const fresh = { token: makeToken() };
+    assert.equal((await send(`${first.url}/logout`, { method: "POST", headers: old })).status, 200);
+    await first.stop();
+    for (let at = 0; at < count; at += 50_000) {
+      await redis.client.eval(fill, 0, at, at + 49_999, expiresAt);
+    }
+
+    const directory = temporaryDirectory(t);
+    const startedMs = performance.now();
+    const gate = await startGate(t, { upstream: application.url, yaml, directory });
+    while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
+    const readyMs = performance.now() - startedMs;
+    const entries = async () =>
+      Number(
+        /^revgate_denylist_entries (\d+)$/m.exec(
+          (await send(`${gate.adminUrl}/metrics`)).text,
+        )?.[1],
+      );
+    // Not loaded yet, and yet right.
+    assert.ok((await entries()) < count);
+    let answers = 0;
+    while ((await entries()) <= count) {
+      assert.equal((await send(`${gate.url}/me`, { headers: old })).json["error"], "token_revoked");
+      assert.equal((await send(`${gate.url}/me`, { headers: fresh })).status, 200);
+      answers += 1;
+    }
+    const loadedMs = performance.now() - startedMs;
+    assert.ok(answers > 0);
+    t.diagnostic(`ready after ${readyMs.toFixed()} ms, loaded after ${loadedMs.toFixed()} ms`);
+
+    // Once more, with a journal that holds them all.
+    await gate.stop();
+    const again = performance.now();
+    const { denylist } = await openStoreOn(t, redis.port, { dataDir: `${directory}/data` });
+    const openMs = performance.now() - again;
+    assert.equal(denylist.lookUp({ id: nameOf(count - 1) }), "revoked");
+    await until(() => denylist.lookUp({ id: nameOf(count) }) === "live");
+    t.diagnostic(`opened with a full journal after ${openMs.toFixed()} ms`);
+  });
+});
