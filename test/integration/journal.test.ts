@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import type { Entry } from "../../src/denylist/denylist.ts";
 import { type Journal, openJournal } from "../../src/denylist/journal.ts";
+import { Outbox } from "../../src/denylist/outbox.ts";
 import { entryFor } from "../contract/denylist-suite.ts";
 import { breakFiles, tearWrites } from "../helpers/broken-disk.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
@@ -23,12 +24,18 @@ interface Opened {
   readonly disk: (Error | undefined)[];
 }
 
-async function openIn(t: TestContext, dataDir: string, nowSeconds?: () => number): Promise<Opened> {
+async function openIn(
+  t: TestContext,
+  dataDir: string,
+  nowSeconds?: () => number,
+  outbox?: Outbox,
+): Promise<Opened> {
   const found: Entry[] = [];
   const syncs: number[] = [];
   const disk: (Error | undefined)[] = [];
   const journal = await openJournal({
     dataDir,
+    outbox,
     clock: { nowSeconds: nowSeconds ?? (() => Date.now() / 1000) },
     onEntry: (entry) => void found.push(entry),
     onSync: (seconds) => void syncs.push(seconds),
@@ -152,6 +159,35 @@ describe("the journal", () => {
     await journal.close();
     const { unsettled } = (await openIn(t, dataDir)).journal;
     assert.deepEqual(unsettled.map(({ id }) => id).sort(), [early.id, late.id].sort());
+  });
+
+  it("remembers through compaction what Redis has, and under which epoch", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const [pending, acknowledged, learned] = entries(3);
+    assert.ok(pending && acknowledged && learned);
+    const outbox = new Outbox();
+    const { journal } = await openIn(t, dataDir, undefined, outbox);
+    for (const entry of [pending, acknowledged]) {
+      outbox.add(entry);
+      await journal.append([entry]);
+    }
+    journal.keep([learned]);
+    outbox.acknowledge([acknowledged]);
+    journal.note({ verb: "acked", name: acknowledged });
+    journal.note({ verb: "known", shard: "0", epoch: "x" });
+    // Notes go with the next write.
+    await journal.append([]);
+    assert.match(readFileSync(join(dataDir, "journal"), "utf8"), / acked /);
+    await journal.compact();
+    await journal.close();
+
+    const text = readFileSync(join(dataDir, "journal"), "utf8");
+    assert.doesNotMatch(text, / acked /);
+    const after = new Outbox();
+    const { found } = await openIn(t, dataDir, undefined, after);
+    assert.equal(found.length, 3);
+    assert.deepEqual(after.first(9), [pending]);
+    assert.equal(after.knows("0", "x"), true);
   });
 
   it("ignores what a crash left of a compaction", async (t) => {

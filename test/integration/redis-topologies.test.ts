@@ -111,6 +111,32 @@ for (const reads of ["local", "every-request"] as const) {
   });
 }
 
+describe("a primary that hangs while another takes its place", () => {
+  it("is not believed when it comes back", async (t) => {
+    const sentinel = await startSentinel(t);
+    const { topology } = sentinel;
+    const [a, b] = await openTwo(t, topology, { denylist: { reads: "local" } });
+    const denylist = { reads: "every-request" } as const;
+    const c = await openStoreOn(t, 0, { redis: { topology, commandTimeoutMs: 1000 }, denylist });
+    await until(() => c.denylist.health().ready);
+    await a.denylist.revoke([entryFor("before")]);
+    const [old, other] = sentinel.servers;
+    old.signal("SIGSTOP");
+    await until(async () => (await sentinel.primary()) === other);
+    await revokeAt(a, entryFor("after"));
+    old.signal("SIGCONT");
+    // Until the sentinel has made it a replica, it takes itself for a primary.
+    await until(async () => {
+      for (const store of [b, c]) assert.equal(await answerOf(store, entryFor("after")), "revoked");
+      return (await old.client.info("replication")).includes("role:slave");
+    });
+    for (const store of [b, c]) {
+      assert.equal(await answerOf(store, entryFor("before")), "revoked");
+      assert.equal(await answerOf(store, entryFor("never")), "live");
+    }
+  });
+});
+
 describe("waitReplicas", () => {
   it("promises nothing, and believes nothing, without as many replicas", async (t) => {
     const sentinel = await startSentinel(t);
