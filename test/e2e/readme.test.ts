@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { send } from "../helpers/http.ts";
@@ -59,10 +59,22 @@ describe("README", () => {
     assert.equal(output("revgate list").match(/^tok:/gm)?.length, 3);
   });
 
+  it("names tests that exist for everything that can happen", () => {
+    const rows = [...text.matchAll(/^\|.*\| ([^|]+) \|$/gm)].map(([, last = ""]) => last);
+    const files = rows.flatMap((cell) => [
+      ...cell.matchAll(/`([\w./-]*(?:\.test\.ts|test\/\w+[\w/]*))`/g),
+    ]);
+    assert.ok(files.length >= 15, `${files.length}`);
+    for (const [, file = ""] of files) {
+      const path = file.includes("/") ? file : `test/integration/${file}`;
+      assert.ok(existsSync(join(repository, path)), path);
+    }
+  });
+
   it("shows settings that are accepted", async (t) => {
     const directory = temporaryDirectory(t);
     const rows = [...text.matchAll(/^\| [^|]+ \| `([^`]+)` \|$/gm)].map(([, setting]) => setting);
-    assert.equal(rows.length, 5);
+    assert.equal(rows.length, 8);
     for (const setting of rows) {
       const [path = "", value = ""] = (setting ?? "").split(/: (.*)/s);
       const [group, name] = path.split(".");
