@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { cutoffFor, entryFor, standingOf, tokenOf } from "../contract/denylist-suite.ts";
+import { breakFiles } from "../helpers/broken-disk.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { startRelay } from "../helpers/relay.ts";
-import { openStoreOn, type TestStore, type TestStoreOptions, until } from "../helpers/store.ts";
+import {
+  connectReplica,
+  openStoreOn,
+  type TestStore,
+  type TestStoreOptions,
+  until,
+} from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 
 const many = (what: string, count: number) =>
@@ -209,6 +216,43 @@ describe("a Redis that forgets", () => {
     assert.equal(await standingOf(b.denylist, entryFor("a")), "revoked");
   });
 
+  it("stays in its grace period for as long as anybody writes back, and not a moment after", async (t) => {
+    const redis = await startRedis(t);
+    const replica = connectReplica(t, redis.port, { graceMs: 60_000 });
+    await until(() => replica.up);
+    const shard = replica.keys.feedShard;
+    await replica.epochOf(shard);
+    const left = () => redis.client.pttl("revgate:grace");
+    await redis.client.pexpire("revgate:grace", 5000);
+    await replica.put(shard, [entryFor("a")]);
+    assert.ok((await left()) <= 5000);
+    await replica.put(shard, [entryFor("a")], { prolong: true });
+    assert.ok((await left()) > 30_000);
+    await redis.client.del("revgate:grace");
+    await replica.put(shard, [entryFor("a")], { prolong: true });
+    assert.equal(await left(), -2);
+  });
+
+  it("releases no revocation whose sidecar cannot see whether it is still there", async (t) => {
+    const redis = await startRedis(t);
+    const relay = await startRelay(t, redis.port);
+    const a = await openReady(t, relay.port, { redis: { stalenessMs: 400, graceMs: 800 } });
+    let released = false;
+    const revoked = a.denylist.revoke([entryFor("a")]).then(() => {
+      released = true;
+    });
+    await until(() => a.outbox.size === 0);
+    relay.stall();
+    await redis.client.flushall();
+    // Nobody else knows of it, and the grace period passes.
+    const b = await openReady(t, redis.port, { redis: { stalenessMs: 400, graceMs: 800 } });
+    assert.equal(await standingOf(b.denylist, entryFor("a")), "live");
+    assert.equal(released, false);
+    relay.heal();
+    await revoked;
+    assert.equal(await standingOf(b.denylist, entryFor("a")), "revoked");
+  });
+
   it("learns from a sidecar that comes back late what only that one knew", async (t) => {
     const redis = await startRedis(t);
     const dataDir = temporaryDirectory(t);
@@ -256,6 +300,17 @@ describe("a Redis that forgets", () => {
 });
 
 describe("the outbox", () => {
+  it("is no substitute for the disk: what only Redis has is pending", async (t) => {
+    const redis = await startRedis(t);
+    const { denylist } = await openReady(t, redis.port);
+    const full = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+    const mend = await breakFiles(t, ["write"], full, (file) => file.isFile());
+    await assert.rejects(denylist.revoke([entryFor("a")]), { code: "revocation_pending" });
+    assert.equal(await redis.client.dbsize(), 3);
+    mend();
+    await denylist.revoke([entryFor("a")]);
+  });
+
   it("sends what Redis has not acknowledged in order, across restarts, and nothing else", async (t) => {
     const redis = await startRedis(t);
     const dataDir = temporaryDirectory(t);
