@@ -95,7 +95,8 @@ function compilePattern(pattern: string, exact: boolean): (path: string) => bool
   const segments = pattern.split("/");
   const source = segments.map((segment, index) => {
     if (segment !== "*") return segment.replace(/[$()*+.?[\\\]^{|}]/g, "\\$&");
-    return index === segments.length - 1 ? ".*" : "[^/]+";
+    // "/static/*" as written is not "/static/": routers that ignore a trailing slash take that for "/static".
+    return index < segments.length - 1 ? "[^/]+" : exact && index > 1 ? ".+" : ".*";
   });
   // Loosely, "/static/*" also stands for "/static" itself, whose trailing slash has been taken off.
   const joined = source.join("/");

@@ -4,7 +4,10 @@ export interface Target {
   readonly sent: string;
   /** The canonical path: unreserved characters decoded, hex digits in upper case. */
   readonly path: string;
-  /** The canonical path as the most lenient router would read it: lower case, no `;` parameters, no trailing slash. */
+  /**
+   * The canonical path as the most lenient router would read it: lower case, no `;` parameters, no
+   * trailing slash, no dots or spaces at the end of a segment.
+   */
   readonly loose: string;
   /**
    * It holds `;`, or an encoded `;`, `?`, `#` or (where allowed) `/`: frameworks disagree on what that
@@ -29,6 +32,9 @@ const escapedControl = /%(?:[01][0-9A-F]|7F)/i;
 const escapedBackslash = /%5C/i;
 const escapedSlash = /%2F/i;
 const contestedCharacters = /;|%3B|%3F|%23|%2F/i;
+/** Dots and spaces that end a segment: gone when Windows has opened the file. */
+const endsOddly = /(?:\.|%20)(?:\/|$)/;
+const oddEnds = /(?:\.|%20)+(?=\/|$)/g;
 const unreserved = /[A-Za-z0-9._~-]/;
 
 /**
@@ -85,7 +91,10 @@ function loosen(path: string, contested: boolean): string {
         .replace(/(?:%3F|%23).*$/, "")
         .replace(/(?:;|%3B)[^/]*/g, "")
         .replaceAll("%2F", "/")
+        // What is left of a segment that was nothing but parameters (`/;x/logout`).
+        .replace(/\/{2,}/g, "/")
     : path;
-  const lower = bare.toLowerCase();
+  const trimmed = endsOddly.test(bare) ? bare.replace(oddEnds, "") : bare;
+  const lower = trimmed.toLowerCase();
   return lower.length > 1 && lower.endsWith("/") ? lower.slice(0, -1) : lower;
 }

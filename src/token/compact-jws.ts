@@ -14,7 +14,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  *
  * Stricter than most decoders on purpose: padding, white space, characters outside the base64url
  * alphabet and spare bits that are not zero (RFC 4648 section 3.5) are refused, so that one token has
- * one spelling. Header and payload must be JSON objects in UTF-8.
+ * one spelling. Header and payload must be JSON objects in UTF-8 without a member given twice
+ * (RFC 7515 section 4, RFC 7519 section 4): parsers disagree on which of the two counts.
  */
 export function parseCompactJws(text: string): CompactJws | undefined {
   const [encodedHeader, encodedPayload, encodedSignature, ...more] = text.split(".");
@@ -34,8 +35,9 @@ function parseObject(encoded: string): Record<string, unknown> | undefined {
   const bytes = decodeCanonical(encoded);
   if (bytes === undefined) return undefined;
   try {
-    const value: unknown = JSON.parse(utf8.decode(bytes));
-    return isObject(value) ? value : undefined;
+    const text = utf8.decode(bytes);
+    const value: unknown = JSON.parse(text);
+    return isObject(value) && hasDistinctMembers(text) ? value : undefined;
   } catch {
     return undefined;
   }
@@ -45,6 +47,26 @@ function decodeCanonical(encoded: string): Buffer | undefined {
   if (!base64urlText.test(encoded)) return undefined;
   const bytes = Buffer.from(encoded, "base64url");
   return bytes.toString("base64url") === encoded ? bytes : undefined;
+}
+
+const jsonPart = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
+const deeper: Readonly<Record<string, number>> = { "{": 1, "[": 1, "}": -1, "]": -1 };
+
+/** Whether the outermost object of a text that is known to be JSON has no member twice. */
+function hasDistinctMembers(text: string): boolean {
+  const names = new Set<string>();
+  let depth = 0;
+  let last = "";
+  for (const [part] of text.matchAll(jsonPart)) {
+    depth += deeper[part] ?? 0;
+    if (part === ":" && depth === 1) {
+      const name = JSON.parse(last) as string;
+      if (names.has(name)) return false;
+      names.add(name);
+    }
+    last = part;
+  }
+  return true;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -38,13 +38,20 @@ describe("routes", () => {
       { path: "/users/*/avatar", access: "public" },
     );
     assert.deepEqual(find("/static/css/a.css"), open);
-    assert.deepEqual(find("/static/"), open);
+    // Where trailing slashes are ignored this is "/static", of which the rule says nothing.
+    assert.deepEqual(find("/static/"), closed);
     assert.deepEqual(find("/static/caf%c3%a9.png"), open);
     assert.deepEqual(find("/static"), closed);
     assert.deepEqual(find("/Static/a"), closed);
     assert.deepEqual(find("/users/7/avatar"), open);
     assert.deepEqual(find("/users/7/8/avatar"), closed);
     assert.deepEqual(find("/users//avatar".replace("//", "/")), closed);
+  });
+
+  it("exempt everything where the rule says so", () => {
+    const find = table({ path: "/*", access: "public" });
+    assert.deepEqual(find("/"), open);
+    assert.deepEqual(find("/a/b"), open);
   });
 
   it("take the characters of a rule literally", () => {

@@ -19,6 +19,10 @@ describe("readTarget", () => {
     assert.equal(read("/logout;jsessionid=1")?.loose, "/logout");
     assert.equal(read("/a;b/logout%3Bx/")?.loose, "/a/logout");
     assert.equal(read("/logout%3Fa")?.loose, "/logout");
+    assert.equal(read("/;x/logout")?.loose, "/logout");
+    assert.equal(read("/logout.")?.loose, "/logout");
+    assert.equal(read("/a%20./logout%20%20/")?.loose, "/a/logout");
+    assert.equal(read("/a.b/v1.2")?.loose, "/a.b/v1.2");
     assert.equal(read("/")?.loose, "/");
   });
 
