@@ -23,6 +23,8 @@ export function inOrder(listener: RequestListener): RequestListener {
   return (request, response) => {
     const { socket } = request;
     const line = lines.get(socket);
+    // Behind the last answer of a connection nothing counts, not even what has arrived already.
+    if (stateOf(socket) === "ending") return;
     if (line === undefined || line.current.writableFinished) {
       lines.set(socket, { current: response, waiting: 0 });
       listener(request, response);
@@ -37,7 +39,7 @@ export function inOrder(listener: RequestListener): RequestListener {
     line.waiting += 1;
     before.once("close", () => {
       line.waiting -= 1;
-      if (before.writableFinished) listener(request, response);
+      if (before.writableFinished && before.shouldKeepAlive) listener(request, response);
     });
   };
 }

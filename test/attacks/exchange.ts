@@ -10,6 +10,8 @@ export interface Answer {
   readonly text: string;
 }
 
+const patienceMs = 20_000;
+
 /** Sends bytes on a connection of their own and reads until the other side closes it. */
 export async function exchange(port: number, bytes: string | Buffer): Promise<Answer> {
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
@@ -18,8 +20,11 @@ export async function exchange(port: number, bytes: string | Buffer): Promise<An
   // A refusal in the middle of what is being sent may end in a reset; what was read by then counts.
   socket.on("error", () => {});
   socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
-  await Promise.race([once(socket, "end"), once(socket, "close")]).catch(() => {});
+  const signal = AbortSignal.timeout(patienceMs);
+  const closed = Promise.race([once(socket, "end", { signal }), once(socket, "close", { signal })]);
+  await closed.catch(() => {});
   socket.destroy();
+  if (signal.aborted) throw new Error("left open, without a word");
   return readAnswer(Buffer.concat(chunks).toString("latin1"));
 }
 

@@ -87,6 +87,24 @@ describe("reading locally", () => {
     await neverLive(b, entryFor("a"));
   });
 
+  it("takes a reading to be as old as its question, not as its answer", async (t) => {
+    const redis = await startRedis(t);
+    const relay = await startRelay(t, redis.port);
+    const times = { stalenessMs: 1000, graceMs: 2000, commandTimeoutMs: 20_000 };
+    const b = await openReady(t, relay.port, { redis: times });
+    await untilFresh(b);
+    relay.stall();
+    await until(() => b.denylist.lookUp(tokenOf(entryFor("nobody"))) === "ask");
+    const staleMs = performance.now();
+    // By now the question on its way is older than the staleness, too.
+    await until(() => performance.now() - staleMs > 1000);
+    relay.heal();
+    const healedMs = performance.now();
+    // The answer that was held up comes at once; the next question is asked a third of the staleness later.
+    await untilFresh(b);
+    assert.ok(performance.now() - healedMs > 300);
+  });
+
   it("proves nothing by a reading that was cut short by its length", async (t) => {
     const redis = await startRedis(t);
     const relay = await startRelay(t, redis.port);
@@ -181,10 +199,36 @@ describe("a Redis that forgets", () => {
         await redis.start();
       }
       await until(() => epochs > before);
+      const refused = denylist.ask(tokenOf(entryFor("nobody"))).then(
+        () => false,
+        () => true,
+      );
+      const settling = (await redis.client.pttl("revgate:grace")) > 500;
+      assert.equal(settling && !(await refused), false);
       await until(() => denylist.health().ready);
       assert.equal(await redis.client.exists("revgate:grace"), 0);
     });
   }
+
+  it("means a load for whoever was fresh, where another server has taken its place", async (t) => {
+    const redis = await startRedis(t);
+    let epochs = 0;
+    const store = await openReady(t, redis.port, {
+      redis: { stalenessMs: 2000, graceMs: 4000 },
+      denylist: {
+        onEpoch: () => {
+          epochs += 1;
+        },
+      },
+    });
+    await untilFresh(store);
+    const before = epochs;
+    await redis.kill();
+    await redis.start();
+    await until(() => epochs > before);
+    // The old one might still be there, and somebody might have released a revocation by its word.
+    assert.equal(store.denylist.lookUp(tokenOf(entryFor("nobody"))), "ask");
+  });
 
   it("is noticed when it restarts from an old snapshot, with its feed gone backwards", async (t) => {
     const redis = await startRedis(t);
@@ -358,5 +402,35 @@ describe("the outbox", () => {
       (await redis.client.get(a.replica.keys.keyOf(cutoffFor("alice", 0)))) ?? "",
       / 1039$/,
     );
+    // What Redis itself makes of it, whatever the table knows.
+    const { replica } = newcomer;
+    assert.equal(await replica.ask(tokenOf(cutoffFor("alice", 0), 1039)), "revoked");
+    assert.equal(await replica.ask(tokenOf(cutoffFor("alice", 0), 1040)), "live");
+  });
+
+  it("keeps the later of two expiries, whoever comes last", async (t) => {
+    const redis = await startRedis(t);
+    const [a, b] = [await openReady(t, redis.port), await openReady(t, redis.port)];
+    const long = entryFor("a", 2000);
+    await a.denylist.revoke([long]);
+    await b.denylist.revoke([entryFor("a", 1000)]);
+    const key = a.replica.keys.keyOf(long);
+    assert.equal(await redis.client.get(key), String(long.expiresAt));
+    assert.ok((await redis.client.ttl(key)) > 1500);
+  });
+
+  it("brings a later cut-off back although Redis has an earlier one by now", async (t) => {
+    const redis = await startRedis(t);
+    const dataDir = temporaryDirectory(t);
+    const a = await openReady(t, redis.port, { dataDir });
+    await a.denylist.revoke([cutoffFor("alice", 2000)]);
+    await a.denylist.close();
+    await redis.client.flushall();
+    const b = await openReady(t, redis.port);
+    await b.denylist.revoke([cutoffFor("alice", 1000)]);
+    assert.equal(await standingOf(b.denylist, cutoffFor("alice", 0), 1500), "live");
+    await openStoreOn(t, redis.port, { dataDir });
+    await until(() => b.denylist.lookUp(tokenOf(cutoffFor("alice", 0), 1500)) === "revoked");
+    assert.equal(await b.replica.ask(tokenOf(cutoffFor("alice", 0), 2000)), "revoked");
   });
 });

@@ -1,7 +1,8 @@
 import type { Attacks } from "../attack.ts";
 import { evading } from "./evading.ts";
 import { exemptions } from "./exemptions.ts";
+import { smuggling } from "./smuggling.ts";
 import { tokens } from "./tokens.ts";
 
 /** Every kind of attack that is tried. */
-export const classes: readonly Attacks[] = [tokens, evading, exemptions];
+export const classes: readonly Attacks[] = [tokens, evading, exemptions, smuggling];
