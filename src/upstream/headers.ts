@@ -23,7 +23,8 @@ const neverNominated = new Set([
 ]);
 
 /** Headers by which a client could tell the application another address, path or scheme than was checked. */
-const forwardingClaims = /^(?:x-forwarded-.*|forwarded|x-real-ip|x-original-url|x-rewrite-url)$/;
+const forwardingClaims =
+  /^(?:x-forwarded-.*|forwarded|x-real-ip|x-original-(?:url|uri|host|method)|x-rewrite-url)$/;
 
 /** What revgate itself says of a request. */
 export interface ForwardedFacts {

@@ -1,8 +1,17 @@
 import type { Attacks } from "../attack.ts";
+import { applicationFaults } from "./application.ts";
 import { evading } from "./evading.ts";
 import { exemptions } from "./exemptions.ts";
+import { headers } from "./headers.ts";
 import { smuggling } from "./smuggling.ts";
 import { tokens } from "./tokens.ts";
 
 /** Every kind of attack that is tried. */
-export const classes: readonly Attacks[] = [tokens, evading, exemptions, smuggling];
+export const classes: readonly Attacks[] = [
+  tokens,
+  evading,
+  exemptions,
+  smuggling,
+  headers,
+  applicationFaults,
+];
