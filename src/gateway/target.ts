@@ -10,8 +10,9 @@ export interface Target {
    */
   readonly loose: string;
   /**
-   * It holds `;`, or an encoded `;`, `?`, `#` or (where allowed) `/`: frameworks disagree on what that
-   * means, so such a path is never exempt and never a known revoking route.
+   * It holds `;`, or an encoded `;`, `?`, `#` or (where allowed) `/`, or a dot or space that ends a
+   * segment: servers disagree on what that means, so such a path is never exempt and never a known
+   * revoking route.
    */
   readonly contested: boolean;
 }
@@ -31,10 +32,8 @@ const escapedEscape = /%25[0-9A-Fa-f]{2}/i;
 const escapedControl = /%(?:[01][0-9A-F]|7F)/i;
 const escapedBackslash = /%5C/i;
 const escapedSlash = /%2F/i;
-const contestedCharacters = /;|%3B|%3F|%23|%2F/i;
-/** Dots and spaces that end a segment: gone when Windows has opened the file. */
-const endsOddly = /(?:\.|%20)(?:\/|$)/;
-const oddEnds = /(?:\.|%20)+(?=\/|$)/g;
+/** Dots and spaces that end a segment are gone when Windows has opened the file. */
+const contestedCharacters = /;|%3B|%3F|%23|%2F|(?:\.|%20)(?:\/|$)/i;
 const unreserved = /[A-Za-z0-9._~-]/;
 
 /**
@@ -91,10 +90,10 @@ function loosen(path: string, contested: boolean): string {
         .replace(/(?:%3F|%23).*$/, "")
         .replace(/(?:;|%3B)[^/]*/g, "")
         .replaceAll("%2F", "/")
-        // What is left of a segment that was nothing but parameters (`/;x/logout`).
+        .replace(/(?:\.|%20)+(?=\/|$)/g, "")
+        // What is left of a segment that was nothing but parameters (`/;x/logout`, `/%20/logout`).
         .replace(/\/{2,}/g, "/")
     : path;
-  const trimmed = endsOddly.test(bare) ? bare.replace(oddEnds, "") : bare;
-  const lower = trimmed.toLowerCase();
+  const lower = bare.toLowerCase();
   return lower.length > 1 && lower.endsWith("/") ? lower.slice(0, -1) : lower;
 }

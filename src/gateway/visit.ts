@@ -73,9 +73,13 @@ export function endVisit(gate: Gate, visit: Visit, outcome: Outcome, status?: nu
     requestId: visit.requestId,
     peer: visit.peer.address,
     method: visit.request.method,
-    // The path alone: query strings carry secrets.
-    path: (visit.request.url ?? "").split("?", 1)[0],
+    path: pathForLog(visit.request.url ?? ""),
     status,
     durationMs: Math.round((performance.now() - visit.startedMs) * 1000) / 1000,
   }));
+}
+
+/** The path alone: query strings, fragments and the user in an absolute target carry secrets. */
+function pathForLog(target: string): string | undefined {
+  return target.startsWith("/") ? target.split(/[?#]/, 1)[0] : undefined;
 }

@@ -6,6 +6,8 @@ type After = Pick<TestContext, "after">;
 export interface Gatekeeper {
   readonly url: string;
   readonly port: number;
+  /** Where its metrics are, if it has any. */
+  readonly adminUrl?: string;
   /** Everything it has written so far, logs and errors. */
   logged(): string;
 }

@@ -2,7 +2,9 @@ import type { Attacks } from "../attack.ts";
 import { applicationFaults } from "./application.ts";
 import { evading } from "./evading.ts";
 import { exemptions } from "./exemptions.ts";
+import { exhaustion } from "./exhaustion.ts";
 import { headers } from "./headers.ts";
+import { secrets } from "./secrets.ts";
 import { smuggling } from "./smuggling.ts";
 import { tokens } from "./tokens.ts";
 
@@ -14,4 +16,6 @@ export const classes: readonly Attacks[] = [
   smuggling,
   headers,
   applicationFaults,
+  secrets,
+  exhaustion,
 ];

@@ -1,0 +1,41 @@
+/**
+ * The long form of the fuzzers and of what may not grow.
+ *
+ *     npm run fuzz -- [--runs N] [--seed N] [--minutes N]
+ */
+
+import type { TestContext } from "node:test";
+import { parseArgs } from "node:util";
+import { placeInFront } from "./classes/fronted.ts";
+import { fuzzExemptions, fuzzLogouts } from "./fuzz-targets.ts";
+import { placeRevgate } from "./gatekeepers.ts";
+import { measureGrowth, measureIdle } from "./growth.ts";
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: "string", default: "1000000" },
+    seed: { type: "string" },
+    minutes: { type: "string", default: "30" },
+  },
+});
+const options = {
+  runs: Number(values.runs),
+  seed: values.seed === undefined ? undefined : Number(values.seed),
+  timeLimitMs: Number(values.minutes) * 60_000,
+};
+
+const cleanups: (() => unknown)[] = [];
+const t = {
+  after: (cleanup: () => unknown) => void cleanups.push(cleanup),
+} as unknown as TestContext;
+const say = (what: string, result: unknown) =>
+  void process.stdout.write(`${what}: ${JSON.stringify(result)}\n`);
+try {
+  say("200,000 requests", await measureGrowth(t, 200_000));
+  say("10,000 idle connections", await measureIdle(t, 10_000));
+  const fronts = await placeInFront(t, placeRevgate);
+  say("targets without a token", await fuzzExemptions(fronts, options));
+  say("targets with one", await fuzzLogouts(fronts, options));
+} finally {
+  for (const cleanup of cleanups.reverse()) await cleanup();
+}

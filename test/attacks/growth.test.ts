@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { measureGrowth, measureIdle } from "./growth.ts";
+
+describe("memory", () => {
+  it("does not grow with the number of requests", async (t) => {
+    const { before, after } = await measureGrowth(t, 20_000);
+    t.diagnostic(`${before.toFixed()} MB, then ${after.toFixed()} MB`);
+    // A hundred bytes kept of each would be two; a garbage collector takes its time, though.
+    assert.ok(after - before < 30, `from ${before} to ${after} MB`);
+  });
+
+  it("takes little for connections that say nothing", async (t) => {
+    const { before, after } = await measureIdle(t, 1000);
+    t.diagnostic(`${before.toFixed()} MB, then ${after.toFixed()} MB`);
+    assert.ok(after - before < 50, `from ${before} to ${after} MB`);
+  });
+});
