@@ -105,4 +105,30 @@ describe("ExpiringTable", () => {
     assert.ok(table.size < 3000, `${table.size} held`);
     assert.ok(Array.from({ length: 700 }, (_, i) => table.has(nameOf(`49.${i}`))).every(Boolean));
   });
+
+  it("is no slower for names that look as if they were chosen to collide", () => {
+    const count = 30_000;
+    const shaped = (write: (bytes: Buffer, i: number) => void) =>
+      Array.from({ length: count }, (_, i) => {
+        const bytes = Buffer.alloc(32);
+        write(bytes, i);
+        return bytes.toString("base64url");
+      });
+    const secondsFor = (names: readonly string[]) => {
+      const table = new ExpiringTable({ nowSeconds: () => 0 });
+      const started = performance.now();
+      for (const name of names) table.add(name, 1000);
+      for (const name of names) assert.ok(table.has(name));
+      return (performance.now() - started) / 1000;
+    };
+    const random = secondsFor(shaped((bytes) => void crypto.getRandomValues(bytes)));
+    const shapes = [
+      shaped((bytes, i) => void bytes.writeUInt32BE(i)),
+      shaped((bytes, i) => void bytes.writeUInt32BE((i << 16) >>> 0)),
+      shaped((bytes, i) => void bytes.writeUInt32BE(i, 4)),
+      shaped((bytes, i) => void bytes.writeUInt32BE((i << 16) >>> 0, 4)),
+    ];
+    // Names that did collide would take thousands of times as long.
+    for (const names of shapes) assert.ok(secondsFor(names) < 50 * random + 1);
+  });
 });
