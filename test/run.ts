@@ -23,7 +23,7 @@ const child = spawn(
     "tsx",
     "--test",
     `--test-concurrency=${concurrency}`,
-    "--test-timeout=120000",
+    "--test-timeout=240000",
     ...files,
   ],
   { stdio: "inherit" },

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { buildConnector, Pool } from "undici";
+import { prepareForClosing } from "./closing-socket.ts";
 
 /** Where the application is and how long revgate waits for it. */
 export interface ApplicationOptions {
@@ -41,7 +42,11 @@ export function connectApplication(options: ApplicationOptions): Application {
     // A response may pause for as long as it likes (server-sent events); the client decides.
     bodyTimeout: 0,
     maxHeaderSize: options.headerBytes,
-    connect: (request, callback) => connect({ ...request, servername }, callback),
+    connect: (request, callback) =>
+      connect({ ...request, servername }, (...result) => {
+        if (result[0] === null) prepareForClosing(result[1]);
+        callback(...result);
+      }),
   });
   return { pool, servername: url.hostname };
 }

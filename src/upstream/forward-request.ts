@@ -75,8 +75,9 @@ class Forwarding implements Dispatcher.DispatchHandler {
   #clientGone = false;
   #retried = false;
   #interimResponses = 0;
-  /** The whole response came while its head was held. */
-  #completedEarly = false;
+  /** What came of the response's body, and its trailers where it came to its end, while its head was held. */
+  #early: Buffer[] = [];
+  #earlyTrailers: { readonly trailers: string[] | null } | undefined;
   /** Whether any of it may have reached the application. */
   #sent = false;
   #status = 0;
@@ -141,13 +142,15 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   onData(chunk: Buffer): boolean {
+    // An application that closes is read to its end, held or not.
+    if (this.#state === "holding") return this.#early.push(chunk) === 0;
     return this.#options.response.write(chunk);
   }
 
   onComplete(trailers: string[] | null): void {
-    // undici does not wait with the end of an answer to HEAD.
+    // undici does not wait with the end of an answer to HEAD, nor with that of a closed connection.
     if (this.#state === "holding") {
-      this.#completedEarly = true;
+      this.#earlyTrailers = { trailers };
       return;
     }
     const { response } = this.#options;
@@ -195,7 +198,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
     try {
       const wantsMore = this.#release(reason, headers);
       if (this.#options.response.destroyed) return;
-      if (this.#completedEarly) this.onComplete(null);
+      for (const chunk of this.#early.splice(0)) this.#options.response.write(chunk);
+      if (this.#earlyTrailers !== undefined) this.onComplete(this.#earlyTrailers.trailers);
       else if (wantsMore) this.#resume?.();
     } catch (error) {
       this.#abort?.(error as Error);

@@ -1,10 +1,11 @@
 import { errors } from "undici";
+import { applicationReset } from "./closing-socket.ts";
 
 /** Why the application's answer could not be had. */
 export type UpstreamFailure = "upstream_unreachable" | "upstream_timeout";
 
 const timeouts = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "ETIMEDOUT"]);
-const resets = new Set(["ECONNRESET", "EPIPE"]);
+const resets = new Set(["ECONNRESET", "EPIPE", applicationReset]);
 
 /** Sorts an error of the connection to the application: no answer in time, or no answer at all. */
 export function classifyUpstreamError(error: Error): UpstreamFailure {
