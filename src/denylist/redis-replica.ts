@@ -111,7 +111,7 @@ export class RedisReplica {
 
   /** The epoch of a shard; a new one where the shard was found changed. */
   async epochOf(shard: string): Promise<Epoch> {
-    const state = await this.state(shard);
+    const state = await this.#stateFrom(shard);
     const { epoch } = state.epoch ? state : await this.establish(shard, state.found);
     if (epoch === undefined) throw new StoreUnavailableError("redis changes all the time");
     return epoch;
@@ -119,7 +119,7 @@ export class RedisReplica {
 
   /** What a shard is like, from the connection that writes. */
   async state(shard: string): Promise<ShardState> {
-    return this.#stateOf(await this.#writer.run("values", this.keys.stateKeys(shard)));
+    return this.#repair(shard, await this.#stateFrom(shard));
   }
 
   /**
@@ -212,6 +212,10 @@ export class RedisReplica {
       this.#repairs.set(shard, repair);
     }
     return state;
+  }
+
+  async #stateFrom(shard: string): Promise<ShardState> {
+    return this.#stateOf(await this.#writer.run("values", this.keys.stateKeys(shard)));
   }
 
   #publishLines(lines: readonly string[]): Promise<ShardState> {

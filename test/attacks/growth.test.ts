@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { measureGrowth, measureIdle } from "./growth.ts";
+import { measureGrowth, measureIdle, measureSlowReader } from "./growth.ts";
 
 describe("memory", () => {
   it("does not grow with the number of requests", async (t) => {
@@ -14,5 +14,11 @@ describe("memory", () => {
     const { before, after } = await measureIdle(t, 1000);
     t.diagnostic(`${before.toFixed()} MB, then ${after.toFixed()} MB`);
     assert.ok(after - before < 50, `from ${before} to ${after} MB`);
+  });
+
+  it("takes little for a client that reads slowly what comes fast", async (t) => {
+    const { before, after } = await measureSlowReader(t, 200);
+    t.diagnostic(`${before.toFixed()} MB, then ${after.toFixed()} MB at most`);
+    assert.ok(after - before < 80, `from ${before} to ${after} MB`);
   });
 });

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
-import { Agent, request } from "node:http";
+import { Agent, type IncomingMessage, type RequestListener, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { startApplication } from "../helpers/application.ts";
 import { type BuiltGate, startBuiltGate } from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
@@ -16,8 +18,8 @@ export interface Growth {
   readonly after: number;
 }
 
-async function startMeasured(t: TestContext): Promise<BuiltGate> {
-  const application = await startApplication(t);
+async function startMeasured(t: TestContext, listener?: RequestListener): Promise<BuiltGate> {
+  const application = await startApplication(t, listener);
   const directory = temporaryDirectory(t);
   writeFileSync(join(directory, "public.pem"), publicPem);
   const config = join(directory, "revgate.yaml");
@@ -102,4 +104,33 @@ export async function measureIdle(t: TestContext, count: number): Promise<Growth
   const reply = await fetch(`${gate.url}/me`, { headers: { token: makeToken() } });
   assert.equal(reply.status, 200);
   return { before, after: residentMegabytes(gate) };
+}
+
+const block = Buffer.alloc(64 * 1024);
+
+/** Has a response read in fits and starts that the application sends as fast as it can; `after` is the most. */
+export async function measureSlowReader(t: TestContext, megabytes: number): Promise<Growth> {
+  const blocks = megabytes * 16;
+  const gate = await startMeasured(t, (_request, response) => {
+    Readable.from(
+      (function* () {
+        for (let i = 0; i < blocks; i += 1) yield block;
+      })(),
+    ).pipe(response);
+  });
+  const before = residentMegabytes(gate);
+  const outgoing = request(`${gate.url}/me`, { headers: { token: makeToken() } }).end();
+  const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+  let received = 0;
+  let after = 0;
+  let pauseAt = 0;
+  for await (const chunk of response) {
+    received += chunk.length;
+    if (received < pauseAt) continue;
+    await sleep(20);
+    after = Math.max(after, residentMegabytes(gate));
+    pauseAt += 8 << 20;
+  }
+  assert.equal(received, megabytes << 20);
+  return { before, after };
 }

@@ -111,6 +111,40 @@ for (const reads of ["local", "every-request"] as const) {
   });
 }
 
+describe("a node of a Cluster that loses its data while others are waited for", () => {
+  it("keeps nobody from being ready in the end, although nobody asks", async (t) => {
+    const { nodes, topology, whole } = await startCluster(t);
+    const redis = { graceMs: 4000 };
+    const stores = await openTwo(t, topology, { redis });
+    const [{ denylist, replica }] = stores;
+    await denylist.revoke(many("before", 100));
+    const restart = async (node: (typeof nodes)[number]) => {
+      await node.kill();
+      await node.start();
+      await whole();
+    };
+    const [epochKey] = replica.keys.stateKeys(replica.keys.feedShard);
+    const hasFeed = await Promise.all(
+      nodes.map(({ client }) => client.exists(epochKey).then(Boolean, () => false)),
+    );
+    const feedNode = nodes[hasFeed.indexOf(true)];
+    const other = nodes[hasFeed.indexOf(false)];
+    assert.ok(feedNode && other);
+    await restart(feedNode);
+    await until(async () => {
+      const states = [...replica.keys.entryShards].map((shard) => replica.state(shard));
+      const all = await Promise.all(states).catch(() => []);
+      return all.length > 0 && all.every(({ kind }) => kind !== "changed");
+    });
+    assert.ok(stores.every((store) => !store.denylist.health().ready));
+    await restart(other);
+    await until(() => stores.every((store) => store.denylist.health().ready));
+    for (const entry of many("before", 100)) {
+      for (const store of stores) assert.equal(await answerOf(store, entry), "revoked");
+    }
+  });
+});
+
 describe("a primary that hangs while another takes its place", () => {
   it("is not believed when it comes back", async (t) => {
     const sentinel = await startSentinel(t);
