@@ -8,7 +8,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -16,9 +16,10 @@ import autocannon from "autocannon";
 import { writeConfig } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
 import { repository } from "../helpers/program.ts";
-import { startRedis } from "../helpers/redis.ts";
-import { makeToken } from "../helpers/tokens.ts";
+import { freePort, startRedis } from "../helpers/redis.ts";
+import { makeToken, publicPem } from "../helpers/tokens.ts";
 import { searchProgram } from "../tools/programs.ts";
+import { nginxConfig, nginxPackages } from "./contenders/nginx.ts";
 
 const quick = process.argv.includes("--quick");
 const plan = quick
@@ -31,9 +32,10 @@ const children: ChildProcess[] = [];
 const cleanups: (() => unknown)[] = [];
 const suite = { after: (cleanup: unknown) => void cleanups.push(cleanup as () => unknown) };
 
-/** Starts a program on a core of its own where the system allows; resolves with its port. */
-async function start(core: number, args: readonly string[], env: NodeJS.ProcessEnv) {
-  const command = [process.execPath, ...args];
+const node = process.execPath;
+
+/** Starts a program on a core of its own where the system allows. */
+function launch(core: number, command: readonly string[], env: NodeJS.ProcessEnv) {
   const pinned = taskset === undefined ? command : [taskset, "-c", String(core), ...command];
   const [file = "", ...rest] = pinned;
   const child = spawn(file, rest, {
@@ -41,13 +43,19 @@ async function start(core: number, args: readonly string[], env: NodeJS.ProcessE
     stdio: ["ignore", "pipe", "inherit"],
   });
   children.push(child);
+  return child;
+}
+
+/** The same for a program that prints its port; resolves with it. */
+async function start(core: number, command: readonly string[], env: NodeJS.ProcessEnv) {
+  const child = launch(core, command, env);
   for await (const line of createInterface({ input: child.stdout })) {
     const [, port] = /"port":(\d+)/.exec(line) ?? [];
     if (port === undefined) continue;
     child.stdout.resume();
     return { pid: child.pid ?? 0, url: `http://127.0.0.1:${port}` };
   }
-  throw new Error(`${args.join(" ")} ended before it was ready`);
+  throw new Error(`${command.join(" ")} ended before it was ready`);
 }
 
 interface Contender {
@@ -66,32 +74,59 @@ const script = (name: string) => [
 
 async function startContenders(upstream: string): Promise<Contender[]> {
   const redis = await startRedis(suite);
+  const directory = mkdtempSync(join(tmpdir(), "revgate-bench-"));
+  cleanups.push(() => rmSync(directory, { recursive: true, force: true }));
+  const publicKeyFile = join(directory, "public.pem");
+  writeFileSync(publicKeyFile, publicPem);
+
   const revgate = async (name: string, yaml: string) => {
-    const directory = mkdtempSync(join(tmpdir(), "revgate-bench-"));
-    cleanups.push(() => rmSync(directory, { recursive: true, force: true }));
-    await writeConfig(directory, `log: { requests: none }\n${yaml}`, upstream);
-    const args = [
-      join(repository, "dist/cli.js"),
-      "run",
-      "--config",
-      join(directory, "revgate.yaml"),
-    ];
-    return { name, checks: true, cpuMicroseconds: [], ...(await start(0, args, {})) };
+    const home = join(directory, name.replace(/\W+/g, "-"));
+    mkdirSync(home);
+    await writeConfig(home, `log: { requests: none }\n${yaml}`, upstream);
+    const args = [join(repository, "dist/cli.js"), "run", "--config", join(home, "revgate.yaml")];
+    return { name, checks: true, cpuMicroseconds: [], ...(await start(0, [node, ...args], {})) };
   };
-  const bare = async (name: string) => ({
-    name,
-    checks: false,
-    cpuMicroseconds: [],
-    ...(await start(0, script(name), { UPSTREAM: upstream })),
-  });
+  const scripted = async (name: string, file: string, checks: boolean) => {
+    const env = { UPSTREAM: upstream, REDIS: redis.url, PUBLIC_KEY: publicKeyFile };
+    return { name, checks, cpuMicroseconds: [], ...(await start(0, [node, ...script(file)], env)) };
+  };
+  const nginx = async (name: string, remembers: boolean) => {
+    const program = searchProgram(["nginx"]);
+    if (program === undefined || !existsSync("/usr/lib/nginx/modules/ngx_http_lua_module.so")) {
+      process.stderr.write(`without ${name}: apt-get install ${nginxPackages.join(" ")}\n`);
+      return [];
+    }
+    const home = join(directory, `nginx-${remembers}`);
+    mkdirSync(home);
+    const port = await freePort();
+    const upstreamPort = Number(new URL(upstream).port);
+    const file = join(home, "nginx.conf");
+    const options = { port, upstreamPort, redisPort: redis.port, publicKeyFile, remembers };
+    writeFileSync(file, nginxConfig({ ...options, directory: home }));
+    const child = launch(0, [program, "-p", home, "-c", file], {});
+    const url = `http://127.0.0.1:${port}`;
+    while (
+      !(await fetch(url).then(
+        () => true,
+        () => false,
+      ))
+    );
+    // The master does nothing; its one worker does the work.
+    const { stdout } = spawnSync("pgrep", ["-P", String(child.pid)], { encoding: "utf8" });
+    return [{ name, checks: true, cpuMicroseconds: [], pid: Number(stdout.trim()), url }];
+  };
+  const store = (more: string) =>
+    `denylist: { dataDir: data, redis: { url: "${redis.url}"${more} } }`;
   return [
-    await bare("bare-undici"),
-    await bare("bare-http-proxy"),
+    await scripted("bare undici", "bare-undici", false),
     await revgate("revgate, embedded", ""),
-    await revgate(
-      "revgate, Redis every-request",
-      `denylist: { dataDir: data, redis: { url: "${redis.url}" } }`,
-    ),
+    await revgate("revgate, Redis local", store("")),
+    await revgate("revgate, Redis every-request", store(", reads: every-request")),
+    await scripted("bare http-proxy", "bare-http-proxy", false),
+    await scripted("Fastify", "fastify", true),
+    await scripted("Express", "express", true),
+    ...(await nginx("nginx + Lua, verifies each time", false)),
+    ...(await nginx("nginx + Lua, remembers", true)),
   ];
 }
 
@@ -143,7 +178,7 @@ async function main(): Promise<void> {
   const tokens = Array.from({ length: 1000 }, (_, i) =>
     makeToken({ jti: `${i}`, pad: "x".repeat(150) }),
   );
-  const application = await start(1, script("application"), {});
+  const application = await start(1, [node, ...script("application")], {});
   const contenders = await startContenders(application.url);
   for (const contender of contenders) {
     await prove(contender, tokens[0] ?? "");
@@ -156,15 +191,48 @@ async function main(): Promise<void> {
       cpuMicroseconds.push((cpuOf(pid) - before) / plan.measured);
     }
   }
-  const floor = median(contenders[0]?.cpuMicroseconds ?? []);
+  report(contenders);
+}
+
+/** What is promised: at most so many times the CPU of another contender. */
+const targets: readonly (readonly [contender: string, other: string, most: number])[] = [
+  ["revgate, embedded", "bare undici", 1.1],
+  ["revgate, Redis local", "bare undici", 1.1],
+  ["revgate, Redis every-request", "bare undici", 1.35],
+  ["revgate, Redis local", "bare http-proxy", 0.55],
+  ["revgate, Redis local", "Fastify", 0.5],
+  ["revgate, Redis local", "Express", 0.2],
+  ["revgate, Redis local", "nginx + Lua, verifies each time", 0.9],
+  ["revgate, Redis local", "nginx + Lua, remembers", 2.2],
+];
+
+function report(contenders: readonly Contender[]): void {
+  const of = new Map(
+    contenders.map((contender) => [contender.name, median(contender.cpuMicroseconds)]),
+  );
   const lines = contenders.map(({ name, cpuMicroseconds }) => {
-    const middle = median(cpuMicroseconds);
-    const spread = `${Math.min(...cpuMicroseconds).toFixed(0)} to ${Math.max(...cpuMicroseconds).toFixed(0)}`;
-    return `${name.padEnd(30)} ${middle.toFixed(0).padStart(6)} µs  (${spread})  ÷ bare undici ${(middle / floor).toFixed(2)}`;
+    const [least, most] = [Math.min(...cpuMicroseconds), Math.max(...cpuMicroseconds)];
+    return `| ${name} | ${(of.get(name) ?? 0).toFixed(0)} | ${least.toFixed(0)} to ${most.toFixed(0)} |`;
+  });
+  const verdicts = targets.flatMap(([contender, other, most]) => {
+    const [one, two] = [of.get(contender), of.get(other)];
+    if (one === undefined || two === undefined) return [];
+    const ratio = one / two;
+    const verdict = ratio <= most ? "holds" : "missed";
+    return [`| ${contender} ÷ ${other} | ${ratio.toFixed(2)} | ${most} | ${verdict} |`];
   });
   process.stdout.write(
-    `CPU per request, ${connections} connections, ${plan.rounds} × ${plan.measured} requests, Node ${process.version}` +
-      `${taskset === undefined ? ", not pinned" : ""}\n\n${lines.join("\n")}\n`,
+    `${[
+      `${connections} connections, ${plan.rounds} × ${plan.measured} requests after ${plan.warmUp}, Node ${process.version}${taskset === undefined ? ", not pinned" : ""}`,
+      "",
+      "| contender | CPU µs a request | spread |",
+      "|---|---|---|",
+      ...lines,
+      "",
+      "| ratio | measured | at most | |",
+      "|---|---|---|---|",
+      ...verdicts,
+    ].join("\n")}\n`,
   );
 }
 
