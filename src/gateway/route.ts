@@ -72,7 +72,11 @@ function decidesAccess(rule: CompiledRule, methods: readonly string[], target: T
 }
 
 function appliesWidely(rule: CompiledRule, methods: readonly string[], target: Target): boolean {
-  if (!rule.matchesLoosely(target.loose)) return false;
+  const { loose, beforeSemicolon } = target;
+  const matches =
+    rule.matchesLoosely(loose) ||
+    (beforeSemicolon !== undefined && rule.matchesLoosely(beforeSemicolon));
+  if (!matches) return false;
   const named = rule.methods;
   if (named === undefined) return true;
   // Frameworks answer HEAD with what they have for GET, side effects included.

@@ -9,6 +9,8 @@ export interface Target {
    * trailing slash, no dots or spaces at the end of a segment.
    */
   readonly loose: string;
+  /** The same as a router would read it to which `;` begins the query; undefined without one. */
+  readonly beforeSemicolon: string | undefined;
   /**
    * It holds `;`, or an encoded `;`, `?`, `#` or (where allowed) `/`, or a dot or space that ends a
    * segment: servers disagree on what that means, so such a path is never exempt and never a known
@@ -53,7 +55,8 @@ export function readTarget(text: string, options: TargetOptions): Target | undef
   const path = sent.includes("%") ? decodePath(sent, options) : sent;
   if (path === undefined || hasDotSegment(path)) return undefined;
   const contested = contestedCharacters.test(path);
-  return { sent, path, loose: loosen(path, contested), contested };
+  const loose = loosen(path, contested);
+  return { sent, path, loose, beforeSemicolon: contested ? cut(path) : undefined, contested };
 }
 
 function decodePath(sent: string, { allowEncodedSlash }: TargetOptions): string | undefined {
@@ -96,4 +99,9 @@ function loosen(path: string, contested: boolean): string {
     : path;
   const lower = bare.toLowerCase();
   return lower.length > 1 && lower.endsWith("/") ? lower.slice(0, -1) : lower;
+}
+
+function cut(path: string): string | undefined {
+  const [before = "", ...more] = path.split(/;|%3B/);
+  return more.length === 0 ? undefined : loosen(before, true);
 }

@@ -38,6 +38,8 @@ export function respellingsOf(path: string): readonly [spelling: string, source:
     [`/%u00${hex}${rest}`, "IIS, CWE-176"],
     [`${path};`, "Jakarta Servlet 6 section 3.5.2"],
     [`${path};jsessionid=1`, "Jakarta Servlet 6 section 3.5.2; CVE-2020-5902"],
+    [`${path};a=b/static`, "Fastify: a semicolon begins the query"],
+    [`${path}/;/static/x`, "Fastify: a semicolon begins the query"],
     [`${path}%3bx`, "CVE-2025-66490"],
     [`/;x=1${path}`, "Jakarta Servlet 6 section 3.5.2"],
     [`/${path}`, "CVE-2021-29492, Istio-2021-005"],

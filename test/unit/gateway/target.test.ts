@@ -10,6 +10,7 @@ describe("readTarget", () => {
       sent: "/Caf%c3%a9/%6Cogin",
       path: "/Caf%C3%A9/login",
       loose: "/caf%c3%a9/login",
+      beforeSemicolon: undefined,
       contested: false,
     });
   });
@@ -20,6 +21,9 @@ describe("readTarget", () => {
     assert.equal(read("/a;b/logout%3Bx/")?.loose, "/a/logout");
     assert.equal(read("/logout%3Fa")?.loose, "/logout");
     assert.equal(read("/;x/logout")?.loose, "/logout");
+    assert.equal(read("/LogOut/;a=b/static")?.beforeSemicolon, "/logout");
+    assert.equal(read("/logout%3Ba/x")?.beforeSemicolon, "/logout");
+    assert.equal(read("/logout")?.beforeSemicolon, undefined);
     assert.equal(read("/logout.")?.loose, "/logout");
     assert.equal(read("/a%20./logout%20%20/")?.loose, "/a/logout");
     assert.equal(read("/a.b/v1.2")?.loose, "/a.b/v1.2");
