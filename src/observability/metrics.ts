@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { createCounter, PlainHistogram } from "./instruments.ts";
 
 /** What the way of a request counts. Labels are bound once, here: no look-up on the hot path. */
 export interface GateMetrics<Outcome extends string> {
@@ -124,18 +125,25 @@ function createGateMetrics<Outcome extends string>(
     registers: [registry],
   });
   return {
-    requests: labelled(registry, "revgate_requests_total", "Requests, by how they ended.", {
-      label: "outcome",
-      values: outcomes,
-    }),
-    checkSeconds: histogram(
-      "revgate_check_duration_seconds",
-      "From a request's head to the decision about it.",
+    requests: createCounter(
+      { name: "revgate_requests_total", help: "Requests, by how they ended.", registry },
+      "outcome",
+      outcomes,
+    ),
+    checkSeconds: new PlainHistogram(
+      {
+        name: "revgate_check_duration_seconds",
+        help: "From a request's head to the decision about it.",
+        registry,
+      },
       checkBuckets,
     ),
-    upstreamSeconds: histogram(
-      "revgate_upstream_duration_seconds",
-      "From a forwarded request to the head of the application's response.",
+    upstreamSeconds: new PlainHistogram(
+      {
+        name: "revgate_upstream_duration_seconds",
+        help: "From a forwarded request to the head of the application's response.",
+        registry,
+      },
       upstreamBuckets,
     ),
     unknownOutcomes: revocations.unknown_outcome,
@@ -175,11 +183,14 @@ function createStoreMetrics(
       help: "Epochs of the store in Redis that were seen: the first, and one for each loss of data or change of server.",
       registers: [registry],
     }),
-    cacheLookups: labelled(
-      registry,
-      "revgate_verification_cache_lookups_total",
-      "Look-ups of verified credentials, by result.",
-      { label: "result", values: ["hit", "miss"] },
+    cacheLookups: createCounter(
+      {
+        name: "revgate_verification_cache_lookups_total",
+        help: "Look-ups of verified credentials, by result.",
+        registry,
+      },
+      "result",
+      ["hit", "miss"],
     ),
   };
 }
@@ -202,16 +213,6 @@ function observeSources(registry: Registry, sources: MetricSources): void {
     sources.redisStaleness,
   );
   read("revgate_connections", "Connections of clients.", sources.connections);
-}
-
-function labelled<Value extends string>(
-  registry: Registry,
-  name: string,
-  help: string,
-  { label, values }: { label: string; values: readonly Value[] },
-): Record<Value, { inc(count?: number): void }> {
-  const counter = new Counter({ name, help, labelNames: [label], registers: [registry] });
-  return bindChildren(values, (value) => counter.labels(value));
 }
 
 /** Binds a counter's children once, and has each series exist from the start. */

@@ -1,5 +1,7 @@
 import type { Server, ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
+import { Server as TlsServer } from "node:tls";
+import { lastResponseOn } from "./in-order.ts";
 
 /** Lets a server end well. */
 export interface Drain {
@@ -15,18 +17,17 @@ export interface Drain {
 
 /** Watches a server's connections from its start on. */
 export function watchForDrain(server: Server): Drain {
-  const sockets = new Set<Duplex>();
+  const sockets = keepSet(server, "connection");
+  // What requests come from: with TLS, not what was accepted.
+  const clients = server instanceof TlsServer ? keepSet(server, "secureConnection") : sockets;
   let draining = false;
 
-  server.on("connection", (socket: Duplex) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
+  const finish = (response: ServerResponse) => {
+    response.shouldKeepAlive = false;
+    response.once("close", () => server.closeIdleConnections());
+  };
   server.prependListener("request", (_request, response: ServerResponse) => {
-    if (draining) response.shouldKeepAlive = false;
-    response.once("close", () => {
-      if (draining) server.closeIdleConnections();
-    });
+    if (draining) finish(response);
   });
 
   return {
@@ -35,6 +36,10 @@ export function watchForDrain(server: Server): Drain {
     },
     run(timeoutMs) {
       draining = true;
+      for (const socket of clients) {
+        const response = lastResponseOn(socket);
+        if (response !== undefined) finish(response);
+      }
       return new Promise((resolve) => {
         const cut = setTimeout(() => {
           for (const socket of sockets) socket.destroy();
@@ -47,4 +52,14 @@ export function watchForDrain(server: Server): Drain {
       });
     },
   };
+}
+
+/** The sockets that an event has brought and that are still open. */
+function keepSet(server: Server, event: "connection" | "secureConnection"): Set<Socket> {
+  const sockets = new Set<Socket>();
+  server.on(event, (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  return sockets;
 }

@@ -51,3 +51,9 @@ export function stateOf(socket: Socket): "free" | "answering" | "ending" {
   if (!current.writableFinished) return "answering";
   return current.shouldKeepAlive ? "free" : "ending";
 }
+
+/** The response that a connection will have last, as far as it has asked by now; undefined where none is due. */
+export function lastResponseOn(socket: Socket): ServerResponse | undefined {
+  const current = lines.get(socket)?.current;
+  return current === undefined || current.writableFinished ? undefined : current;
+}

@@ -26,6 +26,9 @@ const neverNominated = new Set([
 const forwardingClaims =
   /^(?:x-forwarded-.*|forwarded|x-real-ip|x-original-(?:url|uri|host|method)|x-rewrite-url)$/;
 
+const letterX = "x".charCodeAt(0);
+const letterF = "f".charCodeAt(0);
+
 /** What revgate itself says of a request. */
 export interface ForwardedFacts {
   /** The peer's address, without brackets. */
@@ -90,7 +93,9 @@ function nominatedBy(headers: HeaderList): Set<string> | undefined {
 }
 
 function isForwardingClaim(name: string, spelled: string, facts: ForwardedFacts): boolean {
-  if (!forwardingClaims.test(spelled)) return false;
+  // Only these can match; most headers begin with another letter.
+  const first = spelled.charCodeAt(0);
+  if ((first !== letterX && first !== letterF) || !forwardingClaims.test(spelled)) return false;
   // From a trusted proxy its own lines pass; those that are extended below are written anew.
   if (!facts.trusted || spelled !== name) return true;
   return name === "x-forwarded-for" || name === "forwarded";

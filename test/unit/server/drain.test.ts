@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import http, { createServer, type RequestListener } from "node:http";
+import https, { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { describe, it } from "node:test";
+import { watchForDrain } from "../../../src/server/drain.ts";
+import { inOrder } from "../../../src/server/in-order.ts";
+import { makeCertificate } from "../../helpers/certificate.ts";
+import { temporaryDirectory } from "../../helpers/temporary.ts";
+
+const long = 60_000;
+
+for (const scheme of ["http", "https"] as const) {
+  describe(`a drain (${scheme})`, () => {
+    it("waits for what is under way, closes behind it, and takes nothing new", async (t) => {
+      const waiting: (() => void)[] = [];
+      const listener: RequestListener = inOrder((request, response) => {
+        if (request.url === "/slow") waiting.push(() => response.end("done"));
+        else response.end("ok");
+      });
+      const server =
+        scheme === "http"
+          ? createServer(listener)
+          : createTlsServer(makeCertificate(temporaryDirectory(t)), listener);
+      const drain = watchForDrain(server);
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      t.after(() => server.closeAllConnections());
+      const { port } = server.address() as AddressInfo;
+      const { Agent, get } = scheme === "http" ? http : https;
+      const agent = new Agent({
+        keepAlive: true,
+        ...(scheme === "https" && { rejectUnauthorized: false }),
+      });
+      t.after(() => agent.destroy());
+      const send = (path: string) =>
+        once(get({ port, host: "127.0.0.1", path, agent }), "response") as Promise<
+          [http.IncomingMessage]
+        >;
+
+      // One connection that is idle by then, and one with a request under way.
+      const slow = send("/slow");
+      while (waiting.length === 0) (await send("/quick"))[0].resume();
+      let drained = false;
+      const draining = drain.run(long).then(() => {
+        drained = true;
+      });
+      assert.equal(drain.connections > 0, true);
+      await assert.rejects(
+        once(get({ port, host: "127.0.0.1", path: "/", agent: new Agent() }), "response"),
+      );
+      assert.equal(drained, false);
+      waiting[0]?.();
+      const [response] = await slow;
+      assert.equal(response.headers.connection, "close");
+      response.resume();
+      // Otherwise it would wait for the idle time-out of the connection, or for the limit.
+      await draining;
+      assert.equal(drain.connections, 0);
+    });
+  });
+}
