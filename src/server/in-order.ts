@@ -23,10 +23,15 @@ export function inOrder(listener: RequestListener): RequestListener {
   return (request, response) => {
     const { socket } = request;
     const line = lines.get(socket);
-    // Behind the last answer of a connection nothing counts, not even what has arrived already.
-    if (stateOf(socket) === "ending") return;
-    if (line === undefined || line.current.writableFinished) {
+    if (line === undefined) {
       lines.set(socket, { current: response, waiting: 0 });
+      listener(request, response);
+      return;
+    }
+    if (line.current.writableFinished) {
+      // Behind the last answer of a connection nothing counts, not even what has arrived already.
+      if (!line.current.shouldKeepAlive) return;
+      line.current = response;
       listener(request, response);
       return;
     }

@@ -76,7 +76,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   #retried = false;
   #interimResponses = 0;
   /** What came of the response's body, and its trailers where it came to its end, while its head was held. */
-  #early: Buffer[] = [];
+  #early: Buffer[] | undefined;
   #earlyTrailers: { readonly trailers: string[] | null } | undefined;
   /** Whether any of it may have reached the application. */
   #sent = false;
@@ -97,9 +97,6 @@ class Forwarding implements Dispatcher.DispatchHandler {
       return;
     }
     response.on("close", () => this.#onClientClose());
-    response.on("drain", () => {
-      if (this.#state === "streaming") this.#resume?.();
-    });
     if (this.#hasBody) this.#body = streamBody(request);
     this.#dispatch();
   }
@@ -143,8 +140,11 @@ class Forwarding implements Dispatcher.DispatchHandler {
 
   onData(chunk: Buffer): boolean {
     // An application that closes is read to its end, held or not.
-    if (this.#state === "holding") return this.#early.push(chunk) === 0;
-    return this.#options.response.write(chunk);
+    if (this.#state === "holding") {
+      this.#early = [...(this.#early ?? []), chunk];
+      return false;
+    }
+    return this.#options.response.write(chunk) || this.#waitForDrain();
   }
 
   onComplete(trailers: string[] | null): void {
@@ -189,7 +189,15 @@ class Forwarding implements Dispatcher.DispatchHandler {
     // Has the head sent in this tick, together with what there is of the body. (flushHeaders would
     // send it as UTF-8, and change bytes beyond ASCII.)
     response.write(nothing);
-    return !response.writableNeedDrain;
+    return !response.writableNeedDrain || this.#waitForDrain();
+  }
+
+  /** The client does not keep up: the application waits until it has. */
+  #waitForDrain(): false {
+    this.#options.response.once("drain", () => {
+      if (this.#state === "streaming") this.#resume?.();
+    });
+    return false;
   }
 
   #releaseHeld(reason: string, headers: HeaderList): void {
@@ -198,7 +206,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     try {
       const wantsMore = this.#release(reason, headers);
       if (this.#options.response.destroyed) return;
-      for (const chunk of this.#early.splice(0)) this.#options.response.write(chunk);
+      for (const chunk of this.#early ?? []) this.#options.response.write(chunk);
       if (this.#earlyTrailers !== undefined) this.onComplete(this.#earlyTrailers.trailers);
       else if (wantsMore) this.#resume?.();
     } catch (error) {
