@@ -221,19 +221,22 @@ function report(contenders: readonly Contender[]): void {
     const verdict = ratio <= most ? "holds" : "missed";
     return [`| ${contender} ÷ ${other} | ${ratio.toFixed(2)} | ${most} | ${verdict} |`];
   });
-  process.stdout.write(
-    `${[
-      `${connections} connections, ${plan.rounds} × ${plan.measured} requests after ${plan.warmUp}, Node ${process.version}${taskset === undefined ? ", not pinned" : ""}`,
-      "",
-      "| contender | CPU µs a request | spread |",
-      "|---|---|---|",
-      ...lines,
-      "",
-      "| ratio | measured | at most | |",
-      "|---|---|---|---|",
-      ...verdicts,
-    ].join("\n")}\n`,
-  );
+  const text = [
+    `${connections} connections, ${plan.rounds} × ${plan.measured} requests after ${plan.warmUp}, Node ${process.version}${taskset === undefined ? ", not pinned" : ""}`,
+    "",
+    "| contender | CPU µs a request | spread |",
+    "|---|---|---|",
+    ...lines,
+    "",
+    "| ratio | measured | at most | |",
+    "|---|---|---|---|",
+    ...verdicts,
+  ].join("\n");
+  process.stdout.write(`${text}\n`);
+  if (quick) return;
+  const file = join(repository, "docs/benchmarks.md");
+  const figures = /(<!-- figures -->\n)[\s\S]*(<!-- \/figures -->)/;
+  writeFileSync(file, readFileSync(file, "utf8").replace(figures, `$1\n${text}\n\n$2`));
 }
 
 try {
