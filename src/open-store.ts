@@ -118,6 +118,7 @@ function openVerifier(
     cacheEntries: tokens.cacheEntries,
     clock,
     onCacheLookup: (hit) => metrics.cacheLookups[hit ? "hit" : "miss"].inc(),
+    onSignatureCheck: () => metrics.signatureChecks.inc(),
   });
 }
 

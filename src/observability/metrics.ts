@@ -33,6 +33,7 @@ export interface StoreMetrics {
   readonly redisUp: { set(value: number): void };
   readonly redisEpochs: { inc(): void };
   readonly cacheLookups: Readonly<Record<"hit" | "miss", { inc(): void }>>;
+  readonly signatureChecks: { inc(): void };
 }
 
 /** What is read when Prometheus asks. */
@@ -181,6 +182,11 @@ function createStoreMetrics(
     redisEpochs: new Counter({
       name: "revgate_redis_epochs_total",
       help: "Epochs of the store in Redis that were seen: the first, and one for each loss of data or change of server.",
+      registers: [registry],
+    }),
+    signatureChecks: new Counter({
+      name: "revgate_signature_checks_total",
+      help: "Signatures checked: one for each token that is new here, right or forged.",
       registers: [registry],
     }),
     cacheLookups: createCounter(

@@ -21,12 +21,13 @@ export function parseCompactJws(text: string): CompactJws | undefined {
   const [encodedHeader, encodedPayload, encodedSignature, ...more] = text.split(".");
   if (encodedHeader === undefined || encodedPayload === undefined) return undefined;
   if (encodedSignature === undefined || more.length > 0) return undefined;
+  // First what costs least: most of what is sent in error fails here.
+  if (decodeCanonical(encodedSignature) === undefined) return undefined;
 
   const header = parseObject(encodedHeader);
   if (header === undefined) return undefined;
   const payload = parseObject(encodedPayload);
   if (payload === undefined) return undefined;
-  if (decodeCanonical(encodedSignature) === undefined) return undefined;
 
   return { header, payload, signingInput: `${encodedHeader}.${encodedPayload}` };
 }

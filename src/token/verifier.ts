@@ -38,6 +38,8 @@ export interface VerifierOptions {
   readonly clock: Clock;
   /** Told of every look-up in the cache. */
   readonly onCacheLookup?: (hit: boolean) => void;
+  /** Told of every signature that is checked. */
+  readonly onSignatureCheck?: () => void;
 }
 
 /** Checks credentials, and remembers those that were right. */
@@ -48,17 +50,22 @@ export interface Verifier {
 
 const invalid: Verification = { kind: "invalid" };
 
+/** How many credentials are remembered whose signature was wrong: for those who repeat theirs. */
+const forgedEntries = 1000;
+
 /**
  * Makes the one place where signatures are checked.
  *
  * Algorithms are pinned to keys (RFC 8725 section 3.1); `kid` chooses among configured keys and does
  * nothing else; `crit`, `jku`, `x5u`, `jwk` and `x5c` buy nothing. A verified credential is remembered by
  * the SHA-256 of its whole text, so that no credential stays in memory, and what is remembered are facts,
- * never a verdict: the time claims are asked on every call.
+ * never a verdict: the time claims are asked on every call. One whose signature was wrong is remembered
+ * apart from those, so that a flood of them pushes none of those out.
  */
 export function createVerifier(options: VerifierOptions): Verifier {
   const { clock, clockToleranceSeconds, tokenBytes } = options;
   const verified = new LRUCache<string, VerifiedToken>({ max: options.cacheEntries });
+  const forged = new LRUCache<string, true>({ max: forgedEntries });
 
   function verify(credential: string): Verification {
     if (credential.length > tokenBytes) return invalid;
@@ -66,9 +73,12 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const remembered = verified.get(digest);
     options.onCacheLookup?.(remembered !== undefined);
     if (remembered !== undefined) return inTime(remembered);
+    if (forged.has(digest)) return invalid;
 
     const token = verifySignature(credential, options);
-    if (token === undefined) return invalid;
+    // Only this holds for ever: what else makes a token invalid may pass with time.
+    if (token === "forged") forged.set(digest, true);
+    if (token === "forged" || token === undefined) return invalid;
     verified.set(digest, token);
     return inTime(token);
   }
@@ -85,13 +95,16 @@ export function createVerifier(options: VerifierOptions): Verifier {
   return { verify };
 }
 
-function verifySignature(credential: string, options: VerifierOptions): VerifiedToken | undefined {
+function verifySignature(
+  credential: string,
+  options: VerifierOptions,
+): VerifiedToken | "forged" | undefined {
   const jws = parseCompactJws(credential);
   if (jws === undefined) return undefined;
   const token = readClaims(jws, options);
   if (token === undefined) return undefined;
   const signed = keysFor(jws, options.keys).some((key) => hasSignature(credential, key, options));
-  return signed ? token : undefined;
+  return signed ? token : "forged";
 }
 
 /** The keys that may have made this signature: those of its `kid` where one is configured, else those without an id. */
@@ -107,8 +120,9 @@ function keysFor(jws: CompactJws, keys: readonly VerificationKey[]): readonly Ve
 function hasSignature(
   credential: string,
   { key, algorithms }: VerificationKey,
-  { issuer, audience }: VerifierOptions,
+  { issuer, audience, onSignatureCheck }: VerifierOptions,
 ): boolean {
+  onSignatureCheck?.();
   try {
     jsonwebtoken.verify(credential, key, {
       algorithms: [...algorithms],

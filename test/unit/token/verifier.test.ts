@@ -79,6 +79,36 @@ describe("verifier", () => {
     assert.deepEqual(hits, [false, true, false, false]);
   });
 
+  it("checks one signature a token, right or forged", () => {
+    let checks = 0;
+    const verifier = verifierWith({
+      onSignatureCheck: () => {
+        checks += 1;
+      },
+    });
+    const token = makeToken();
+    const forged = `${makeToken().split(".").slice(0, 2).join(".")}.${token.split(".")[2]}`;
+    for (let i = 0; i < 3; i += 1) {
+      assert.equal(verifier.verify(token).kind, "valid");
+      assert.equal(verifier.verify(forged).kind, "invalid");
+      assert.equal(verifier.verify(`${token}=`).kind, "invalid");
+    }
+    assert.equal(checks, 2);
+  });
+
+  it("does not hold against a token what passes with time", () => {
+    let seconds = now;
+    const verifier = verifierWith({
+      clock: { nowSeconds: () => seconds },
+      maxLifetimeSeconds: 100,
+      clockToleranceSeconds: 0,
+    });
+    const token = makeToken({ iat: undefined, exp: now + 150 });
+    assert.equal(verifier.verify(token).kind, "invalid");
+    seconds = now + 50;
+    assert.equal(verifier.verify(token).kind, "valid");
+  });
+
   it("lets kid choose among configured keys and nothing else", () => {
     const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
     const otherPem = other.publicKey.export({ type: "spki", format: "pem" }).toString();
