@@ -255,8 +255,10 @@ describe("the target", () => {
   });
 });
 
-describe("a hundred megabytes", () => {
-  const large = 100 * mebibyte;
+describe("four hundred megabytes", () => {
+  const large = 400 * mebibyte;
+  // What is kept would be all of it; newer versions of Node take their time to collect what is not.
+  const mostGrowth = 150 * mebibyte;
 
   for (const framing of ["chunks", "length"] as const) {
     it(`pass up by ${framing} unchanged while memory stays flat`, async (t) => {
@@ -267,7 +269,7 @@ describe("a hundred megabytes", () => {
         framing === "length" ? { "Content-Length": large } : { "Transfer-Encoding": "chunked" };
       const { text, expected } = await upload(`${gate.url}/up`, large, headers);
       assert.equal(text, expected);
-      assert.ok(growth() < 60 * mebibyte, `grew by ${growth()} bytes`);
+      assert.ok(growth() < mostGrowth, `grew by ${growth()} bytes`);
     });
   }
 
@@ -296,7 +298,7 @@ describe("a hundred megabytes", () => {
     for (let sent = 0; sent < large; sent += chunk.length) expected.update(chunk);
     assert.equal(length, large);
     assert.equal(digest.digest("hex"), expected.digest("hex"));
-    assert.ok(growth() < 60 * mebibyte, `grew by ${growth()} bytes`);
+    assert.ok(growth() < mostGrowth, `grew by ${growth()} bytes`);
   });
 });
 
