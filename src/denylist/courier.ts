@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { StoreUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Entry, EntryName } from "./denylist.ts";
+import { type Entry, keyOfName } from "./denylist.ts";
 import type { Journal } from "./journal.ts";
 import type { Outbox } from "./outbox.ts";
 import type { RedisReplica } from "./redis-replica.ts";
@@ -63,7 +63,7 @@ export class Courier {
     for (const entry of entries) this.#options.outbox.add(entry);
     this.#reportPending();
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ left: new Set(entries.map(keyOf)), resolve, reject });
+      this.#waiters.push({ left: new Set(entries.map(keyOfName)), resolve, reject });
       void this.#deliverAll();
     });
   }
@@ -122,7 +122,7 @@ export class Courier {
   #release(waiters: readonly Waiter[], batch: readonly Entry[], epoch: Epoch): void {
     const done = new Set<Waiter>();
     for (const waiter of waiters) {
-      for (const entry of batch) waiter.left.delete(keyOf(entry));
+      for (const entry of batch) waiter.left.delete(keyOfName(entry));
       if (waiter.left.size === 0) done.add(waiter);
     }
     this.#waiters = this.#waiters.filter((waiter) => !done.has(waiter));
@@ -219,8 +219,8 @@ export class Courier {
   async #restoreSome(shard: string, entries: readonly Entry[], epoch: Epoch): Promise<void> {
     const { replica } = this.#options;
     const held = await replica.entriesOf(shard, entries);
-    const heldByName = new Map(held.entries.map((entry) => [keyOf(entry), entry]));
-    const missing = entries.filter((entry) => !covers(heldByName.get(keyOf(entry)), entry));
+    const heldByName = new Map(held.entries.map((entry) => [keyOfName(entry), entry]));
+    const missing = entries.filter((entry) => !covers(heldByName.get(keyOfName(entry)), entry));
     if (missing.length > 0) await replica.publish(missing);
     const state = await replica.put(shard, missing, { prolong: true });
     if (!isIn(epoch, state) || !isIn(epoch, held.state)) {
@@ -247,8 +247,4 @@ function covers(held: Entry | undefined, entry: Entry): boolean {
     held.expiresAt >= Math.ceil(entry.expiresAt) &&
     (held.cutoff ?? 0) >= Math.ceil(entry.cutoff ?? 0)
   );
-}
-
-function keyOf({ kind, value }: EntryName): string {
-  return `${kind}:${value}`;
 }

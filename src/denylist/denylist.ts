@@ -14,6 +14,11 @@ export interface EntryName {
   readonly value: string;
 }
 
+/** A name as the key of a Map. */
+export function keyOfName({ kind, value }: EntryName): string {
+  return `${kind}:${value}`;
+}
+
 /** A revocation: what carries this name is refused until `expiresAt`. */
 export interface Entry extends EntryName {
   readonly expiresAt: EpochSeconds;

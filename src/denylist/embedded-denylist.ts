@@ -1,6 +1,5 @@
 import type { Clock } from "../platform/clock.ts";
 import type { Denylist, Entry, UnknownOutcome } from "./denylist.ts";
-
 import { type Journal, type JournalOptions, openJournal } from "./journal.ts";
 import { RevocationTable } from "./revocation-table.ts";
 

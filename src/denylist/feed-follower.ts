@@ -55,11 +55,6 @@ export class FeedFollower {
     this.#running = this.#run();
   }
 
-  /** The epoch of the feed's shard, as last read. */
-  get epoch(): Epoch | undefined {
-    return this.#epoch;
-  }
-
   /** Why the store can't be relied on at present; undefined where it can. */
   get trouble(): string | undefined {
     return this.#trouble;

@@ -1,5 +1,5 @@
 import type { EpochSeconds } from "../platform/clock.ts";
-import type { Entry, EntryName } from "./denylist.ts";
+import { type Entry, type EntryName, keyOfName } from "./denylist.ts";
 import type { JournalRecord } from "./journal-record.ts";
 
 /**
@@ -17,14 +17,14 @@ export class Outbox {
 
   /** Puts an entry last; it counts as unacknowledged even if an earlier one of its name was acknowledged. */
   add(entry: Entry): void {
-    const key = keyOf(entry);
+    const key = keyOfName(entry);
     const earlier = this.#pending.get(key);
     this.#pending.delete(key);
     this.#pending.set(key, earlier === undefined ? entry : later(earlier, entry));
   }
 
   has(name: EntryName): boolean {
-    return this.#pending.has(keyOf(name));
+    return this.#pending.has(keyOfName(name));
   }
 
   /** The oldest entries, at most `count`. */
@@ -39,8 +39,8 @@ export class Outbox {
 
   /** Takes out entries that `first` gave; returns those that were not added anew meanwhile. */
   acknowledge(entries: readonly Entry[]): Entry[] {
-    const done = entries.filter((entry) => this.#pending.get(keyOf(entry)) === entry);
-    for (const entry of done) this.#pending.delete(keyOf(entry));
+    const done = entries.filter((entry) => this.#pending.get(keyOfName(entry)) === entry);
+    for (const entry of done) this.#pending.delete(keyOfName(entry));
     return done;
   }
 
@@ -57,7 +57,7 @@ export class Outbox {
   /** Follows a record that was read from the journal, or is about to be written to it. */
   replay(record: JournalRecord): void {
     if (record.verb === "revoked") this.add(record.entry);
-    else if (record.verb === "acked") this.#pending.delete(keyOf(record.name));
+    else if (record.verb === "acked") this.#pending.delete(keyOfName(record.name));
     else if (record.verb === "known") this.#known.set(record.shard, record.epoch);
   }
 
@@ -74,8 +74,4 @@ function later(one: Entry, other: Entry): Entry {
     expiresAt: Math.max(one.expiresAt, other.expiresAt),
     ...(other.cutoff === undefined ? {} : { cutoff: Math.max(one.cutoff ?? 0, other.cutoff) }),
   };
-}
-
-function keyOf({ kind, value }: EntryName): string {
-  return `${kind}:${value}`;
 }

@@ -9,7 +9,7 @@ export interface InstrumentOptions {
 
 /**
  * A counter whose series are plain numbers until Prometheus asks: prom-client checks and looks up the
- * labels on each call, which costs more than all else that is done for a request here.
+ * labels on each call, and four calls were 5 % of what a request cost (docs/benchmarks.md).
  *
  * All series exist from the start, at zero.
  */

@@ -186,7 +186,7 @@ function createStoreMetrics(
     }),
     signatureChecks: new Counter({
       name: "revgate_signature_checks_total",
-      help: "Signatures checked: one for each token that is new here, right or forged.",
+      help: "Signatures checked: for each token that is new here, right or forged, one for each key that may have made it.",
       registers: [registry],
     }),
     cacheLookups: createCounter(

@@ -7,6 +7,8 @@ export interface Relay {
   readonly port: number;
   /** From now on nothing passes, and nobody is told; what was sent passes later. */
   stall(): void;
+  /** Nothing passes on the connections there are, ever again, and nobody is told; new ones are as good as any. */
+  strand(): void;
   /** Breaks every connection, and accepts none. */
   cut(): void;
   /** Everything passes again. */
@@ -16,6 +18,7 @@ export interface Relay {
 /** Starts a relay to a port on loopback; it ends with the test. */
 export async function startRelay(t: Pick<TestContext, "after">, target: number): Promise<Relay> {
   const sockets = new Set<Socket>();
+  const stranded = new Set<Socket>();
   let state: "open" | "stalled" | "cut" = "open";
   const server = createServer((near) => {
     if (state === "cut") {
@@ -40,13 +43,21 @@ export async function startRelay(t: Pick<TestContext, "after">, target: number):
   });
   const port = await listenOnLoopback(t, server);
   t.after(() => {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of [...sockets, ...stranded]) socket.destroy();
   });
   return {
     port,
     stall() {
       state = "stalled";
       for (const socket of sockets) socket.pause();
+    },
+    strand() {
+      for (const socket of sockets) {
+        socket.unpipe();
+        socket.pause();
+        sockets.delete(socket);
+        stranded.add(socket);
+      }
     },
     cut() {
       state = "cut";

@@ -105,6 +105,26 @@ describe("reading locally", () => {
     assert.ok(performance.now() - healedMs > 300);
   });
 
+  it("makes new connections where the old ones have died without a word", async (t) => {
+    const redis = await startRedis(t);
+    const relay = await startRelay(t, redis.port);
+    const b = await openReady(t, relay.port, { redis: { commandTimeoutMs: 500 } });
+    await untilFresh(b);
+    relay.strand();
+    await until(() => b.denylist.lookUp(tokenOf(entryFor("nobody"))) === "ask");
+    // Each connection is found out by the first command that it does not answer.
+    await untilFresh(b);
+    await assert.rejects(b.denylist.revoke([entryFor("a")]), { code: "revocation_pending" });
+    await until(() => b.outbox.size === 0);
+    await assert.rejects(b.replica.ask(tokenOf(entryFor("a"))));
+    await until(() =>
+      b.replica.ask(tokenOf(entryFor("a"))).then(
+        (standing) => standing === "revoked",
+        () => false,
+      ),
+    );
+  });
+
   it("proves nothing by a reading that was cut short by its length", async (t) => {
     const redis = await startRedis(t);
     const relay = await startRelay(t, redis.port);
