@@ -15,11 +15,8 @@ import { createAdminServer } from "./server/admin-server.ts";
 import { watchForDrain } from "./server/drain.ts";
 import { createProxyServer } from "./server/proxy-server.ts";
 import type { CredentialSource } from "./token/credential.ts";
-import {
-  type Application,
-  type ApplicationOptions,
-  connectApplication,
-} from "./upstream/application.ts";
+import { type ApplicationOptions, connectApplication } from "./upstream/application.ts";
+import type { ConnectionPool } from "./upstream/connection-pool.ts";
 import { createUpgradeForwarder } from "./upstream/forward-upgrade.ts";
 
 /** A revgate that serves. */
@@ -115,7 +112,7 @@ function assembleGate(
     store: Store;
     metrics: Metrics<(typeof outcomes)[number]>;
     logger: Logger;
-    application: Application;
+    application: ConnectionPool;
   },
 ): Gate {
   const { settings } = config;
@@ -156,9 +153,9 @@ function applicationOptions({ settings, files }: Config): ApplicationOptions {
   };
 }
 
-async function closeWithin({ pool }: Application, timeoutMs: number): Promise<void> {
-  const cut = setTimeout(() => void pool.destroy(), Math.max(timeoutMs, 0));
-  await pool.close().catch(() => {});
+async function closeWithin(application: ConnectionPool, timeoutMs: number): Promise<void> {
+  const cut = setTimeout(() => application.destroy(), Math.max(timeoutMs, 0));
+  await application.close();
   clearTimeout(cut);
 }
 

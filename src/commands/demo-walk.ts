@@ -1,4 +1,3 @@
-import { request } from "undici";
 import type { DemoSetup } from "./demo-setup.ts";
 import { type CommandIo, print } from "./io.ts";
 
@@ -96,7 +95,7 @@ class Walk {
 }
 
 async function exchange(gateUrl: string, step: Step): Promise<Answer> {
-  const { statusCode, body } = await request(`${gateUrl}${step.path}`, {
+  const response = await fetch(`${gateUrl}${step.path}`, {
     method: step.method,
     headers: {
       ...(step.token === undefined ? {} : { token: step.token }),
@@ -104,7 +103,7 @@ async function exchange(gateUrl: string, step: Step): Promise<Answer> {
     },
     body: step.json === undefined ? null : JSON.stringify(step.json),
   });
-  return { status: statusCode, body: await body.text() };
+  return { status: response.status, body: await response.text() };
 }
 
 /** The last base64url character of a 2048-bit signature has four spare bits: sixteen spellings decode alike. */
@@ -132,8 +131,8 @@ const shownMetrics =
   /^revgate_(?:requests_total|revocations_total|denylist_entries|verification_cache)/;
 
 async function readMetrics({ adminUrl }: DemoSetup): Promise<Map<string, number>> {
-  const { body } = await request(`${adminUrl}/metrics`);
-  const lines = (await body.text()).split("\n").filter((line) => shownMetrics.test(line));
+  const response = await fetch(`${adminUrl}/metrics`);
+  const lines = (await response.text()).split("\n").filter((line) => shownMetrics.test(line));
   return new Map(
     lines.map((line) => {
       const space = line.lastIndexOf(" ");

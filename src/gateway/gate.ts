@@ -3,7 +3,7 @@ import type { GateMetrics } from "../observability/metrics.ts";
 import type { RequestLog } from "../observability/request-log.ts";
 import type { CredentialSource } from "../token/credential.ts";
 import type { Verifier } from "../token/verifier.ts";
-import type { Application } from "../upstream/application.ts";
+import type { ConnectionPool } from "../upstream/connection-pool.ts";
 import type { UpgradeForwarder } from "../upstream/forward-upgrade.ts";
 import type { CorsOptions } from "./cors.ts";
 import type { createPeerReader } from "./peer.ts";
@@ -25,7 +25,7 @@ export interface Gate {
   readonly onUnknownOutcome: UnknownOutcome;
   readonly cors: CorsOptions;
   readonly responder: Responder;
-  readonly application: Application;
+  readonly application: ConnectionPool;
   readonly forwardUpgrade: UpgradeForwarder;
   readonly readPeer: ReturnType<typeof createPeerReader>;
   readonly metrics: GateMetrics<Outcome>;

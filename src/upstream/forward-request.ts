@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { PassThrough } from "node:stream";
-import type { Dispatcher } from "undici";
-import { HeaderList } from "../platform/header-list.ts";
-import type { Application } from "./application.ts";
+import type { Connection, Exchange } from "./connection.ts";
+import type { ConnectionPool } from "./connection-pool.ts";
 import { responseHeaders } from "./headers.ts";
-import { classifyUpstreamError, isStaleSocket, type UpstreamFailure } from "./upstream-error.ts";
+import type { ResponseHead } from "./response-parser.ts";
+import { classifyUpstreamError, UpstreamError, type UpstreamFailure } from "./upstream-error.ts";
 
 /** How a forwarded request ended. */
 export type ForwardOutcome =
@@ -56,193 +55,218 @@ const repeatable = new Set(["GET", "HEAD", "OPTIONS"]);
  * the first byte of its body; backpressure reaches from either end to the other; an application that
  * breaks off mid-body leaves a broken response, never a clean short one.
  */
-export function forwardRequest(application: Application, options: ForwardOptions): void {
+export function forwardRequest(application: ConnectionPool, options: ForwardOptions): void {
   new Forwarding(application, options).start();
 }
 
-/**
- * One request on its way (undici's handler protocol in its raw form, which hands over header bytes
- * unparsed). A class, not closures: one is made for every request.
- */
-class Forwarding implements Dispatcher.DispatchHandler {
-  readonly #application: Application;
+/** One request on its way. A class, not closures: one is made for every request. */
+class Forwarding implements Exchange {
+  readonly method: string;
+  readonly head: string;
+  readonly body: Exchange["body"];
+  readonly #application: ConnectionPool;
   readonly #options: ForwardOptions;
-  readonly #hasBody: boolean;
-  #body: PassThrough | undefined;
-  #abort: ((error?: Error) => void) | undefined;
-  #resume: (() => void) | undefined;
+  /** What carries it now; another request's as soon as the response is whole. */
+  #connection: Connection | undefined;
   #state: "waiting" | "holding" | "streaming" | "ended" = "waiting";
   #clientGone = false;
+  #draining = false;
   #retried = false;
   #interimResponses = 0;
   /** What came of the response's body, and its trailers where it came to its end, while its head was held. */
   #early: Buffer[] | undefined;
-  #earlyTrailers: { readonly trailers: string[] | null } | undefined;
+  #earlyTrailers: readonly string[] | undefined;
   /** Whether any of it may have reached the application. */
   #sent = false;
   #status = 0;
 
-  constructor(application: Application, options: ForwardOptions) {
+  constructor(application: ConnectionPool, options: ForwardOptions) {
+    const { request, headers } = options;
     this.#application = application;
     this.#options = options;
-    this.#hasBody = carriesBody(options.request);
+    this.method = request.method ?? "GET";
+    this.body = bodyOf(request);
+    this.head = requestHead(request, headers, this.body);
   }
 
   start(): void {
-    const { response, request, hold } = this.#options;
-    if (response.destroyed && (hold === undefined || this.#hasBody)) {
+    const { response, hold } = this.#options;
+    if (response.destroyed && (hold === undefined || this.body !== "none")) {
       // A body that was not read by now is lost with the connection.
       this.#lose();
       this.#end({ kind: "client_gone" });
       return;
     }
     response.on("close", () => this.#onClientClose());
-    if (this.#hasBody) this.#body = streamBody(request);
-    this.#dispatch();
+    this.#application.carry(this);
   }
 
-  #dispatch(): void {
-    const { request, headers } = this.#options;
-    const { pool, servername } = this.#application;
-    const dispatched: Dispatcher.DispatchOptions & { servername: string } = {
-      path: request.url ?? "/",
-      method: (request.method ?? "GET") as Dispatcher.HttpMethod,
-      headers,
-      body: this.#body ?? null,
-      servername,
+  onConnection(connection: Connection): boolean {
+    if (this.#state === "ended") return false;
+    this.#connection = connection;
+    this.#sent = true;
+    return true;
+  }
+
+  sendBody(connection: Connection): void {
+    const { request } = this.#options;
+    const isCarried = () => this.#connection === connection;
+    const leave = () => {
+      if (request.readableEnded || !isCarried()) return;
+      // Not a whole body: nor may it look like one.
+      connection.abort();
+      const message = "the client left in the middle of its request";
+      this.onError(new UpstreamError("aborted", message), false);
     };
-    pool.dispatch(dispatched, this);
+    request.on("data", (chunk: Buffer) => {
+      if (isCarried() && !connection.writeBody(chunk)) request.pause();
+    });
+    request.on("end", () => {
+      if (isCarried()) connection.endBody();
+    });
+    request.on("error", () => {});
+    request.on("close", leave);
+    if (request.destroyed) leave();
   }
 
-  onConnect(abort: (error?: Error) => void): void {
-    this.#abort = abort;
-    if (this.#clientGone && this.#options.hold === undefined) abort();
-    else this.#sent = true;
-  }
-
-  onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, reason: string): boolean {
-    const headers = new HeaderList(rawHeaders.map((bytes) => bytes.toString("latin1")));
-    if (status < 200) return this.#passInterim(status, reason, headers);
-
-    this.#resume = resume;
+  onHead({ status, reason, headers }: ResponseHead, more: boolean): void {
+    if (status < 200) {
+      this.#passInterim(status, reason, headers);
+      return;
+    }
     this.#status = status;
     this.#options.onHead();
     const held = this.#options.hold?.onStatus(status);
-    if (held === undefined) return this.#release(reason, headers);
-
+    if (held === undefined) {
+      this.#release(reason, headers, more);
+      return;
+    }
     this.#state = "holding";
+    this.#connection?.pause();
     held.then(
       () => this.#releaseHeld(reason, headers),
       (cause: Error) => this.#withhold(cause),
     );
-    return false;
   }
 
-  onData(chunk: Buffer): boolean {
-    // An application that closes is read to its end, held or not.
-    if (this.#state === "holding") {
+  onData(chunk: Buffer, last: boolean): void {
+    if (this.#state === "streaming") {
+      const { response } = this.#options;
+      // Head and body of a short response leave together.
+      if (last) response.end(chunk);
+      else if (!response.write(chunk)) this.#waitForDrain();
+    } else if (this.#state === "holding") {
       this.#early = [...(this.#early ?? []), chunk];
-      return false;
     }
-    return this.#options.response.write(chunk) || this.#waitForDrain();
   }
 
-  onComplete(trailers: string[] | null): void {
-    // undici does not wait with the end of an answer to HEAD, nor with that of a closed connection.
-    if (this.#state === "holding") {
-      this.#earlyTrailers = { trailers };
-      return;
-    }
-    const { response } = this.#options;
-    if (trailers !== null && trailers.length > 0) response.addTrailers(trailerPairs(trailers));
-    response.end();
-    this.#end({ kind: "completed", status: this.#status });
+  onEnd(trailers: readonly string[]): void {
+    this.#connection = undefined;
+    if (this.#state === "holding") this.#earlyTrailers = trailers;
+    else if (this.#state === "streaming") this.#complete(trailers);
   }
 
-  onError(error: Error): void {
+  onDrain(): void {
+    if (this.#state !== "ended") this.#options.request.resume();
+  }
+
+  onError(error: Error, stale: boolean): void {
+    this.#connection = undefined;
     if (this.#state === "ended") return;
     if (this.#state === "streaming") {
       breakOff(this.#options.response);
       this.#end({ kind: "broken_off", cause: error });
-    } else if (this.#clientGone && this.#options.hold === undefined) {
-      this.#end({ kind: "client_gone" });
-    } else if (this.#state === "waiting" && this.#mayRepeat(error)) {
+    } else if (this.#state === "waiting" && stale && this.#mayRepeat()) {
       this.#retried = true;
-      this.#dispatch();
+      this.#application.closeIdle();
+      this.#application.carry(this);
     } else {
       this.#lose();
       this.#end({ kind: "failed", reason: classifyUpstreamError(error), cause: error });
     }
   }
 
-  /** Sends the response head; false asks undici to wait with the body. */
-  #release(reason: string, headers: HeaderList): boolean {
+  /** Sends the response head; with the body, where `more` of it is there. False: nobody is there to have it. */
+  #release(reason: string, headers: readonly string[], more: boolean): boolean {
     const { response } = this.#options;
     if (response.destroyed) {
-      this.#end({ kind: "client_gone" });
-      this.#abort?.();
+      this.#abort({ kind: "client_gone" });
       return false;
     }
     // Throws where the application's head can't be sent on: that is an answer nobody can use.
     response.writeHead(this.#status, reason, responseHeaders(headers));
     this.#state = "streaming";
-    // Has the head sent in this tick, together with what there is of the body. (flushHeaders would
-    // send it as UTF-8, and change bytes beyond ASCII.)
-    response.write(nothing);
-    return !response.writableNeedDrain || this.#waitForDrain();
+    // (flushHeaders would send it as UTF-8, and change bytes beyond ASCII.)
+    if (!more) response.write(nothing);
+    if (response.writableNeedDrain) this.#waitForDrain();
+    return true;
   }
 
   /** The client does not keep up: the application waits until it has. */
-  #waitForDrain(): false {
+  #waitForDrain(): void {
+    this.#connection?.pause();
+    if (this.#draining) return;
+    this.#draining = true;
     this.#options.response.once("drain", () => {
-      if (this.#state === "streaming") this.#resume?.();
+      this.#draining = false;
+      this.#connection?.resume();
     });
-    return false;
   }
 
-  #releaseHeld(reason: string, headers: HeaderList): void {
+  #releaseHeld(reason: string, headers: readonly string[]): void {
     // An application that broke off meanwhile has been dealt with.
     if (this.#state !== "holding") return;
     try {
-      const wantsMore = this.#release(reason, headers);
-      if (this.#options.response.destroyed) return;
-      for (const chunk of this.#early ?? []) this.#options.response.write(chunk);
-      if (this.#earlyTrailers !== undefined) this.onComplete(this.#earlyTrailers.trailers);
-      else if (wantsMore) this.#resume?.();
+      if (!this.#release(reason, headers, true)) return;
     } catch (error) {
-      this.#abort?.(error as Error);
+      this.#connection?.abort();
+      this.onError(error as Error, false);
+      return;
     }
+    const { response } = this.#options;
+    for (const chunk of this.#early ?? [nothing]) response.write(chunk);
+    if (this.#earlyTrailers !== undefined) this.#complete(this.#earlyTrailers);
+    else if (response.writableNeedDrain) this.#waitForDrain();
+    else this.#connection?.resume();
+  }
+
+  #complete(trailers: readonly string[]): void {
+    const { response } = this.#options;
+    if (trailers.length > 0) response.addTrailers(pairs(trailers));
+    response.end();
+    this.#end({ kind: "completed", status: this.#status });
   }
 
   #withhold(cause: Error): void {
-    if (this.#state !== "holding") return;
-    this.#end({ kind: "withheld", cause });
-    this.#abort?.();
+    if (this.#state === "holding") this.#abort({ kind: "withheld", cause });
   }
 
   /** 102 and 103 go to the client as they are; an HTTP/1.0 client does not know them (RFC 9110 section 15.2). */
-  #passInterim(status: number, reason: string, headers: HeaderList): boolean {
+  #passInterim(status: number, reason: string, headers: readonly string[]): void {
     const { request, response } = this.#options;
-    // undici takes an error thrown here for the end of the request.
-    if (status < 102) throw new Error(`the application answered ${status} unasked`);
+    // The connection takes an error thrown here for the end of the request.
+    if (status < 102) {
+      throw new UpstreamError("malformed", `the application answered ${status} unasked`);
+    }
     this.#interimResponses += 1;
     if (this.#interimResponses > mostInterimResponses) {
-      throw new Error(`the application sent more than ${mostInterimResponses} interim responses`);
+      throw new UpstreamError(
+        "malformed",
+        `the application sent more than ${mostInterimResponses} interim responses`,
+      );
     }
-    if (request.httpVersionMinor < 1 || response.destroyed) return true;
+    if (request.httpVersionMinor < 1 || response.destroyed) return;
     const lines = [`HTTP/1.1 ${status} ${reason}`];
     const passed = responseHeaders(headers);
     for (let i = 0; i < passed.length; i += 2) lines.push(`${passed[i]}: ${passed[i + 1]}`);
     // Requests of one connection are answered one after the other, so the line is free.
     response.socket?.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
-    return true;
   }
 
-  /** Only a connection that was idle too long, only a request that may be sent twice (RFC 9110 section 9.2.2). */
-  #mayRepeat(error: Error): boolean {
-    const { request } = this.#options;
-    if (this.#retried || this.#hasBody || this.#clientGone) return false;
-    return repeatable.has(request.method ?? "") && isStaleSocket(error);
+  /** Only a request that may be sent twice (RFC 9110 section 9.2.2). */
+  #mayRepeat(): boolean {
+    if (this.#retried || this.body !== "none" || this.#clientGone) return false;
+    return repeatable.has(this.method);
   }
 
   /** No answer will come. In the holding state one did, and the revocation goes on. */
@@ -251,72 +275,69 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   #onClientClose(): void {
-    const { response } = this.#options;
-    if (response.writableFinished) return;
+    if (this.#options.response.writableFinished || this.#state === "ended") return;
     this.#clientGone = true;
-    if (this.#state === "streaming") {
-      this.#end({ kind: "client_gone" });
-      this.#abort?.();
-    } else if (this.#options.hold === undefined) {
-      this.#abort?.();
+    // A request with a hold is seen through.
+    if (this.#state === "streaming" || this.#options.hold === undefined) {
+      this.#abort({ kind: "client_gone" });
     }
+  }
+
+  /** Ends it from this side, wherever it stands. */
+  #abort(outcome: ForwardOutcome): void {
+    if (this.#connection === undefined) this.#application.withdraw(this);
+    this.#connection?.abort();
+    this.#connection = undefined;
+    this.#end(outcome);
   }
 
   #end(outcome: ForwardOutcome): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
-    // The connection to the application may be another request's by now.
-    this.#resume = undefined;
     this.#options.onEnd(outcome);
-    this.#dropRestOfBody();
-  }
-
-  /** What the client still sends of a body that nobody reads any more stands before its next request. */
-  #dropRestOfBody(): void {
+    // What the client still sends of a body that nobody reads any more stands before its next request.
     const { request } = this.#options;
-    if (this.#body === undefined || request.complete) return;
-    request.unpipe(this.#body);
-    request.resume();
+    if (this.body !== "none" && !request.complete) request.resume();
   }
 }
 
-function carriesBody({ rawHeaders }: IncomingMessage): boolean {
+/** The request as it is sent: its first line and the header section, one byte a character. */
+function requestHead(
+  { method, url }: IncomingMessage,
+  headers: readonly string[],
+  body: Exchange["body"],
+): string {
+  let text = `${method} ${url} HTTP/1.1\r\n`;
+  for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  if (body === "chunked") text += "Transfer-Encoding: chunked\r\n";
+  return `${text}Connection: keep-alive\r\n\r\n`;
+}
+
+function bodyOf({ rawHeaders }: IncomingMessage): Exchange["body"] {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? "";
-    if (name.length === 14 && name.toLowerCase() === "content-length")
-      return rawHeaders[i + 1] !== "0";
-    if (name.length === 17 && name.toLowerCase() === "transfer-encoding") return true;
+    if (name.length === 14 && name.toLowerCase() === "content-length") {
+      return rawHeaders[i + 1] === "0" ? "none" : "by length";
+    }
+    if (name.length === 17 && name.toLowerCase() === "transfer-encoding") return "chunked";
   }
-  return false;
-}
-
-/**
- * The request's body as a stream of its own: undici destroys the stream it was given when the response
- * comes first, and the client's connection must outlive that.
- */
-function streamBody(request: IncomingMessage): PassThrough {
-  const body = new PassThrough();
-  // undici listens while it sends; what fails before or after must not end the process.
-  body.on("error", () => {});
-  request.on("error", (error) => body.destroy(error));
-  request.on("close", () => {
-    if (!request.complete) body.destroy(new Error("the client left in the middle of its request"));
-  });
-  return request.pipe(body);
+  return "none";
 }
 
 /** Ends a response so that nobody can take it for a whole one. */
 function breakOff(response: ServerResponse): void {
   const { socket } = response;
-  // Where the end of the connection is the end of the body (HTTP/1.0), only a reset says "broken".
-  if (socket !== null && !("encrypted" in socket)) socket.resetAndDestroy();
+  // Where the end of the connection is the end of the body (HTTP/1.0), only a reset says "broken". (One
+  // that is about to be ended, because the client has left, can't be reset: Node would leak its handle.)
+  const canReset = socket !== null && !("encrypted" in socket) && !socket.writableEnded;
+  if (canReset) socket.resetAndDestroy();
   else response.destroy();
 }
 
-function trailerPairs(trailers: readonly (string | Buffer)[]): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i < trailers.length; i += 2) {
-    pairs.push([trailers[i]?.toString("latin1") ?? "", trailers[i + 1]?.toString("latin1") ?? ""]);
+function pairs(alternating: readonly string[]): [string, string][] {
+  const out: [string, string][] = [];
+  for (let i = 0; i < alternating.length; i += 2) {
+    out.push([alternating[i] ?? "", alternating[i + 1] ?? ""]);
   }
-  return pairs;
+  return out;
 }

@@ -1,7 +1,6 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import httpProxy from "http-proxy";
-import { HeaderList } from "../platform/header-list.ts";
 import { type ApplicationOptions, tlsServername } from "./application.ts";
 import { responseHeaders } from "./headers.ts";
 import type { UpstreamFailure } from "./upstream-error.ts";
@@ -126,7 +125,7 @@ function upgradeHeaders(headers: readonly string[]): NodeJS.Dict<string | string
 
 /** Passes on an answer that is not 101; the connection ends with it, which also ends a body without length. */
 function relayRefusal(answer: IncomingMessage, socket: Duplex): void {
-  const passed = responseHeaders(new HeaderList(answer.rawHeaders));
+  const passed = responseHeaders(answer.rawHeaders);
   const lines = [`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}`];
   for (let i = 0; i < passed.length; i += 2) lines.push(`${passed[i]}: ${passed[i + 1]}`);
   socket.write(`${lines.join("\r\n")}\r\nConnection: close\r\n\r\n`, "latin1");

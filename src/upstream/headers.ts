@@ -13,6 +13,9 @@ const hopByHop = new Set([
   "upgrade",
 ]);
 
+const hopByHopLengths = new Set([...hopByHop].map((name) => name.length));
+const none: readonly string[] = [];
+
 /** Names that a `Connection` header can't talk away: without them the application would see another request. */
 const neverNominated = new Set([
   "host",
@@ -55,7 +58,7 @@ export function requestHeaders(
   facts: ForwardedFacts,
   { credentialHeaders }: RequestHeaderOptions,
 ): string[] {
-  const nominated = nominatedBy(headers);
+  const nominated = nominatedBy(headers.all("connection"));
   const out: string[] = [];
   for (const [index, name] of headers.names.entries()) {
     if (hopByHop.has(name) || name === "expect") continue;
@@ -71,22 +74,40 @@ export function requestHeaders(
   return out;
 }
 
-/** The application's header section as the client may see it. */
-export function responseHeaders(headers: HeaderList): string[] {
-  const nominated = nominatedBy(headers);
+/**
+ * The application's header section as the client may see it. Names and values alternate, as received.
+ *
+ * Names are compared only where their length is that of one that ends here: most are not.
+ */
+export function responseHeaders(raw: readonly string[]): string[] {
+  const nominated = nominatedBy(valuesOf(raw, "connection"));
   const out: string[] = [];
-  for (const [index, name] of headers.names.entries()) {
-    if (hopByHop.has(name) || (nominated?.has(name) && name !== "content-length")) continue;
-    out.push(headers.raw[2 * index] ?? "", headers.raw[2 * index + 1] ?? "");
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] ?? "";
+    if (nominated !== undefined || hopByHopLengths.has(name.length)) {
+      const lower = name.toLowerCase();
+      if (hopByHop.has(lower) || (nominated?.has(lower) && lower !== "content-length")) continue;
+    }
+    out.push(name, raw[i + 1] ?? "");
   }
   return out;
+}
+
+function valuesOf(raw: readonly string[], wanted: string): readonly string[] {
+  let values: string[] | undefined;
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] ?? "";
+    if (name.length !== wanted.length || name.toLowerCase() !== wanted) continue;
+    values ??= [];
+    values.push(raw[i + 1] ?? "");
+  }
+  return values ?? none;
 }
 
 /** These say something of the connection and name no header. */
 const connectionOptions = /^(?:keep-alive|close)$/i;
 
-function nominatedBy(headers: HeaderList): Set<string> | undefined {
-  const values = headers.all("connection");
+function nominatedBy(values: readonly string[]): Set<string> | undefined {
   if (values.every((value) => connectionOptions.test(value))) return undefined;
   const options = values.flatMap((value) => value.split(","));
   return new Set(options.map((option) => option.trim().toLowerCase()));

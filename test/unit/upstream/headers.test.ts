@@ -117,7 +117,7 @@ describe("responseHeaders", () => {
       "1",
     ];
     const more = ["Transfer-Encoding", "chunked", "Content-Length", "3", "Keep-Alive", "timeout=5"];
-    assert.deepEqual(responseHeaders(new HeaderList([...raw, ...more])), [
+    assert.deepEqual(responseHeaders([...raw, ...more]), [
       "Set-Cookie",
       "a=1",
       "set-cookie",

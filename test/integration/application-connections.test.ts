@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import http, { type ServerResponse } from "node:http";
+import { connect, createServer, type Socket } from "node:net";
+import { describe, it, type TestContext } from "node:test";
+import type { Exchange } from "../../src/upstream/connection.ts";
+import { ConnectionPool } from "../../src/upstream/connection-pool.ts";
+import { listenOnLoopback, startApplication } from "../helpers/application.ts";
+import { startGate } from "../helpers/gate.ts";
+import { send } from "../helpers/http.ts";
+import { makeToken } from "../helpers/tokens.ts";
+
+const headers = { token: makeToken() };
+
+/** An application that counts its connections; requests are answered when the test says so. */
+async function countingApplication(t: TestContext, head: http.OutgoingHttpHeaders = {}) {
+  const waiting: ServerResponse[] = [];
+  const connections: Socket[] = [];
+  let arrived = () => {};
+  const application = await startApplication(t, (_request, response) => {
+    response.writeHead(200, head);
+    waiting.push(response);
+    arrived();
+  });
+  application.server.on("connection", (socket: Socket) => void connections.push(socket));
+  return {
+    ...application,
+    connections,
+    waiting,
+    async untilWaiting(count: number) {
+      while (waiting.length < count) {
+        await new Promise<void>((resolve) => {
+          arrived = resolve;
+        });
+      }
+    },
+  };
+}
+
+describe("connections to the application", () => {
+  it("carry one request after the other, HEAD and bodies included", async (t) => {
+    const application = await startApplication(t, (request, response) => {
+      request.resume();
+      response.end(request.method === "HEAD" ? undefined : "ok");
+    });
+    let connections = 0;
+    application.server.on("connection", () => {
+      connections += 1;
+    });
+    const gate = await startGate(t, { upstream: application.url });
+    for (const method of ["GET", "HEAD", "POST", "DELETE", "HEAD", "GET"]) {
+      const body = method === "POST" ? { body: "x".repeat(100_000) } : {};
+      assert.equal((await send(`${gate.url}/x`, { method, headers, ...body })).status, 200);
+    }
+    assert.equal(connections, 1);
+  });
+
+  it("are never more than configured; what comes on top waits its turn", async (t) => {
+    const application = await countingApplication(t);
+    const yaml = `upstream: { url: "${application.url}", maxConnections: 2 }`;
+    const gate = await startGate(t, { upstream: application.url, yaml });
+    const replies = Array.from({ length: 6 }, (_, i) => send(`${gate.url}/${i}`, { headers }));
+    for (let answered = 0; answered < 6; answered += 2) {
+      await application.untilWaiting(2);
+      assert.equal(application.waiting.length, 2);
+      for (const response of application.waiting.splice(0)) response.end("ok");
+    }
+    assert.deepEqual(
+      new Set((await Promise.all(replies)).map(({ status }) => status)),
+      new Set([200]),
+    );
+    assert.equal(application.connections.length, 2);
+  });
+
+  it("are not used for a request whose client has left while it waited", async (t) => {
+    const application = await countingApplication(t);
+    const yaml = `upstream: { url: "${application.url}", maxConnections: 1 }`;
+    const gate = await startGate(t, { upstream: application.url, yaml });
+    const first = send(`${gate.url}/first`, { headers });
+    await application.untilWaiting(1);
+    const leaving = http.get(`${gate.url}/left`, { headers }).on("error", () => {});
+    const last = send(`${gate.url}/last`, { headers });
+    await once(leaving, "socket");
+    // Two exchanges beside them: by then both have arrived.
+    await send(`${gate.adminUrl}/healthz`);
+    await send(`${gate.adminUrl}/healthz`);
+    leaving.destroy();
+    while (!gate.logged().includes("client_gone")) await send(`${gate.adminUrl}/healthz`);
+    application.waiting.shift()?.end("ok");
+    await application.untilWaiting(1);
+    application.waiting.shift()?.end("ok");
+    assert.deepEqual([(await first).status, (await last).status], [200, 200]);
+    assert.deepEqual(
+      application.seen.map(({ url }) => url),
+      ["/first", "/last"],
+    );
+  });
+
+  it("are left before the application closes them, where it says when that will be", async (t) => {
+    const application = await startApplication(t, (_request, response) => {
+      response.writeHead(200, { "Keep-Alive": "timeout=1" });
+      response.end("ok");
+    });
+    let connections = 0;
+    application.server.on("connection", () => {
+      connections += 1;
+    });
+    const gate = await startGate(t, { upstream: application.url });
+    for (let i = 0; i < 3; i += 1) await send(`${gate.url}/x`, { headers });
+    assert.equal(connections, 3);
+  });
+
+  it("do not keep an answer that comes before the request was sent in full", async (t) => {
+    const closed: Promise<unknown>[] = [];
+    const server = createServer((socket) => {
+      socket.on("error", () => {});
+      closed.push(once(socket, "close"));
+      socket.once("data", () => {
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        socket.resume();
+      });
+    });
+    const gate = await startGate(t, {
+      upstream: `http://127.0.0.1:${await listenOnLoopback(t, server)}`,
+    });
+    const outgoing = http.request(`${gate.url}/up`, { method: "POST", headers });
+    outgoing.on("error", () => {});
+    outgoing.write("the beginning");
+    const [response] = (await once(outgoing, "response")) as [http.IncomingMessage];
+    response.resume();
+    assert.equal(response.statusCode, 200);
+    // Closed although the client goes on sending: its next bytes must not be the next request.
+    await closed[0];
+    outgoing.destroy();
+  });
+});
+
+describe("a pool of connections", () => {
+  it("closes what has been idle for long, and gives up what cannot be connected to in time", async (t) => {
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => {
+      sockets.push(socket);
+      socket.on("error", () => {});
+      socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    });
+    const port = await listenOnLoopback(t, server);
+    const options = { responseTimeoutMs: 60_000, maxConnections: 1, headBytes: 1000, idleMs: 50 };
+    const pool = new ConnectionPool({
+      ...options,
+      connect: (onReady) => connect(port, "127.0.0.1", onReady),
+      connectTimeoutMs: 60_000,
+    });
+    t.after(() => pool.close());
+    assert.equal(await outcome(pool), "whole");
+    const [socket] = sockets;
+    assert.ok(socket);
+    await once(socket, "close");
+    assert.equal(await outcome(pool), "whole");
+
+    // Nobody says that it is ready, as behind a firewall that drops packets.
+    const silent = new ConnectionPool({
+      ...options,
+      connect: () => connect(port, "127.0.0.1"),
+      connectTimeoutMs: 20,
+    });
+    assert.equal(await outcome(silent), "connect_timeout");
+    await silent.close();
+  });
+});
+
+/** What becomes of a request. */
+function outcome(pool: ConnectionPool): Promise<string> {
+  return new Promise((resolve) => {
+    const exchange: Exchange = {
+      method: "GET",
+      head: "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+      body: "none",
+      onConnection: () => true,
+      sendBody() {},
+      onDrain() {},
+      onHead() {},
+      onData() {},
+      onEnd: () => resolve("whole"),
+      onError: (error) => resolve("code" in error ? String(error.code) : error.message),
+    };
+    pool.carry(exchange);
+  });
+}
