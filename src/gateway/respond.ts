@@ -113,28 +113,38 @@ export interface Responder {
   refuseOnSocket(socket: Duplex, reason: RefusalReason, context: RefusalContext): void;
 }
 
-/** Makes the responder; every body is put together once, here. */
+/** What is the same in every refusal for one reason. */
+interface Answer {
+  readonly body: Buffer;
+  /** Name and value alternating. */
+  readonly headers: readonly string[];
+}
+
+/** Makes the responder; what is the same in every answer is put together once, here. */
 export function createResponder(options: ResponderOptions): Responder {
-  const bodies = Object.fromEntries(
-    refusalReasons.map((reason) => [reason, Buffer.from(renderBody(reason, options))]),
-  ) as Record<RefusalReason, Buffer>;
+  const answers = Object.fromEntries<Answer>(
+    refusalReasons.map((reason) => {
+      const body = Buffer.from(renderBody(reason, options));
+      return [reason, { body, headers: headersOf(reason, body) }];
+    }),
+  ) as Record<RefusalReason, Answer>;
 
   return {
     refuse(response, reason, context) {
       if (response.destroyed || response.headersSent) return;
-      const body = bodies[reason];
+      const { body, headers } = answers[reason];
       const refusal: Refusal = refusals[reason];
       const { status } = refusal;
       if (refusal.closes === true) response.shouldKeepAlive = false;
       // With its own reason phrase: the application's may be what could not be sent on.
-      response.writeHead(status, STATUS_CODES[status], headersOf(reason, body, context));
+      response.writeHead(status, STATUS_CODES[status], [...headers, ...headersFor(context)]);
       response.end(body);
     },
     refuseOnSocket(socket, reason, context) {
       if (socket.destroyed || !socket.writable) return;
-      const body = bodies[reason];
+      const { body, headers: fixed } = answers[reason];
       const { status } = refusals[reason];
-      const headers = [...headersOf(reason, body, context), "Connection", "close"];
+      const headers = [...fixed, ...headersFor(context), "Connection", "close"];
       const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`];
       for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
       socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
@@ -156,7 +166,11 @@ export function renderBody(reason: RefusalReason, options: ResponderOptions): st
   );
 }
 
-function headersOf(reason: RefusalReason, body: Buffer, context: RefusalContext): string[] {
+function headersFor({ requestId, corsHeaders }: RefusalContext): string[] {
+  return ["X-Request-Id", requestId, ...corsHeaders];
+}
+
+function headersOf(reason: RefusalReason, body: Buffer): string[] {
   const refusal: Refusal = refusals[reason];
   const headers = [
     "Content-Type",
@@ -165,9 +179,6 @@ function headersOf(reason: RefusalReason, body: Buffer, context: RefusalContext)
     String(body.length),
     "Cache-Control",
     "no-store",
-    "X-Request-Id",
-    context.requestId,
-    ...context.corsHeaders,
   ];
   if (refusal.challenge !== undefined) headers.push("WWW-Authenticate", refusal.challenge);
   if (refusal.retryAfter !== undefined) headers.push("Retry-After", String(refusal.retryAfter));

@@ -1,250 +1,228 @@
 /**
- * Whole-process CPU per request of revgate beside bare forwarders, interleaved in one run.
+ * revgate beside bare forwarders and what else a team would put together, interleaved in one run.
  *
- *     npm run bench               three rounds of 50,000 requests after 50,000 to warm up
- *     npm run bench -- --quick    one round of 10,000 after 5,000
+ *     npm run bench               three rounds of 50,000 requests after 50,000 to warm up, and the table
+ *     npm run bench -- --quick    forwarding and refusals alone, one round of 5,000 after 3,000
  *
- * Absolute figures are this machine's; the ratios are what counts. A difference under 10 % is none.
+ * CPU is that of whole processes. Absolute figures are this machine's; the ratios are what counts. A
+ * difference under 10 % is none.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import autocannon from "autocannon";
-import { writeConfig } from "../helpers/gate.ts";
-import { type Reply, send } from "../helpers/http.ts";
-import { repository } from "../helpers/program.ts";
-import { freePort, startRedis } from "../helpers/redis.ts";
-import { makeToken, publicPem } from "../helpers/tokens.ts";
-import { searchProgram } from "../tools/programs.ts";
-import { nginxConfig, nginxPackages } from "./contenders/nginx.ts";
+import { startRedis } from "../helpers/redis.ts";
+import { makeToken } from "../helpers/tokens.ts";
+import { type Contender, prove, startContenders } from "./contenders.ts";
+import { connections, cpuPerRequest, latencies, load } from "./load.ts";
+import { measureMillion } from "./million.ts";
+import { endAll, median, quantile, run, runScript, script, start, taskset } from "./processes.ts";
+import { type Figures, renderReport, type Verdict, writeReport } from "./report.ts";
 
 const quick = process.argv.includes("--quick");
 const plan = quick
-  ? { rounds: 1, warmUp: 5_000, measured: 10_000 }
+  ? { rounds: 1, warmUp: 3_000, measured: 5_000 }
   : { rounds: 3, warmUp: 50_000, measured: 50_000 };
-const connections = 64;
 
-const taskset = availableParallelism() > 1 ? searchProgram(["taskset"]) : undefined;
-const children: ChildProcess[] = [];
-const cleanups: (() => unknown)[] = [];
-const suite = { after: (cleanup: unknown) => void cleanups.push(cleanup as () => unknown) };
-
-const node = process.execPath;
-
-/** Starts a program on a core of its own where the system allows. */
-function launch(core: number, command: readonly string[], env: NodeJS.ProcessEnv) {
-  const pinned = taskset === undefined ? command : [taskset, "-c", String(core), ...command];
-  const [file = "", ...rest] = pinned;
-  const child = spawn(file, rest, {
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  children.push(child);
-  return child;
+interface Part {
+  readonly figures: Figures;
+  readonly verdicts: readonly Verdict[];
 }
 
-/** The same for a program that prints its port; resolves with it. */
-async function start(core: number, command: readonly string[], env: NodeJS.ProcessEnv) {
-  const child = launch(core, command, env);
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [, port] = /"port":(\d+)/.exec(line) ?? [];
-    if (port === undefined) continue;
-    child.stdout.resume();
-    return { pid: child.pid ?? 0, url: `http://127.0.0.1:${port}` };
-  }
-  throw new Error(`${command.join(" ")} ended before it was ready`);
-}
-
-interface Contender {
-  readonly name: string;
-  readonly pid: number;
-  readonly url: string;
-  readonly checks: boolean;
-  readonly cpuMicroseconds: number[];
-}
-
-const script = (name: string) => [
-  "--import",
-  "tsx",
-  join(repository, `test/bench/contenders/${name}.ts`),
+/** At most so many times the CPU of another contender. */
+const forwardingTargets: readonly (readonly [contender: string, other: string, most?: number])[] = [
+  ["revgate, embedded", "bare undici", 1.1],
+  ["revgate, Redis local", "bare undici", 1.1],
+  ["revgate, Redis local", "bare http-proxy", 0.55],
+  ["revgate, Redis every-request", "bare undici", 1.35],
+  ["revgate, Redis local", "Fastify", 0.5],
+  ["revgate, Redis local", "Express", 0.2],
+  ["revgate, Redis local", "nginx + Lua, verifies each time", 0.9],
+  ["revgate, Redis local", "nginx + Lua, remembers", 2.2],
+  ["revgate, Redis local", "HAProxy, verifies each time, no store"],
 ];
 
-async function startContenders(upstream: string): Promise<Contender[]> {
-  const redis = await startRedis(suite);
-  const directory = mkdtempSync(join(tmpdir(), "revgate-bench-"));
-  cleanups.push(() => rmSync(directory, { recursive: true, force: true }));
-  const publicKeyFile = join(directory, "public.pem");
-  writeFileSync(publicKeyFile, publicPem);
-
-  const revgate = async (name: string, yaml: string) => {
-    const home = join(directory, name.replace(/\W+/g, "-"));
-    mkdirSync(home);
-    await writeConfig(home, `log: { requests: none }\n${yaml}`, upstream);
-    const args = [join(repository, "dist/cli.js"), "run", "--config", join(home, "revgate.yaml")];
-    return { name, checks: true, cpuMicroseconds: [], ...(await start(0, [node, ...args], {})) };
-  };
-  const scripted = async (name: string, file: string, checks: boolean) => {
-    const env = { UPSTREAM: upstream, REDIS: redis.url, PUBLIC_KEY: publicKeyFile };
-    return { name, checks, cpuMicroseconds: [], ...(await start(0, [node, ...script(file)], env)) };
-  };
-  const nginx = async (name: string, remembers: boolean) => {
-    const program = searchProgram(["nginx"]);
-    if (program === undefined || !existsSync("/usr/lib/nginx/modules/ngx_http_lua_module.so")) {
-      process.stderr.write(`without ${name}: apt-get install ${nginxPackages.join(" ")}\n`);
-      return [];
-    }
-    const home = join(directory, `nginx-${remembers}`);
-    mkdirSync(home);
-    const port = await freePort();
-    const upstreamPort = Number(new URL(upstream).port);
-    const file = join(home, "nginx.conf");
-    const options = { port, upstreamPort, redisPort: redis.port, publicKeyFile, remembers };
-    writeFileSync(file, nginxConfig({ ...options, directory: home }));
-    const child = launch(0, [program, "-p", home, "-c", file], {});
-    const url = `http://127.0.0.1:${port}`;
-    while (
-      !(await fetch(url).then(
-        () => true,
-        () => false,
-      ))
-    );
-    // The master does nothing; its one worker does the work.
-    const { stdout } = spawnSync("pgrep", ["-P", String(child.pid)], { encoding: "utf8" });
-    return [{ name, checks: true, cpuMicroseconds: [], pid: Number(stdout.trim()), url }];
-  };
-  const store = (more: string) =>
-    `denylist: { dataDir: data, redis: { url: "${redis.url}"${more} } }`;
-  return [
-    await scripted("bare undici", "bare-undici", false),
-    await revgate("revgate, embedded", ""),
-    await revgate("revgate, Redis local", store("")),
-    await revgate("revgate, Redis every-request", store(", reads: every-request")),
-    await scripted("bare http-proxy", "bare-http-proxy", false),
-    await scripted("Fastify", "fastify", true),
-    await scripted("Express", "express", true),
-    ...(await nginx("nginx + Lua, verifies each time", false)),
-    ...(await nginx("nginx + Lua, remembers", true)),
-  ];
-}
-
-/** Nobody is measured who does not do the work. */
-async function prove({ name, url, checks }: Contender, token: string): Promise<void> {
-  const expect = (reply: Reply, status: number, what: string) => {
-    if (reply.status !== status) throw new Error(`${name}: ${what} is answered ${reply.status}`);
-  };
-  const call = (sent: string) => send(`${url}/me`, { headers: { token: sent } });
-  while ((await call(token)).status === 503);
-  expect(await call(token), 200, "a valid token");
-  if (!checks) return;
-  const revoked = makeToken();
-  await send(`${url}/logout`, { method: "POST", headers: { token: revoked } });
-  expect(await send(`${url}/me`), 401, "no token");
-  expect(await call(`${token.slice(0, -8)}AAAAAAAA`), 401, "a forged token");
-  expect(await call(makeToken({ iat: 1, exp: 2 })), 401, "an expired token");
-  expect(await call(revoked), 401, "a revoked token");
-}
-
-const ticksPerSecond =
-  Number(spawnSync("getconf", ["CLK_TCK"], { encoding: "utf8" }).stdout) || 100;
-
-/** User and system time of a process since its start, in microseconds (proc(5), fields 14 and 15). */
-function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "latin1")
-    .replace(/^.*\) /, "")
-    .split(" ");
-  return ((Number(fields[11]) + Number(fields[12])) * 1e6) / ticksPerSecond;
-}
-
-async function load(url: string, amount: number, tokens: readonly string[]): Promise<void> {
-  const result = await autocannon({
-    url,
-    connections,
-    amount,
-    requests: tokens.map((token) => ({ method: "GET", path: "/me", headers: { token } })),
-  });
-  if (result.non2xx + result.errors > 0) {
-    throw new Error(`${url}: ${result.non2xx} refused, ${result.errors} errors`);
+async function measureForwarding(
+  contenders: readonly Contender[],
+  tokens: readonly string[],
+): Promise<Part> {
+  for (const contender of contenders) {
+    await prove(contender, tokens[0] ?? "");
+    await load(contender.url, plan.warmUp, tokens);
   }
+  for (let round = 0; round < plan.rounds; round += 1) {
+    for (const contender of contenders) {
+      contender.cpuMicroseconds.push(await cpuPerRequest(contender, plan.measured, tokens));
+    }
+  }
+  const of = new Map(contenders.map((each) => [each.name, median(each.cpuMicroseconds)]));
+  return {
+    figures: {
+      title: `CPU of a forwarded request: ${connections} connections, ${plan.rounds} × ${plan.measured} requests after ${plan.warmUp}${taskset === undefined ? ", not pinned" : ""}`,
+      columns: ["contender", "µs", "spread"],
+      rows: contenders.map(({ name, cpuMicroseconds }) => [
+        name,
+        median(cpuMicroseconds).toFixed(1),
+        `${Math.min(...cpuMicroseconds).toFixed(1)} to ${Math.max(...cpuMicroseconds).toFixed(1)}`,
+      ]),
+    },
+    verdicts: forwardingTargets.flatMap(([contender, other, most]) => {
+      const [one, two] = [of.get(contender), of.get(other)];
+      if (one === undefined || two === undefined) return [];
+      const verdict = { what: `CPU: ${contender} ÷ ${other}`, measured: one / two };
+      return [most === undefined ? verdict : { ...verdict, target: { most } }];
+    }),
+  };
 }
 
-const median = (values: readonly number[]) =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+async function measureRefusals(contender: Contender, tokens: readonly string[]): Promise<Part> {
+  const forge = (token: string) => `${token.slice(0, -8)}AAAAAAAA`;
+  const several = Array.from({ length: 200 }, (_, i) =>
+    makeToken({ jti: `r${i}`, pad: "x".repeat(150) }),
+  );
+  const dead = several.map((token) => ({ method: "POST", headers: { token } }));
+  for (const logout of dead) await fetch(`${contender.url}/logout`, logout);
+  const expired = several.map((_, i) =>
+    makeToken({ iat: 1, exp: 2, jti: `e${i}`, pad: "x".repeat(150) }),
+  );
+  const kinds: readonly (readonly [what: string, tokens: readonly (string | undefined)[]])[] = [
+    ["a missing token", [undefined]],
+    ["a malformed token", several.map((token) => token.replace(".", "!"))],
+    ["an expired token", expired],
+    ["a revoked token", several],
+    ["a forged token, again", several.map(forge)],
+  ];
+  const rounds: { allowed: number; refused: readonly number[] }[] = [];
+  for (let round = 0; round < plan.rounds; round += 1) {
+    const allowed = await cpuPerRequest(contender, plan.measured, tokens);
+    const refused: number[] = [];
+    for (const [, sent] of kinds) {
+      await load(contender.url, plan.warmUp / 5, sent, 401);
+      refused.push(await cpuPerRequest(contender, plan.measured, sent, 401));
+    }
+    rounds.push({ allowed, refused });
+  }
+  const allowed = median(rounds.map((round) => round.allowed));
+  const costs = kinds.map((_, i) => median(rounds.map(({ refused }) => refused[i] ?? Number.NaN)));
+  return {
+    figures: {
+      title: `CPU of a refusal, beside ${allowed.toFixed(1)} µs for a request that is allowed`,
+      columns: ["refused for", "µs"],
+      rows: kinds.map(([what], i) => [what, (costs[i] ?? Number.NaN).toFixed(1)]),
+    },
+    verdicts: kinds.map(([what], i) => ({
+      what: `CPU: refusing ${what} ÷ allowing`,
+      measured: (costs[i] ?? Number.NaN) / allowed,
+      target: { most: 0.5 },
+    })),
+  };
+}
+
+async function measureLatency(
+  contenders: readonly Contender[],
+  tokens: readonly string[],
+): Promise<Part> {
+  const compared = contenders.filter(({ name }) =>
+    ["bare undici", "revgate, Redis local", "revgate, Redis every-request"].includes(name),
+  );
+  const medians = compared.map(() => [] as number[]);
+  for (let round = 0; round < 5; round += 1) {
+    for (const [i, { url }] of compared.entries()) {
+      medians[i]?.push(quantile(await latencies(url, 3000, tokens), 0.5));
+    }
+  }
+  const values = medians.map(median);
+  const [floor = Number.NaN, local = Number.NaN] = values;
+  return {
+    figures: {
+      title: "Latency at one connection, medians of five times 3,000 requests",
+      columns: ["contender", "p50, µs"],
+      rows: compared.map(({ name }, i) => [name, (values[i] ?? Number.NaN).toFixed(0)]),
+    },
+    verdicts: [
+      {
+        what: "p50 at one connection: revgate, Redis local ÷ bare undici",
+        measured: local / floor,
+        target: { most: 1.1 },
+      },
+    ],
+  };
+}
+
+async function measureStore(upstream: string, tokens: readonly string[]): Promise<Part> {
+  const sizes: Record<string, number>[] = [];
+  for (let i = 0; i < 5; i += 1) sizes.push(await runScript(script("table-size", "--expose-gc")));
+  const of = (name: string) => median(sizes.map((size) => size[name] ?? Number.NaN));
+  const { syncMs = 0, perSecond = 0, perSync = 0 } = await runScript(script("durability"));
+  const durable: Verdict =
+    syncMs <= 1
+      ? {
+          what: "durable revocations a second, 64 at once",
+          measured: perSecond,
+          target: { least: 5000 },
+          digits: 0,
+        }
+      : {
+          what: "durable revocations an fsync, 64 at once",
+          measured: perSync,
+          target: { least: 20 },
+          digits: 0,
+        };
+  const { readyMs, loadedMs, pauses } = await measureMillion(upstream, tokens);
+  return {
+    figures: {
+      title: "Requests (8 connections) while a store of a million entries is at work, milliseconds",
+      columns: ["during", "p99", "longest"],
+      rows: pauses.map(({ during, p99, most }) => [during, p99.toFixed(1), most.toFixed(1)]),
+    },
+    verdicts: [
+      {
+        what: "bytes of memory a revocation, at 1,000,000",
+        measured: of("bytes"),
+        target: { most: 40 },
+        digits: 1,
+      },
+      { what: "look-up that finds, ns", measured: of("hitNanoseconds"), digits: 0 },
+      { what: "look-up that finds nothing, ns", measured: of("missNanoseconds"), digits: 0 },
+      { what: "insertion, ns", measured: of("addNanoseconds"), digits: 0 },
+      durable,
+      { what: "fsync, ms", measured: syncMs },
+      {
+        what: "start to right answers, 1,000,000 entries in Redis, s",
+        measured: readyMs / 1000,
+        target: { most: 2 },
+      },
+      {
+        what: "table loaded from Redis, 1,000,000 entries, s",
+        measured: loadedMs / 1000,
+        target: { most: 15 },
+      },
+    ],
+  };
+}
 
 async function main(): Promise<void> {
   // Of about 700 bytes, as tokens with a few claims are.
   const tokens = Array.from({ length: 1000 }, (_, i) =>
     makeToken({ jti: `${i}`, pad: "x".repeat(150) }),
   );
-  const application = await start(1, [node, ...script("application")], {});
-  const contenders = await startContenders(application.url);
-  for (const contender of contenders) {
-    await prove(contender, tokens[0] ?? "");
-    await load(contender.url, plan.warmUp, tokens);
-  }
-  for (let round = 0; round < plan.rounds; round += 1) {
-    for (const { url, pid, cpuMicroseconds } of contenders) {
-      const before = cpuOf(pid);
-      await load(url, plan.measured, tokens);
-      cpuMicroseconds.push((cpuOf(pid) - before) / plan.measured);
-    }
-  }
-  report(contenders);
-}
-
-/** What is promised: at most so many times the CPU of another contender. */
-const targets: readonly (readonly [contender: string, other: string, most: number])[] = [
-  ["revgate, embedded", "bare undici", 1.1],
-  ["revgate, Redis local", "bare undici", 1.1],
-  ["revgate, Redis every-request", "bare undici", 1.35],
-  ["revgate, Redis local", "bare http-proxy", 0.55],
-  ["revgate, Redis local", "Fastify", 0.5],
-  ["revgate, Redis local", "Express", 0.2],
-  ["revgate, Redis local", "nginx + Lua, verifies each time", 0.9],
-  ["revgate, Redis local", "nginx + Lua, remembers", 2.2],
-];
-
-function report(contenders: readonly Contender[]): void {
-  const of = new Map(
-    contenders.map((contender) => [contender.name, median(contender.cpuMicroseconds)]),
+  const application = await start(1, script("contenders/application"));
+  const redis = await startRedis(run);
+  const contenders = await startContenders({ upstream: application.url, redis });
+  const local = contenders.find(({ name }) => name === "revgate, Redis local");
+  if (local === undefined) throw new Error("revgate is missing");
+  const parts = [
+    await measureForwarding(contenders, tokens),
+    await measureRefusals(local, tokens),
+    ...(quick ? [] : [await measureLatency(contenders, tokens)]),
+    ...(quick ? [] : [await measureStore(application.url, tokens)]),
+  ];
+  const text = renderReport(
+    parts.map(({ figures }) => figures),
+    parts.flatMap(({ verdicts }) => verdicts),
   );
-  const lines = contenders.map(({ name, cpuMicroseconds }) => {
-    const [least, most] = [Math.min(...cpuMicroseconds), Math.max(...cpuMicroseconds)];
-    return `| ${name} | ${(of.get(name) ?? 0).toFixed(0)} | ${least.toFixed(0)} to ${most.toFixed(0)} |`;
-  });
-  const verdicts = targets.flatMap(([contender, other, most]) => {
-    const [one, two] = [of.get(contender), of.get(other)];
-    if (one === undefined || two === undefined) return [];
-    const ratio = one / two;
-    const verdict = ratio <= most ? "holds" : "missed";
-    return [`| ${contender} ÷ ${other} | ${ratio.toFixed(2)} | ${most} | ${verdict} |`];
-  });
-  const text = [
-    `${connections} connections, ${plan.rounds} × ${plan.measured} requests after ${plan.warmUp}, Node ${process.version}${taskset === undefined ? ", not pinned" : ""}`,
-    "",
-    "| contender | CPU µs a request | spread |",
-    "|---|---|---|",
-    ...lines,
-    "",
-    "| ratio | measured | at most | |",
-    "|---|---|---|---|",
-    ...verdicts,
-  ].join("\n");
   process.stdout.write(`${text}\n`);
-  if (quick) return;
-  const file = join(repository, "docs/benchmarks.md");
-  const figures = /(<!-- figures -->\n)[\s\S]*(<!-- \/figures -->)/;
-  writeFileSync(file, readFileSync(file, "utf8").replace(figures, `$1\n${text}\n\n$2`));
+  if (!quick) writeReport(text);
 }
 
 try {
   await main();
 } finally {
-  for (const child of children) {
-    child.kill();
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
-  }
-  for (const cleanup of cleanups.reverse()) await cleanup();
+  await endAll();
 }

@@ -1,23 +1,14 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { describe, it } from "node:test";
 import { startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { filledName, fillRedis, startRedis } from "../helpers/redis.ts";
 import { openStoreOn, until } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
 const count = 1_000_000;
-
-/** Made in Redis itself: forty characters of a hash and three more. */
-const nameOf = (i: number) => `${createHash("sha1").update(String(i)).digest("hex")}AAA`;
-
-const fill = `
-for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do
-  redis.call('SET', 'revgate:tok:' .. redis.sha1hex(string.format('%d', i)) .. 'AAA', ARGV[3], 'EX', 100000)
-end`;
 
 describe("a store of a million entries", () => {
   it("is answered for correctly from the start, while it loads", {
@@ -34,9 +25,7 @@ describe("a store of a million entries", () => {
     const fresh = { token: makeToken() };
     assert.equal((await send(`${first.url}/logout`, { method: "POST", headers: old })).status, 200);
     await first.stop();
-    for (let at = 0; at < count; at += 50_000) {
-      await redis.client.eval(fill, 0, at, at + 49_999, expiresAt);
-    }
+    await fillRedis(redis, count, expiresAt);
 
     const directory = temporaryDirectory(t);
     const startedMs = performance.now();
@@ -66,8 +55,8 @@ describe("a store of a million entries", () => {
     const again = performance.now();
     const { denylist } = await openStoreOn(t, redis.port, { dataDir: `${directory}/data` });
     const openMs = performance.now() - again;
-    assert.equal(denylist.lookUp({ id: nameOf(count - 1) }), "revoked");
-    await until(() => denylist.lookUp({ id: nameOf(count) }) === "live");
+    assert.equal(denylist.lookUp({ id: filledName(count - 1) }), "revoked");
+    await until(() => denylist.lookUp({ id: filledName(count) }) === "live");
     t.diagnostic(`opened with a full journal after ${openMs.toFixed()} ms`);
   });
 });
