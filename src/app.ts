@@ -11,6 +11,7 @@ import type { Logger } from "./observability/logger.ts";
 import { createMetrics, type Metrics } from "./observability/metrics.ts";
 import { createRequestLog } from "./observability/request-log.ts";
 import { openStore, type Store } from "./open-store.ts";
+import { systemClock } from "./platform/clock.ts";
 import { createAdminServer } from "./server/admin-server.ts";
 import { watchForDrain } from "./server/drain.ts";
 import { createProxyServer } from "./server/proxy-server.ts";
@@ -125,7 +126,11 @@ function assembleGate(
     sources: credentialSources(config),
     credentialHeaders: credentialHeaders(config),
     verifier: parts.store.verifier,
-    clockToleranceSeconds: settings.tokens.clockTolerance / 1000,
+    clock: systemClock,
+    lifetimes: {
+      clockToleranceSeconds: settings.tokens.clockTolerance / 1000,
+      maxLifetimeSeconds: settings.tokens.maxLifetime / 1000,
+    },
     denylist: parts.store.denylist,
     onUnknownOutcome: settings.denylist.onUnknownOutcome,
     cors: { ...cors, maxAgeSeconds: cors.maxAge / 1000 },

@@ -86,7 +86,7 @@ async function openHeldStore(
     denylist,
     verifier,
     clockToleranceSeconds: config.settings.tokens.clockTolerance / 1000,
-    onRevoked: (trigger, count) => metrics.revocations[trigger].inc(count),
+    onRevoked: metrics.countRevoked,
   });
   hold.serve(commands);
 
@@ -112,6 +112,9 @@ function openVerifier(
     keys: files.keys,
     issuer: tokens.issuer,
     audience: tokens.audience,
+    subjectClaim: tokens.subjectClaim,
+    // A cut-off can't tell when a token was issued that does not say so.
+    requireIssuedAt: settings.routes.some(({ revoke }) => revoke === "subject"),
     clockToleranceSeconds: tokens.clockTolerance / 1000,
     maxLifetimeSeconds: tokens.maxLifetime / 1000,
     tokenBytes: limits.tokenBytes,
@@ -131,7 +134,12 @@ function reportUnsettled(
   const count = journal.unsettled.length;
   if (count === 0) return;
   const { onUnknownOutcome } = settings.denylist;
-  if (onUnknownOutcome === "revoke") metrics.revocations.recovery.inc(count);
+  if (onUnknownOutcome === "revoke") {
+    metrics.countRevoked(
+      "recovery",
+      journal.unsettled.flatMap(({ entries }) => entries),
+    );
+  }
   logger.warn(
     { count, onUnknownOutcome },
     "revoking requests were under way at a crash, and their outcome is unknown",

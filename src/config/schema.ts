@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { unknownOutcomes } from "../denylist/denylist.ts";
 import { parseRange } from "../gateway/peer.ts";
 import { renderBody } from "../gateway/respond.ts";
+import { revocationScopes } from "../gateway/revocation.ts";
 import { readTarget } from "../gateway/target.ts";
 import { refusalReasons } from "../gateway/verdict.ts";
 import { logLevels } from "../observability/logger.ts";
@@ -58,7 +59,7 @@ const route = group({
     .min(1, "expected at least one method; leave methods out for all")
     .optional(),
   access: choice(["public", "protected"]).default("protected"),
-  revoke: choice(["token"]).optional(),
+  revoke: choice(revocationScopes).optional(),
 });
 
 const reasons = Object.fromEntries(
@@ -92,6 +93,7 @@ export const configSchema = group({
     keys: list(key, "keys").min(1, "expected at least one key"),
     issuer: text("an issuer").optional(),
     audience: text("an audience").optional(),
+    subjectClaim: text("the name of a claim").default("sub"),
     clockTolerance: duration("5s", "0s", "5m"),
     maxLifetime: duration("30d", "1s", "3650d"),
     cacheEntries: whole(10_000, 1, 1_000_000, "tokens"),

@@ -1,10 +1,11 @@
 import type { EpochSeconds } from "../platform/clock.ts";
 
 /**
- * What a revocation can name: `tok` one token, by the SHA-256 of its signing input; `sub` all tokens of a
- * subject that were issued at or before a cut-off, by the SHA-256 of that claim.
+ * What a revocation can name: `tok` one token, by the SHA-256 of its signing input; `jti` one token and
+ * `sid` all tokens of a session, by the SHA-256 of that claim; `sub` all tokens of a subject that were
+ * issued at or before a cut-off, by the SHA-256 of that claim.
  */
-export const entryKinds = ["tok", "sub"] as const;
+export const entryKinds = ["tok", "jti", "sid", "sub"] as const;
 /** One of the kinds. */
 export type EntryKind = (typeof entryKinds)[number];
 
@@ -30,10 +31,37 @@ export interface Entry extends EntryName {
 export interface TokenNames {
   /** SHA-256 of the signing input, base64url. */
   readonly id: string;
-  /** SHA-256 of the subject claim, base64url. */
+  /** SHA-256 of the claims of these names, base64url. */
+  readonly jti?: string | undefined;
+  readonly sid?: string | undefined;
   readonly subject?: string | undefined;
   /** A token of a subject that does not say when it was issued falls under every cut-off. */
   readonly issuedAt?: EpochSeconds | undefined;
+}
+
+/** Whether entries of that kind have a cut-off: only those do, and none of them is without. */
+export function hasCutoff(kind: EntryKind): boolean {
+  return kind === "sub";
+}
+
+/** All names under which a token can have been revoked. */
+export function namesOf({ id, jti, sid, subject }: TokenNames): EntryName[] {
+  const names: EntryName[] = [{ kind: "tok", value: id }];
+  if (jti !== undefined) names.push({ kind: "jti", value: jti });
+  if (sid !== undefined) names.push({ kind: "sid", value: sid });
+  if (subject !== undefined) names.push({ kind: "sub", value: subject });
+  return names;
+}
+
+/**
+ * Whether a token falls under an entry of one of its names: under a cut-off where it was issued in that
+ * second or before. (Most issuers write whole seconds; a fraction must not lift one over it.)
+ */
+export function fallsUnder(
+  { issuedAt = 0 }: TokenNames,
+  cutoff: EpochSeconds | undefined,
+): boolean {
+  return cutoff === undefined || Math.floor(issuedAt) <= cutoff;
 }
 
 /** What memory alone can say. `ask` means that it can't say no, and that the store must be asked. */
@@ -41,8 +69,8 @@ export type Standing = "revoked" | "live" | "ask";
 
 /** A request under way that may revoke something. One of the two is called, once. */
 export interface Intent {
-  /** It did, or nobody can know: as Denylist.revoke. */
-  revoke(): Promise<void>;
+  /** It did, or nobody can know: as Denylist.revoke. `entries` where they are not quite those intended. */
+  revoke(entries?: readonly Entry[]): Promise<void>;
   /** It did not. */
   drop(): void;
 }

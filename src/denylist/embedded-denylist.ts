@@ -1,5 +1,5 @@
 import type { Clock } from "../platform/clock.ts";
-import type { Denylist, Entry, UnknownOutcome } from "./denylist.ts";
+import { type Denylist, type Entry, hasCutoff, type UnknownOutcome } from "./denylist.ts";
 import { type Journal, type JournalOptions, openJournal } from "./journal.ts";
 import { RevocationTable } from "./revocation-table.ts";
 
@@ -49,7 +49,7 @@ export async function openEmbeddedDenylist(
   }
 
   for (const { id, entries } of journal.unsettled) {
-    if (options.onUnknownOutcome === "revoke") await revoke(entries, id);
+    if (options.onUnknownOutcome === "revoke") await revoke(cutOffNow(entries, clock), id);
     else journal.settle(id);
   }
 
@@ -62,7 +62,10 @@ export async function openEmbeddedDenylist(
       const { id, durable } = journal.intend(entries);
       // A disk that fails stops nobody from logging out; the revocation will be pending.
       await durable.catch(() => {});
-      return { revoke: () => revoke(entries, id), drop: () => journal.settle(id) };
+      return {
+        revoke: (revoked = entries) => revoke(revoked, id),
+        drop: () => journal.settle(id),
+      };
     },
     learn(entries) {
       const now = clock.nowSeconds();
@@ -83,6 +86,12 @@ export async function openEmbeddedDenylist(
       await journal.close();
     },
   };
+}
+
+/** What was intended may have happened at any time since: cut-offs are those of now. */
+function cutOffNow(entries: readonly Entry[], clock: Clock): Entry[] {
+  const cutoff = Math.floor(clock.nowSeconds());
+  return entries.map((entry) => (hasCutoff(entry.kind) ? { ...entry, cutoff } : entry));
 }
 
 /** Sweeps the table in small steps, and compacts the journal when most of it is dead. */

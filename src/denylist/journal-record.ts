@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import type { EpochSeconds } from "../platform/clock.ts";
-import { type Entry, type EntryKind, type EntryName, entryKinds } from "./denylist.ts";
+import { type Entry, type EntryKind, type EntryName, entryKinds, hasCutoff } from "./denylist.ts";
 
 /** The first line of every journal: what the file is, and in which form its lines are. */
 export const journalTitle = "revgate-journal 1\n";
@@ -99,7 +99,7 @@ const wholeNumber = /^\d+$/;
 function withEntry<T>(words: readonly string[], make: (entry: Entry) => T): T | undefined {
   return withName(words, (name, [expiresAt = "", cutoff, ...more]) => {
     if (!wholeNumber.test(expiresAt) || more.length > 0) return undefined;
-    if (name.kind === "tok") {
+    if (!hasCutoff(name.kind)) {
       return cutoff === undefined ? make({ ...name, expiresAt: Number(expiresAt) }) : undefined;
     }
     if (cutoff === undefined || !wholeNumber.test(cutoff)) return undefined;

@@ -1,5 +1,5 @@
 import { StoreUnavailableError } from "../errors.ts";
-import type { EntryName, TokenNames } from "./denylist.ts";
+import { type EntryName, fallsUnder, namesOf, type TokenNames } from "./denylist.ts";
 import { parseEntry } from "./journal-record.ts";
 import type { KeySpace } from "./key-space.ts";
 import type { ShardState } from "./store-state.ts";
@@ -37,15 +37,15 @@ export class LookUps {
    * Rejects with StoreUnavailableError where there is no answer, and where there is one that proves
    * nothing: a shard that may have lost entries can't say that one is not there.
    */
-  async ask({ id, subject, issuedAt = 0 }: TokenNames): Promise<"revoked" | "live"> {
-    const token = this.#valueOf({ kind: "tok", value: id });
-    if (subject === undefined) return (await token) === null ? "live" : "revoked";
-    const name = { kind: "sub", value: subject } as const;
-    const [tokenValue, subjectValue] = await Promise.all([token, this.#valueOf(name)]);
-    if (tokenValue !== null) return "revoked";
-    if (subjectValue === null) return "live";
-    const cutoff = parseEntry(`sub ${subject} ${subjectValue}`)?.cutoff;
-    return cutoff !== undefined && issuedAt > cutoff ? "live" : "revoked";
+  async ask(token: TokenNames): Promise<"revoked" | "live"> {
+    const names = namesOf(token);
+    const values = await Promise.all(names.map((name) => this.#valueOf(name)));
+    const revoked = values.some((value, index) => {
+      if (value === null) return false;
+      const { kind, value: hash } = names[index] as EntryName;
+      return fallsUnder(token, parseEntry(`${kind} ${hash} ${value}`)?.cutoff);
+    });
+    return revoked ? "revoked" : "live";
   }
 
   #valueOf(name: EntryName): Promise<string | null> {

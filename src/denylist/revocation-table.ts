@@ -1,40 +1,45 @@
 import type { Clock } from "../platform/clock.ts";
-import type { Entry, TokenNames } from "./denylist.ts";
+import { type Entry, type EntryKind, fallsUnder, type TokenNames } from "./denylist.ts";
 import { ExpiringTable } from "./expiring-table.ts";
 
 /** Every live revocation this sidecar knows of, in memory: what answers a request, synchronously. */
 export class RevocationTable {
-  readonly #tokens: ExpiringTable;
-  /** Apart from the tokens: who may choose a subject must not be able to name somebody's token. */
-  readonly #subjects: ExpiringTable;
+  /** One a kind: who may choose a subject must not be able to name somebody's token. */
+  readonly #tables: Readonly<Record<EntryKind, ExpiringTable>>;
 
   constructor(clock: Clock) {
-    this.#tokens = new ExpiringTable(clock);
-    this.#subjects = new ExpiringTable(clock, { withCutoffs: true });
+    this.#tables = {
+      tok: new ExpiringTable(clock),
+      jti: new ExpiringTable(clock),
+      sid: new ExpiringTable(clock),
+      sub: new ExpiringTable(clock, { withCutoffs: true }),
+    };
   }
 
   /** Entries held, those included that expired since the last sweep. */
   get size(): number {
-    return this.#tokens.size + this.#subjects.size;
+    const { tok, jti, sid, sub } = this.#tables;
+    return tok.size + jti.size + sid.size + sub.size;
   }
 
   /** Whether one of the token's names has been revoked. */
-  has({ id, subject, issuedAt = 0 }: TokenNames): boolean {
-    if (this.#tokens.has(id)) return true;
-    if (subject === undefined || this.#subjects.size === 0) return false;
-    const cutoff = this.#subjects.cutoffOf(subject);
-    return cutoff !== undefined && issuedAt <= cutoff;
+  has(token: TokenNames): boolean {
+    const { tok, jti, sid, sub } = this.#tables;
+    if (tok.has(token.id)) return true;
+    if (jti.size > 0 && token.jti !== undefined && jti.has(token.jti)) return true;
+    if (sid.size > 0 && token.sid !== undefined && sid.has(token.sid)) return true;
+    if (sub.size === 0 || token.subject === undefined) return false;
+    const cutoff = sub.cutoffOf(token.subject);
+    return cutoff !== undefined && fallsUnder(token, cutoff);
   }
 
   /** Adds a revocation; returns whether that says more than the table knew. */
   add({ kind, value, expiresAt, cutoff }: Entry): boolean {
-    const table = kind === "tok" ? this.#tokens : this.#subjects;
-    return table.add(value, expiresAt, cutoff);
+    return this.#tables[kind].add(value, expiresAt, cutoff);
   }
 
-  /** Drops what has expired among the next `slots` slots, and goes on there the next time. */
+  /** Drops what has expired among the next `slots` slots of each kind, and goes on there the next time. */
   sweep(slots: number): void {
-    this.#tokens.sweep(slots);
-    this.#subjects.sweep(slots);
+    for (const table of Object.values(this.#tables)) table.sweep(slots);
   }
 }

@@ -115,7 +115,10 @@ export class SharedDenylist implements Denylist {
 
   async intend(entries: readonly Entry[]): Promise<Intent> {
     const intent = await this.#options.local.intend(entries);
-    return { revoke: () => this.#share(entries, intent.revoke), drop: intent.drop };
+    return {
+      revoke: (revoked = entries) => this.#share(revoked, () => intent.revoke(revoked)),
+      drop: intent.drop,
+    };
   }
 
   /** In the journal first, then to Redis, then held until it is in force everywhere. */

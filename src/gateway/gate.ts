@@ -1,6 +1,7 @@
 import type { Denylist, UnknownOutcome } from "../denylist/denylist.ts";
 import type { GateMetrics } from "../observability/metrics.ts";
 import type { RequestLog } from "../observability/request-log.ts";
+import type { Clock } from "../platform/clock.ts";
 import type { CredentialSource } from "../token/credential.ts";
 import type { Verifier } from "../token/verifier.ts";
 import type { ConnectionPool } from "../upstream/connection-pool.ts";
@@ -8,6 +9,7 @@ import type { UpgradeForwarder } from "../upstream/forward-upgrade.ts";
 import type { CorsOptions } from "./cors.ts";
 import type { createPeerReader } from "./peer.ts";
 import type { Responder } from "./respond.ts";
+import type { Lifetimes } from "./revocation.ts";
 import type { RouteTable } from "./route.ts";
 import type { TargetOptions } from "./target.ts";
 import type { Outcome } from "./visit.ts";
@@ -20,7 +22,8 @@ export interface Gate {
   /** The headers among the sources, in lower case. */
   readonly credentialHeaders: readonly string[];
   readonly verifier: Verifier;
-  readonly clockToleranceSeconds: number;
+  readonly clock: Clock;
+  readonly lifetimes: Lifetimes;
   readonly denylist: Denylist;
   readonly onUnknownOutcome: UnknownOutcome;
   readonly cors: CorsOptions;

@@ -147,10 +147,11 @@ function forward(
 
   const hold = holdFor(route, token, {
     denylist: gate.denylist,
-    clockToleranceSeconds: gate.clockToleranceSeconds,
+    clock: gate.clock,
+    lifetimes: gate.lifetimes,
     onUnknownOutcome: gate.onUnknownOutcome,
     onHold: gate.metrics.startHold,
-    onLost: () => gate.metrics.unknownOutcomes.inc(),
+    onLost: gate.metrics.onUnknownOutcome,
   });
   // Only a revoking request waits here: for the note that it is about to be sent.
   if (hold === undefined) send(undefined);

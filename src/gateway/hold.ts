@@ -1,23 +1,21 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Denylist, Entry, Intent, UnknownOutcome } from "../denylist/denylist.ts";
+import type { Clock } from "../platform/clock.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 import type { Hold } from "../upstream/forward-request.ts";
+import { entriesFor, type Lifetimes } from "./revocation.ts";
 import type { Route } from "./route.ts";
 
 /** What a hold revokes with, and who is told. */
 export interface HoldOptions {
   readonly denylist: Pick<Denylist, "intend">;
-  /** Seconds by which clocks may differ: a token counts that much longer than its `exp`. */
-  readonly clockToleranceSeconds: number;
+  readonly clock: Clock;
+  readonly lifetimes: Lifetimes;
   readonly onUnknownOutcome: UnknownOutcome;
-  /** Told when a hold begins; what it returns is told when the hold ends. */
-  readonly onHold: () => (released: boolean) => void;
-  /** Told when a token is revoked because nobody can know what the application did. */
-  readonly onLost: () => void;
-}
-
-/** What a revocation of this token is: in force until nobody accepts the token any more anyway. */
-export function entryOf(token: VerifiedToken, clockToleranceSeconds: number): Entry {
-  return { kind: "tok", value: token.id, expiresAt: token.expiresAt + clockToleranceSeconds };
+  /** Told when a hold begins, and of what is revoked; what it returns is told when the hold ends. */
+  readonly onHold: (entries: readonly Entry[]) => (released: boolean) => void;
+  /** Told of what is revoked because nobody can know what the application did. */
+  readonly onLost: (entries: readonly Entry[]) => void;
 }
 
 /**
@@ -32,31 +30,54 @@ export function holdFor(
   token: VerifiedToken | undefined,
   options: HoldOptions,
 ): Promise<Hold> | undefined {
-  if (route.revoke === undefined || token === undefined) return undefined;
-  const entries = [entryOf(token, options.clockToleranceSeconds)];
-  return options.denylist.intend(entries).then((intent) => holdWith(intent, options));
+  const { revoke } = route;
+  if (revoke === undefined || token === undefined) return undefined;
+  const { clock, lifetimes, denylist } = options;
+  const entries = () => entriesFor(revoke, token, clock.nowSeconds(), lifetimes);
+  return denylist.intend(entries()).then((intent) => holdWith(intent, entries, options));
 }
 
-function holdWith(intent: Intent, { onUnknownOutcome, onHold, onLost }: HoldOptions): Hold {
+function holdWith(intent: Intent, entriesNow: () => Entry[], options: HoldOptions): Hold {
+  const { clock, onUnknownOutcome, onHold, onLost } = options;
   return {
     onStatus(status) {
       if (status < 200 || status > 299) {
         intent.drop();
         return undefined;
       }
-      const onEnd = onHold();
-      const revoked = intent.revoke();
-      revoked.then(
+      const entries = entriesNow();
+      const onEnd = onHold(entries);
+      const revoked = Promise.all([intent.revoke(entries), untilCutOff(entries, clock)]);
+      return revoked.then(
         () => onEnd(true),
-        () => onEnd(false),
+        (cause) => {
+          onEnd(false);
+          throw cause;
+        },
       );
-      return revoked;
     },
     async onLost(sent) {
       if (!sent || onUnknownOutcome === "keep") return intent.drop();
-      onLost();
+      const entries = entriesNow();
+      onLost(entries);
       // Where it is pending, it is in force here and is tried again: nobody waits for it.
-      await intent.revoke().catch(() => {});
+      await intent.revoke(entries).catch(() => {});
     },
   };
+}
+
+/**
+ * Resolves when tokens that are issued from now on are behind the entries' cut-offs.
+ *
+ * Whoever has changed a password logs in again at once: that token must not be taken for one of those
+ * that were issued in the same second before.
+ */
+export async function untilCutOff(entries: readonly Entry[], clock: Clock): Promise<void> {
+  const cutoff = Math.max(...entries.map((entry) => entry.cutoff ?? Number.NEGATIVE_INFINITY));
+  for (;;) {
+    const leftMs = (cutoff + 1 - clock.nowSeconds()) * 1000;
+    if (!(leftMs > 0)) return;
+    // A timer may go off a fraction of a millisecond early: then it is asked again.
+    await sleep(leftMs);
+  }
 }

@@ -1,3 +1,4 @@
+import type { RevocationScope } from "./revocation.ts";
 import type { Target } from "./target.ts";
 
 /** What the configuration says of a method and a path. */
@@ -8,13 +9,13 @@ export interface RouteRule {
   readonly methods: readonly string[] | undefined;
   readonly access: "public" | "protected";
   /** What a 2xx there revokes. */
-  readonly revoke: "token" | undefined;
+  readonly revoke: RevocationScope | undefined;
 }
 
 /** What holds for one request. */
 export interface Route {
   readonly access: "public" | "protected";
-  readonly revoke: "token" | undefined;
+  readonly revoke: RevocationScope | undefined;
 }
 
 /** The compiled route rules. */
@@ -50,7 +51,7 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
 
   return {
     find(methods, target) {
-      const revoke = revoking.find((rule) => appliesWidely(rule, methods, target))?.revoke;
+      const revoke = widestScope(revoking.filter((rule) => appliesWidely(rule, methods, target)));
       if (target.contested) {
         const meant = exempt.some((rule) => appliesWidely(rule, methods, target));
         return meant || revoke !== undefined ? undefined : protectedRoute;
@@ -60,6 +61,12 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
       return { access: access ?? "protected", revoke };
     },
   };
+}
+
+/** Where several rules may be meant, the one that revokes most. */
+function widestScope(rules: readonly RouteRule[]): RevocationScope | undefined {
+  if (rules.length === 0) return undefined;
+  return rules.some(({ revoke }) => revoke === "subject") ? "subject" : "token";
 }
 
 function decidesAccess(rule: CompiledRule, methods: readonly string[], target: Target): boolean {

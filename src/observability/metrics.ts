@@ -7,10 +7,10 @@ export interface GateMetrics<Outcome extends string> {
   readonly checkSeconds: { observe(seconds: number): void };
   readonly upstreamSeconds: { observe(seconds: number): void };
   readonly upgradedConnections: { inc(): void; dec(): void };
-  /** A revoking request was lost on its way, and its token is revoked to be safe. */
-  readonly unknownOutcomes: { inc(): void };
-  /** A response is being held; what it returns is called when the hold is over. */
-  readonly startHold: () => (released: boolean) => void;
+  /** A revoking request was lost on its way, and what it would have revoked is revoked to be safe. */
+  readonly onUnknownOutcome: (entries: readonly Revoked[]) => void;
+  /** A response is being held while these are revoked; what it returns is called when the hold is over. */
+  readonly startHold: (entries: readonly Revoked[]) => (released: boolean) => void;
 }
 
 /** What brought a revocation about. */
@@ -24,9 +24,16 @@ export const revocationTriggers = [
 /** One of the triggers. */
 export type RevocationTrigger = (typeof revocationTriggers)[number];
 
+/** What a revocation names, as far as it is counted: the denylist's own words. */
+const revokedKinds = ["tok", "jti", "sid", "sub"] as const;
+/** A revocation, as far as it is counted. */
+export interface Revoked {
+  readonly kind: (typeof revokedKinds)[number];
+}
+
 /** Everything else that is counted. */
 export interface StoreMetrics {
-  readonly revocations: Readonly<Record<RevocationTrigger, { inc(count?: number): void }>>;
+  readonly countRevoked: (trigger: RevocationTrigger, entries: readonly Revoked[]) => void;
   readonly journalSyncSeconds: { observe(seconds: number): void };
   readonly journalFailing: { set(value: number): void };
   readonly outboxPending: { set(value: number): void };
@@ -82,37 +89,44 @@ export function createMetrics<Outcome extends string>(
     registers,
   });
   buildInfo.set({ version, node: process.version }, 1);
-  const revocations = createRevocations(registry);
+  const countRevoked = createRevocations(registry);
 
   return {
-    gate: createGateMetrics(registry, outcomes, { histogram, gauge, revocations }),
-    store: createStoreMetrics(registry, { histogram, gauge, revocations }),
+    gate: createGateMetrics(registry, outcomes, { histogram, gauge, countRevoked }),
+    store: createStoreMetrics(registry, { histogram, gauge, countRevoked }),
     observe: (sources) => observeSources(registry, sources),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }
 
-/** By what caused them, and by the kind of what they name: the denylist's own words. */
-function createRevocations(registry: Registry): StoreMetrics["revocations"] {
+function createRevocations(registry: Registry): StoreMetrics["countRevoked"] {
   const counter = new Counter({
     name: "revgate_revocations_total",
     help: "Revocations, by what caused them and what they name.",
     labelNames: ["trigger", "kind"],
     registers: [registry],
   });
-  return bindChildren(revocationTriggers, (trigger) => counter.labels(trigger, "tok"));
+  const children = Object.fromEntries(
+    revocationTriggers.map((trigger) => [
+      trigger,
+      bindChildren(revokedKinds, (kind) => counter.labels(trigger, kind)),
+    ]),
+  );
+  return (trigger, entries) => {
+    for (const { kind } of entries) children[trigger]?.[kind].inc();
+  };
 }
 
 interface Makers {
   readonly histogram: (name: string, help: string, buckets: number[]) => Histogram;
   readonly gauge: (name: string, help: string) => Gauge;
-  readonly revocations: StoreMetrics["revocations"];
+  readonly countRevoked: StoreMetrics["countRevoked"];
 }
 
 function createGateMetrics<Outcome extends string>(
   registry: Registry,
   outcomes: readonly Outcome[],
-  { histogram, gauge, revocations }: Makers,
+  { histogram, gauge, countRevoked }: Makers,
 ): GateMetrics<Outcome> {
   const holdSeconds = histogram(
     "revgate_hold_duration_seconds",
@@ -147,12 +161,12 @@ function createGateMetrics<Outcome extends string>(
       },
       upstreamBuckets,
     ),
-    unknownOutcomes: revocations.unknown_outcome,
+    onUnknownOutcome: (entries) => countRevoked("unknown_outcome", entries),
     upgradedConnections: gauge("revgate_upgraded_connections", "WebSocket connections open."),
-    startHold() {
+    startHold(entries) {
       const stop = holdSeconds.startTimer();
       holds.inc();
-      revocations.route.inc();
+      countRevoked("route", entries);
       return (released) => {
         stop();
         holds.dec();
@@ -164,10 +178,10 @@ function createGateMetrics<Outcome extends string>(
 
 function createStoreMetrics(
   registry: Registry,
-  { histogram, gauge, revocations }: Makers,
+  { histogram, gauge, countRevoked }: Makers,
 ): StoreMetrics {
   return {
-    revocations,
+    countRevoked,
     journalSyncSeconds: histogram(
       "revgate_journal_sync_duration_seconds",
       "Writing and syncing one group of journal records.",

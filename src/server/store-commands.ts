@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { type Denylist, type Entry, entryKinds } from "../denylist/denylist.ts";
+import { type Denylist, type Entry, entryKinds, hasCutoff } from "../denylist/denylist.ts";
 import { ControlError } from "../errors.ts";
-import { entryOf } from "../gateway/hold.ts";
+import { tokenEntry } from "../gateway/revocation.ts";
 import type { RevocationTrigger } from "../observability/metrics.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
 import type { Verifier } from "../token/verifier.ts";
@@ -14,7 +14,7 @@ const entry = z
     expiresAt: z.number().positive(),
     cutoff: z.number().positive().optional(),
   })
-  .refine(({ kind, cutoff }) => (kind === "sub") === (cutoff !== undefined));
+  .refine(({ kind, cutoff }) => hasCutoff(kind) === (cutoff !== undefined));
 
 const command = z.discriminatedUnion("command", [
   z.strictObject({ command: z.literal("revoke"), credential: z.string() }),
@@ -38,8 +38,8 @@ export interface StoreCommandsOptions {
   readonly denylist: Denylist;
   readonly verifier: Verifier;
   readonly clockToleranceSeconds: number;
-  /** Told how many revocations a command brought about. */
-  readonly onRevoked: (trigger: RevocationTrigger, count: number) => void;
+  /** Told of the revocations that a command brought about. */
+  readonly onRevoked: (trigger: RevocationTrigger, entries: readonly Entry[]) => void;
 }
 
 /** Makes the handler of the commands, for the control socket and for a store opened by hand. */
@@ -61,15 +61,16 @@ export function createStoreCommands(options: StoreCommandsOptions): ControlHandl
   async function revoke(credential: string): Promise<TokenStanding> {
     const verification = verifier.verify(credential);
     if (verification.kind === "valid") {
-      await denylist.revoke([entryOf(verification.token, clockToleranceSeconds)]);
-      onRevoked("command", 1);
+      const entries = [tokenEntry(verification.token, { clockToleranceSeconds })];
+      await denylist.revoke(entries);
+      onRevoked("command", entries);
     }
     return check(credential);
   }
 
   async function add(entries: readonly Entry[]): Promise<{ added: number }> {
     await denylist.revoke(entries);
-    onRevoked("import", entries.length);
+    onRevoked("import", entries);
     return { added: entries.length };
   }
 

@@ -9,7 +9,9 @@ import { type TokenId, tokenIdOf } from "./token-id.ts";
 /** Facts about a token whose signature, issuer and audience are right. They hold for as long as it exists. */
 export interface VerifiedToken {
   readonly id: TokenId;
-  /** SHA-256 of the subject claim, base64url; undefined where the token names nobody. */
+  /** SHA-256 of the claims of these names, base64url; undefined where the token has none, or no text. */
+  readonly jti?: string | undefined;
+  readonly sid?: string | undefined;
   readonly subject: string | undefined;
   readonly issuedAt: EpochSeconds | undefined;
   readonly expiresAt: EpochSeconds;
@@ -27,6 +29,10 @@ export interface VerifierOptions {
   readonly keys: readonly VerificationKey[];
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
+  /** The claim that says whose a token is (`sub`); its value is text. */
+  readonly subjectClaim?: string;
+  /** Refuses tokens without `iat`, which no cut-off could tell apart. */
+  readonly requireIssuedAt?: boolean;
   /** Seconds by which clocks may differ. */
   readonly clockToleranceSeconds: number;
   /** The longest life, in seconds, of a token that is accepted: what can't be revoked for long enough is refused. */
@@ -141,9 +147,11 @@ function hasSignature(
 
 /** The claims revgate lives by, or undefined where a token could not be revoked for as long as it lives. */
 function readClaims(jws: CompactJws, options: VerifierOptions): VerifiedToken | undefined {
-  const { exp, nbf, iat, sub } = jws.payload;
+  const { subjectClaim = "sub", requireIssuedAt = false } = options;
+  const { exp, nbf, iat, jti, sid, [subjectClaim]: subject } = jws.payload;
   if (!isNumericDate(exp)) return undefined;
   if (nbf !== undefined && !isNumericDate(nbf)) return undefined;
+  if (iat === undefined && requireIssuedAt) return undefined;
   if (iat !== undefined && !isNumericDate(iat)) return undefined;
   const now = options.clock.nowSeconds();
   const livesFrom = iat === undefined ? now : Math.min(iat, now);
@@ -152,11 +160,18 @@ function readClaims(jws: CompactJws, options: VerifierOptions): VerifiedToken | 
   if (life > options.maxLifetimeSeconds + options.clockToleranceSeconds) return undefined;
   return {
     id: tokenIdOf(jws.signingInput),
-    subject: typeof sub === "string" ? hash("sha256", sub, "base64url") : undefined,
+    jti: nameOfClaim(jti),
+    sid: nameOfClaim(sid),
+    subject: nameOfClaim(subject),
     issuedAt: iat,
     expiresAt: exp,
     notBefore: nbf,
   };
+}
+
+/** What a revocation calls a claim's value: its SHA-256, base64url. */
+export function nameOfClaim(value: unknown): string | undefined {
+  return typeof value === "string" ? hash("sha256", value, "base64url") : undefined;
 }
 
 const latestDate = 2 ** 32 - 1;

@@ -120,6 +120,40 @@ export function describeDenylist(what: string, { open }: DenylistSetup): void {
       }
     });
 
+    it("refuses the tokens of a session, and the one with an id, and no others", async (t) => {
+      const { denylist, reopen } = await open(t);
+      const value = entryFor("named").value;
+      await denylist.revoke([{ ...entryFor("named"), kind: "sid" }]);
+      await denylist.revoke([{ ...entryFor("other"), kind: "jti" }]);
+      const standing = async (store: Denylist, token: Omit<TokenNames, "id">) => {
+        const names = { id: entryFor("none").value, ...token };
+        const known = store.lookUp(names);
+        return known === "ask" ? store.ask(names) : known;
+      };
+      for (const store of [denylist, await reopen()]) {
+        assert.equal(await standing(store, { sid: value }), "revoked");
+        assert.equal(await standing(store, { jti: entryFor("other").value }), "revoked");
+        // The same text under another name is another thing.
+        assert.equal(await standing(store, { jti: value, subject: value }), "live");
+        assert.equal(await standing(store, { sid: entryFor("other").value }), "live");
+      }
+    });
+
+    it("takes a fraction of a second for the second it is in", async (t) => {
+      const { denylist } = await open(t);
+      const cutoff = cutoffFor("alice", 1000);
+      await denylist.revoke([cutoff]);
+      assert.equal(await standingOf(denylist, cutoff, 1000.9), "revoked");
+      assert.equal(await standingOf(denylist, cutoff, 1001.1), "live");
+    });
+
+    it("puts in force what an intent turns out to be", async (t) => {
+      const { denylist } = await open(t);
+      const intent = await denylist.intend([cutoffFor("alice", 1000)]);
+      await intent.revoke([cutoffFor("alice", 2000)]);
+      assert.equal(await standingOf(denylist, cutoffFor("alice", 0), 2000), "revoked");
+    });
+
     it("never lets a cut-off go back", async (t) => {
       const { denylist, reopen } = await open(t);
       const cutoffs = [500, 1000, 700, 1000, 200].map((cutoff) => cutoffFor("alice", cutoff));

@@ -29,7 +29,8 @@ function setUp(changes: Partial<HoldOptions> = {}, revoke = async () => {}) {
         };
       },
     },
-    clockToleranceSeconds: 5,
+    clock: { nowSeconds: () => 100 },
+    lifetimes: { clockToleranceSeconds: 5, maxLifetimeSeconds: 500 },
     onUnknownOutcome: "revoke",
     onHold: () => (released) => void said.push(released ? "released" : "withheld"),
     onLost: () => void said.push("lost"),
@@ -80,6 +81,33 @@ describe("holdFor", () => {
     const unsent = setUp();
     await (await unsent.hold)?.onLost(false);
     assert.deepEqual(unsent.said.slice(1), ["drop"]);
+  });
+
+  it("releases a subject's revocation only when its second is over", async () => {
+    const times = [100.2, 100.2, 100.7, 101];
+    const clock = { nowSeconds: () => times.shift() ?? 101 };
+    const cutoffs: (number | undefined)[] = [];
+    const options = {
+      clock,
+      lifetimes: { clockToleranceSeconds: 5, maxLifetimeSeconds: 500 },
+      denylist: {
+        intend: async () => ({
+          revoke: async (entries: readonly Entry[] = []) => {
+            cutoffs.push(...entries.map(({ cutoff }) => cutoff));
+          },
+          drop() {},
+        }),
+      },
+      onUnknownOutcome: "revoke",
+      onHold: () => () => {},
+      onLost() {},
+    } as const;
+    const route = { access: "protected", revoke: "subject" } as const;
+    const hold = await holdFor(route, { ...token, subject: "s".repeat(43) }, options);
+    await hold?.onStatus(200);
+    assert.deepEqual(cutoffs, [undefined, 100]);
+    // Asked until the second was over: all times are used up.
+    assert.deepEqual(times, []);
   });
 
   it("is not there on other routes, or without a token", () => {

@@ -1,0 +1,59 @@
+import type { Entry } from "../denylist/denylist.ts";
+import type { EpochSeconds } from "../platform/clock.ts";
+import type { VerifiedToken } from "../token/verifier.ts";
+
+/** What a 2xx on a revoking route ends: the token that the request carried, or all of its subject's. */
+export const revocationScopes = ["token", "subject"] as const;
+/** One of them. */
+export type RevocationScope = (typeof revocationScopes)[number];
+
+/** For how long tokens live, and so for how long it must be remembered that they are dead. In seconds. */
+export interface Lifetimes {
+  /** By which clocks may differ: a token counts that much longer than its `exp`. */
+  readonly clockToleranceSeconds: number;
+  /** The longest life of a token that is accepted. */
+  readonly maxLifetimeSeconds: number;
+}
+
+/** The revocation of this token alone: in force until nobody accepts the token any more anyway. */
+export function tokenEntry(
+  token: VerifiedToken,
+  { clockToleranceSeconds }: Pick<Lifetimes, "clockToleranceSeconds">,
+): Entry {
+  return { kind: "tok", value: token.id, expiresAt: token.expiresAt + clockToleranceSeconds };
+}
+
+/**
+ * The revocation of every token of a subject that was issued in this second or before.
+ *
+ * Tokens say when they were issued in whole seconds, so nobody can tell those issued before from those
+ * issued after within one: all of them are meant, and whoever waits for the revocation waits for the
+ * second to end (see untilCutOff).
+ */
+export function subjectEntry(subject: string, now: EpochSeconds, lifetimes: Lifetimes): Entry {
+  return {
+    kind: "sub",
+    value: subject,
+    cutoff: Math.floor(now),
+    expiresAt: endOfAll(now, lifetimes),
+  };
+}
+
+/** When the last token that exists now is over, however long it lives. */
+export function endOfAll(now: EpochSeconds, lifetimes: Lifetimes): EpochSeconds {
+  const { clockToleranceSeconds, maxLifetimeSeconds } = lifetimes;
+  return Math.ceil(now) + maxLifetimeSeconds + 2 * clockToleranceSeconds;
+}
+
+/** What a 2xx revokes, where it was seen now. */
+export function entriesFor(
+  scope: RevocationScope,
+  token: VerifiedToken,
+  now: EpochSeconds,
+  lifetimes: Lifetimes,
+): Entry[] {
+  // The token by itself, too: where its issuer's clock is ahead, it says that it was issued later than now.
+  const own = tokenEntry(token, lifetimes);
+  if (scope === "token" || token.subject === undefined) return [own];
+  return [own, subjectEntry(token.subject, now, lifetimes)];
+}
