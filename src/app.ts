@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Config } from "./config/load.ts";
+import { credentialHeaders, credentialSources, routeRules } from "./config/routes.ts";
 import { UsageError } from "./errors.ts";
 import type { Gate } from "./gateway/gate.ts";
 import { createPeerReader } from "./gateway/peer.ts";
@@ -15,7 +16,6 @@ import { systemClock } from "./platform/clock.ts";
 import { createAdminServer } from "./server/admin-server.ts";
 import { watchForDrain } from "./server/drain.ts";
 import { createProxyServer } from "./server/proxy-server.ts";
-import type { CredentialSource } from "./token/credential.ts";
 import { type ApplicationOptions, connectApplication } from "./upstream/application.ts";
 import type { ConnectionPool } from "./upstream/connection-pool.ts";
 import { createUpgradeForwarder } from "./upstream/forward-upgrade.ts";
@@ -32,22 +32,6 @@ export interface RunningApp {
 export interface AppContext {
   readonly logger: Logger;
   readonly version: string;
-}
-
-/** The names of the headers that carry credentials, in lower case. */
-export function credentialHeaders(config: Config): string[] {
-  return credentialSources(config).flatMap((source) =>
-    source.kind === "header" ? [source.name] : [],
-  );
-}
-
-/** The sources of credentials, in the form the token layer reads them. */
-function credentialSources(config: Config): CredentialSource[] {
-  return config.settings.tokens.from.map(({ header, scheme, cookie }) =>
-    cookie === undefined
-      ? { kind: "header", name: (header ?? "").toLowerCase(), scheme: scheme?.toLowerCase() }
-      : { kind: "cookie", name: cookie },
-  );
 }
 
 /**
@@ -120,12 +104,11 @@ function assembleGate(
   const { cors } = settings;
   return {
     target: settings.target,
-    routes: compileRoutes(
-      settings.routes.map((rule) => ({ methods: undefined, revoke: undefined, ...rule })),
-    ),
-    sources: credentialSources(config),
-    credentialHeaders: credentialHeaders(config),
+    routes: compileRoutes(routeRules(settings)),
+    sources: credentialSources(settings),
+    credentialHeaders: credentialHeaders(settings),
     verifier: parts.store.verifier,
+    tokenBytes: settings.limits.tokenBytes,
     clock: systemClock,
     lifetimes: {
       clockToleranceSeconds: settings.tokens.clockTolerance / 1000,

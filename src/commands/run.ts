@@ -1,5 +1,6 @@
-import { credentialHeaders, startApp } from "../app.ts";
+import { startApp } from "../app.ts";
 import { loadConfig } from "../config/load.ts";
+import { credentialHeaders } from "../config/routes.ts";
 import { createLogger } from "../observability/logger.ts";
 import { version } from "../version.ts";
 import { configFile, configOptionHelp, readArguments } from "./arguments.ts";
@@ -23,7 +24,7 @@ Try it without an application of your own: revgate demo`,
   async run(args, io) {
     const { values } = readArguments(args, {}, 0);
     const config = await loadConfig(configFile(values, io), io.env);
-    const logger = createLogger(config.settings.log.level, credentialHeaders(config));
+    const logger = createLogger(config.settings.log.level, credentialHeaders(config.settings));
     if (config.settings.routes.every((route) => route.revoke === undefined)) {
       logger.warn("no route has revoke: logging out will not end a token; see config.example.yaml");
     }

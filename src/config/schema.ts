@@ -25,20 +25,34 @@ const addressRange = text("an IP address or a CIDR range").refine(
   'expected an IP address or a CIDR range, such as "10.0.0.0/8"',
 );
 
-const credentialSource = group({
+const sourceSettings = {
   header: headerName.optional(),
   scheme: text("an authentication scheme")
     .regex(/^[\w!#$%&'*+.^`|~-]+$/)
     .optional(),
   cookie: text("the name of a cookie").optional(),
-}).superRefine((source, context) => {
+};
+
+const credentialSource = group(sourceSettings).superRefine(checkSource);
+
+const furtherToken = group({
+  ...sourceSettings,
+  lifetime: duration("30d", "1s", "3650d"),
+}).superRefine(checkSource);
+
+type SourceSetting = "header" | "scheme" | "cookie";
+
+function checkSource(
+  source: { readonly [setting in SourceSetting]?: string | undefined },
+  context: z.RefinementCtx,
+): void {
   if ((source.header === undefined) === (source.cookie === undefined)) {
     context.addIssue({ code: "custom", message: "expected either header or cookie" });
   }
   if (source.scheme !== undefined && source.header === undefined) {
     context.addIssue({ code: "custom", message: "expected scheme only beside header" });
   }
-});
+}
 
 const key = group({
   publicKeyFile: file.optional(),
@@ -60,7 +74,30 @@ const route = group({
     .optional(),
   access: choice(["public", "protected"]).default("protected"),
   revoke: choice(revocationScopes).optional(),
-});
+  alsoRevoke: list(furtherToken, "sources").optional(),
+  from: list(credentialSource, "sources").min(1, "expected at least one source").optional(),
+  tokens: choice(["jwt", "opaque"]).optional(),
+  expired: choice(["refuse", "forward"]).optional(),
+  revoked: choice(["refuse", "forward"]).optional(),
+}).superRefine(checkRoute);
+
+type RouteSetting = "revoke" | "alsoRevoke" | "from" | "tokens" | "expired" | "revoked";
+
+/** Settings that mean nothing without another one are mistakes. */
+function checkRoute(
+  rule: { readonly [setting in RouteSetting]?: unknown },
+  context: z.RefinementCtx,
+): void {
+  const needs = (setting: RouteSetting, other: "revoke" | "from", why: string) => {
+    if (rule[setting] === undefined || rule[other] !== undefined) return;
+    const message = `expected ${other} beside it: ${why}`;
+    context.addIssue({ code: "custom", message, path: [setting] });
+  };
+  needs("alsoRevoke", "revoke", "it says what else a revoking route revokes");
+  needs("expired", "revoke", "only a route that revokes may be reached with an expired token");
+  needs("revoked", "revoke", "only a route that revokes may be reached with a revoked token");
+  needs("tokens", "from", "opaque tokens are sent elsewhere than the application's own");
+}
 
 const reasons = Object.fromEntries(
   refusalReasons.map((reason) => [reason, text("a text").optional()]),

@@ -22,6 +22,8 @@ export interface Gate {
   /** The headers among the sources, in lower case. */
   readonly credentialHeaders: readonly string[];
   readonly verifier: Verifier;
+  /** The longest credential, in bytes, that is looked at. */
+  readonly tokenBytes: number;
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
   readonly denylist: Denylist;

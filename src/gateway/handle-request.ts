@@ -5,6 +5,7 @@ import { type ForwardOutcome, forwardRequest, type Hold } from "../upstream/forw
 import { isPreflight, preflightHeaders } from "./cors.ts";
 import { decide } from "./decide.ts";
 import { isWellFramed } from "./framing.ts";
+import { readFurtherTokens, verifierFor } from "./further-tokens.ts";
 import type { Gate } from "./gate.ts";
 import { holdFor } from "./hold.ts";
 import { methodReadings } from "./method.ts";
@@ -17,13 +18,15 @@ import { beginVisit, endVisit, forwardedHeaders, refusalContext, type Visit } fr
 export interface Admitted {
   readonly route: Route;
   readonly token: VerifiedToken | undefined;
+  /** What else it carries that the route would revoke. */
+  readonly further: readonly VerifiedToken[];
 }
 
 /** What the checks say of a request, before the store is asked. */
 type Judgement =
   | { readonly kind: "refuse"; readonly reason: RefusalReason }
   | ({ readonly kind: "pass" } & Admitted)
-  | { readonly kind: "ask"; readonly route: Route; readonly token: VerifiedToken };
+  | ({ readonly kind: "ask"; readonly token: VerifiedToken } & Admitted);
 
 /**
  * The checks on the way of a request, in their order: framing, target, route, credential, signature,
@@ -39,16 +42,19 @@ function judge(gate: Gate, { request, headers }: Visit): Judgement {
   const route = gate.routes.find(methods, target);
   if (route === undefined) return refused("request_ambiguous");
 
-  const credential = readCredential(headers, gate.sources);
+  const credential = readCredential(headers, route.from ?? gate.sources);
   const verdict = decide({
     route,
     credential,
-    verify: gate.verifier.verify,
+    verify: verifierFor(gate, route),
     lookUp: gate.denylist.lookUp,
   });
   if (verdict.kind === "deny") return refused(verdict.reason);
-  if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token };
-  return { kind: "pass", route, token: verdict.token };
+
+  const further = readFurtherTokens(gate, route, headers);
+  if (further === undefined) return refused("token_ambiguous");
+  if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token, further };
+  return { kind: "pass", route, token: verdict.token, further };
 }
 
 function refused(reason: RefusalReason): Judgement {
@@ -129,7 +135,7 @@ function forward(
   gate: Gate,
   visit: Visit,
   response: ServerResponse,
-  { route, token }: Admitted,
+  { route, token, further }: Admitted,
 ): void {
   const sentMs = observeCheck(gate, visit);
   const send = (hold: Hold | undefined) => {
@@ -145,7 +151,8 @@ function forward(
     });
   };
 
-  const hold = holdFor(route, token, {
+  const carried = token === undefined ? further : [token, ...further];
+  const hold = holdFor(route, carried, {
     denylist: gate.denylist,
     clock: gate.clock,
     lifetimes: gate.lifetimes,
@@ -195,6 +202,7 @@ function answerPreflight(gate: Gate, visit: Visit, response: ServerResponse): bo
     forward(gate, visit, response, {
       route: { access: "public", revoke: undefined },
       token: undefined,
+      further: [],
     });
     return true;
   }

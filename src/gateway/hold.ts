@@ -27,13 +27,13 @@ export interface HoldOptions {
  */
 export function holdFor(
   route: Route,
-  token: VerifiedToken | undefined,
+  tokens: readonly VerifiedToken[],
   options: HoldOptions,
 ): Promise<Hold> | undefined {
   const { revoke } = route;
-  if (revoke === undefined || token === undefined) return undefined;
+  if (revoke === undefined || tokens.length === 0) return undefined;
   const { clock, lifetimes, denylist } = options;
-  const entries = () => entriesFor(revoke, token, clock.nowSeconds(), lifetimes);
+  const entries = () => entriesFor(revoke, tokens, clock.nowSeconds(), lifetimes);
   return denylist.intend(entries()).then((intent) => holdWith(intent, entries, options));
 }
 

@@ -1,4 +1,4 @@
-import type { Entry } from "../denylist/denylist.ts";
+import { type Entry, keyOfName } from "../denylist/denylist.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 
@@ -45,8 +45,18 @@ export function endOfAll(now: EpochSeconds, lifetimes: Lifetimes): EpochSeconds 
   return Math.ceil(now) + maxLifetimeSeconds + 2 * clockToleranceSeconds;
 }
 
-/** What a 2xx revokes, where it was seen now. */
+/** What a 2xx revokes, where it was seen now, of a request that carried these tokens; nothing twice. */
 export function entriesFor(
+  scope: RevocationScope,
+  tokens: readonly VerifiedToken[],
+  now: EpochSeconds,
+  lifetimes: Lifetimes,
+): Entry[] {
+  const entries = tokens.flatMap((token) => entriesOf(scope, token, now, lifetimes));
+  return [...new Map(entries.map((entry) => [keyOfName(entry), entry])).values()];
+}
+
+function entriesOf(
   scope: RevocationScope,
   token: VerifiedToken,
   now: EpochSeconds,

@@ -1,21 +1,36 @@
+import type { CredentialSource } from "../token/credential.ts";
 import type { RevocationScope } from "./revocation.ts";
 import type { Target } from "./target.ts";
 
-/** What the configuration says of a method and a path. */
-export interface RouteRule {
-  /** `/login`, or with `*` as a whole segment: one segment, or everything below where it is the last. */
-  readonly path: string;
-  /** Upper case; undefined is every method. */
-  readonly methods: readonly string[] | undefined;
-  readonly access: "public" | "protected";
-  /** What a 2xx there revokes. */
-  readonly revoke: RevocationScope | undefined;
+/** A further token that a request to a revoking route may carry, and that ends with the first. */
+export interface FurtherToken {
+  readonly source: CredentialSource;
+  /** For how long it must be remembered, in seconds, where revgate can't look into it. */
+  readonly lifetimeSeconds: number;
 }
 
 /** What holds for one request. */
 export interface Route {
   readonly access: "public" | "protected";
+  /** What a 2xx there revokes. */
   readonly revoke: RevocationScope | undefined;
+  /** What else it revokes, where the request carries it. */
+  readonly alsoRevoke?: readonly FurtherToken[] | undefined;
+  /** Where its token is sent; undefined: where all are. */
+  readonly from?: readonly CredentialSource[] | undefined;
+  /** Set where that may be a token that revgate can't look into: for how long one lives, in seconds. */
+  readonly opaqueLifetimeSeconds?: number | undefined;
+  /** Whether a token passes that has expired, or that has been revoked. */
+  readonly expired?: "refuse" | "forward" | undefined;
+  readonly revoked?: "refuse" | "forward" | undefined;
+}
+
+/** What the configuration says of a method and a path. */
+export interface RouteRule extends Route {
+  /** `/login`, or with `*` as a whole segment: one segment, or everything below where it is the last. */
+  readonly path: string;
+  /** Upper case; undefined is every method. */
+  readonly methods: readonly string[] | undefined;
 }
 
 /** The compiled route rules. */
@@ -35,6 +50,7 @@ interface CompiledRule extends RouteRule {
 }
 
 const protectedRoute: Route = { access: "protected", revoke: undefined };
+const publicRoute: Route = { access: "public", revoke: undefined };
 
 /**
  * Compiles the route rules. What matches no rule is protected.
@@ -42,35 +58,58 @@ const protectedRoute: Route = { access: "protected", revoke: undefined };
  * Exemptions match narrowly, everything else widely: a public rule needs the path as written in it and
  * the method in all its readings; a protected rule stands in the way of later public ones, and a
  * revoking rule applies, in any letter case, with or without a trailing slash, and for any reading of
- * the method, because the application's own 2xx decides whether something happened.
+ * the method, because the application's own 2xx decides whether something happened. So does a rule that
+ * says where a token is sent. What lets a token pass that has expired or been revoked is an exemption.
  */
 export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
   const compiled = rules.map(compileRule);
   const exempt = compiled.filter((rule) => rule.access === "public");
-  const revoking = compiled.filter((rule) => rule.revoke !== undefined);
+  const particular = compiled.filter(
+    (rule) => rule.revoke !== undefined || rule.from !== undefined,
+  );
 
   return {
     find(methods, target) {
-      const revoke = widestScope(revoking.filter((rule) => appliesWidely(rule, methods, target)));
+      const applying = particular.filter((rule) => appliesWidely(rule, methods, target));
       if (target.contested) {
         const meant = exempt.some((rule) => appliesWidely(rule, methods, target));
-        return meant || revoke !== undefined ? undefined : protectedRoute;
+        return meant || applying.length > 0 ? undefined : protectedRoute;
       }
       const access = compiled.find((rule) => decidesAccess(rule, methods, target))?.access;
-      if (revoke === undefined && access !== "public") return protectedRoute;
-      return { access: access ?? "protected", revoke };
+      if (applying.length === 0) return access === "public" ? publicRoute : protectedRoute;
+      const exact = applying.filter((rule) => appliesNarrowly(rule, methods, target));
+      return { access: access ?? "protected", ...merge(applying), ...exemptions(exact) };
     },
   };
 }
 
-/** Where several rules may be meant, the one that revokes most. */
-function widestScope(rules: readonly RouteRule[]): RevocationScope | undefined {
-  if (rules.length === 0) return undefined;
-  return rules.some(({ revoke }) => revoke === "subject") ? "subject" : "token";
+/** What rules say together, all of which may be meant: everything that is revoked by one of them. */
+function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
+  const scopes = rules.map(({ revoke }) => revoke);
+  const revoke = scopes.includes("subject") ? "subject" : scopes.find((scope) => scope);
+  const alsoRevoke = rules.flatMap((rule) => rule.alsoRevoke ?? []);
+  const source = rules.find(({ from }) => from !== undefined);
+  return {
+    revoke,
+    ...(alsoRevoke.length > 0 && { alsoRevoke }),
+    ...(source && { from: source.from, opaqueLifetimeSeconds: source.opaqueLifetimeSeconds }),
+  };
+}
+
+function exemptions(rules: readonly RouteRule[]): Pick<Route, "expired" | "revoked"> {
+  return {
+    ...(rules.some(({ expired }) => expired === "forward") && { expired: "forward" }),
+    ...(rules.some(({ revoked }) => revoked === "forward") && { revoked: "forward" }),
+  };
 }
 
 function decidesAccess(rule: CompiledRule, methods: readonly string[], target: Target): boolean {
-  if (rule.access === "protected") return appliesWidely(rule, methods, target);
+  return rule.access === "protected"
+    ? appliesWidely(rule, methods, target)
+    : appliesNarrowly(rule, methods, target);
+}
+
+function appliesNarrowly(rule: CompiledRule, methods: readonly string[], target: Target): boolean {
   const allowed = rule.methods;
   return (
     rule.matchesAsWritten(target.sent) &&

@@ -50,7 +50,7 @@ export async function measureMillion(
   const revoked = makeToken();
   const first = await startRevgate(upstream, redisStore(redis));
   while ((await logOut(first.url, revoked)) !== 200);
-  await fillRedis(redis, count, Date.now() / 1000 + 100_000);
+  await fillRedis(redis, count, Math.floor(Date.now() / 1000) + 100_000);
   const startedMs = performance.now();
   const loading = await startRevgate(upstream, redisStore(redis));
   while ((await ask(loading.url, makeToken())) === 503);

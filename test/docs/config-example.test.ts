@@ -41,7 +41,11 @@ describe("config.example.yaml", () => {
   it("holds every setting, and no other", () => {
     const schema = z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" });
     // Shown in prose beside their alternatives.
-    const elsewhere = ["tokens.from.scheme", "tokens.from.cookie"];
+    const elsewhere = [
+      ...["tokens.from.scheme", "tokens.from.cookie"],
+      ...["routes.from.header", "routes.from.scheme"],
+      ...["routes.alsoRevoke.header", "routes.alsoRevoke.scheme"],
+    ];
     const expected = new Set(
       settingsOf(schema).filter(
         (path) => !elsewhere.includes(path) && !path.startsWith("errors.messages."),

@@ -36,7 +36,7 @@ function setUp(changes: Partial<HoldOptions> = {}, revoke = async () => {}) {
     onLost: () => void said.push("lost"),
     ...changes,
   };
-  return { hold: holdFor(revoking, token, options), said };
+  return { hold: holdFor(revoking, [token], options), said };
 }
 
 describe("holdFor", () => {
@@ -103,7 +103,7 @@ describe("holdFor", () => {
       onLost() {},
     } as const;
     const route = { access: "protected", revoke: "subject" } as const;
-    const hold = await holdFor(route, { ...token, subject: "s".repeat(43) }, options);
+    const hold = await holdFor(route, [{ ...token, subject: "s".repeat(43) }], options);
     await hold?.onStatus(200);
     assert.deepEqual(cutoffs, [undefined, 100]);
     // Asked until the second was over: all times are used up.
@@ -114,7 +114,7 @@ describe("holdFor", () => {
     const intend = () => assert.fail("nothing would be revoked");
     const options = { denylist: { intend } } as unknown as HoldOptions;
     const plain = { access: "protected", revoke: undefined } as const;
-    assert.equal(holdFor(plain, token, options), undefined);
-    assert.equal(holdFor(revoking, undefined, options), undefined);
+    assert.equal(holdFor(plain, [token], options), undefined);
+    assert.equal(holdFor(revoking, [], options), undefined);
   });
 });

@@ -1,0 +1,51 @@
+import type { FurtherToken, RouteRule } from "../gateway/route.ts";
+import type { CredentialSource } from "../token/credential.ts";
+import type { Settings } from "./schema.ts";
+
+/** A source of credentials as the configuration has it. */
+interface SourceSettings {
+  readonly header?: string | undefined;
+  readonly scheme?: string | undefined;
+  readonly cookie?: string | undefined;
+}
+
+/** The sources of credentials that hold for all routes, in the form the token layer reads them. */
+export function credentialSources({ tokens }: Settings): CredentialSource[] {
+  return tokens.from.map(sourceOf);
+}
+
+/** The names of all headers that carry credentials, in lower case. */
+export function credentialHeaders(settings: Settings): string[] {
+  const particular = routeRules(settings).flatMap(({ from = [], alsoRevoke = [] }) => [
+    ...from,
+    ...alsoRevoke.map(({ source }) => source),
+  ]);
+  const sources = [...credentialSources(settings), ...particular];
+  return [...new Set(sources.map((source) => (source.kind === "header" ? source.name : "cookie")))];
+}
+
+/** The route rules, in the form the gateway compiles. */
+export function routeRules({ routes, tokens }: Settings): RouteRule[] {
+  return routes.map((rule) => ({
+    path: rule.path,
+    methods: rule.methods,
+    access: rule.access,
+    revoke: rule.revoke,
+    alsoRevoke: rule.alsoRevoke?.map(
+      ({ lifetime, ...source }): FurtherToken => ({
+        source: sourceOf(source),
+        lifetimeSeconds: lifetime / 1000,
+      }),
+    ),
+    from: rule.from?.map(sourceOf),
+    opaqueLifetimeSeconds: rule.tokens === "opaque" ? tokens.maxLifetime / 1000 : undefined,
+    expired: rule.expired,
+    revoked: rule.revoked,
+  }));
+}
+
+function sourceOf({ header, scheme, cookie }: SourceSettings): CredentialSource {
+  return cookie === undefined
+    ? { kind: "header", name: (header ?? "").toLowerCase(), scheme: scheme?.toLowerCase() }
+    : { kind: "cookie", name: cookie };
+}
