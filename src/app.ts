@@ -4,6 +4,7 @@ import type { Config } from "./config/load.ts";
 import { credentialHeaders, credentialSources, routeRules } from "./config/routes.ts";
 import { UsageError } from "./errors.ts";
 import type { Gate } from "./gateway/gate.ts";
+import { LiveConnections } from "./gateway/live-connections.ts";
 import { createPeerReader } from "./gateway/peer.ts";
 import { createResponder } from "./gateway/respond.ts";
 import { compileRoutes } from "./gateway/route.ts";
@@ -46,7 +47,8 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
   const metrics = createMetrics(outcomes, context.version);
   const store = await openStore(config, { metrics: metrics.store, logger });
   const application = connectApplication(applicationOptions(config));
-  const gate = assembleGate(config, { store, metrics, logger, application });
+  const live = watchRevocations(config, store, metrics);
+  const gate = assembleGate(config, { store, metrics, logger, application, live });
 
   const proxy = createProxyServer(gate, {
     tls: config.files.tls,
@@ -68,6 +70,7 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
     journalBytes: store.journalBytes,
     redisStaleness: store.redisStaleness,
     connections: () => drain.connections,
+    liveConnections: () => live.size,
   });
 
   async function stop(): Promise<void> {
@@ -76,9 +79,9 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
     await drain.run(settings.limits.drainTimeout);
     // A logout whose client has left is still on its way; it gets what is left of the time.
     await closeWithin(application, deadlineMs - performance.now());
+    live.close();
     await store.close();
-    admin.closeAllConnections();
-    await new Promise((resolve) => admin.close(resolve));
+    await closeAll(admin);
   }
 
   try {
@@ -98,6 +101,7 @@ function assembleGate(
     metrics: Metrics<(typeof outcomes)[number]>;
     logger: Logger;
     application: ConnectionPool;
+    live: LiveConnections;
   },
 ): Gate {
   const { settings } = config;
@@ -115,6 +119,7 @@ function assembleGate(
       maxLifetimeSeconds: settings.tokens.maxLifetime / 1000,
     },
     denylist: parts.store.denylist,
+    live: parts.live,
     onUnknownOutcome: settings.denylist.onUnknownOutcome,
     cors: { ...cors, maxAgeSeconds: cors.maxAge / 1000 },
     responder: createResponder({
@@ -129,6 +134,23 @@ function assembleGate(
   };
 }
 
+/** Has connections end with their tokens. */
+function watchRevocations(
+  { settings }: Config,
+  { denylist }: Store,
+  { gate }: Pick<Metrics<string>, "gate">,
+): LiveConnections {
+  const live = new LiveConnections({
+    clock: systemClock,
+    isRevoked: (token) => denylist.lookUp(token) === "revoked",
+    clockToleranceSeconds: settings.tokens.clockTolerance / 1000,
+    atExpiry: settings.liveConnections.atExpiry,
+    onCut: (reason) => gate.cuts[reason].inc(),
+  });
+  denylist.onRevoked((entry) => live.revoke(entry));
+  return live;
+}
+
 function applicationOptions({ settings, files }: Config): ApplicationOptions {
   const { upstream } = settings;
   return {
@@ -139,6 +161,11 @@ function applicationOptions({ settings, files }: Config): ApplicationOptions {
     maxConnections: upstream.maxConnections,
     headerBytes: settings.limits.headerBytes,
   };
+}
+
+async function closeAll(server: Server): Promise<void> {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
 }
 
 async function closeWithin(application: ConnectionPool, timeoutMs: number): Promise<void> {

@@ -137,6 +137,7 @@ export const configSchema = group({
   }),
   target: group({ allowEncodedSlash: flag(false) }).prefault({}),
   routes: list(route, "route rules").default([]),
+  liveConnections: group({ atExpiry: choice(["cut", "keep"]).default("cut") }).prefault({}),
   denylist: group({
     dataDir: text("the path of a directory").default("/var/lib/revgate"),
     onUnknownOutcome: choice(unknownOutcomes).default("revoke"),

@@ -121,6 +121,12 @@ export interface Denylist {
    */
   intend(entries: readonly Entry[]): Promise<Intent>;
 
+  /**
+   * Calls back for every entry that comes into force here from now on, by whomever it was revoked; before
+   * any later look-up. One that was in force already may be told again.
+   */
+  onRevoked(listener: (entry: Entry) => void): void;
+
   /** Every live entry the store knows of, in no order; one that was revoked twice may come twice. */
   entries(): AsyncIterable<Entry>;
 

@@ -72,6 +72,7 @@ export async function openEmbeddedDenylist(
       const news = entries.filter((entry) => entry.expiresAt > now && table.add(entry));
       if (news.length > 0) journal.keep(news);
     },
+    onRevoked: (listener) => table.onAdded(listener),
     entries: () => journal.entries(),
     get size() {
       return table.size;

@@ -7,6 +7,8 @@ export class RevocationTable {
   /** One a kind: who may choose a subject must not be able to name somebody's token. */
   readonly #tables: Readonly<Record<EntryKind, ExpiringTable>>;
 
+  readonly #listeners: ((entry: Entry) => void)[] = [];
+
   constructor(clock: Clock) {
     this.#tables = {
       tok: new ExpiringTable(clock),
@@ -34,8 +36,15 @@ export class RevocationTable {
   }
 
   /** Adds a revocation; returns whether that says more than the table knew. */
-  add({ kind, value, expiresAt, cutoff }: Entry): boolean {
-    return this.#tables[kind].add(value, expiresAt, cutoff);
+  add(entry: Entry): boolean {
+    const isNews = this.#tables[entry.kind].add(entry.value, entry.expiresAt, entry.cutoff);
+    for (const listener of this.#listeners) listener(entry);
+    return isNews;
+  }
+
+  /** Calls back for every revocation that is added from now on, whether it is news or not. */
+  onAdded(listener: (entry: Entry) => void): void {
+    this.#listeners.push(listener);
   }
 
   /** Drops what has expired among the next `slots` slots of each kind, and goes on there the next time. */

@@ -159,6 +159,10 @@ export class SharedDenylist implements Denylist {
     }
   }
 
+  onRevoked(listener: (entry: Entry) => void): void {
+    this.#options.local.onRevoked(listener);
+  }
+
   entries(): AsyncIterable<Entry> {
     return this.#options.local.entries();
   }

@@ -7,6 +7,7 @@ import type { Verifier } from "../token/verifier.ts";
 import type { ConnectionPool } from "../upstream/connection-pool.ts";
 import type { UpgradeForwarder } from "../upstream/forward-upgrade.ts";
 import type { CorsOptions } from "./cors.ts";
+import type { LiveConnections } from "./live-connections.ts";
 import type { createPeerReader } from "./peer.ts";
 import type { Responder } from "./respond.ts";
 import type { Lifetimes } from "./revocation.ts";
@@ -27,6 +28,7 @@ export interface Gate {
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
   readonly denylist: Denylist;
+  readonly live: LiveConnections;
   readonly onUnknownOutcome: UnknownOutcome;
   readonly cors: CorsOptions;
   readonly responder: Responder;

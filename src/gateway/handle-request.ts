@@ -8,6 +8,7 @@ import { isWellFramed } from "./framing.ts";
 import { readFurtherTokens, verifierFor } from "./further-tokens.ts";
 import type { Gate } from "./gate.ts";
 import { holdFor } from "./hold.ts";
+import type { Cut } from "./live-connections.ts";
 import { methodReadings } from "./method.ts";
 import type { Route } from "./route.ts";
 import { readTarget } from "./target.ts";
@@ -147,6 +148,7 @@ function forward(
       headers: forwardedHeaders(gate, visit),
       hold,
       onHead: () => gate.metrics.upstreamSeconds.observe((performance.now() - sentMs) / 1000),
+      onStreaming: (cut) => watchLive(gate, { route, token }, cut),
       onEnd: (outcome) => finish(gate, visit, response, outcome),
     });
   };
@@ -165,6 +167,17 @@ function forward(
   else void hold.then(send, () => answer(gate, visit, response, "denylist_unavailable"));
 }
 
+/** Has what goes on under a token end with it; returns what to call when it has ended by itself. */
+export function watchLive(
+  { live }: Gate,
+  { route, token }: Pick<Admitted, "route" | "token">,
+  cut: Cut,
+): () => void {
+  // On a public route nothing depends on the token; and the answer to a logout outlives what it ends.
+  const depends = route.access === "protected" && route.revoke === undefined;
+  return token !== undefined && depends ? live.add(token, cut) : () => {};
+}
+
 function finish(gate: Gate, visit: Visit, response: ServerResponse, outcome: ForwardOutcome): void {
   switch (outcome.kind) {
     case "completed":
@@ -181,6 +194,9 @@ function finish(gate: Gate, visit: Visit, response: ServerResponse, outcome: For
     case "broken_off":
       gate.log.upstreamFailure(visit.requestId, outcome.cause);
       endVisit(gate, visit, "broken_off", response.statusCode);
+      break;
+    case "cut":
+      endVisit(gate, visit, "cut", response.statusCode);
       break;
     case "client_gone":
       endVisit(gate, visit, "client_gone");

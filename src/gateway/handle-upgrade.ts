@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Gate } from "./gate.ts";
-import { type Admitted, admit } from "./handle-request.ts";
+import { type Admitted, admit, watchLive } from "./handle-request.ts";
 import type { RefusalReason } from "./verdict.ts";
 import { beginVisit, endVisit, forwardedHeaders, refusalContext, type Visit } from "./visit.ts";
 
@@ -17,9 +17,9 @@ export function createUpgradeHandler(gate: Gate) {
     const visit = beginVisit(gate, request);
 
     const no = (reason: RefusalReason) => refuse(gate, visit, socket, reason);
-    const yes = ({ route }: Admitted) => {
-      if (route.revoke !== undefined) no("request_ambiguous");
-      else forward(gate, visit, socket, head);
+    const yes = (admitted: Admitted) => {
+      if (admitted.route.revoke !== undefined) no("request_ambiguous");
+      else forward(gate, visit, { socket, head }, admitted);
     };
     admit(gate, visit, yes, no);
   };
@@ -30,17 +30,26 @@ function refuse(gate: Gate, visit: Visit, socket: Duplex, reason: RefusalReason)
   endVisit(gate, visit, reason);
 }
 
-function forward(gate: Gate, visit: Visit, socket: Duplex, head: Buffer): void {
+/** A client's connection, and what it sent behind its request. */
+interface Client {
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+function forward(gate: Gate, visit: Visit, { socket, head }: Client, admitted: Admitted): void {
   gate.forwardUpgrade({
     request: visit.request,
     socket,
     head,
     headers: forwardedHeaders(gate, visit),
-    onAnswer: (status) => {
-      endVisit(gate, visit, "forwarded", status);
-      if (status !== 101) return;
+    onAnswer: (status) => endVisit(gate, visit, "forwarded", status),
+    onOpen(cut) {
       gate.metrics.upgradedConnections.inc();
-      socket.on("close", () => gate.metrics.upgradedConnections.dec());
+      const forget = watchLive(gate, admitted, cut);
+      socket.on("close", () => {
+        forget();
+        gate.metrics.upgradedConnections.dec();
+      });
     },
     onFailure: (reason, cause) => {
       gate.log.upstreamFailure(visit.requestId, cause);

@@ -16,6 +16,7 @@ export const outcomes = [
   "preflight_answered",
   "client_gone",
   "broken_off",
+  "cut",
 ] as const;
 /** One of them. */
 export type Outcome = (typeof outcomes)[number];

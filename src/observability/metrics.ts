@@ -7,6 +7,8 @@ export interface GateMetrics<Outcome extends string> {
   readonly checkSeconds: { observe(seconds: number): void };
   readonly upstreamSeconds: { observe(seconds: number): void };
   readonly upgradedConnections: { inc(): void; dec(): void };
+  /** Connections that ended with their token, by why. */
+  readonly cuts: Readonly<Record<"token_revoked" | "token_expired", { inc(): void }>>;
   /** A revoking request was lost on its way, and what it would have revoked is revoked to be safe. */
   readonly onUnknownOutcome: (entries: readonly Revoked[]) => void;
   /** A response is being held while these are revoked; what it returns is called when the hold is over. */
@@ -48,6 +50,7 @@ export interface MetricSources {
   denylistEntries(): number;
   journalBytes(): number;
   connections(): number;
+  liveConnections(): number;
   redisStaleness(): number;
 }
 
@@ -126,19 +129,9 @@ interface Makers {
 function createGateMetrics<Outcome extends string>(
   registry: Registry,
   outcomes: readonly Outcome[],
-  { histogram, gauge, countRevoked }: Makers,
+  makers: Makers,
 ): GateMetrics<Outcome> {
-  const holdSeconds = histogram(
-    "revgate_hold_duration_seconds",
-    "How long the application's 2xx was kept until the revocation was in force.",
-    syncBuckets,
-  );
-  const holds = gauge("revgate_holds", "Responses kept back at present.");
-  const withheld = new Counter({
-    name: "revgate_holds_withheld_total",
-    help: "Responses that were not released because the revocation could not be made to hold.",
-    registers: [registry],
-  });
+  const { gauge, countRevoked } = makers;
   return {
     requests: createCounter(
       { name: "revgate_requests_total", help: "Requests, by how they ended.", registry },
@@ -162,17 +155,44 @@ function createGateMetrics<Outcome extends string>(
       upstreamBuckets,
     ),
     onUnknownOutcome: (entries) => countRevoked("unknown_outcome", entries),
+    cuts: createCounter(
+      {
+        name: "revgate_connections_cut_total",
+        help: "WebSocket connections and streaming responses that were ended with their token.",
+        registry,
+      },
+      "reason",
+      ["token_revoked", "token_expired"],
+    ),
     upgradedConnections: gauge("revgate_upgraded_connections", "WebSocket connections open."),
-    startHold(entries) {
-      const stop = holdSeconds.startTimer();
-      holds.inc();
-      countRevoked("route", entries);
-      return (released) => {
-        stop();
-        holds.dec();
-        if (!released) withheld.inc();
-      };
-    },
+    startHold: createHolds(registry, makers),
+  };
+}
+
+function createHolds(
+  registry: Registry,
+  { histogram, gauge, countRevoked }: Makers,
+): GateMetrics<string>["startHold"] {
+  const holdSeconds = histogram(
+    "revgate_hold_duration_seconds",
+    "How long the application's 2xx was kept until the revocation was in force.",
+    syncBuckets,
+  );
+  const holds = gauge("revgate_holds", "Responses kept back at present.");
+  const withheld = new Counter({
+    name: "revgate_holds_withheld_total",
+    help: "Responses that were not released because the revocation could not be made to hold.",
+    registers: [registry],
+  });
+  return (entries) => {
+    const stop = holdSeconds.startTimer();
+    holds.inc();
+    countRevoked("route", entries);
+    return (released) => {
+      stop();
+      holds.dec();
+      if (!released) withheld.inc();
+    };
   };
 }
 
@@ -233,6 +253,11 @@ function observeSources(registry: Registry, sources: MetricSources): void {
     sources.redisStaleness,
   );
   read("revgate_connections", "Connections of clients.", sources.connections);
+  read(
+    "revgate_live_connections",
+    "WebSocket connections and streaming responses that end with their token.",
+    sources.liveConnections,
+  );
 }
 
 /** Binds a counter's children once, and has each series exist from the start. */

@@ -15,6 +15,8 @@ export interface Exchange extends ResponseEvents {
   sendBody(connection: Connection): void;
   /** More of the body can be written. */
   onDrain(): void;
+  /** What was received has been handed over, and the response is not whole yet. */
+  onPartial(): void;
   /**
    * No response, or no whole one, will come.
    *
@@ -156,7 +158,8 @@ export class Connection implements ResponseEvents {
       return;
     }
     // Only here, behind all that was received: what follows a response must not become the next one.
-    if (!this.#parser.busy) this.#release();
+    if (this.#parser.busy) this.#exchange?.onPartial();
+    else this.#release();
   }
 
   #receiveEnd(): void {

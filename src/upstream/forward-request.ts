@@ -15,6 +15,8 @@ export type ForwardOutcome =
   | { readonly kind: "broken_off"; readonly cause: Error }
   /** The hold refused to release the response; nothing was sent to the client yet. */
   | { readonly kind: "withheld"; readonly cause: Error }
+  /** It was cut while it was being sent, by whoever was told of it (`onStreaming`). */
+  | { readonly kind: "cut" }
   /** The client went away. */
   | { readonly kind: "client_gone" };
 
@@ -39,6 +41,11 @@ export interface ForwardOptions {
   readonly hold: Hold | undefined;
   /** Told once when the response head arrives, before the hold. */
   readonly onHead: () => void;
+  /**
+   * Told once where the response is not over as soon as it begins, with what cuts it; what it returns is
+   * called when the response has ended.
+   */
+  readonly onStreaming: (cut: () => void) => () => void;
   /** Told once how it ended. */
   readonly onEnd: (outcome: ForwardOutcome) => void;
 }
@@ -76,6 +83,7 @@ class Forwarding implements Exchange {
   /** What came of the response's body, and its trailers where it came to its end, while its head was held. */
   #early: Buffer[] | undefined;
   #earlyTrailers: readonly string[] | undefined;
+  #onStreamEnd: (() => void) | undefined;
   /** Whether any of it may have reached the application. */
   #sent = false;
   #status = 0;
@@ -160,6 +168,15 @@ class Forwarding implements Exchange {
     }
   }
 
+  onPartial(): void {
+    if (this.#state !== "streaming" || this.#onStreamEnd !== undefined) return;
+    this.#onStreamEnd = this.#options.onStreaming(() => {
+      if (this.#state !== "streaming") return;
+      breakOff(this.#options.response);
+      this.#abort({ kind: "cut" });
+    });
+  }
+
   onEnd(trailers: readonly string[]): void {
     this.#connection = undefined;
     if (this.#state === "holding") this.#earlyTrailers = trailers;
@@ -225,9 +242,13 @@ class Forwarding implements Exchange {
     }
     const { response } = this.#options;
     for (const chunk of this.#early ?? [nothing]) response.write(chunk);
-    if (this.#earlyTrailers !== undefined) this.#complete(this.#earlyTrailers);
-    else if (response.writableNeedDrain) this.#waitForDrain();
+    if (this.#earlyTrailers !== undefined) {
+      this.#complete(this.#earlyTrailers);
+      return;
+    }
+    if (response.writableNeedDrain) this.#waitForDrain();
     else this.#connection?.resume();
+    this.onPartial();
   }
 
   #complete(trailers: readonly string[]): void {
@@ -294,6 +315,7 @@ class Forwarding implements Exchange {
   #end(outcome: ForwardOutcome): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
+    this.#onStreamEnd?.();
     this.#options.onEnd(outcome);
     // What the client still sends of a body that nobody reads any more stands before its next request.
     const { request } = this.#options;

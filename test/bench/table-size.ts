@@ -1,11 +1,22 @@
 /** A million revocations in a table: what one takes of memory and of time. Prints JSON. */
-import { createHash } from "node:crypto";
 import { RevocationTable } from "../../src/denylist/revocation-table.ts";
 
 const count = 1_000_000;
-const nameOf = (text: string) => createHash("sha256").update(text).digest("base64url");
-const names = Array.from({ length: count }, (_, i) => nameOf(`${i}`));
-const others = Array.from({ length: 200_000 }, (_, i) => nameOf(`other ${i}`));
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const characters = Buffer.alloc(43);
+let state = 1;
+
+/** As many bits as a hash has, made without a byte of memory that could be counted later. */
+function makeName(): string {
+  for (let i = 0; i < characters.length; i += 1) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    characters[i] = alphabet.charCodeAt(state >>> 26);
+  }
+  return characters.toString("latin1");
+}
+
+const names = Array.from({ length: count }, makeName);
+const others = Array.from({ length: 200_000 }, makeName);
 
 function makeTable(): RevocationTable {
   return new RevocationTable({ nowSeconds: () => 1000 });

@@ -20,6 +20,7 @@ async function exposed(): Promise<string> {
     denylistEntries: () => 1,
     journalBytes: () => 1,
     connections: () => 1,
+    liveConnections: () => 1,
     redisStaleness: () => 1,
   });
   return (await metrics.render()).text;

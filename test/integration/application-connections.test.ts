@@ -180,6 +180,7 @@ function outcome(pool: ConnectionPool): Promise<string> {
       onDrain() {},
       onHead() {},
       onData() {},
+      onPartial() {},
       onEnd: () => resolve("whole"),
       onError: (error) => resolve("code" in error ? String(error.code) : error.message),
     };

@@ -1,0 +1,118 @@
+import { type Entry, fallsUnder, keyOfName, namesOf } from "../denylist/denylist.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { VerifiedToken } from "../token/verifier.ts";
+
+/** Why a connection is cut. */
+export const cutReasons = ["token_revoked", "token_expired"] as const;
+/** One of the reasons. */
+export type CutReason = (typeof cutReasons)[number];
+
+/** Ends a connection; called at most once. */
+export type Cut = (reason: CutReason) => void;
+
+/** What live connections need to know. */
+export interface LiveConnectionsOptions {
+  readonly clock: Clock;
+  /** Whether a token has been revoked, as far as memory knows. */
+  readonly isRevoked: (token: VerifiedToken) => boolean;
+  /** Seconds by which clocks may differ: a token counts that much longer than its `exp`. */
+  readonly clockToleranceSeconds: number;
+  /** Whether a connection ends when its token does. */
+  readonly atExpiry: "cut" | "keep";
+  /** Told of each connection that is cut. */
+  readonly onCut: (reason: CutReason) => void;
+}
+
+interface Live {
+  readonly token: VerifiedToken;
+  readonly cut: Cut;
+  expiry: NodeJS.Timeout | undefined;
+}
+
+/** The longest time that a timer can wait. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
+/**
+ * What goes on under a token that was checked when it began: upgraded connections, and responses that
+ * are still being sent. They end when the token does.
+ */
+export class LiveConnections {
+  readonly #options: LiveConnectionsOptions;
+  /** By every name under which the token of each can be revoked. */
+  readonly #byName = new Map<string, Set<Live>>();
+  #size = 0;
+
+  constructor(options: LiveConnectionsOptions) {
+    this.#options = options;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Registers one; what it returns takes it out again.
+   *
+   * A revocation that came in since the token was checked counts: it was told to nobody.
+   */
+  add(token: VerifiedToken, cut: Cut): () => void {
+    const live: Live = { token, cut, expiry: undefined };
+    this.#size += 1;
+    for (const name of namesOf(token)) {
+      const key = keyOfName(name);
+      const held = this.#byName.get(key);
+      if (held === undefined) this.#byName.set(key, new Set([live]));
+      else held.add(live);
+    }
+    // Not before whoever registers it has got hold of it.
+    if (this.#options.isRevoked(token)) queueMicrotask(() => this.#cut(live, "token_revoked"));
+    this.#watchExpiry(live);
+    return () => this.#remove(live);
+  }
+
+  /** Cuts everything whose token an entry names. */
+  revoke(entry: Entry): void {
+    for (const live of [...(this.#byName.get(keyOfName(entry)) ?? [])]) {
+      if (fallsUnder(live.token, entry.cutoff)) this.#cut(live, "token_revoked");
+    }
+  }
+
+  /** Forgets all of them, without cutting any. */
+  close(): void {
+    for (const lives of [...this.#byName.values()])
+      for (const live of [...lives]) this.#remove(live);
+  }
+
+  #watchExpiry(live: Live): void {
+    const { atExpiry, clock, clockToleranceSeconds } = this.#options;
+    if (atExpiry === "keep") return;
+    const leftMs = (live.token.expiresAt + clockToleranceSeconds - clock.nowSeconds()) * 1000;
+    if (leftMs <= 0) {
+      queueMicrotask(() => this.#cut(live, "token_expired"));
+      return;
+    }
+    const waitMs = Math.min(Math.ceil(leftMs), longestTimeoutMs);
+    live.expiry = setTimeout(() => this.#watchExpiry(live), waitMs).unref();
+  }
+
+  #cut(live: Live, reason: CutReason): void {
+    if (!this.#remove(live)) return;
+    this.#options.onCut(reason);
+    live.cut(reason);
+  }
+
+  /** False where it has been taken out before. */
+  #remove(live: Live): boolean {
+    clearTimeout(live.expiry);
+    let removed = false;
+    for (const name of namesOf(live.token)) {
+      const key = keyOfName(name);
+      const held = this.#byName.get(key);
+      if (held?.delete(live)) removed = true;
+      if (held?.size === 0) this.#byName.delete(key);
+    }
+    if (removed) this.#size -= 1;
+    return removed;
+  }
+}

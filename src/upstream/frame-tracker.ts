@@ -1,0 +1,66 @@
+const shortLength = 126;
+const longLength = 127;
+const closeOpcode = 8;
+
+/**
+ * Follows the WebSocket frames of one direction, to know where one ends (RFC 6455 section 5.2).
+ *
+ * Nothing is kept of them but how many bytes are missing.
+ */
+export class FrameTracker {
+  /** What has been read of a frame's head that is not whole yet: at most 14 bytes. */
+  #head: number[] = [];
+  /** Bytes of the payload that are still to come. */
+  #left = 0;
+  #closing = false;
+
+  /** Whether another frame can begin here. */
+  get betweenFrames(): boolean {
+    return this.#left === 0 && this.#head.length === 0;
+  }
+
+  /** Whether a close frame has gone by: nothing may follow it. */
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  read(chunk: Uint8Array): void {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#left > 0) {
+        const skipped = Math.min(this.#left, chunk.length - at);
+        this.#left -= skipped;
+        at += skipped;
+        continue;
+      }
+      this.#head.push(chunk[at] ?? 0);
+      at += 1;
+      this.#readHead();
+    }
+  }
+
+  #readHead(): void {
+    const [first = 0, second = 0] = this.#head;
+    if (this.#head.length < 2) return;
+    const masked = (second & 0x80) !== 0;
+    const stated = second & 0x7f;
+    const lengthBytes = stated === longLength ? 8 : stated === shortLength ? 2 : 0;
+    if (this.#head.length < 2 + lengthBytes + (masked ? 4 : 0)) return;
+    const extended = this.#head.slice(2, 2 + lengthBytes);
+    this.#left =
+      lengthBytes === 0 ? stated : extended.reduce((length, byte) => length * 256 + byte, 0);
+    if ((first & 0x0f) === closeOpcode) this.#closing = true;
+    this.#head = [];
+  }
+}
+
+/** A close frame as servers send it, without a mask; the reason takes at most 123 bytes. */
+export function closeFrame(code: number, reason: string): Buffer {
+  const text = Buffer.from(reason);
+  const frame = Buffer.alloc(4 + text.length);
+  frame.writeUInt8(0x80 | closeOpcode, 0);
+  frame.writeUInt8(2 + text.length, 1);
+  frame.writeUInt16BE(code, 2);
+  text.copy(frame, 4);
+  return frame;
+}

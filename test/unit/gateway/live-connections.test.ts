@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import type { Entry } from "../../../src/denylist/denylist.ts";
+import { LiveConnections } from "../../../src/gateway/live-connections.ts";
+
+const token = {
+  id: "t".repeat(43),
+  jti: "j".repeat(43),
+  sid: "s".repeat(43),
+  subject: "u".repeat(43),
+  issuedAt: 100,
+  expiresAt: 1000,
+  notBefore: undefined,
+};
+
+function setUp(t: TestContext, changes: { atExpiry?: "keep"; isRevoked?: () => boolean } = {}) {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 500_000 });
+  const cuts: string[] = [];
+  const live = new LiveConnections({
+    clock: { nowSeconds: () => Date.now() / 1000 },
+    isRevoked: changes.isRevoked ?? (() => false),
+    clockToleranceSeconds: 5,
+    atExpiry: changes.atExpiry ?? "cut",
+    onCut: (reason) => void cuts.push(`counted ${reason}`),
+  });
+  const add = (name: string, claims: Partial<typeof token> = {}) =>
+    live.add({ ...token, ...claims }, (reason) => void cuts.push(`${name} ${reason}`));
+  return { live, cuts, add, t };
+}
+
+describe("LiveConnections", () => {
+  const named: [string, Entry][] = [
+    ["token", { kind: "tok", value: token.id, expiresAt: 2000 }],
+    ["jti", { kind: "jti", value: token.jti, expiresAt: 2000 }],
+    ["session", { kind: "sid", value: token.sid, expiresAt: 2000 }],
+    ["subject", { kind: "sub", value: token.subject, expiresAt: 2000, cutoff: 100 }],
+  ];
+  for (const [what, entry] of named) {
+    it(`cuts what lives under a revoked ${what}, once, and nothing else`, (t) => {
+      const { live, cuts, add } = setUp(t);
+      const other = "o".repeat(43);
+      add("one");
+      add("two", { id: other });
+      add("bob", { id: other, jti: other, sid: other, subject: other });
+      live.revoke(entry);
+      live.revoke(entry);
+      const both = what === "token" ? [] : ["two token_revoked"];
+      assert.deepEqual(
+        cuts.filter((text) => !text.startsWith("counted")),
+        ["one token_revoked", ...both],
+      );
+      assert.equal(live.size, 2 - both.length);
+    });
+  }
+
+  it("keeps what was issued behind a subject's cut-off", (t) => {
+    const { live, cuts, add } = setUp(t);
+    add("later", { issuedAt: 101 });
+    live.revoke({ kind: "sub", value: token.subject, expiresAt: 2000, cutoff: 100 });
+    assert.deepEqual(cuts, []);
+  });
+
+  it("cuts at expiry, and not before anybody's clock says so", async (t) => {
+    const { cuts, add } = setUp(t);
+    add("one");
+    t.mock.timers.tick(504_999);
+    await Promise.resolve();
+    assert.deepEqual(cuts, []);
+    t.mock.timers.tick(1);
+    await Promise.resolve();
+    assert.deepEqual(cuts, ["counted token_expired", "one token_expired"]);
+  });
+
+  it("waits longer than a timer can", async (t) => {
+    const { cuts, add } = setUp(t);
+    const days = 40 * 24 * 3600;
+    add("one", { expiresAt: 500 + days });
+    t.mock.timers.tick(days * 1000);
+    await Promise.resolve();
+    assert.deepEqual(cuts, []);
+    t.mock.timers.tick(5000);
+    await Promise.resolve();
+    assert.equal(cuts.length, 2);
+  });
+
+  it("keeps it where that is configured", (t) => {
+    const { cuts, add } = setUp(t, { atExpiry: "keep" });
+    add("one");
+    t.mock.timers.tick(10_000_000);
+    assert.deepEqual(cuts, []);
+  });
+
+  it("cuts at once what was revoked since it was checked", async (t) => {
+    const { cuts, add } = setUp(t, { isRevoked: () => true });
+    add("one");
+    await Promise.resolve();
+    assert.deepEqual(cuts, ["counted token_revoked", "one token_revoked"]);
+  });
+
+  it("forgets what has ended by itself", (t) => {
+    const { live, cuts, add } = setUp(t);
+    add("one")();
+    assert.equal(live.size, 0);
+    for (const [, entry] of named) live.revoke(entry);
+    t.mock.timers.tick(10_000_000);
+    assert.deepEqual(cuts, []);
+  });
+});
