@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Config } from "./config/load.ts";
 import { credentialHeaders, credentialSources, routeRules } from "./config/routes.ts";
+import type { DenylistHealth } from "./denylist/denylist.ts";
 import { UsageError } from "./errors.ts";
 import type { Gate } from "./gateway/gate.ts";
 import { LiveConnections } from "./gateway/live-connections.ts";
@@ -61,8 +62,7 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
   const drain = watchForDrain(proxy);
   let stopping = false;
   const admin = createAdminServer({
-    readiness: () =>
-      stopping ? { ready: false, reason: "shutting down" } : store.denylist.health(),
+    readiness: () => (stopping ? { ready: false, reason: "shutting down" } : readinessOf(store)),
     renderMetrics: metrics.render,
   });
   metrics.observe({
@@ -132,6 +132,12 @@ function assembleGate(
     metrics: parts.metrics.gate,
     log: createRequestLog(parts.logger, settings.log.requests),
   };
+}
+
+function readinessOf({ denylist, keysTrouble }: Store): DenylistHealth {
+  const health = denylist.health();
+  const trouble = keysTrouble();
+  return health.ready && trouble !== undefined ? { ready: false, reason: trouble } : health;
 }
 
 /** Has connections end with their tokens. */

@@ -9,10 +9,11 @@ import { SharedDenylist } from "./denylist/shared-denylist.ts";
 import type { Logger } from "./observability/logger.ts";
 import type { Metrics } from "./observability/metrics.ts";
 import { describe } from "./observability/request-log.ts";
+import { openVerifier } from "./open-verifier.ts";
 import { type Clock, systemClock, systemStopwatch } from "./platform/clock.ts";
 import { type DataDirHold, holdDataDir } from "./server/control-socket.ts";
 import { createStoreCommands } from "./server/store-commands.ts";
-import { createVerifier, type Verifier } from "./token/verifier.ts";
+import type { Verifier } from "./token/verifier.ts";
 
 /** The denylist as configured, with what is needed to work on it. */
 export interface Store {
@@ -21,6 +22,8 @@ export interface Store {
   readonly journalBytes: () => number;
   /** Seconds since the table was last proved to have all that Redis has; 0 without Redis. */
   readonly redisStaleness: () => number;
+  /** Why no token of some issuer can be checked at present; undefined where all can. */
+  readonly keysTrouble: () => string | undefined;
   /** Answers commands, in this process and through the control socket. */
   readonly commands: ReturnType<typeof createStoreCommands>;
   close(): Promise<void>;
@@ -81,7 +84,7 @@ async function openHeldStore(
   reportUnsettled(config, context, embedded);
   const shared = redis && outbox && shareThroughRedis(redis, { config, context, embedded, outbox });
   const denylist = shared ?? embedded;
-  const verifier = openVerifier(config, context);
+  const { verifier, ...keys } = openVerifier(config, context);
   const commands = createStoreCommands({
     denylist,
     verifier,
@@ -96,33 +99,13 @@ async function openHeldStore(
     commands,
     journalBytes: () => embedded.journal.size,
     redisStaleness: () => shared?.stalenessSeconds ?? 0,
+    keysTrouble: keys.trouble,
     async close() {
+      keys.close();
       await denylist.close();
       await hold.release();
     },
   };
-}
-
-function openVerifier(
-  { settings, files }: Config,
-  { metrics, clock = systemClock }: StoreContext,
-): Verifier {
-  const { tokens, limits } = settings;
-  return createVerifier({
-    keys: files.keys,
-    issuer: tokens.issuer,
-    audience: tokens.audience,
-    subjectClaim: tokens.subjectClaim,
-    // A cut-off can't tell when a token was issued that does not say so.
-    requireIssuedAt: settings.routes.some(({ revoke }) => revoke === "subject"),
-    clockToleranceSeconds: tokens.clockTolerance / 1000,
-    maxLifetimeSeconds: tokens.maxLifetime / 1000,
-    tokenBytes: limits.tokenBytes,
-    cacheEntries: tokens.cacheEntries,
-    clock,
-    onCacheLookup: (hit) => metrics.cacheLookups[hit ? "hit" : "miss"].inc(),
-    onSignatureCheck: () => metrics.signatureChecks.inc(),
-  });
 }
 
 /** Says what became of requests that were under way when the process before this one died. */

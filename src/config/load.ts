@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
 import { ConfigError, KeyUnusableError } from "../errors.ts";
-import { loadKey, type VerificationKey } from "../token/keys.ts";
+import { type KeyMaterial, loadKey, type VerificationKey } from "../token/keys.ts";
 import { type ConfigDocument, readDocument, type SettingPath } from "./document.ts";
 import type { RedisFiles } from "./redis.ts";
 import { configSchema, type Settings } from "./schema.ts";
@@ -10,6 +10,8 @@ import { configSchema, type Settings } from "./schema.ts";
 /** What the files named in the configuration hold. */
 export interface ConfigFiles {
   readonly keys: readonly VerificationKey[];
+  /** Those of `tokens.issuers`, in the same order. */
+  readonly issuerKeys: readonly (readonly VerificationKey[])[];
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   readonly upstreamCa: Buffer | undefined;
   readonly redis: RedisFiles;
@@ -98,7 +100,12 @@ async function readFiles(
     }
   };
 
-  const keys = await readKeys(settings, read, report);
+  const { tokens } = settings;
+  const keys = await readKeys(tokens, ["tokens"], read, report);
+  const issuerKeys: VerificationKey[][] = [];
+  for (const [index, issuer] of tokens.issuers.entries()) {
+    issuerKeys.push(await readKeys(issuer, ["tokens", "issuers", index], read, report));
+  }
   const { listen, upstream, denylist } = settings;
   const cert = await read(listen.tls?.certFile, ["listen", "tls", "certFile"]);
   const key = await read(listen.tls?.keyFile, ["listen", "tls", "keyFile"]);
@@ -114,6 +121,7 @@ async function readFiles(
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     keys,
+    issuerKeys,
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     upstreamCa,
     redis: {
@@ -125,25 +133,58 @@ async function readFiles(
 }
 
 type ReadSetting = (file: string | undefined, path: SettingPath) => Promise<Buffer | undefined>;
+type KeySettings = Pick<Settings["tokens"], "keys" | "algorithms">;
 
+/** Reads the key files of an issuer; `base` is where its settings are. */
 async function readKeys(
-  { tokens }: Settings,
+  { keys: listed, algorithms }: KeySettings,
+  base: SettingPath,
   read: ReadSetting,
   report: (path: SettingPath, message: string) => void,
 ): Promise<VerificationKey[]> {
   const keys: VerificationKey[] = [];
-  for (const [index, { publicKeyFile, secretFile, kid }] of tokens.keys.entries()) {
+  for (const [index, { publicKeyFile, secretFile, kid }] of listed.entries()) {
     const [kind, setting] = secretFile ? secretSetting : publicSetting;
     const source = publicKeyFile ?? secretFile ?? "";
-    const path = ["tokens", "keys", index, setting];
-    const bytes = await read(source, path);
-    try {
-      if (bytes) keys.push(loadKey({ kind, bytes, source, kid }, tokens.algorithms));
-    } catch (error) {
-      if (!(error instanceof KeyUnusableError)) throw error;
-      report(path, error.message);
-    }
+    const path = [...base, "keys", index, setting];
+    // A key set is no file.
+    const bytes = source === "" ? undefined : await read(source, path);
+    const key =
+      bytes &&
+      loadKeyOrReport({ kind, bytes, source, kid }, algorithms, (message) => report(path, message));
+    if (key) keys.push(key);
   }
+  return keys;
+}
+
+function loadKeyOrReport(
+  material: KeyMaterial,
+  algorithms: KeySettings["algorithms"],
+  report: (message: string) => void,
+): VerificationKey | undefined {
+  try {
+    return loadKey(material, algorithms);
+  } catch (error) {
+    if (!(error instanceof KeyUnusableError)) throw error;
+    report(error.message);
+    return undefined;
+  }
+}
+
+/** Reads the key files of an issuer once more; rejects with ConfigError where one can't be used. */
+export async function reloadKeys(
+  settings: KeySettings,
+  directory: string,
+): Promise<VerificationKey[]> {
+  const problems: string[] = [];
+  const keys = await readKeys(
+    settings,
+    [],
+    (file) =>
+      file === undefined ? Promise.resolve(undefined) : readFile(resolve(directory, file)),
+    (_path, message) => void problems.push(message),
+  );
+  if (problems.length > 0) throw new ConfigError(problems);
   return keys;
 }
 

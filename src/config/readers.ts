@@ -77,3 +77,16 @@ function isOrigin(value: string, schemes: readonly string[]): boolean {
   const bare = url.pathname === "/" && url.search === "" && url.hash === "" && url.username === "";
   return bare && schemes.includes(url.protocol);
 }
+
+/** A URL of http: or https: that suits; `expected` names the schemes. */
+export function url(suits: (url: URL) => boolean, expected: string) {
+  const message = `expected a URL with ${expected}`;
+  return z
+    .string({ error: message })
+    .refine((value) => {
+      if (!URL.canParse(value)) return false;
+      const parsed = new URL(value);
+      return /^https?:$/.test(parsed.protocol) && parsed.username === "" && suits(parsed);
+    }, message)
+    .transform((value) => new URL(value));
+}

@@ -8,7 +8,7 @@ import { refusalReasons } from "../gateway/verdict.ts";
 import { logLevels } from "../observability/logger.ts";
 import { requestLogModes } from "../observability/request-log.ts";
 import { supportedAlgorithms } from "../token/keys.ts";
-import { choice, duration, flag, group, list, origin, port, text, whole } from "./readers.ts";
+import { choice, duration, flag, group, list, origin, port, text, url, whole } from "./readers.ts";
 import { redisSchema } from "./redis.ts";
 
 const headerName = text("the name of a header").regex(
@@ -57,11 +57,31 @@ function checkSource(
 const key = group({
   publicKeyFile: file.optional(),
   secretFile: file.optional(),
+  jwksUrl: url(isSecureUrl, "https: (or http: on this machine)").optional(),
+  insecureJwksUrl: url(() => true, "http: or https:").optional(),
   kid: text("a key id").optional(),
-}).superRefine((value, context) => {
-  if ((value.publicKeyFile === undefined) === (value.secretFile === undefined)) {
-    context.addIssue({ code: "custom", message: "expected either publicKeyFile or secretFile" });
+}).superRefine(({ kid, ...sources }, context) => {
+  const named = Object.values(sources).filter((source) => source !== undefined);
+  if (named.length !== 1) {
+    const message = "expected either publicKeyFile, secretFile or jwksUrl";
+    context.addIssue({ code: "custom", message });
   }
+  const isSet = sources.jwksUrl !== undefined || sources.insecureJwksUrl !== undefined;
+  if (kid !== undefined && isSet) {
+    const message = "expected no kid beside a key set, which names its keys itself";
+    context.addIssue({ code: "custom", message, path: ["kid"] });
+  }
+});
+
+const algorithms = list(choice(supportedAlgorithms), "algorithms")
+  .min(1, "expected at least one algorithm")
+  .default(["RS256"]);
+
+const issuer = group({
+  issuer: text("an issuer"),
+  audience: text("an audience").optional(),
+  algorithms,
+  keys: list(key, "keys").min(1, "expected at least one key"),
 });
 
 const route = group({
@@ -124,12 +144,17 @@ export const configSchema = group({
     from: list(credentialSource, "sources")
       .min(1, "expected at least one source")
       .default([{ header: "token" }]),
-    algorithms: list(choice(supportedAlgorithms), "algorithms")
-      .min(1, "expected at least one algorithm")
-      .default(["RS256"]),
+    algorithms,
     keys: list(key, "keys").min(1, "expected at least one key"),
     issuer: text("an issuer").optional(),
     audience: text("an audience").optional(),
+    issuers: list(issuer, "issuers").default([]),
+    jwks: group({
+      refresh: duration("10m", "1s", "1d"),
+      coolDown: duration("10s", "100ms", "1h"),
+      timeout: duration("5s", "10ms", "1m"),
+      maxBytes: whole(262_144, 1024, 10_485_760, "bytes"),
+    }).prefault({}),
     subjectClaim: text("the name of a claim").default("sub"),
     clockTolerance: duration("5s", "0s", "5m"),
     maxLifetime: duration("30d", "1s", "3650d"),
@@ -189,6 +214,11 @@ export const configSchema = group({
 
 /** The configuration as read, before its files are. */
 export type Settings = z.output<typeof configSchema>;
+
+/** A URL whose answer nobody on the way can change. */
+function isSecureUrl({ protocol, hostname }: URL): boolean {
+  return protocol === "https:" || ["127.0.0.1", "[::1]", "localhost"].includes(hostname);
+}
 
 function isRange(value: string): boolean {
   try {

@@ -21,6 +21,7 @@ export function decide({ route, credential, verify, lookUp }: Facts): Verdict {
   // Signature before denylist: a forged token must not cost a look-up.
   const verification = verify(credential.credential);
   if (verification.kind === "invalid") return deny("token_invalid");
+  if (verification.kind === "unknown_key") return waitForKey(verification.ready);
   if (verification.kind === "expired" && route.expired !== "forward") return deny("token_expired");
 
   const { token } = verification;
@@ -44,5 +45,12 @@ function decidePublic(
   if (credential.kind === "ambiguous" && route.revoke !== undefined) return deny("token_ambiguous");
   if (credential.kind !== "found") return { kind: "allow", token: undefined };
   const verification = verify(credential.credential);
+  if (verification.kind === "unknown_key" && route.revoke !== undefined) {
+    return waitForKey(verification.ready);
+  }
   return { kind: "allow", token: verification.kind === "valid" ? verification.token : undefined };
+}
+
+function waitForKey(ready: Promise<void> | undefined): Verdict {
+  return ready === undefined ? deny("keys_unavailable") : { kind: "wait", ready };
 }

@@ -3,30 +3,50 @@ import { readCredential } from "../token/credential.ts";
 import { readOpaqueToken } from "../token/opaque-token.ts";
 import type { Verification, VerifiedToken } from "../token/verifier.ts";
 import type { Gate } from "./gate.ts";
-import type { Route } from "./route.ts";
+import type { FurtherToken, Route } from "./route.ts";
 
 const none: readonly VerifiedToken[] = [];
+
+/** Why the further tokens of a request can't be told, or not yet. */
+export type FurtherUnknown =
+  | { readonly kind: "deny"; readonly reason: "token_ambiguous" | "keys_unavailable" }
+  | { readonly kind: "wait"; readonly ready: Promise<void> };
 
 /**
  * Reads what a request carries that ends together with its token, such as the refresh token of the pair.
  *
- * Undefined where one of them is ambiguous: nobody can say which of two the application would end.
+ * Where one of them is ambiguous, nobody can say which of two the application would end.
  */
 export function readFurtherTokens(
   gate: Gate,
   { alsoRevoke }: Route,
   headers: HeaderList,
-): readonly VerifiedToken[] | undefined {
+): readonly VerifiedToken[] | FurtherUnknown {
   if (alsoRevoke === undefined || alsoRevoke.length === 0) return none;
   const tokens: VerifiedToken[] = [];
-  for (const { source, lifetimeSeconds } of alsoRevoke) {
-    const reading = readCredential(headers, [source]);
-    if (reading.kind === "ambiguous") return undefined;
-    if (reading.kind === "missing") continue;
-    const verification = verifyOrName(gate, reading.credential, lifetimeSeconds);
-    if (verification.kind !== "invalid") tokens.push(verification.token);
+  for (const further of alsoRevoke) {
+    const read = readFurtherToken(gate, further, headers);
+    if (read === undefined) continue;
+    if ("kind" in read) return read;
+    tokens.push(read);
   }
   return tokens;
+}
+
+/** One of them; undefined where the request does not carry it. */
+function readFurtherToken(
+  gate: Gate,
+  { source, lifetimeSeconds }: FurtherToken,
+  headers: HeaderList,
+): VerifiedToken | FurtherUnknown | undefined {
+  const reading = readCredential(headers, [source]);
+  if (reading.kind === "ambiguous") return { kind: "deny", reason: "token_ambiguous" };
+  if (reading.kind === "missing") return undefined;
+  const verification = verifyOrName(gate, reading.credential, lifetimeSeconds);
+  if (verification.kind === "invalid") return undefined;
+  if (verification.kind !== "unknown_key") return verification.token;
+  const { ready } = verification;
+  return ready ? { kind: "wait", ready } : { kind: "deny", reason: "keys_unavailable" };
 }
 
 /** Who checks a route's token: signatures alone count, unless the route's tokens may be opaque. */

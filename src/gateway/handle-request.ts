@@ -27,7 +27,9 @@ export interface Admitted {
 type Judgement =
   | { readonly kind: "refuse"; readonly reason: RefusalReason }
   | ({ readonly kind: "pass" } & Admitted)
-  | ({ readonly kind: "ask"; readonly token: VerifiedToken } & Admitted);
+  | ({ readonly kind: "ask"; readonly token: VerifiedToken } & Admitted)
+  /** Nobody can say before that is settled; then all is asked again. */
+  | { readonly kind: "wait"; readonly ready: Promise<void> };
 
 /**
  * The checks on the way of a request, in their order: framing, target, route, credential, signature,
@@ -51,9 +53,10 @@ function judge(gate: Gate, { request, headers }: Visit): Judgement {
     lookUp: gate.denylist.lookUp,
   });
   if (verdict.kind === "deny") return refused(verdict.reason);
+  if (verdict.kind === "wait") return verdict;
 
   const further = readFurtherTokens(gate, route, headers);
-  if (further === undefined) return refused("token_ambiguous");
+  if ("kind" in further) return further.kind === "wait" ? further : refused(further.reason);
   if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token, further };
   return { kind: "pass", route, token: verdict.token, further };
 }
@@ -94,6 +97,8 @@ export function admit(
     refuse(judgement.reason);
   } else if (judgement.kind === "pass") {
     pass(judgement);
+  } else if (judgement.kind === "wait") {
+    void judgement.ready.then(() => admit(gate, visit, pass, refuse));
   } else {
     void askDenylist(gate, judgement.token).then((reason) => {
       if (reason === undefined) pass(judgement);

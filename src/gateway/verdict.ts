@@ -23,6 +23,7 @@ export const refusalReasons = [
   "request_too_large",
   "request_timeout",
   "denylist_unavailable",
+  "keys_unavailable",
   "revocation_pending",
   "upstream_unreachable",
   "upstream_timeout",
@@ -33,11 +34,13 @@ export type RefusalReason = (typeof refusalReasons)[number];
 /** What is known of a request's right to pass, before the store is asked. */
 export type Verdict =
   | { readonly kind: "allow"; readonly token: VerifiedToken | undefined }
-  | { readonly kind: "deny"; readonly reason: DenyReason }
+  | { readonly kind: "deny"; readonly reason: DenyReason | "keys_unavailable" }
+  /** The token's key is being fetched; the same question can be asked again then. */
+  | { readonly kind: "wait"; readonly ready: Promise<void> }
   /** Everything is in order but for the denylist, which can't answer from memory. */
   | { readonly kind: "ask"; readonly token: VerifiedToken };
 
 /** The verdict no, for that reason. */
-export function deny(reason: DenyReason): Verdict {
+export function deny(reason: DenyReason | "keys_unavailable"): Verdict {
   return { kind: "deny", reason };
 }

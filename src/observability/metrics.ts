@@ -43,6 +43,7 @@ export interface StoreMetrics {
   readonly redisEpochs: { inc(): void };
   readonly cacheLookups: Readonly<Record<"hit" | "miss", { inc(): void }>>;
   readonly signatureChecks: { inc(): void };
+  readonly jwksFetches: Readonly<Record<"ok" | "failed", { inc(): void }>>;
 }
 
 /** What is read when Prometheus asks. */
@@ -218,6 +219,11 @@ function createStoreMetrics(
       help: "Epochs of the store in Redis that were seen: the first, and one for each loss of data or change of server.",
       registers: [registry],
     }),
+    jwksFetches: createCounter(
+      { name: "revgate_jwks_fetches_total", help: "Fetches of issuers' key sets.", registry },
+      "result",
+      ["ok", "failed"],
+    ),
     signatureChecks: new Counter({
       name: "revgate_signature_checks_total",
       help: "Signatures checked: for each token that is new here, right or forged, one for each key that may have made it.",

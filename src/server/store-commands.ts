@@ -4,7 +4,7 @@ import { ControlError } from "../errors.ts";
 import { tokenEntry } from "../gateway/revocation.ts";
 import type { RevocationTrigger } from "../observability/metrics.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
-import type { Verifier } from "../token/verifier.ts";
+import { type Verifier, verifyInFull } from "../token/verifier.ts";
 import type { ControlHandler } from "./control-socket.ts";
 
 const entry = z
@@ -47,7 +47,10 @@ export function createStoreCommands(options: StoreCommandsOptions): ControlHandl
   const { denylist, verifier, clockToleranceSeconds, onRevoked } = options;
 
   async function check(credential: string): Promise<TokenStanding> {
-    const verification = verifier.verify(credential);
+    const verification = await verifyInFull(verifier, credential);
+    if (verification.kind === "unknown_key") {
+      throw new ControlError("the keys of the token's issuer cannot be fetched at present");
+    }
     if (verification.kind === "invalid") {
       return { standing: "invalid", id: undefined, expiresAt: undefined };
     }
@@ -59,7 +62,7 @@ export function createStoreCommands(options: StoreCommandsOptions): ControlHandl
   }
 
   async function revoke(credential: string): Promise<TokenStanding> {
-    const verification = verifier.verify(credential);
+    const verification = await verifyInFull(verifier, credential);
     if (verification.kind === "valid") {
       const entries = [tokenEntry(verification.token, { clockToleranceSeconds })];
       await denylist.revoke(entries);

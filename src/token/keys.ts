@@ -50,13 +50,24 @@ const smallestModulusBits = 2048;
  */
 export function loadKey(material: KeyMaterial, allowed: readonly Algorithm[]): VerificationKey {
   const key = material.kind === "public" ? publicKey(material) : secretKey(material);
-  const algorithms = allowed.filter((algorithm) => fits(key, algorithm));
+  const algorithms = algorithmsFor(key, allowed);
   if (algorithms.length === 0) {
     throw new KeyUnusableError(
       `${material.source}: ${describe(key)} serves none of the configured algorithms (${allowed.join(", ")})`,
     );
   }
   return { key, algorithms, kid: material.kid };
+}
+
+/** Those of the algorithms that a key can verify. */
+export function algorithmsFor(key: KeyObject, allowed: readonly Algorithm[]): Algorithm[] {
+  return allowed.filter((algorithm) => fits(key, algorithm));
+}
+
+/** Whether an RSA key is shorter than RFC 7518 section 3.3 asks for. */
+export function isTooShort(key: KeyObject): boolean {
+  const bits = key.asymmetricKeyDetails?.modulusLength;
+  return bits !== undefined && bits < smallestModulusBits;
 }
 
 function publicKey({ bytes, source }: KeyMaterial): KeyObject {
@@ -71,8 +82,8 @@ function publicKey({ bytes, source }: KeyMaterial): KeyObject {
   } catch (error) {
     throw new KeyUnusableError(`${source}: expected a public key or certificate in PEM`, error);
   }
-  const bits = key.asymmetricKeyDetails?.modulusLength;
-  if (bits !== undefined && bits < smallestModulusBits) {
+  if (isTooShort(key)) {
+    const bits = key.asymmetricKeyDetails?.modulusLength;
     throw new KeyUnusableError(
       `${source}: RSA modulus of ${bits} bits, expected ${smallestModulusBits} or more`,
     );

@@ -3,6 +3,7 @@ import jsonwebtoken from "jsonwebtoken";
 import { LRUCache } from "lru-cache";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
 import { type CompactJws, parseCompactJws } from "./compact-jws.ts";
+import { fixedKeys, type KeyRing } from "./key-ring.ts";
 import type { Algorithm, VerificationKey } from "./keys.ts";
 import { type TokenId, tokenIdOf } from "./token-id.ts";
 
@@ -22,13 +23,30 @@ export interface VerifiedToken {
 export type Verification =
   | { readonly kind: "valid"; readonly token: VerifiedToken }
   | { readonly kind: "expired"; readonly token: VerifiedToken }
-  | { readonly kind: "invalid" };
+  | { readonly kind: "invalid" }
+  /**
+   * It is signed with a key that its issuer may have and revgate has not. `ready`: that is being looked
+   * into, and the question can be asked again then; undefined: it can't be found out at present.
+   */
+  | { readonly kind: "unknown_key"; readonly ready: Promise<void> | undefined };
+
+/** One issuer: what its tokens are signed with, and whom they are for. */
+export interface Issuer {
+  /** The `iss` of its tokens; undefined: any. */
+  readonly issuer: string | undefined;
+  readonly audience: string | undefined;
+  readonly keys: KeyRing;
+  /** Set where there are others: what its subjects, sessions and `jti` are told apart by. */
+  readonly namespace?: string | undefined;
+}
 
 /** What a token must be like to be accepted. */
 export interface VerifierOptions {
-  readonly keys: readonly VerificationKey[];
+  readonly keys: readonly VerificationKey[] | KeyRing;
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
+  /** Further issuers, each with its own keys and audience. */
+  readonly issuers?: readonly Issuer[];
   /** The claim that says whose a token is (`sub`); its value is text. */
   readonly subjectClaim?: string;
   /** Refuses tokens without `iat`, which no cut-off could tell apart. */
@@ -72,6 +90,14 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const { clock, clockToleranceSeconds, tokenBytes } = options;
   const verified = new LRUCache<string, VerifiedToken>({ max: options.cacheEntries });
   const forged = new LRUCache<string, true>({ max: forgedEntries });
+  const issuers = issuersOf(options);
+  for (const { keys } of issuers) {
+    // What was verified with a key that is not there any more is worth nothing, and the reverse.
+    keys.onChange(() => {
+      verified.clear();
+      forged.clear();
+    });
+  }
 
   function verify(credential: string): Verification {
     if (credential.length > tokenBytes) return invalid;
@@ -81,10 +107,19 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (remembered !== undefined) return inTime(remembered);
     if (forged.has(digest)) return invalid;
 
-    const token = verifySignature(credential, options);
-    // Only this holds for ever: what else makes a token invalid may pass with time.
-    if (token === "forged") forged.set(digest, true);
-    if (token === "forged" || token === undefined) return invalid;
+    return check(credential, digest);
+  }
+
+  /** Checks a credential that is new here. */
+  function check(credential: string, digest: string): Verification {
+    const token = verifySignature(credential, issuers, options);
+    if (token === undefined) return invalid;
+    if (token === "forged") {
+      // Only this holds until the keys change: what else makes a token invalid may pass with time.
+      forged.set(digest, true);
+      return invalid;
+    }
+    if ("kind" in token) return token;
     verified.set(digest, token);
     return inTime(token);
   }
@@ -101,16 +136,59 @@ export function createVerifier(options: VerifierOptions): Verifier {
   return { verify };
 }
 
+function issuersOf({ keys, issuer, audience, issuers = [] }: VerifierOptions): Issuer[] {
+  const ring = "lookFor" in keys ? keys : fixedKeys(keys);
+  return [{ issuer, audience, keys: ring }, ...issuers];
+}
+
+type UnknownKey = Extract<Verification, { kind: "unknown_key" }>;
+
 function verifySignature(
   credential: string,
+  issuers: readonly Issuer[],
   options: VerifierOptions,
-): VerifiedToken | "forged" | undefined {
+): VerifiedToken | UnknownKey | "forged" | undefined {
   const jws = parseCompactJws(credential);
   if (jws === undefined) return undefined;
-  const token = readClaims(jws, options);
-  if (token === undefined) return undefined;
-  const signed = keysFor(jws, options.keys).some((key) => hasSignature(credential, key, options));
-  return signed ? token : "forged";
+  const said = jws.payload["iss"];
+  const possible = issuers.filter(({ issuer }) => issuer === undefined || issuer === said);
+  for (const issuer of possible) {
+    const token = readClaims(jws, issuer, options);
+    if (token === undefined) return undefined;
+    const keys = keysFor(jws, issuer.keys.keys);
+    if (keys.some((key) => hasSignature(credential, key, issuer, options))) return token;
+  }
+  return unknownKey(jws, possible);
+}
+
+/** What to say of a token that no known key has signed: its issuer may have others. */
+function unknownKey(
+  { header: { kid } }: CompactJws,
+  issuers: readonly Issuer[],
+): UnknownKey | "forged" | undefined {
+  const lacking = issuers
+    .map(({ keys }) => keys)
+    .filter(
+      ({ keys, grows }) => grows && (kid === undefined || keys.every((key) => key.kid !== kid)),
+    );
+  if (lacking.length === 0) return "forged";
+  const searches = lacking.flatMap((keys) => keys.lookFor() ?? []);
+  if (searches.length > 0) {
+    return { kind: "unknown_key", ready: Promise.all(searches).then(() => {}) };
+  }
+  const inTrouble = lacking.some(({ trouble }) => trouble !== undefined);
+  // Looked for a moment ago: invalid for now, which is not to be remembered.
+  return inTrouble ? { kind: "unknown_key", ready: undefined } : undefined;
+}
+
+/** Verifies a credential, and waits where its key has to be fetched. */
+export async function verifyInFull(verifier: Verifier, credential: string): Promise<Verification> {
+  for (;;) {
+    const verification = verifier.verify(credential);
+    if (verification.kind !== "unknown_key" || verification.ready === undefined)
+      return verification;
+    await verification.ready;
+  }
 }
 
 /** The keys that may have made this signature: those of its `kid` where one is configured, else those without an id. */
@@ -126,7 +204,8 @@ function keysFor(jws: CompactJws, keys: readonly VerificationKey[]): readonly Ve
 function hasSignature(
   credential: string,
   { key, algorithms }: VerificationKey,
-  { issuer, audience, onSignatureCheck }: VerifierOptions,
+  { issuer, audience }: Issuer,
+  { onSignatureCheck }: VerifierOptions,
 ): boolean {
   onSignatureCheck?.();
   try {
@@ -146,7 +225,11 @@ function hasSignature(
 }
 
 /** The claims revgate lives by, or undefined where a token could not be revoked for as long as it lives. */
-function readClaims(jws: CompactJws, options: VerifierOptions): VerifiedToken | undefined {
+function readClaims(
+  jws: CompactJws,
+  { namespace }: Issuer,
+  options: VerifierOptions,
+): VerifiedToken | undefined {
   const { subjectClaim = "sub", requireIssuedAt = false } = options;
   const { exp, nbf, iat, jti, sid, [subjectClaim]: subject } = jws.payload;
   if (!isNumericDate(exp)) return undefined;
@@ -160,18 +243,23 @@ function readClaims(jws: CompactJws, options: VerifierOptions): VerifiedToken | 
   if (life > options.maxLifetimeSeconds + options.clockToleranceSeconds) return undefined;
   return {
     id: tokenIdOf(jws.signingInput),
-    jti: nameOfClaim(jti),
-    sid: nameOfClaim(sid),
-    subject: nameOfClaim(subject),
+    jti: nameOfClaim(jti, namespace),
+    sid: nameOfClaim(sid, namespace),
+    subject: nameOfClaim(subject, namespace),
     issuedAt: iat,
     expiresAt: exp,
     notBefore: nbf,
   };
 }
 
-/** What a revocation calls a claim's value: its SHA-256, base64url. */
-export function nameOfClaim(value: unknown): string | undefined {
-  return typeof value === "string" ? hash("sha256", value, "base64url") : undefined;
+/**
+ * What a revocation calls a claim's value: its SHA-256, base64url. Subjects, sessions and `jti` of
+ * different issuers are different ones (RFC 7519 section 4.1.2), which `namespace` tells apart.
+ */
+export function nameOfClaim(value: unknown, namespace?: string): string | undefined {
+  if (typeof value !== "string") return undefined;
+  const named = namespace === undefined ? value : JSON.stringify([namespace, value]);
+  return hash("sha256", named, "base64url");
 }
 
 const latestDate = 2 ** 32 - 1;

@@ -43,6 +43,9 @@ describe("config.example.yaml", () => {
     // Shown in prose beside their alternatives.
     const elsewhere = [
       ...["tokens.from.scheme", "tokens.from.cookie"],
+      ...["publicKeyFile", "secretFile", "insecureJwksUrl", "kid"].map(
+        (name) => `tokens.issuers.keys.${name}`,
+      ),
       ...["routes.from.header", "routes.from.scheme"],
       ...["routes.alsoRevoke.header", "routes.alsoRevoke.scheme"],
     ];

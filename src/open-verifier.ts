@@ -1,0 +1,123 @@
+import { type Config, reloadKeys } from "./config/load.ts";
+import type { Logger } from "./observability/logger.ts";
+import type { Metrics } from "./observability/metrics.ts";
+import { describe } from "./observability/request-log.ts";
+import { type Clock, systemClock } from "./platform/clock.ts";
+import { joinRings, type KeyRing } from "./token/key-ring.ts";
+import type { VerificationKey } from "./token/keys.ts";
+import { RemoteKeys } from "./token/remote-keys.ts";
+import { createVerifier, type Issuer, type Verifier } from "./token/verifier.ts";
+import { WatchedKeys } from "./token/watched-keys.ts";
+
+/** The verifier as configured, with the keys that it lives on. */
+export interface OpenVerifier {
+  readonly verifier: Verifier;
+  /** Why no token of some issuer can be checked at present; undefined where all can. */
+  trouble(): string | undefined;
+  /** Stops looking for other keys. */
+  close(): void;
+}
+
+/** Who counts and who logs for the verifier. */
+export interface VerifierContext {
+  readonly metrics: Metrics<string>["store"];
+  readonly logger: Logger;
+  readonly clock?: Clock;
+}
+
+/** How often key files are read again. */
+const rereadMs = 2000;
+
+/** Opens the keys of all issuers, and makes the verifier that checks by them. */
+export function openVerifier(config: Config, context: VerifierContext): OpenVerifier {
+  const { tokens, limits, routes } = config.settings;
+  const { metrics, clock = systemClock } = context;
+  const opened = [tokens, ...tokens.issuers].map((issuer, index) =>
+    openKeys(issuer, (index === 0 ? config.files.keys : config.files.issuerKeys[index - 1]) ?? [], {
+      config,
+      context,
+    }),
+  );
+  const [main = [], ...others] = opened;
+  const issuers = tokens.issuers.map(
+    ({ issuer, audience }, index): Issuer => ({
+      ...{ issuer, audience, namespace: issuer },
+      keys: joinRings(others[index] ?? []),
+    }),
+  );
+  const verifier = createVerifier({
+    keys: joinRings(main),
+    issuer: tokens.issuer,
+    audience: tokens.audience,
+    issuers,
+    subjectClaim: tokens.subjectClaim,
+    // A cut-off can't tell when a token was issued that does not say so.
+    requireIssuedAt: routes.some(({ revoke }) => revoke === "subject"),
+    clockToleranceSeconds: tokens.clockTolerance / 1000,
+    maxLifetimeSeconds: tokens.maxLifetime / 1000,
+    tokenBytes: limits.tokenBytes,
+    cacheEntries: tokens.cacheEntries,
+    clock,
+    onCacheLookup: (hit) => metrics.cacheLookups[hit ? "hit" : "miss"].inc(),
+    onSignatureCheck: () => metrics.signatureChecks.inc(),
+  });
+  const rings = opened.flat();
+  return {
+    verifier,
+    trouble: () => rings.find(({ keys }) => keys.length === 0)?.trouble,
+    close() {
+      for (const ring of rings) ring.close();
+    },
+  };
+}
+
+type OpenRing = KeyRing & { close(): void };
+type KeySettings = Pick<Config["settings"]["tokens"], "keys" | "algorithms">;
+
+function openKeys(
+  settings: KeySettings,
+  keys: readonly VerificationKey[],
+  { config, context }: { config: Config; context: VerifierContext },
+): OpenRing[] {
+  const { logger, metrics } = context;
+  const { refresh, coolDown, timeout, maxBytes } = config.settings.tokens.jwks;
+  const urls = settings.keys.flatMap(
+    ({ jwksUrl, insecureJwksUrl }) => jwksUrl ?? insecureJwksUrl ?? [],
+  );
+  const remote = urls.map(
+    (url) =>
+      new RemoteKeys({
+        url,
+        algorithms: settings.algorithms,
+        refreshMs: refresh,
+        coolDownMs: coolDown,
+        timeoutMs: timeout,
+        mostBytes: maxBytes,
+        onFetch(result) {
+          const failed = result instanceof Error;
+          metrics.jwksFetches[failed ? "failed" : "ok"].inc();
+          if (failed)
+            logger.warn(
+              { url: url.href, cause: describe(result) },
+              "a key set could not be fetched",
+            );
+        },
+      }),
+  );
+  const watched = new WatchedKeys({
+    keys,
+    everyMs: rereadMs,
+    reload: () => reloadKeys(settings, config.directory),
+    onReload(result) {
+      if (result instanceof Error) {
+        logger.error(
+          { cause: describe(result) },
+          "the key files cannot be used; the keys stay what they were",
+        );
+      } else {
+        logger.info({ keys: result }, "the key files hold other keys, which are used from now on");
+      }
+    },
+  });
+  return keys.length === 0 ? remote : [watched, ...remote];
+}

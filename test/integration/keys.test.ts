@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { renameSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { listenOnLoopback, startApplication } from "../helpers/application.ts";
+import { startGate, type TestGate } from "../helpers/gate.ts";
+import { send } from "../helpers/http.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+import { makeToken } from "../helpers/tokens.ts";
+
+interface Key {
+  readonly kid: string;
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}
+
+function makeKey(kid: string): Key {
+  return { kid, ...generateKeyPairSync("rsa", { modulusLength: 2048 }) };
+}
+
+function sign({ kid, privateKey }: Key, claims: Record<string, unknown> = {}): string {
+  return makeToken(claims, { key: privateKey, header: { kid } });
+}
+
+/** An issuer that publishes keys; `answer` may be replaced. */
+async function startIssuer(t: TestContext, ...keys: Key[]) {
+  const issuer = {
+    keys,
+    fetches: 0,
+    answer: undefined as ((response: import("node:http").ServerResponse) => void) | undefined,
+    url: "",
+    server: createServer((_request, response) => {
+      issuer.fetches += 1;
+      if (issuer.answer !== undefined) return issuer.answer(response);
+      const set = issuer.keys.map(({ kid, publicKey }) => ({
+        ...publicKey.export({ format: "jwk" }),
+        kid,
+        use: "sig",
+      }));
+      response.end(JSON.stringify({ keys: set }));
+    }),
+  };
+  issuer.url = `http://127.0.0.1:${await listenOnLoopback(t, issuer.server)}/jwks`;
+  return issuer;
+}
+
+async function startFor(t: TestContext, tokens: string): Promise<TestGate> {
+  const application = await startApplication(t);
+  return startGate(t, { upstream: application.url, yaml: `tokens:\n${tokens}` });
+}
+
+const jwks = (url: string, more = "coolDown: 1s") =>
+  `  keys: [ { jwksUrl: "${url}" } ]\n  jwks: { ${more} }`;
+
+async function answerFor({ url }: TestGate, token: string): Promise<string> {
+  const reply = await send(`${url}/me`, { headers: { token } });
+  return reply.status === 200 ? "200" : `${reply.status} ${reply.json["error"]}`;
+}
+
+describe("a published key set", () => {
+  it("is rotated while requests come, and none is wrongly refused", async (t) => {
+    let current = makeKey("k0");
+    const issuer = await startIssuer(t, current);
+    const gate = await startFor(t, jwks(issuer.url, "coolDown: 100ms"));
+    let running = true;
+    const answers = new Map<string, number>();
+    const traffic = Array.from({ length: 8 }, async () => {
+      while (running) {
+        const answer = await answerFor(gate, sign(current));
+        answers.set(answer, (answers.get(answer) ?? 0) + 1);
+      }
+    });
+    for (let i = 1; i <= 5; i += 1) {
+      const next = makeKey(`k${i}`);
+      // As issuers do: published, then used.
+      issuer.keys = [...issuer.keys, next].slice(-2);
+      current = next;
+      const before = answers.get("200") ?? 0;
+      while ((answers.get("200") ?? 0) < before + 50) await answerFor(gate, sign(next));
+      // The next one is asked for again only after the cool-down.
+      const readMs = performance.now();
+      while (performance.now() < readMs + 150) await answerFor(gate, sign(next));
+    }
+    running = false;
+    await Promise.all(traffic);
+    assert.deepEqual([...answers.keys()], ["200"]);
+    assert.ok(issuer.fetches <= 12, `${issuer.fetches} fetches`);
+    // Keys that are gone are worth nothing, whatever was remembered.
+    assert.equal(await answerFor(gate, sign(makeKey("k0"))), "401 token_invalid");
+  });
+
+  it("is fetched once for however many ask, and not again within the cool-down", async (t) => {
+    const known = makeKey("known");
+    const issuer = await startIssuer(t, known);
+    const gate = await startFor(t, jwks(issuer.url, "coolDown: 1h"));
+    assert.equal(await answerFor(gate, sign(known)), "200");
+    const before = issuer.fetches;
+    const stranger = makeKey("unknown");
+    const flood = Array.from({ length: 50 }, () => answerFor(gate, sign(stranger)));
+    assert.deepEqual(new Set(await Promise.all(flood)), new Set(["401 token_invalid"]));
+    assert.equal(await answerFor(gate, sign({ ...stranger, kid: "another" })), "401 token_invalid");
+    assert.equal(issuer.fetches, before + 1);
+    // One that was asked for too early is not taken for forged for ever.
+    assert.equal(await answerFor(gate, sign(known)), "200");
+  });
+
+  it("keeps serving by the last set while the issuer is away or talks nonsense", async (t) => {
+    const known = makeKey("known");
+    const issuer = await startIssuer(t, known);
+    const gate = await startFor(
+      t,
+      jwks(issuer.url, "coolDown: 100ms, refresh: 1s, maxBytes: 2048"),
+    );
+    assert.equal(await answerFor(gate, sign(known)), "200");
+    const nonsense: ((response: import("node:http").ServerResponse) => void)[] = [
+      (response) => response.end("<html>"),
+      (response) => response.end('{"keys":[]}'),
+      (response) => response.writeHead(500).end(),
+      (response) => response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(),
+      (response) => response.end(`{"keys":[],"pad":"${"x".repeat(3000)}"}`),
+      (response) => response.destroy(),
+    ];
+    for (const answer of nonsense) {
+      issuer.answer = answer;
+      const before = issuer.fetches;
+      while (issuer.fetches === before) {
+        const reply = await answerFor(gate, sign(makeKey("unknown")));
+        assert.match(reply, /^(?:503 keys_unavailable|401 token_invalid)$/);
+      }
+      assert.equal(await answerFor(gate, sign(known)), "200");
+    }
+    assert.equal(await answerFor(gate, sign(makeKey("unknown"))), "503 keys_unavailable");
+    issuer.answer = undefined;
+    const next = makeKey("next");
+    issuer.keys = [known, next];
+    while ((await answerFor(gate, sign(next))) !== "200");
+  });
+
+  it("that was never there keeps revgate from being ready, and requests from being judged", async (t) => {
+    const known = makeKey("known");
+    const issuer = await startIssuer(t, known);
+    issuer.answer = (response) => response.writeHead(503).end();
+    const gate = await startFor(t, jwks(issuer.url, "coolDown: 100ms, refresh: 1s"));
+    assert.equal(await answerFor(gate, sign(known)), "503 keys_unavailable");
+    const ready = await send(`${gate.adminUrl}/readyz`);
+    assert.equal(ready.status, 503);
+    assert.match(ready.text, /cannot be fetched: answered 503/);
+    issuer.answer = undefined;
+    while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
+    assert.equal(await answerFor(gate, sign(known)), "200");
+  });
+});
+
+describe("several issuers", () => {
+  it("each have their keys, audience and algorithms, and their own subjects", async (t) => {
+    const [one, two] = [makeKey("one"), makeKey("two")];
+    const issuer = await startIssuer(t, two);
+    const application = await startApplication(t);
+    const directory = temporaryDirectory(t);
+    writeFileSync(
+      join(directory, "one.pem"),
+      one.publicKey.export({ type: "spki", format: "pem" }),
+    );
+    const yaml = `
+tokens:
+  issuer: https://one
+  keys: [ { publicKeyFile: one.pem } ]
+  issuers: [ { issuer: "https://two", audience: shop, keys: [ { jwksUrl: "${issuer.url}" } ] } ]
+routes: [ { path: /password, methods: [PUT], revoke: subject } ]`;
+    const gate = await startGate(t, { upstream: application.url, yaml, directory });
+    const first = sign(one, { iss: "https://one" });
+    const second = sign(two, { iss: "https://two", aud: "shop" });
+    assert.deepEqual([await answerFor(gate, first), await answerFor(gate, second)], ["200", "200"]);
+    const wrong = [
+      sign(two, { iss: "https://two" }),
+      sign(two, { iss: "https://two", aud: "bank" }),
+      sign(two, { iss: "https://one" }),
+      sign(one, { iss: "https://two", aud: "shop" }),
+      sign(one, { iss: "https://three" }),
+      sign(one),
+    ];
+    for (const token of wrong) assert.equal(await answerFor(gate, token), "401 token_invalid");
+    // Alice of the one is not Alice of the other.
+    await send(`${gate.url}/password`, { method: "PUT", headers: { token: second } });
+    assert.equal(await answerFor(gate, second), "401 token_revoked");
+    assert.equal(await answerFor(gate, first), "200");
+  });
+});
+
+describe("key files", () => {
+  it("are read again when they are replaced, and the keys stay while they can't be used", async (t) => {
+    const directory = temporaryDirectory(t);
+    const application = await startApplication(t);
+    const gate = await startGate(t, { upstream: application.url, directory });
+    const file = join(directory, "public.pem");
+    const replace = (text: string) => {
+      writeFileSync(`${file}.new`, text);
+      renameSync(`${file}.new`, file);
+    };
+    const old = makeToken();
+    assert.equal(await answerFor(gate, old), "200");
+    replace("nonsense");
+    while (!gate.logged().includes("the keys stay what they were")) await answerFor(gate, old);
+    assert.equal(await answerFor(gate, old), "200");
+    const next = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    replace(next.publicKey.export({ type: "spki", format: "pem" }).toString());
+    const token = makeToken({}, { key: next.privateKey });
+    while ((await answerFor(gate, token)) !== "200");
+    assert.equal(await answerFor(gate, old), "401 token_invalid");
+  });
+});
