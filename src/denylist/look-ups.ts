@@ -10,13 +10,21 @@ export type AskShard = (
   names: readonly EntryName[],
 ) => Promise<{ state: ShardState; values: readonly (string | null)[] }>;
 
+/** What a shard said. */
+interface Answer {
+  /** Whether it can say that something is not there. */
+  readonly trusted: boolean;
+  readonly values: readonly (string | null)[];
+}
+
+/** The names of one token that are in one shard. */
 interface LookUp {
-  readonly name: EntryName;
-  readonly resolve: (value: string | null) => void;
+  readonly names: readonly EntryName[];
+  readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
 }
 
-const namesPerAsk = 1000;
+const lookUpsPerAsk = 300;
 const mostWaiting = 20_000;
 
 /** Questions to the store; those of one turn of the event loop travel together. */
@@ -39,16 +47,43 @@ export class LookUps {
    */
   async ask(token: TokenNames): Promise<"revoked" | "live"> {
     const names = namesOf(token);
-    const values = await Promise.all(names.map((name) => this.#valueOf(name)));
-    const revoked = values.some((value, index) => {
-      if (value === null) return false;
-      const { kind, value: hash } = names[index] as EntryName;
-      return fallsUnder(token, parseEntry(`${kind} ${hash} ${value}`)?.cutoff);
-    });
+    const shards = new Set(names.map((name) => this.#keys.shardOf(name)));
+    const [only = ""] = shards;
+    const revoked =
+      shards.size === 1
+        ? await this.#isRevoked(token, only, names)
+        : await this.#isRevokedInOneOf(token, shards, names);
     return revoked ? "revoked" : "live";
   }
 
-  #valueOf(name: EntryName): Promise<string | null> {
+  async #isRevokedInOneOf(
+    token: TokenNames,
+    shards: ReadonlySet<string>,
+    names: readonly EntryName[],
+  ): Promise<boolean> {
+    const answers = [...shards].map((shard) => {
+      const there = names.filter((name) => this.#keys.shardOf(name) === shard);
+      return this.#isRevoked(token, shard, there);
+    });
+    return (await Promise.all(answers)).includes(true);
+  }
+
+  async #isRevoked(
+    token: TokenNames,
+    shard: string,
+    names: readonly EntryName[],
+  ): Promise<boolean> {
+    const { trusted, values } = await this.#valuesOf(shard, names);
+    const revoked = names.some(({ kind, value: hash }, index) => {
+      const value = values[index] ?? null;
+      return value !== null && fallsUnder(token, parseEntry(`${kind} ${hash} ${value}`)?.cutoff);
+    });
+    // What is there counts, whatever else has been lost.
+    if (revoked || trusted) return revoked;
+    throw new StoreUnavailableError("redis has lost data, and is being filled again");
+  }
+
+  #valuesOf(shard: string, names: readonly EntryName[]): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.#count >= mostWaiting) {
         reject(new StoreUnavailableError("too many requests wait for redis"));
@@ -56,10 +91,9 @@ export class LookUps {
       }
       if (this.#waiting.size === 0) setImmediate(() => this.#askAll());
       this.#count += 1;
-      const shard = this.#keys.shardOf(name);
       const queue = this.#waiting.get(shard);
-      if (queue === undefined) this.#waiting.set(shard, [{ name, resolve, reject }]);
-      else queue.push({ name, resolve, reject });
+      if (queue === undefined) this.#waiting.set(shard, [{ names, resolve, reject }]);
+      else queue.push({ names, resolve, reject });
     });
   }
 
@@ -67,21 +101,22 @@ export class LookUps {
     const shards = [...this.#waiting];
     this.#waiting.clear();
     for (const [shard, queue] of shards) {
-      for (let at = 0; at < queue.length; at += namesPerAsk) {
-        void this.#askSome(shard, queue.slice(at, at + namesPerAsk));
+      for (let at = 0; at < queue.length; at += lookUpsPerAsk) {
+        void this.#askSome(shard, queue.slice(at, at + lookUpsPerAsk));
       }
     }
   }
 
   async #askSome(shard: string, batch: readonly LookUp[]): Promise<void> {
     try {
-      const names = batch.map(({ name }) => name);
-      const { state, values } = await this.#askShard(shard, names);
-      for (const [index, { resolve, reject }] of batch.entries()) {
-        const value = values[index] ?? null;
-        // What is there is revoked, whatever else has been lost.
-        if (value !== null || state.kind === "trusted") resolve(value);
-        else reject(new StoreUnavailableError("redis has lost data, and is being filled again"));
+      const { state, values } = await this.#askShard(
+        shard,
+        batch.flatMap(({ names }) => names),
+      );
+      let at = 0;
+      for (const { names, resolve } of batch) {
+        resolve({ trusted: state.kind === "trusted", values: values.slice(at, at + names.length) });
+        at += names.length;
       }
     } catch (error) {
       for (const { reject } of batch) reject(error as Error);

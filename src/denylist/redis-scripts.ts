@@ -21,7 +21,7 @@ end
 /** KEYS 3…: entries. Returns the state and the value of each, nil where there is none. */
 const values = `${state}
 local found = {}
-for i = 3, #KEYS do found[i - 2] = redis.call('GET', KEYS[i]) end
+if #KEYS > 2 then found = redis.call('MGET', unpack(KEYS, 3)) end
 return {state(), found}
 `;
 

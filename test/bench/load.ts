@@ -1,17 +1,45 @@
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import http from "node:http";
+import { join } from "node:path";
 import autocannon from "autocannon";
-import { cpuOf, type Started } from "./processes.ts";
+import { searchProgram } from "../tools/programs.ts";
+import { cpuOf, launch, makeDirectory, type Started } from "./processes.ts";
 
 /** Connections that the load keeps busy. */
 export const connections = 64;
 
-/** Sends that many requests over 64 connections, each with the next token; `undefined` is none. */
-export async function load(
-  url: string,
-  amount: number,
-  tokens: readonly (string | undefined)[],
-  expected: 200 | 401 = 200,
-): Promise<void> {
+/** What is sent, and how it is to be answered. */
+export interface Load {
+  readonly url: string;
+  /** How many requests, at least. */
+  readonly amount: number;
+  /** Each request carries the next of them; `undefined` is none. */
+  readonly tokens: readonly (string | undefined)[];
+  readonly expected: 200 | 401;
+}
+
+const wrk = searchProgram(["wrk"]);
+
+/** What sends the load. */
+export const loader = wrk === undefined ? "autocannon" : "wrk";
+
+/** Sends requests over 64 connections; resolves with how many were answered, all of them as expected. */
+export function load(load: Load): Promise<number> {
+  return wrk === undefined ? loadByAutocannon(load) : loadByWrk(wrk, load);
+}
+
+/** The same; resolves with the CPU that a process took for each, in microseconds. */
+export async function cpuPerRequest(
+  { pid, url }: Started,
+  sent: Omit<Load, "url">,
+): Promise<number> {
+  const before = cpuOf(pid);
+  const answered = await load({ url, ...sent });
+  return (cpuOf(pid) - before) / answered;
+}
+
+async function loadByAutocannon({ url, amount, tokens, expected }: Load): Promise<number> {
   const result = await autocannon({
     url,
     connections,
@@ -23,19 +51,52 @@ export async function load(
     })),
   });
   const right = expected === 200 ? result["2xx"] : result["4xx"];
-  if (right !== amount) {
-    throw new Error(`${url}: ${right} of ${amount} answered ${expected}, ${result.errors} errors`);
-  }
+  if (right !== amount) throw new Error(`${url}: ${right} of ${amount} answered ${expected}`);
+  return amount;
 }
 
-/** The same; resolves with the CPU that a process took for each, in microseconds. */
-export async function cpuPerRequest(
-  { pid, url }: Started,
-  ...[amount, tokens, expected]: [number, readonly (string | undefined)[], (200 | 401)?]
+/** One run of wrk. Short ones where the whole is to be short. */
+const secondsEach = process.argv.includes("--quick") ? 1 : 2;
+const scripts = new Map<Load["tokens"], string>();
+
+/** wrk runs for a time, not for a number of requests: as often as it takes. */
+async function loadByWrk(
+  program: string,
+  { url, amount, tokens, expected }: Load,
 ): Promise<number> {
-  const before = cpuOf(pid);
-  await load(url, amount, tokens, expected);
-  return (cpuOf(pid) - before) / amount;
+  const script = scripts.get(tokens) ?? writeScript(tokens);
+  scripts.set(tokens, script);
+  let answered = 0;
+  while (answered < amount) {
+    const args = ["-t1", `-c${connections}`, `-d${secondsEach}s`, "-s", script, url];
+    const child = launch(1, [program, ...args]);
+    let text = "";
+    child.stdout.on("data", (chunk) => {
+      text += chunk;
+    });
+    await once(child, "close");
+    const count = Number(/(\d+) requests in/.exec(text)?.[1]);
+    const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
+    if (refused !== (expected === 200 ? 0 : count) || /Socket errors/.test(text) || !(count > 0)) {
+      throw new Error(`${url}: not all answered ${expected}: ${text}`);
+    }
+    answered += count;
+  }
+  return answered;
+}
+
+function writeScript(tokens: Load["tokens"]): string {
+  const file = join(makeDirectory(), "load.lua");
+  const list = tokens.map((token) => (token === undefined ? "{}" : `{ token = "${token}" }`));
+  const text = `local headers = { ${list.join(",\n")} }
+local i = 0
+request = function()
+  i = i % #headers + 1
+  return wrk.format("GET", "/me", headers[i])
+end
+`;
+  writeFileSync(file, text);
+  return file;
 }
 
 /** Sends requests one after the other over one connection; resolves with the time of each, in microseconds. */

@@ -43,6 +43,11 @@ export function launch(core: number, command: readonly string[], env: NodeJS.Pro
   return child;
 }
 
+/** Moves this process to the core where everything is that is not measured. */
+export function keepOffTheContendersCore(): void {
+  if (taskset !== undefined) spawnSync(taskset, ["-pc", "1", String(process.pid)]);
+}
+
 /** The same for a program that prints its port; resolves with it. */
 export async function start(
   core: number,

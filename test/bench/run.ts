@@ -2,7 +2,7 @@
  * revgate beside bare forwarders and what else a team would put together, interleaved in one run.
  *
  *     npm run bench               three rounds of 50,000 requests after 50,000 to warm up, and the table
- *     npm run bench -- --quick    forwarding and refusals alone, one round of 5,000 after 3,000
+ *     npm run bench -- --quick    forwarding and refusals alone, one round of a second after as many
  *
  * CPU is that of whole processes. Absolute figures are this machine's; the ratios are what counts. A
  * difference under 10 % is none.
@@ -10,15 +10,25 @@
 import { startRedis } from "../helpers/redis.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { type Contender, prove, startContenders } from "./contenders.ts";
-import { connections, cpuPerRequest, latencies, load } from "./load.ts";
+import { connections, cpuPerRequest, latencies, load, loader } from "./load.ts";
 import { measureMillion } from "./million.ts";
-import { endAll, median, quantile, run, runScript, script, start, taskset } from "./processes.ts";
+import {
+  endAll,
+  keepOffTheContendersCore,
+  median,
+  quantile,
+  run,
+  runScript,
+  script,
+  start,
+  taskset,
+} from "./processes.ts";
 import { type Figures, renderReport, type Verdict, writeReport } from "./report.ts";
 
 const quick = process.argv.includes("--quick");
 const plan = quick
-  ? { rounds: 1, warmUp: 3_000, measured: 5_000 }
-  : { rounds: 3, warmUp: 50_000, measured: 50_000 };
+  ? { rounds: 1, warmUp: 1, measured: 1, tokens: 200, refused: 30 }
+  : { rounds: 3, warmUp: 50_000, measured: 50_000, tokens: 1000, refused: 200 };
 
 interface Part {
   readonly figures: Figures;
@@ -44,17 +54,19 @@ async function measureForwarding(
 ): Promise<Part> {
   for (const contender of contenders) {
     await prove(contender, tokens[0] ?? "");
-    await load(contender.url, plan.warmUp, tokens);
+    await load({ url: contender.url, amount: plan.warmUp, tokens, expected: 200 });
   }
   for (let round = 0; round < plan.rounds; round += 1) {
     for (const contender of contenders) {
-      contender.cpuMicroseconds.push(await cpuPerRequest(contender, plan.measured, tokens));
+      contender.cpuMicroseconds.push(
+        await cpuPerRequest(contender, { amount: plan.measured, tokens, expected: 200 }),
+      );
     }
   }
   const of = new Map(contenders.map((each) => [each.name, median(each.cpuMicroseconds)]));
   return {
     figures: {
-      title: `CPU of a forwarded request: ${connections} connections, ${plan.rounds} × ${plan.measured} requests after ${plan.warmUp}${taskset === undefined ? ", not pinned" : ""}`,
+      title: `CPU of a forwarded request: ${connections} connections (${loader}), ${plan.rounds} × ${plan.measured} requests or more after ${plan.warmUp}${taskset === undefined ? ", not pinned" : ""}`,
       columns: ["contender", "µs", "spread"],
       rows: contenders.map(({ name, cpuMicroseconds }) => [
         name,
@@ -73,7 +85,7 @@ async function measureForwarding(
 
 async function measureRefusals(contender: Contender, tokens: readonly string[]): Promise<Part> {
   const forge = (token: string) => `${token.slice(0, -8)}AAAAAAAA`;
-  const several = Array.from({ length: 200 }, (_, i) =>
+  const several = Array.from({ length: plan.refused }, (_, i) =>
     makeToken({ jti: `r${i}`, pad: "x".repeat(150) }),
   );
   const dead = several.map((token) => ({ method: "POST", headers: { token } }));
@@ -90,11 +102,16 @@ async function measureRefusals(contender: Contender, tokens: readonly string[]):
   ];
   const rounds: { allowed: number; refused: readonly number[] }[] = [];
   for (let round = 0; round < plan.rounds; round += 1) {
-    const allowed = await cpuPerRequest(contender, plan.measured, tokens);
+    const allowed = await cpuPerRequest(contender, {
+      amount: plan.measured,
+      tokens,
+      expected: 200,
+    });
     const refused: number[] = [];
     for (const [, sent] of kinds) {
-      await load(contender.url, plan.warmUp / 5, sent, 401);
-      refused.push(await cpuPerRequest(contender, plan.measured, sent, 401));
+      const refusal = { tokens: sent, expected: 401 } as const;
+      if (!quick) await load({ url: contender.url, amount: plan.warmUp / 5, ...refusal });
+      refused.push(await cpuPerRequest(contender, { amount: plan.measured, ...refusal }));
     }
     rounds.push({ allowed, refused });
   }
@@ -199,7 +216,8 @@ async function measureStore(upstream: string, tokens: readonly string[]): Promis
 
 async function main(): Promise<void> {
   // Of about 700 bytes, as tokens with a few claims are.
-  const tokens = Array.from({ length: 1000 }, (_, i) =>
+  keepOffTheContendersCore();
+  const tokens = Array.from({ length: plan.tokens }, (_, i) =>
     makeToken({ jti: `${i}`, pad: "x".repeat(150) }),
   );
   const application = await start(1, script("contenders/application"));
