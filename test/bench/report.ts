@@ -19,6 +19,12 @@ export interface Figures {
   readonly rows: readonly (readonly string[])[];
 }
 
+/** What one measurement has to say. */
+export interface Part {
+  readonly figures: Figures;
+  readonly verdicts: readonly Verdict[];
+}
+
 /** The whole report as Markdown. */
 export function renderReport(figures: readonly Figures[], verdicts: readonly Verdict[]): string {
   const lines = verdicts.map(({ what, measured, target, digits = 2 }) => {

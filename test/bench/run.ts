@@ -23,17 +23,13 @@ import {
   start,
   taskset,
 } from "./processes.ts";
-import { type Figures, renderReport, type Verdict, writeReport } from "./report.ts";
+import { type Part, renderReport, type Verdict, writeReport } from "./report.ts";
+import { measureSidecars } from "./sidecars.ts";
 
 const quick = process.argv.includes("--quick");
 const plan = quick
   ? { rounds: 1, warmUp: 1, measured: 1, tokens: 200, refused: 30 }
   : { rounds: 3, warmUp: 50_000, measured: 50_000, tokens: 1000, refused: 200 };
-
-interface Part {
-  readonly figures: Figures;
-  readonly verdicts: readonly Verdict[];
-}
 
 /** At most so many times the CPU of another contender. */
 const forwardingTargets: readonly (readonly [contender: string, other: string, most?: number])[] = [
@@ -225,10 +221,12 @@ async function main(): Promise<void> {
   const contenders = await startContenders({ upstream: application.url, redis });
   const local = contenders.find(({ name }) => name === "revgate, Redis local");
   if (local === undefined) throw new Error("revgate is missing");
+  const sidecars = { tokens, rounds: plan.rounds, amount: plan.measured };
   const parts = [
     await measureForwarding(contenders, tokens),
     await measureRefusals(local, tokens),
     ...(quick ? [] : [await measureLatency(contenders, tokens)]),
+    ...(quick ? [] : [await measureSidecars(application.url, sidecars)]),
     ...(quick ? [] : [await measureStore(application.url, tokens)]),
   ];
   const text = renderReport(
