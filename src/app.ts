@@ -1,7 +1,7 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Config } from "./config/load.ts";
-import { credentialHeaders, credentialSources, routeRules } from "./config/routes.ts";
+import { credentialSources, guardedHeaders, lifetimesOf, routeRules } from "./config/routes.ts";
 import type { DenylistHealth } from "./denylist/denylist.ts";
 import { UsageError } from "./errors.ts";
 import type { Gate } from "./gateway/gate.ts";
@@ -15,6 +15,7 @@ import { createMetrics, type Metrics } from "./observability/metrics.ts";
 import { createRequestLog } from "./observability/request-log.ts";
 import { openStore, type Store } from "./open-store.ts";
 import { systemClock } from "./platform/clock.ts";
+import { type AdminApi, createAdminApi } from "./server/admin-api.ts";
 import { createAdminServer } from "./server/admin-server.ts";
 import { watchForDrain } from "./server/drain.ts";
 import { createProxyServer } from "./server/proxy-server.ts";
@@ -64,6 +65,7 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
   const admin = createAdminServer({
     readiness: () => (stopping ? { ready: false, reason: "shutting down" } : readinessOf(store)),
     renderMetrics: metrics.render,
+    api: openAdminApi(config, store, logger),
   });
   metrics.observe({
     denylistEntries: () => store.denylist.size,
@@ -110,14 +112,11 @@ function assembleGate(
     target: settings.target,
     routes: compileRoutes(routeRules(settings)),
     sources: credentialSources(settings),
-    credentialHeaders: credentialHeaders(settings),
+    ...guardedHeaders(settings),
     verifier: parts.store.verifier,
     tokenBytes: settings.limits.tokenBytes,
     clock: systemClock,
-    lifetimes: {
-      clockToleranceSeconds: settings.tokens.clockTolerance / 1000,
-      maxLifetimeSeconds: settings.tokens.maxLifetime / 1000,
-    },
+    lifetimes: lifetimesOf(settings),
     denylist: parts.store.denylist,
     live: parts.live,
     onUnknownOutcome: settings.denylist.onUnknownOutcome,
@@ -132,6 +131,21 @@ function assembleGate(
     metrics: parts.metrics.gate,
     log: createRequestLog(parts.logger, settings.log.requests),
   };
+}
+
+/** The API for ending sessions from outside, where there is a secret for it. */
+function openAdminApi(
+  { settings, files }: Config,
+  { commands }: Store,
+  logger: Logger,
+): AdminApi | undefined {
+  if (files.adminToken === undefined) return undefined;
+  return createAdminApi({
+    commands,
+    secret: files.adminToken,
+    requestsPerSecond: settings.admin.requestsPerSecond,
+    audit: (event) => logger.info({ audit: event }, "admin API"),
+  });
 }
 
 function readinessOf({ denylist, keysTrouble }: Store): DenylistHealth {

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Config } from "./config/load.ts";
 import { type RedisSettings, redisAccess } from "./config/redis.ts";
+import { lifetimesOf } from "./config/routes.ts";
 import type { Denylist } from "./denylist/denylist.ts";
 import { type EmbeddedDenylist, openEmbeddedDenylist } from "./denylist/embedded-denylist.ts";
 import { Outbox } from "./denylist/outbox.ts";
@@ -88,7 +89,9 @@ async function openHeldStore(
   const commands = createStoreCommands({
     denylist,
     verifier,
-    clockToleranceSeconds: config.settings.tokens.clockTolerance / 1000,
+    clock,
+    lifetimes: lifetimesOf(config.settings),
+    namespaces: namespacesOf(config.settings),
     onRevoked: metrics.countRevoked,
   });
   hold.serve(commands);
@@ -106,6 +109,14 @@ async function openHeldStore(
       await hold.release();
     },
   };
+}
+
+/** By issuer; with several, each has to be named. */
+function namespacesOf({ tokens }: Config["settings"]): Map<string | undefined, string | undefined> {
+  const others = tokens.issuers.map(({ issuer }) => [issuer, issuer] as const);
+  const main = [tokens.issuer, undefined] as const;
+  const unnamed = others.length === 0 ? [[undefined, undefined] as const] : [];
+  return new Map([...unnamed, main, ...others]);
 }
 
 /** Says what became of requests that were under way when the process before this one died. */

@@ -51,6 +51,7 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
     audience: tokens.audience,
     issuers,
     subjectClaim: tokens.subjectClaim,
+    forwardClaims: new Map(Object.entries(tokens.forwardClaims)),
     // A cut-off can't tell when a token was issued that does not say so.
     requireIssuedAt: routes.some(({ revoke }) => revoke === "subject"),
     clockToleranceSeconds: tokens.clockTolerance / 1000,

@@ -1,3 +1,4 @@
+import { UsageError } from "../errors.ts";
 import type { TokenStanding } from "../server/store-commands.ts";
 import {
   configFile,
@@ -5,7 +6,7 @@ import {
   readArguments,
   readCredentialArgument,
 } from "./arguments.ts";
-import { type Command, type CommandIo, complain, exitCodes, print } from "./io.ts";
+import { type Command, type CommandIo, complain, type ExitCode, exitCodes, print } from "./io.ts";
 import { only, withStore } from "./with-store.ts";
 
 const tokenOptions = { file: { type: "string", short: "f" } } as const;
@@ -33,18 +34,58 @@ function until({ expiresAt }: TokenStanding): string {
   return new Date((expiresAt ?? 0) * 1000).toISOString();
 }
 
+const claimOptions = {
+  subject: { type: "string" },
+  sid: { type: "string" },
+  jti: { type: "string" },
+  issuer: { type: "string" },
+} as const;
+
+interface Whose {
+  readonly claim: "subject" | "sid" | "jti";
+  readonly value: string;
+  readonly issuer: string | undefined;
+  readonly values: { readonly config?: string | undefined };
+}
+
+/** What is to end by one of its claims; undefined where a token is meant. */
+function readWhose(args: readonly string[]): Whose | undefined {
+  if (!args.some((arg) => /^--(?:subject|sid|jti|issuer)\b/.test(arg))) return undefined;
+  const { values } = readArguments(args, claimOptions, 0);
+  const named = (["subject", "sid", "jti"] as const).filter((claim) => values[claim] !== undefined);
+  const [claim, ...more] = named;
+  if (claim === undefined || more.length > 0) {
+    throw new UsageError("expected one of --subject, --sid and --jti");
+  }
+  return { claim, value: values[claim] ?? "", issuer: values.issuer, values };
+}
+
+async function endWhat({ values, issuer, ...whose }: Whose, io: CommandIo): Promise<ExitCode> {
+  const command = { command: "end", ...whose, ...(issuer !== undefined && { issuer }) } as const;
+  const ended = await withStore(configFile(values, io), io, (ask) => only(ask(command)));
+  const { kind, id, expiresAt } = ended as { kind: string; id: string; expiresAt: number };
+  print(io, `revoked until ${new Date(expiresAt * 1000).toISOString()}: ${kind}:${id}`);
+  return exitCodes.done;
+}
+
 /** `revgate revoke`. */
 export const revoke: Command = {
   name: "revoke",
   summary: "revoke one token, now and on every sidecar",
   help: `Usage: revgate revoke [--config FILE] [--file FILE | TOKEN] < token
+       revgate revoke [--config FILE] --subject NAME | --sid ID | --jti ID [--issuer ISSUER]
 
 Ends a token before its time, as a logout would. Exits 0 when it is revoked (or had expired), 1 when
 it is not one of ours: a token whose signature is wrong is refused anyway.
 
+With --subject it ends all tokens of a subject that were issued until now, with --sid those of a
+session, with --jti the one of that id. Where several issuers are configured, --issuer says whose.
+
 ${tokenHelp}`,
 
   async run(args, io) {
+    const whose = readWhose(args);
+    if (whose !== undefined) return endWhat(whose, io);
     const standing = await askAbout("revoke", args, io);
     if (standing.standing === "invalid") {
       complain(io, "not revoked: the token is not valid, so revgate refuses it anyway");

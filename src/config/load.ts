@@ -12,6 +12,7 @@ export interface ConfigFiles {
   readonly keys: readonly VerificationKey[];
   /** Those of `tokens.issuers`, in the same order. */
   readonly issuerKeys: readonly (readonly VerificationKey[])[];
+  readonly adminToken: string | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   readonly upstreamCa: Buffer | undefined;
   readonly redis: RedisFiles;
@@ -118,10 +119,16 @@ async function readFiles(
     "passwordFile",
   ]);
   const redisCa = await read(denylist.redis?.caFile, ["denylist", "redis", "caFile"]);
+  const adminToken = await read(settings.admin.tokenFile, ["admin", "tokenFile"]);
+  const secret = adminToken?.toString("utf8").trim();
+  if (secret !== undefined && !/^\S{16,}$/.test(secret)) {
+    report(["admin", "tokenFile"], "expected a secret of 16 characters or more, without spaces");
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     keys,
     issuerKeys,
+    adminToken: secret,
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     upstreamCa,
     redis: {

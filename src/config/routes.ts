@@ -1,5 +1,8 @@
+import type { Lifetimes } from "../gateway/revocation.ts";
 import type { FurtherToken, RouteRule } from "../gateway/route.ts";
+import { spelledWithHyphens } from "../platform/header-list.ts";
 import type { CredentialSource } from "../token/credential.ts";
+import type { RequestHeaderOptions } from "../upstream/headers.ts";
 import type { Settings } from "./schema.ts";
 
 /** A source of credentials as the configuration has it. */
@@ -7,6 +10,14 @@ interface SourceSettings {
   readonly header?: string | undefined;
   readonly scheme?: string | undefined;
   readonly cookie?: string | undefined;
+}
+
+/** For how long tokens live, in seconds. */
+export function lifetimesOf({ tokens }: Settings): Lifetimes {
+  return {
+    clockToleranceSeconds: tokens.clockTolerance / 1000,
+    maxLifetimeSeconds: tokens.maxLifetime / 1000,
+  };
 }
 
 /** The sources of credentials that hold for all routes, in the form the token layer reads them. */
@@ -22,6 +33,24 @@ export function credentialHeaders(settings: Settings): string[] {
   ]);
   const sources = [...credentialSources(settings), ...particular];
   return [...new Set(sources.map((source) => (source.kind === "header" ? source.name : "cookie")))];
+}
+
+/** Which headers of a request the application is not to see as the client sent them. */
+export function guardedHeaders(
+  settings: Settings,
+): Pick<RequestHeaderOptions, "credentialHeaders" | "ownHeaders" | "withheld"> {
+  const { forwardClaims, forwardCredential } = settings.tokens;
+  const sources = credentialSources(settings);
+  const named = (kind: CredentialSource["kind"]) =>
+    new Set(sources.flatMap((source) => (source.kind === kind ? [source.name] : [])));
+  const lower = Object.values(forwardClaims).map((name) => name.toLowerCase());
+  return {
+    credentialHeaders: credentialHeaders(settings),
+    ownHeaders: new Set(lower.map(spelledWithHyphens)),
+    withheld: forwardCredential
+      ? undefined
+      : { headers: named("header"), cookies: named("cookie") },
+  };
 }
 
 /** The route rules, in the form the gateway compiles. */

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { unknownOutcomes } from "../denylist/denylist.ts";
 import { parseRange } from "../gateway/peer.ts";
 import { renderBody } from "../gateway/respond.ts";
@@ -14,6 +14,15 @@ import { redisSchema } from "./redis.ts";
 const headerName = text("the name of a header").regex(
   /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/,
   "expected the name of a header (RFC 9110 section 5.1)",
+);
+
+/** One that means something to HTTP, or that revgate sets by itself, can't be an identity. */
+const identityHeader = headerName.refine(
+  (name) =>
+    !/^(?:connection|keep-alive|te|trailer|transfer-encoding|upgrade|proxy-.*|host|content-.*|expect|date|cookie|authorization|forwarded|x-forwarded-.*|x-real-ip|x-request-id)$/i.test(
+      name.replaceAll("_", "-"),
+    ),
+  "expected a header of your own, such as x-user-id",
 );
 
 const file = text("the path of a file");
@@ -156,6 +165,12 @@ export const configSchema = group({
       maxBytes: whole(262_144, 1024, 10_485_760, "bytes"),
     }).prefault({}),
     subjectClaim: text("the name of a claim").default("sub"),
+    forwardClaims: z
+      .record(z.string(), identityHeader, {
+        error: "expected claims and the names of their headers",
+      })
+      .default({}),
+    forwardCredential: flag(true),
     clockTolerance: duration("5s", "0s", "5m"),
     maxLifetime: duration("30d", "1s", "3650d"),
     cacheEntries: whole(10_000, 1, 1_000_000, "tokens"),
@@ -171,6 +186,8 @@ export const configSchema = group({
   admin: group({
     host: text("an address to listen on").default("0.0.0.0"),
     port: port(9090),
+    tokenFile: file.optional(),
+    requestsPerSecond: whole(50, 1, 100_000, "requests"),
   }).prefault({}),
   errors: group({
     language: choice(["en", "zh"]).default("en"),

@@ -6,6 +6,7 @@ import type { CredentialSource } from "../token/credential.ts";
 import type { Verifier } from "../token/verifier.ts";
 import type { ConnectionPool } from "../upstream/connection-pool.ts";
 import type { UpgradeForwarder } from "../upstream/forward-upgrade.ts";
+import type { RequestHeaderOptions } from "../upstream/headers.ts";
 import type { CorsOptions } from "./cors.ts";
 import type { LiveConnections } from "./live-connections.ts";
 import type { createPeerReader } from "./peer.ts";
@@ -21,7 +22,9 @@ export interface Gate {
   readonly routes: RouteTable;
   readonly sources: readonly CredentialSource[];
   /** The headers among the sources, in lower case. */
-  readonly credentialHeaders: readonly string[];
+  readonly credentialHeaders: RequestHeaderOptions["credentialHeaders"];
+  readonly ownHeaders: RequestHeaderOptions["ownHeaders"];
+  readonly withheld: RequestHeaderOptions["withheld"];
   readonly verifier: Verifier;
   /** The longest credential, in bytes, that is looked at. */
   readonly tokenBytes: number;

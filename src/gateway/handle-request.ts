@@ -150,7 +150,7 @@ function forward(
     forwardRequest(gate.application, {
       request: visit.request,
       response,
-      headers: forwardedHeaders(gate, visit),
+      headers: forwardedHeaders(gate, visit, { route, token }),
       hold,
       onHead: () => gate.metrics.upstreamSeconds.observe((performance.now() - sentMs) / 1000),
       onStreaming: (cut) => watchLive(gate, { route, token }, cut),

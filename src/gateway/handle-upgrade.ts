@@ -41,7 +41,7 @@ function forward(gate: Gate, visit: Visit, { socket, head }: Client, admitted: A
     request: visit.request,
     socket,
     head,
-    headers: forwardedHeaders(gate, visit),
+    headers: forwardedHeaders(gate, visit, admitted),
     onAnswer: (status) => endVisit(gate, visit, "forwarded", status),
     onOpen(cut) {
       gate.metrics.upgradedConnections.inc();

@@ -2,11 +2,13 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { HeaderList } from "../platform/header-list.ts";
+import type { VerifiedToken } from "../token/verifier.ts";
 import { requestHeaders } from "../upstream/headers.ts";
 import { corsHeaders } from "./cors.ts";
 import type { Gate } from "./gate.ts";
 import type { Peer } from "./peer.ts";
 import type { RefusalContext } from "./respond.ts";
+import type { Route } from "./route.ts";
 import { refusalReasons } from "./verdict.ts";
 
 /** How a request ended, for metrics and logs: refused for one of the reasons, or one of these. */
@@ -55,8 +57,16 @@ export function refusalContext(gate: Gate, visit: Visit): RefusalContext {
   };
 }
 
-/** The header section with which this request reaches the application. */
-export function forwardedHeaders(gate: Gate, visit: Visit): string[] {
+/**
+ * The header section with which this request reaches the application.
+ *
+ * Nobody is vouched for on a public route, where a token is not asked whether it has been revoked.
+ */
+export function forwardedHeaders(
+  gate: Gate,
+  visit: Visit,
+  { route, token }: { readonly route: Route; readonly token: VerifiedToken | undefined },
+): string[] {
   const facts = {
     peer: visit.peer.address,
     proto: visit.peer.proto,
@@ -64,7 +74,8 @@ export function forwardedHeaders(gate: Gate, visit: Visit): string[] {
     host: visit.headers.first("host") ?? "",
     requestId: visit.requestId,
   };
-  return requestHeaders(visit.headers, facts, gate);
+  const claims = route.access === "protected" ? token?.headers : undefined;
+  return requestHeaders(visit.headers, facts, gate, claims);
 }
 
 /** Counts and, where asked, logs how a request ended. */

@@ -1,11 +1,14 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { DenylistHealth } from "../denylist/denylist.ts";
+import type { AdminApi } from "./admin-api.ts";
 
 /** Where the answers come from. */
 export interface AdminServerOptions {
   /** Whether requests should be sent here: the store answers, and nothing is being shut down. */
   readonly readiness: () => DenylistHealth;
   readonly renderMetrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  /** What can be asked with the admin secret; undefined where there is none. */
+  readonly api: AdminApi | undefined;
 }
 
 /**
@@ -15,9 +18,11 @@ export interface AdminServerOptions {
  *     GET /healthz   200 while the process serves
  *     GET /readyz    200 or 503, with the reason
  *     GET /metrics   Prometheus text format
+ *     and the API of admin-api.ts, where there is a secret for it
  */
 export function createAdminServer(options: AdminServerOptions): Server {
   return createServer((request, response) => {
+    if (options.api?.(request, response)) return;
     if (request.method !== "GET" && request.method !== "HEAD") {
       response.setHeader("Allow", "GET, HEAD");
       return answer(response, 405, "text/plain", "Only GET is answered here.\n");

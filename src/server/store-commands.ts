@@ -1,10 +1,13 @@
 import { z } from "zod";
 import { type Denylist, type Entry, entryKinds, hasCutoff } from "../denylist/denylist.ts";
-import { ControlError } from "../errors.ts";
-import { tokenEntry } from "../gateway/revocation.ts";
+import { ControlError, StoreUnavailableError } from "../errors.ts";
+import { untilCutOff } from "../gateway/hold.ts";
+import { endOfAll, type Lifetimes, subjectEntry, tokenEntry } from "../gateway/revocation.ts";
 import type { RevocationTrigger } from "../observability/metrics.ts";
-import type { EpochSeconds } from "../platform/clock.ts";
-import { type Verifier, verifyInFull } from "../token/verifier.ts";
+import type { Clock, EpochSeconds } from "../platform/clock.ts";
+import { parseCompactJws } from "../token/compact-jws.ts";
+import { readOpaqueToken } from "../token/opaque-token.ts";
+import { nameOfClaim, type Verification, type Verifier, verifyInFull } from "../token/verifier.ts";
 import type { ControlHandler } from "./control-socket.ts";
 
 const entry = z
@@ -17,7 +20,19 @@ const entry = z
   .refine(({ kind, cutoff }) => hasCutoff(kind) === (cutoff !== undefined));
 
 const command = z.discriminatedUnion("command", [
-  z.strictObject({ command: z.literal("revoke"), credential: z.string() }),
+  z.strictObject({
+    command: z.literal("revoke"),
+    credential: z.string(),
+    /** Whether one that is no JWT of an issuer's is meant as it stands, as refresh tokens often are. */
+    opaque: z.boolean().optional(),
+  }),
+  z.strictObject({
+    command: z.literal("end"),
+    claim: z.enum(["subject", "jti", "sid"]),
+    value: z.string().min(1),
+    issuer: z.string().optional(),
+  }),
+  z.strictObject({ command: z.literal("introspect"), credential: z.string() }),
   z.strictObject({ command: z.literal("check"), credential: z.string() }),
   z.strictObject({ command: z.literal("add"), entries: z.array(entry) }),
   z.strictObject({ command: z.literal("list") }),
@@ -37,60 +52,126 @@ export interface TokenStanding {
 export interface StoreCommandsOptions {
   readonly denylist: Denylist;
   readonly verifier: Verifier;
-  readonly clockToleranceSeconds: number;
+  readonly clock: Clock;
+  readonly lifetimes: Lifetimes;
+  /** What claims of each issuer's tokens are told apart by; undefined for the main one, which has no name where there is only one. */
+  readonly namespaces: ReadonlyMap<string | undefined, string | undefined>;
   /** Told of the revocations that a command brought about. */
   readonly onRevoked: (trigger: RevocationTrigger, entries: readonly Entry[]) => void;
 }
 
-/** Makes the handler of the commands, for the control socket and for a store opened by hand. */
+/** Makes the handler of the commands, for the control socket, the admin API and a store opened by hand. */
 export function createStoreCommands(options: StoreCommandsOptions): ControlHandler {
-  const { denylist, verifier, clockToleranceSeconds, onRevoked } = options;
-
-  async function check(credential: string): Promise<TokenStanding> {
-    const verification = await verifyInFull(verifier, credential);
-    if (verification.kind === "unknown_key") {
-      throw new ControlError("the keys of the token's issuer cannot be fetched at present");
-    }
-    if (verification.kind === "invalid") {
-      return { standing: "invalid", id: undefined, expiresAt: undefined };
-    }
-    const { token } = verification;
-    const { id, expiresAt } = token;
-    if (verification.kind === "expired") return { standing: "expired", id, expiresAt };
-    const known = denylist.lookUp(token);
-    return { standing: known === "ask" ? await denylist.ask(token) : known, id, expiresAt };
-  }
-
-  async function revoke(credential: string): Promise<TokenStanding> {
-    const verification = await verifyInFull(verifier, credential);
-    if (verification.kind === "valid") {
-      const entries = [tokenEntry(verification.token, { clockToleranceSeconds })];
-      await denylist.revoke(entries);
-      onRevoked("command", entries);
-    }
-    return check(credential);
-  }
-
-  async function add(entries: readonly Entry[]): Promise<{ added: number }> {
-    await denylist.revoke(entries);
-    onRevoked("import", entries);
-    return { added: entries.length };
-  }
-
+  const { denylist } = options;
   return async function* handle(request) {
     const parsed = command.safeParse(request);
     if (!parsed.success) {
       throw new ControlError(`not a command of this version: ${z.prettifyError(parsed.error)}`);
     }
-    switch (parsed.data.command) {
+    const { data } = parsed;
+    switch (data.command) {
       case "revoke":
-        return yield await revoke(parsed.data.credential);
+        return yield await revokeToken(options, data);
       case "check":
-        return yield await check(parsed.data.credential);
+        return yield await check(options, data.credential);
+      case "introspect":
+        return yield await introspect(options, data.credential);
+      case "end":
+        return yield await end(options, data);
       case "add":
-        return yield await add(parsed.data.entries);
+        await denylist.revoke(data.entries);
+        options.onRevoked("import", data.entries);
+        return yield { added: data.entries.length };
       case "list":
         yield* denylist.entries();
     }
   };
 }
+
+async function check(
+  { denylist, verifier }: StoreCommandsOptions,
+  credential: string,
+): Promise<TokenStanding> {
+  const verification = await verifyOrFail(verifier, credential);
+  if (verification.kind === "invalid") {
+    return { standing: "invalid", id: undefined, expiresAt: undefined };
+  }
+  const { token } = verification;
+  const { id, expiresAt } = token;
+  if (verification.kind === "expired") return { standing: "expired", id, expiresAt };
+  const known = denylist.lookUp(token);
+  return { standing: known === "ask" ? await denylist.ask(token) : known, id, expiresAt };
+}
+
+async function revokeToken(
+  options: StoreCommandsOptions,
+  {
+    credential,
+    opaque = false,
+  }: { readonly credential: string; readonly opaque?: boolean | undefined },
+): Promise<TokenStanding> {
+  const { denylist, verifier, clock, lifetimes, onRevoked } = options;
+  const verification = await verifyOrFail(verifier, credential);
+  if (verification.kind === "invalid" && opaque) {
+    const now = clock.nowSeconds();
+    const token = readOpaqueToken(credential, now + lifetimes.maxLifetimeSeconds);
+    await denylist.revoke([tokenEntry(token, lifetimes)]);
+    return { standing: "revoked", id: token.id, expiresAt: token.expiresAt };
+  }
+  if (verification.kind === "valid") {
+    const entries = [tokenEntry(verification.token, lifetimes)];
+    await denylist.revoke(entries);
+    onRevoked("command", entries);
+  }
+  return check(options, credential);
+}
+
+/** What RFC 7662 section 2.2 says of a token; nothing of one that would not be let through. */
+async function introspect(
+  options: StoreCommandsOptions,
+  credential: string,
+): Promise<Record<string, unknown>> {
+  const { standing } = await check(options, credential);
+  if (standing !== "live") return { active: false };
+  const claims = parseCompactJws(credential)?.payload ?? {};
+  const told = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope", "client_id", "username"];
+  const known = told.filter((claim) => Object.hasOwn(claims, claim));
+  return { active: true, ...Object.fromEntries(known.map((claim) => [claim, claims[claim]])) };
+}
+
+const kindOf = { subject: "sub", jti: "jti", sid: "sid" } as const;
+
+/** Ends what a claim names; resolves when that holds everywhere, and a login that follows is not meant. */
+async function end(
+  { denylist, clock, lifetimes, namespaces, onRevoked }: StoreCommandsOptions,
+  whose: {
+    readonly claim: keyof typeof kindOf;
+    readonly value: string;
+    readonly issuer?: string | undefined;
+  },
+): Promise<Record<string, unknown>> {
+  if (!namespaces.has(whose.issuer)) {
+    const known = [...namespaces.keys()].filter((name) => name !== undefined);
+    throw new ControlError(
+      `expected one of the configured issuers (${known.join(", ")}), got ${whose.issuer ?? "none"}`,
+    );
+  }
+  const id = nameOfClaim(whose.value, namespaces.get(whose.issuer)) ?? "";
+  const now = clock.nowSeconds();
+  const entry =
+    whose.claim === "subject"
+      ? subjectEntry(id, now, lifetimes)
+      : { kind: kindOf[whose.claim], value: id, expiresAt: endOfAll(now, lifetimes) };
+  await Promise.all([denylist.revoke([entry]), untilCutOff([entry], clock)]);
+  onRevoked("command", [entry]);
+  const { kind, expiresAt } = entry;
+  return { kind, id, expiresAt, ...("cutoff" in entry && { cutoff: entry.cutoff }) };
+}
+
+async function verifyOrFail(verifier: Verifier, credential: string): Promise<KnownVerification> {
+  const verification = await verifyInFull(verifier, credential);
+  if (verification.kind !== "unknown_key") return verification;
+  throw new StoreUnavailableError("the keys of the token's issuer cannot be fetched at present");
+}
+
+type KnownVerification = Exclude<Verification, { kind: "unknown_key" }>;

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import jsonwebtoken from "jsonwebtoken";
 import { LRUCache } from "lru-cache";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
+import { claimHeaders } from "./claim-headers.ts";
 import { type CompactJws, parseCompactJws } from "./compact-jws.ts";
 import { fixedKeys, type KeyRing } from "./key-ring.ts";
 import type { Algorithm, VerificationKey } from "./keys.ts";
@@ -17,6 +18,8 @@ export interface VerifiedToken {
   readonly issuedAt: EpochSeconds | undefined;
   readonly expiresAt: EpochSeconds;
   readonly notBefore: EpochSeconds | undefined;
+  /** What the application is told of it: header names and values alternating. */
+  readonly headers?: readonly string[] | undefined;
 }
 
 /** The answer of a verifier; `expired` comes with the token, because revoking one early is no mistake. */
@@ -49,6 +52,8 @@ export interface VerifierOptions {
   readonly issuers?: readonly Issuer[];
   /** The claim that says whose a token is (`sub`); its value is text. */
   readonly subjectClaim?: string;
+  /** By which header (name) the application is told of which claim (key). */
+  readonly forwardClaims?: ReadonlyMap<string, string>;
   /** Refuses tokens without `iat`, which no cut-off could tell apart. */
   readonly requireIssuedAt?: boolean;
   /** Seconds by which clocks may differ. */
@@ -230,7 +235,7 @@ function readClaims(
   { namespace }: Issuer,
   options: VerifierOptions,
 ): VerifiedToken | undefined {
-  const { subjectClaim = "sub", requireIssuedAt = false } = options;
+  const { subjectClaim = "sub", requireIssuedAt = false, forwardClaims } = options;
   const { exp, nbf, iat, jti, sid, [subjectClaim]: subject } = jws.payload;
   if (!isNumericDate(exp)) return undefined;
   if (nbf !== undefined && !isNumericDate(nbf)) return undefined;
@@ -249,6 +254,7 @@ function readClaims(
     issuedAt: iat,
     expiresAt: exp,
     notBefore: nbf,
+    ...(forwardClaims && { headers: claimHeaders(jws.payload, forwardClaims) }),
   };
 }
 

@@ -47,6 +47,12 @@ export interface ForwardedFacts {
 export interface RequestHeaderOptions {
   /** Lower-case names of the headers that carry credentials: no `Connection` header removes them. */
   readonly credentialHeaders: readonly string[];
+  /** Lower-case names, with hyphens, of the headers that only revgate sets: a client's are dropped. */
+  readonly ownHeaders: ReadonlySet<string>;
+  /** Set where the application is not to see the credentials. */
+  readonly withheld:
+    | { readonly headers: ReadonlySet<string>; readonly cookies: ReadonlySet<string> }
+    | undefined;
 }
 
 /**
@@ -56,22 +62,50 @@ export interface RequestHeaderOptions {
 export function requestHeaders(
   headers: HeaderList,
   facts: ForwardedFacts,
-  { credentialHeaders }: RequestHeaderOptions,
+  options: RequestHeaderOptions,
+  claims: readonly string[] = none,
 ): string[] {
   const nominated = nominatedBy(headers.all("connection"));
   const out: string[] = [];
   for (const [index, name] of headers.names.entries()) {
-    if (hopByHop.has(name) || name === "expect") continue;
-    if (nominated?.has(name) && !neverNominated.has(name) && !credentialHeaders.includes(name)) {
-      continue;
-    }
-    const spelled = spelledWithHyphens(name);
-    if (spelled === "x-request-id" || isForwardingClaim(name, spelled, facts)) continue;
-    out.push(headers.raw[2 * index] ?? "", headers.raw[2 * index + 1] ?? "");
+    if (endsHere(name, nominated, options) || isReplaced(name, facts, options)) continue;
+    const value = headers.raw[2 * index + 1] ?? "";
+    const passed = name === "cookie" ? withoutCookies(value, options.withheld?.cookies) : value;
+    if (passed !== undefined) out.push(headers.raw[2 * index] ?? "", passed);
   }
   addForwarding(out, headers, facts);
-  out.push("X-Request-Id", facts.requestId);
+  out.push("X-Request-Id", facts.requestId, ...claims);
   return out;
+}
+
+function endsHere(
+  name: string,
+  nominated: ReadonlySet<string> | undefined,
+  { credentialHeaders }: RequestHeaderOptions,
+): boolean {
+  if (hopByHop.has(name) || name === "expect") return true;
+  if (nominated === undefined || !nominated.has(name)) return false;
+  return !neverNominated.has(name) && !credentialHeaders.includes(name);
+}
+
+/** Whether a line is revgate's to write, or the application is not to see it. */
+function isReplaced(
+  name: string,
+  facts: ForwardedFacts,
+  { ownHeaders, withheld }: RequestHeaderOptions,
+): boolean {
+  const spelled = spelledWithHyphens(name);
+  if (spelled === "x-request-id" || isForwardingClaim(name, spelled, facts)) return true;
+  return ownHeaders.has(spelled) || withheld?.headers.has(spelled) === true;
+}
+
+/** A Cookie header without some of its cookies; undefined where none is left. */
+function withoutCookies(value: string, names: ReadonlySet<string> | undefined): string | undefined {
+  if (names === undefined || names.size === 0) return value;
+  const pairs = value.split(";");
+  const kept = pairs.filter((pair) => !names.has(pair.split("=", 1)[0]?.trim() ?? ""));
+  if (kept.length === pairs.length) return value;
+  return kept.length === 0 ? undefined : kept.join(";").trim();
 }
 
 /**

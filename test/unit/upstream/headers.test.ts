@@ -24,7 +24,11 @@ const added = [
 ];
 
 function forwarded(raw: string[], changes: Partial<Parameters<typeof requestHeaders>[1]> = {}) {
-  const options = { credentialHeaders: ["token"] };
+  const options = {
+    credentialHeaders: ["token"],
+    ownHeaders: new Set<string>(),
+    withheld: undefined,
+  };
   return requestHeaders(new HeaderList(raw), { ...facts, ...changes }, options);
 }
 

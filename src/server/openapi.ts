@@ -1,0 +1,128 @@
+const error = {
+  type: "object",
+  required: ["error"],
+  properties: { error: { type: "string" }, error_description: { type: "string" } },
+} as const;
+
+const json = (schema: object) => ({ content: { "application/json": { schema } } });
+
+/** The answers that every operation may give. */
+const failures = {
+  "400": { description: "The request is not one.", ...json(error) },
+  "401": { description: "The bearer secret is missing or wrong.", ...json(error) },
+  "413": { description: "The body is longer than 64 KB.", ...json(error) },
+  "415": { description: "The body is of another type.", ...json(error) },
+  "429": { description: "Too many requests; see Retry-After.", ...json(error) },
+  "503": {
+    description:
+      "Recorded, but not in force everywhere yet, or not to be found out now; see Retry-After.",
+    ...json(error),
+  },
+} as const;
+
+const token = {
+  required: true,
+  content: {
+    "application/x-www-form-urlencoded": {
+      schema: {
+        type: "object",
+        required: ["token"],
+        properties: {
+          token: { type: "string" },
+          token_type_hint: {
+            type: "string",
+            description:
+              "refresh_token: one that is no JWT of a known issuer's is revoked by its text.",
+          },
+        },
+      },
+    },
+  },
+} as const;
+
+const revocation = {
+  type: "object",
+  required: ["kind", "id", "expiresAt"],
+  properties: {
+    kind: { enum: ["tok", "jti", "sid", "sub"] },
+    id: { type: "string", description: "SHA-256 of what it names, base64url." },
+    expiresAt: { type: "number", description: "Seconds since 1970 until which it is in force." },
+    cutoff: { type: "number", description: "With sub: tokens issued up to this second are meant." },
+  },
+} as const;
+
+/** The API of the admin listener in the words of OpenAPI 3.1. */
+export const openApi = {
+  openapi: "3.1.0",
+  info: { title: "revgate admin API", version: "1" },
+  security: [{ secret: [] }],
+  components: { securitySchemes: { secret: { type: "http", scheme: "bearer" } } },
+  paths: {
+    "/revoke": {
+      post: {
+        summary: "Revokes a token (RFC 7009).",
+        requestBody: token,
+        responses: { "200": { description: "It is revoked, or was never valid." }, ...failures },
+      },
+    },
+    "/introspect": {
+      post: {
+        summary: "Says whether a token would be let through, and what it claims (RFC 7662).",
+        requestBody: token,
+        responses: {
+          "200": {
+            description: "What is known of it.",
+            ...json({
+              type: "object",
+              required: ["active"],
+              properties: { active: { type: "boolean" } },
+            }),
+          },
+          ...failures,
+        },
+      },
+    },
+    "/revocations": {
+      post: {
+        summary: "Ends all tokens of a subject or a session, or one token by its jti.",
+        requestBody: {
+          required: true,
+          ...json({
+            type: "object",
+            properties: {
+              subject: { type: "string" },
+              sid: { type: "string" },
+              jti: { type: "string" },
+              issuer: { type: "string", description: "Needed where there are several." },
+            },
+          }),
+        },
+        responses: {
+          "201": { description: "It is in force everywhere.", ...json(revocation) },
+          ...failures,
+        },
+      },
+      get: {
+        summary: "What is in force, in no order.",
+        parameters: [
+          { name: "limit", in: "query", schema: { type: "integer", maximum: 1000 } },
+          { name: "after", in: "query", schema: { type: "integer" } },
+        ],
+        responses: {
+          "200": {
+            description: "A page of them; next is the after of the next one, or null.",
+            ...json({
+              type: "object",
+              required: ["revocations", "next"],
+              properties: {
+                revocations: { type: "array", items: revocation },
+                next: { type: ["integer", "null"] },
+              },
+            }),
+          },
+          ...failures,
+        },
+      },
+    },
+  },
+} as const;

@@ -1,0 +1,49 @@
+/** The longest value that is handed on, in bytes. */
+const mostBytes = 1024;
+/** What stands in a header as it is (RFC 9110 section 5.5); `%` is what the rest is written with. */
+const plain = /^[!-$&-~](?:[ !-$&-~]*[!-$&-~])?$/;
+
+/**
+ * The headers by which the application is told some claims of a verified token: name and value
+ * alternating. `forwardClaims` names the header of each claim.
+ *
+ * Text, numbers and truth values are written as they are, lists with commas between, anything else as
+ * JSON. What is not printable ASCII, `%`, a comma within a list's item and white space at the ends are
+ * percent-encoded as UTF-8 (as encodeURIComponent does), so that nothing can end the line or be taken for
+ * another value. A claim that is missing, empty or too long has no header: the application sees nobody
+ * rather than somebody else.
+ */
+export function claimHeaders(
+  claims: Readonly<Record<string, unknown>>,
+  forwardClaims: ReadonlyMap<string, string>,
+): readonly string[] {
+  const headers: string[] = [];
+  for (const [claim, header] of forwardClaims) {
+    // Not what a prototype has.
+    const value = Object.hasOwn(claims, claim) ? textOf(claims[claim]) : "";
+    if (value !== "" && value.length <= mostBytes) headers.push(header, value);
+  }
+  return headers;
+}
+
+function textOf(value: unknown): string {
+  if (Array.isArray(value)) {
+    const items = value.map((item) => encode(scalarText(item)).replaceAll(",", "%2C"));
+    return items.join(",");
+  }
+  return encode(scalarText(value));
+}
+
+function scalarText(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value === undefined || value === null) return "";
+  return JSON.stringify(value);
+}
+
+function encode(text: string): string {
+  if (text === "" || plain.test(text)) return text;
+  // Half of a surrogate pair is no character: encodeURIComponent would throw.
+  const whole = Buffer.from(text).toString();
+  const encoded = whole.replace(/[^ -~]|%/gu, (character) => encodeURIComponent(character));
+  return encoded.replace(/^ +| +$/g, (spaces) => "%20".repeat(spaces.length));
+}
