@@ -43,7 +43,7 @@ export const breakages = {
   /** Entries live for a fixed time instead of as long as the token. */
   "fixed-ttl": [
     {
-      file: "gateway/hold.js",
+      file: "gateway/revocation.js",
       from: /expiresAt: token\.expiresAt \+ clockToleranceSeconds/,
       to: "expiresAt: Date.now() / 1000 + 3",
     },
