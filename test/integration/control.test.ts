@@ -54,6 +54,31 @@ describe("a data directory", () => {
 });
 
 describe("commands", () => {
+  it("end a subject's tokens, a session's, or one by its jti", async (t) => {
+    const application = await startApplication(t);
+    const gate = await startGate(t, { upstream: application.url });
+    const options = { env: { REVGATE_CONFIG: join(gate.directory, "revgate.yaml") } };
+    const cases: [string, string, string][] = [
+      ["--subject", "carol", makeToken({ sub: "carol" })],
+      ["--sid", "s-1", makeToken({ sid: "s-1" })],
+      ["--jti", "j-1", makeToken({ jti: "j-1" })],
+    ];
+    for (const [option, value, token] of cases) {
+      assert.equal((await send(`${gate.url}/me`, { headers: { token } })).status, 200);
+      const ended = await runBuilt(["revoke", option, value], options);
+      assert.equal(ended.code, 0, ended.stderr);
+      assert.match(ended.stdout, /^revoked until \d{4}-\S+: (?:sub|sid|jti):\S{43}$/m);
+      assert.equal((await send(`${gate.url}/me`, { headers: { token } })).status, 401, option);
+    }
+    assert.equal((await send(`${gate.url}/me`, { headers: { token: makeToken() } })).status, 200);
+    const both = await runBuilt(["revoke", "--subject", "a", "--sid", "b"], options);
+    assert.equal(both.code, 2);
+    assert.match(both.stderr, /expected one of --subject, --sid and --jti/);
+    const stranger = await runBuilt(["revoke", "--subject", "a", "--issuer", "https://x"], options);
+    assert.equal(stranger.code, 1);
+    assert.match(stranger.stderr, /expected one of the configured issuers/);
+  });
+
   it("revoke, check and list through a running revgate", async (t) => {
     const application = await startApplication(t);
     const gate = await startGate(t, { upstream: application.url });
