@@ -42,14 +42,17 @@ export function guardedHeaders(
   const { forwardClaims, forwardCredential } = settings.tokens;
   const sources = credentialSources(settings);
   const named = (kind: CredentialSource["kind"]) =>
-    new Set(sources.flatMap((source) => (source.kind === kind ? [source.name] : [])));
+    sources.flatMap((source) => (source.kind === kind ? [source.name] : []));
   const lower = Object.values(forwardClaims).map((name) => name.toLowerCase());
   return {
     credentialHeaders: credentialHeaders(settings),
     ownHeaders: new Set(lower.map(spelledWithHyphens)),
     withheld: forwardCredential
       ? undefined
-      : { headers: named("header"), cookies: named("cookie") },
+      : {
+          headers: new Set(named("header").map(spelledWithHyphens)),
+          cookies: new Set(named("cookie")),
+        },
   };
 }
 

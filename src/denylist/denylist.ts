@@ -31,6 +31,8 @@ export interface Entry extends EntryName {
 export interface TokenNames {
   /** SHA-256 of the signing input, base64url. */
   readonly id: string;
+  /** Another name of that kind under which it may have been revoked. */
+  readonly otherId?: string | undefined;
   /** SHA-256 of the claims of these names, base64url. */
   readonly jti?: string | undefined;
   readonly sid?: string | undefined;
@@ -45,8 +47,9 @@ export function hasCutoff(kind: EntryKind): boolean {
 }
 
 /** All names under which a token can have been revoked. */
-export function namesOf({ id, jti, sid, subject }: TokenNames): EntryName[] {
+export function namesOf({ id, otherId, jti, sid, subject }: TokenNames): EntryName[] {
   const names: EntryName[] = [{ kind: "tok", value: id }];
+  if (otherId !== undefined) names.push({ kind: "tok", value: otherId });
   if (jti !== undefined) names.push({ kind: "jti", value: jti });
   if (sid !== undefined) names.push({ kind: "sid", value: sid });
   if (subject !== undefined) names.push({ kind: "sub", value: subject });

@@ -28,6 +28,7 @@ export class RevocationTable {
   has(token: TokenNames): boolean {
     const { tok, jti, sid, sub } = this.#tables;
     if (tok.has(token.id)) return true;
+    if (token.otherId !== undefined && tok.has(token.otherId)) return true;
     if (jti.size > 0 && token.jti !== undefined && jti.has(token.jti)) return true;
     if (sid.size > 0 && token.sid !== undefined && sid.has(token.sid)) return true;
     if (sub.size === 0 || token.subject === undefined) return false;

@@ -1,6 +1,6 @@
 import type { HeaderList } from "../platform/header-list.ts";
 import { readCredential } from "../token/credential.ts";
-import { readOpaqueToken } from "../token/opaque-token.ts";
+import { decodeCookieValue, readOpaqueToken } from "../token/opaque-token.ts";
 import type { Verification, VerifiedToken } from "../token/verifier.ts";
 import type { Gate } from "./gate.ts";
 import type { FurtherToken, Route } from "./route.ts";
@@ -60,8 +60,9 @@ export function verifierFor(
 
 /** A token that is not one of the issuer's is taken as it stands; the application knows what it is worth. */
 function verifyOrName(gate: Gate, credential: string, lifetimeSeconds: number): Verification {
-  const verification = gate.verifier.verify(credential);
-  if (verification.kind !== "invalid" || credential.length > gate.tokenBytes) return verification;
+  const text = decodeCookieValue(credential);
+  const verification = gate.verifier.verify(text);
+  if (verification.kind !== "invalid" || text.length > gate.tokenBytes) return verification;
   const expiresAt = gate.clock.nowSeconds() + lifetimeSeconds;
-  return { kind: "valid", token: readOpaqueToken(credential, expiresAt) };
+  return { kind: "valid", token: readOpaqueToken(text, expiresAt) };
 }

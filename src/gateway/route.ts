@@ -59,7 +59,7 @@ const publicRoute: Route = { access: "public", revoke: undefined };
  * the method in all its readings; a protected rule stands in the way of later public ones, and a
  * revoking rule applies, in any letter case, with or without a trailing slash, and for any reading of
  * the method, because the application's own 2xx decides whether something happened. So does a rule that
- * says where a token is sent. What lets a token pass that has expired or been revoked is an exemption.
+ * says where a token is sent. What lets a token pass unseen, expired or revoked is an exemption.
  */
 export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
   const compiled = rules.map(compileRule);
@@ -78,7 +78,8 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
       const access = compiled.find((rule) => decidesAccess(rule, methods, target))?.access;
       if (applying.length === 0) return access === "public" ? publicRoute : protectedRoute;
       const exact = applying.filter((rule) => appliesNarrowly(rule, methods, target));
-      return { access: access ?? "protected", ...merge(applying), ...exemptions(exact) };
+      const together = merge(applying);
+      return { access: access ?? "protected", ...together, ...exemptions(exact, together) };
     },
   };
 }
@@ -88,16 +89,19 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
   const scopes = rules.map(({ revoke }) => revoke);
   const revoke = scopes.includes("subject") ? "subject" : scopes.find((scope) => scope);
   const alsoRevoke = rules.flatMap((rule) => rule.alsoRevoke ?? []);
-  const source = rules.find(({ from }) => from !== undefined);
-  return {
-    revoke,
-    ...(alsoRevoke.length > 0 && { alsoRevoke }),
-    ...(source && { from: source.from, opaqueLifetimeSeconds: source.opaqueLifetimeSeconds }),
-  };
+  const from = rules.find((rule) => rule.from !== undefined)?.from;
+  return { revoke, ...(alsoRevoke.length > 0 && { alsoRevoke }), ...(from && { from }) };
 }
 
-function exemptions(rules: readonly RouteRule[]): Pick<Route, "expired" | "revoked"> {
+/** What the rules for the very path, as it is written in them, let pass; opaque tokens only where those are read. */
+function exemptions(
+  rules: readonly RouteRule[],
+  { from }: Omit<Route, "access">,
+): Pick<Route, "expired" | "revoked" | "opaqueLifetimeSeconds"> {
+  const opaque = rules.find((rule) => from !== undefined && rule.from === from);
+  const opaqueLifetimeSeconds = opaque?.opaqueLifetimeSeconds;
   return {
+    ...(opaqueLifetimeSeconds !== undefined && { opaqueLifetimeSeconds }),
     ...(rules.some(({ expired }) => expired === "forward") && { expired: "forward" }),
     ...(rules.some(({ revoked }) => revoked === "forward") && { revoked: "forward" }),
   };

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Entry } from "../denylist/denylist.ts";
 import { ControlError, RevocationPendingError, StoreUnavailableError } from "../errors.ts";
+import { describe } from "../observability/request-log.ts";
 import type { ControlHandler } from "./control-socket.ts";
 import { openApi } from "./openapi.ts";
 import type { StoreCommand } from "./store-commands.ts";
@@ -26,6 +27,8 @@ export interface AuditEvent {
   /** What was revoked, or looked at: kind and hash. */
   readonly names?: readonly string[];
   readonly error?: string;
+  /** What went wrong here, where it is nobody else's fault. */
+  readonly cause?: string;
 }
 
 interface Answer {
@@ -33,6 +36,7 @@ interface Answer {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly names?: readonly string[];
+  readonly cause?: string;
 }
 
 type Operation = (request: IncomingMessage, url: URL) => Promise<Answer>;
@@ -100,7 +104,7 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
     if (operation === undefined) return false;
     const peer = request.socket.remoteAddress;
     void answerTo(request, url, operation).then((answer) => {
-      const { status, names } = answer;
+      const { status, names, cause } = answer;
       const { error } = (answer.body ?? {}) as { error?: string };
       options.audit({
         action: `${request.method} ${url.pathname}`,
@@ -108,6 +112,7 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
         peer,
         ...(names && { names }),
         ...(error !== undefined && { error }),
+        ...(cause !== undefined && { cause }),
       });
       send(response, answer);
     });
@@ -241,7 +246,7 @@ function failure(error: unknown): Answer {
   if (error instanceof StoreUnavailableError) {
     return { ...refusal(503, "denylist_unavailable", error.message), ...retry };
   }
-  return refusal(500, "server_error");
+  return { ...refusal(500, "server_error"), cause: describe(error) };
 }
 
 function send(response: ServerResponse, { status, body, headers }: Answer): void {

@@ -115,7 +115,9 @@ async function revokeToken(
   if (verification.kind === "invalid" && opaque) {
     const now = clock.nowSeconds();
     const token = readOpaqueToken(credential, now + lifetimes.maxLifetimeSeconds);
-    await denylist.revoke([tokenEntry(token, lifetimes)]);
+    const entries = [tokenEntry(token, lifetimes)];
+    await denylist.revoke(entries);
+    onRevoked("command", entries);
     return { standing: "revoked", id: token.id, expiresAt: token.expiresAt };
   }
   if (verification.kind === "valid") {

@@ -11,6 +11,8 @@ import { type TokenId, tokenIdOf } from "./token-id.ts";
 /** Facts about a token whose signature, issuer and audience are right. They hold for as long as it exists. */
 export interface VerifiedToken {
   readonly id: TokenId;
+  /** A name under which it may have been revoked, and which it is not revoked by (see opaque-token.ts). */
+  readonly otherId?: TokenId | undefined;
   /** SHA-256 of the claims of these names, base64url; undefined where the token has none, or no text. */
   readonly jti?: string | undefined;
   readonly sid?: string | undefined;

@@ -319,7 +319,7 @@ class Forwarding implements Exchange {
     this.#options.onEnd(outcome);
     // What the client still sends of a body that nobody reads any more stands before its next request.
     const { request } = this.#options;
-    if (this.body !== "none" && !request.complete) request.resume();
+    if (this.body !== "none" && !request.readableEnded) request.resume();
   }
 }
 

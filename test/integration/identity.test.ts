@@ -88,6 +88,10 @@ describe("forwardCredential: false", () => {
         [undefined, undefined],
       ],
     );
+    const odd = await start(t, "from: [ { header: X_Auth } ], forwardCredential: false");
+    await send(`${odd.gate.url}/d`, { headers: { X_Auth: token } });
+    await send(`${odd.gate.url}/e`, { headers: { "x-auth": token } });
+    for (const { rawHeaders } of odd.application.seen) assert.ok(!rawHeaders.includes(token));
     assert.ok(application.seen.every(({ rawHeaders }) => !rawHeaders.join().includes(token)));
   });
 });

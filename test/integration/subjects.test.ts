@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { openEmbeddedDenylist } from "../../src/denylist/embedded-denylist.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { startRedis } from "../helpers/redis.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
 const routes = `
@@ -91,6 +93,23 @@ describe("revoke: subject", () => {
     for (const { changed, survivors, logins } of await Promise.all(changes)) {
       assert.deepEqual([changed, survivors, logins], [200, [401, 401], [200, 200]]);
     }
+  });
+
+  it("counts what was under way at a crash as done at the next start, not when it began", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const times = { seconds: 1000.5 };
+    const clock = { nowSeconds: () => times.seconds };
+    const open = () => openEmbeddedDenylist({ dataDir, clock, onUnknownOutcome: "revoke" });
+    const [id, subject] = ["i".repeat(43), "s".repeat(43)];
+    const before = await open();
+    await before.intend([{ kind: "sub", value: subject, cutoff: 1000, expiresAt: 9000 }]);
+    await before.close();
+    times.seconds = 1020.5;
+    const denylist = await open();
+    t.after(() => denylist.close());
+    // The old password may have worked until now.
+    assert.equal(denylist.lookUp({ id, subject, issuedAt: 1020 }), "revoked");
+    assert.equal(denylist.lookUp({ id, subject, issuedAt: 1021 }), "live");
   });
 
   it("refuses tokens that do not say when they were issued", async (t) => {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import jsonwebtoken from "jsonwebtoken";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { makeToken } from "../helpers/tokens.ts";
+import { makeToken, spellingsOf } from "../helpers/tokens.ts";
 
 const routes = `
 routes:
@@ -66,6 +67,47 @@ describe("a pair of tokens", () => {
       await post(gate, "/logout", { token: makeToken(), ...two }),
       "401 token_ambiguous",
     );
+  });
+
+  it("stays dead in every spelling that an application may accept", async (t) => {
+    const { gate } = await start(t);
+    const issuers = makeToken({ typ: "refresh" });
+    const strangers = jsonwebtoken.sign(
+      { sub: "alice" },
+      "a secret of the application's own, unknown here",
+    );
+    const plain = "abc=def/ghi";
+    for (const refresh of [issuers, strangers, plain]) {
+      const cookie = `refresh=${encodeURIComponent(refresh)}`;
+      assert.equal(await post(gate, "/refresh", { cookie }), 200);
+      assert.equal(await post(gate, "/logout", { token: makeToken(), cookie }), 200);
+    }
+    const signature = (token: string) => token.slice(token.lastIndexOf(".") + 1);
+    const respelled = [issuers, strangers].flatMap((token) => [
+      ...spellingsOf(token),
+      `${token}=`,
+      `${token}==`,
+      token.replace(signature(token), signature(token).replaceAll("-", "+").replaceAll("_", "/")),
+      token.replaceAll(".", "%2E"),
+      token.replace(/^e/, "%65"),
+    ]);
+    for (const text of [...respelled, plain, encodeURIComponent(plain), "%61bc%3ddef%2Fghi"]) {
+      const answer = await post(gate, "/refresh", { cookie: `refresh=${text}` });
+      assert.equal(answer, "401 token_revoked", text);
+    }
+    assert.equal(await post(gate, "/refresh", { cookie: "refresh=abc%3Ddef%2Fgh" }), 200);
+  });
+
+  it("is taken unseen only on the very path that says so", async (t) => {
+    const { gate } = await start(t);
+    const cookie = "refresh=anything";
+    assert.equal(await post(gate, "/refresh", { cookie }), 200);
+    // To an application that tells these apart, each is a protected path like any other.
+    for (const path of ["/REFRESH", "/refresh/", "/Refresh"]) {
+      assert.equal(await post(gate, path, { cookie }), "401 token_invalid", path);
+    }
+    const overridden = { cookie, "x-http-method-override": "DELETE" };
+    assert.equal(await post(gate, "/refresh", overridden), "401 token_invalid");
   });
 
   it("cannot be used to end somebody else's token by its payload", async (t) => {
