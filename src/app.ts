@@ -115,6 +115,7 @@ function assembleGate(
     ...guardedHeaders(settings),
     verifier: parts.store.verifier,
     tokenBytes: settings.limits.tokenBytes,
+    bodyBytes: settings.limits.bodyBytes,
     clock: systemClock,
     lifetimes: lifetimesOf(settings),
     denylist: parts.store.denylist,

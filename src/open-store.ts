@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { namespacesOf } from "./config/issuers.ts";
 import type { Config } from "./config/load.ts";
 import { type RedisSettings, redisAccess } from "./config/redis.ts";
 import { lifetimesOf } from "./config/routes.ts";
@@ -91,7 +92,7 @@ async function openHeldStore(
     verifier,
     clock,
     lifetimes: lifetimesOf(config.settings),
-    namespaces: namespacesOf(config.settings),
+    namespaces: namespacesOf(config.settings.tokens),
     onRevoked: metrics.countRevoked,
   });
   hold.serve(commands);
@@ -109,14 +110,6 @@ async function openHeldStore(
       await hold.release();
     },
   };
-}
-
-/** By issuer; with several, each has to be named. */
-function namespacesOf({ tokens }: Config["settings"]): Map<string | undefined, string | undefined> {
-  const others = tokens.issuers.map(({ issuer }) => [issuer, issuer] as const);
-  const main = [tokens.issuer, undefined] as const;
-  const unnamed = others.length === 0 ? [[undefined, undefined] as const] : [];
-  return new Map([...unnamed, main, ...others]);
 }
 
 /** Says what became of requests that were under way when the process before this one died. */

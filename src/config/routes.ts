@@ -1,8 +1,10 @@
 import type { Lifetimes } from "../gateway/revocation.ts";
-import type { FurtherToken, RouteRule } from "../gateway/route.ts";
+import type { FurtherToken, NamedSubject, RouteRule, SubjectSource } from "../gateway/route.ts";
+import type { BodySource } from "../platform/body-fields.ts";
 import { spelledWithHyphens } from "../platform/header-list.ts";
 import type { CredentialSource } from "../token/credential.ts";
 import type { RequestHeaderOptions } from "../upstream/headers.ts";
+import { namespacesOf } from "./issuers.ts";
 import type { Settings } from "./schema.ts";
 
 /** A source of credentials as the configuration has it. */
@@ -10,6 +12,8 @@ interface SourceSettings {
   readonly header?: string | undefined;
   readonly scheme?: string | undefined;
   readonly cookie?: string | undefined;
+  readonly requestJson?: string | undefined;
+  readonly form?: string | undefined;
 }
 
 /** For how long tokens live, in seconds. */
@@ -32,7 +36,11 @@ export function credentialHeaders(settings: Settings): string[] {
     ...alsoRevoke.map(({ source }) => source),
   ]);
   const sources = [...credentialSources(settings), ...particular];
-  return [...new Set(sources.map((source) => (source.kind === "header" ? source.name : "cookie")))];
+  const names = sources.flatMap((source) => {
+    if (source.kind === "cookie") return ["cookie"];
+    return source.kind === "header" ? [source.name] : [];
+  });
+  return [...new Set(names)];
 }
 
 /** Which headers of a request the application is not to see as the client sent them. */
@@ -41,7 +49,7 @@ export function guardedHeaders(
 ): Pick<RequestHeaderOptions, "credentialHeaders" | "ownHeaders" | "withheld"> {
   const { forwardClaims, forwardCredential } = settings.tokens;
   const sources = credentialSources(settings);
-  const named = (kind: CredentialSource["kind"]) =>
+  const named = (kind: "header" | "cookie") =>
     sources.flatMap((source) => (source.kind === kind ? [source.name] : []));
   const lower = Object.values(forwardClaims).map((name) => name.toLowerCase());
   return {
@@ -58,6 +66,7 @@ export function guardedHeaders(
 
 /** The route rules, in the form the gateway compiles. */
 export function routeRules({ routes, tokens }: Settings): RouteRule[] {
+  const namespaces = namespacesOf(tokens);
   return routes.map((rule) => ({
     path: rule.path,
     methods: rule.methods,
@@ -69,6 +78,7 @@ export function routeRules({ routes, tokens }: Settings): RouteRule[] {
         lifetimeSeconds: lifetime / 1000,
       }),
     ),
+    subjectsFrom: rule.subjectFrom && [subjectOf(rule.subjectFrom, namespaces)],
     from: rule.from?.map(sourceOf),
     opaqueLifetimeSeconds: rule.tokens === "opaque" ? tokens.maxLifetime / 1000 : undefined,
     expired: rule.expired,
@@ -76,8 +86,36 @@ export function routeRules({ routes, tokens }: Settings): RouteRule[] {
   }));
 }
 
-function sourceOf({ header, scheme, cookie }: SourceSettings): CredentialSource {
-  return cookie === undefined
-    ? { kind: "header", name: (header ?? "").toLowerCase(), scheme: scheme?.toLowerCase() }
-    : { kind: "cookie", name: cookie };
+function sourceOf(settings: SourceSettings): CredentialSource {
+  const { header = "", scheme, cookie } = settings;
+  if (cookie !== undefined) return { kind: "cookie", name: cookie };
+  return (
+    bodySourceOf(settings) ?? {
+      kind: "header",
+      name: header.toLowerCase(),
+      scheme: scheme?.toLowerCase(),
+    }
+  );
+}
+
+function bodySourceOf({ requestJson, form }: SourceSettings): BodySource | undefined {
+  if (requestJson !== undefined) return { kind: "json", pointer: requestJson };
+  return form === undefined ? undefined : { kind: "form", name: form };
+}
+
+type SubjectSettings = NonNullable<Settings["routes"][number]["subjectFrom"]>;
+
+function subjectOf(
+  settings: SubjectSettings,
+  namespaces: ReadonlyMap<string | undefined, string | undefined>,
+): NamedSubject {
+  const { issuer, responseHeader = "", responseJson } = settings;
+  const inResponse: SubjectSource =
+    responseJson === undefined
+      ? { kind: "responseHeader", name: responseHeader.toLowerCase() }
+      : { kind: "responseJson", pointer: responseJson };
+  return {
+    source: bodySourceOf(settings) ?? inResponse,
+    namespace: namespaces.get(issuer),
+  };
 }

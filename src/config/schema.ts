@@ -8,6 +8,7 @@ import { refusalReasons } from "../gateway/verdict.ts";
 import { logLevels } from "../observability/logger.ts";
 import { requestLogModes } from "../observability/request-log.ts";
 import { supportedAlgorithms } from "../token/keys.ts";
+import { namespacesOf } from "./issuers.ts";
 import { choice, duration, flag, group, list, origin, port, text, url, whole } from "./readers.ts";
 import { redisSchema } from "./redis.ts";
 
@@ -34,6 +35,12 @@ const addressRange = text("an IP address or a CIDR range").refine(
   'expected an IP address or a CIDR range, such as "10.0.0.0/8"',
 );
 
+/** RFC 6901; the whole document is no token and no subject. */
+const jsonPointer = text("a JSON Pointer").regex(
+  /^(?:\/(?:[^~/]|~[01])*)+$/,
+  'expected a JSON Pointer, such as "/user/id" (RFC 6901)',
+);
+
 const sourceSettings = {
   header: headerName.optional(),
   scheme: text("an authentication scheme")
@@ -42,25 +49,49 @@ const sourceSettings = {
   cookie: text("the name of a cookie").optional(),
 };
 
-const credentialSource = group(sourceSettings).superRefine(checkSource);
+/** What of a message's body a rule may look for. */
+const bodySettings = {
+  requestJson: jsonPointer.optional(),
+  form: text("the name of a field").optional(),
+};
 
+const inHead = ["header", "cookie"] as const;
+const inRequest = [...inHead, "requestJson", "form"] as const;
+
+const credentialSource = group(sourceSettings).superRefine(checkSource(inHead));
+const routeSource = group({ ...sourceSettings, ...bodySettings }).superRefine(
+  checkSource(inRequest),
+);
 const furtherToken = group({
   ...sourceSettings,
+  ...bodySettings,
   lifetime: duration("30d", "1s", "3650d"),
-}).superRefine(checkSource);
+}).superRefine(checkSource(inRequest));
 
-type SourceSetting = "header" | "scheme" | "cookie";
+const subjectSource = group({
+  ...bodySettings,
+  responseJson: jsonPointer.optional(),
+  responseHeader: headerName.optional(),
+  issuer: text("an issuer").optional(),
+}).superRefine(checkPlace(["requestJson", "form", "responseJson", "responseHeader"]));
 
-function checkSource(
-  source: { readonly [setting in SourceSetting]?: string | undefined },
-  context: z.RefinementCtx,
-): void {
-  if ((source.header === undefined) === (source.cookie === undefined)) {
-    context.addIssue({ code: "custom", message: "expected either header or cookie" });
-  }
-  if (source.scheme !== undefined && source.header === undefined) {
-    context.addIssue({ code: "custom", message: "expected scheme only beside header" });
-  }
+type Check = (settings: Readonly<Record<string, unknown>>, context: z.RefinementCtx) => void;
+
+/** Exactly one of these settings. */
+function checkPlace(places: readonly string[]): Check {
+  return (settings, context) => {
+    if (places.filter((place) => settings[place] !== undefined).length === 1) return;
+    context.addIssue({ code: "custom", message: `expected one of ${places.join(", ")}` });
+  };
+}
+
+function checkSource(places: readonly string[]): Check {
+  return (settings, context) => {
+    checkPlace(places)(settings, context);
+    if (settings["scheme"] !== undefined && settings["header"] === undefined) {
+      context.addIssue({ code: "custom", message: "expected scheme only beside header" });
+    }
+  };
 }
 
 const key = group({
@@ -104,13 +135,21 @@ const route = group({
   access: choice(["public", "protected"]).default("protected"),
   revoke: choice(revocationScopes).optional(),
   alsoRevoke: list(furtherToken, "sources").optional(),
-  from: list(credentialSource, "sources").min(1, "expected at least one source").optional(),
+  subjectFrom: subjectSource.optional(),
+  from: list(routeSource, "sources").min(1, "expected at least one source").optional(),
   tokens: choice(["jwt", "opaque"]).optional(),
   expired: choice(["refuse", "forward"]).optional(),
   revoked: choice(["refuse", "forward"]).optional(),
 }).superRefine(checkRoute);
 
-type RouteSetting = "revoke" | "alsoRevoke" | "from" | "tokens" | "expired" | "revoked";
+type RouteSetting =
+  | "revoke"
+  | "alsoRevoke"
+  | "subjectFrom"
+  | "from"
+  | "tokens"
+  | "expired"
+  | "revoked";
 
 /** Settings that mean nothing without another one are mistakes. */
 function checkRoute(
@@ -125,6 +164,10 @@ function checkRoute(
   needs("alsoRevoke", "revoke", "it says what else a revoking route revokes");
   needs("expired", "revoke", "only a route that revokes may be reached with an expired token");
   needs("revoked", "revoke", "only a route that revokes may be reached with a revoked token");
+  if (rule["subjectFrom"] !== undefined && rule["revoke"] !== "subject") {
+    const message = "expected revoke: subject beside it: it says whose tokens end";
+    context.addIssue({ code: "custom", message, path: ["subjectFrom"] });
+  }
   needs("tokens", "from", "opaque tokens are sent elsewhere than the application's own");
 }
 
@@ -213,6 +256,7 @@ export const configSchema = group({
   limits: group({
     headerBytes: whole(16_384, 1024, 1_048_576, "bytes"),
     tokenBytes: whole(8192, 256, 1_048_576, "bytes"),
+    bodyBytes: whole(65_536, 1024, 1_048_576, "bytes"),
     headersTimeout: duration("10s", "100ms", "5m"),
     requestTimeout: duration("5m", "100ms", "1d"),
     idleTimeout: duration("65s", "100ms", "1h"),
@@ -227,6 +271,18 @@ export const configSchema = group({
         context.addIssue({ code: "custom", message, path: ["headersTimeout"] });
       }
     }),
+}).superRefine(({ tokens, routes }, context) => {
+  const issuers = namespacesOf(tokens);
+  for (const [index, { subjectFrom }] of routes.entries()) {
+    if (subjectFrom === undefined || issuers.has(subjectFrom.issuer)) continue;
+    const known = [...issuers.keys()].filter((name) => name !== undefined);
+    const message = `expected an issuer of tokens.issuer or tokens.issuers: ${known.join(", ") || "none is named there"}`;
+    context.addIssue({
+      code: "custom",
+      message,
+      path: ["routes", index, "subjectFrom", ...(subjectFrom.issuer ? ["issuer"] : [])],
+    });
+  }
 });
 
 /** The configuration as read, before its files are. */

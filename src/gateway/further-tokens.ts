@@ -1,9 +1,9 @@
-import type { HeaderList } from "../platform/header-list.ts";
 import { readCredential } from "../token/credential.ts";
 import { decodeCookieValue, readOpaqueToken } from "../token/opaque-token.ts";
 import type { Verification, VerifiedToken } from "../token/verifier.ts";
 import type { Gate } from "./gate.ts";
 import type { FurtherToken, Route } from "./route.ts";
+import type { Visit } from "./visit.ts";
 
 const none: readonly VerifiedToken[] = [];
 
@@ -20,12 +20,12 @@ export type FurtherUnknown =
 export function readFurtherTokens(
   gate: Gate,
   { alsoRevoke }: Route,
-  headers: HeaderList,
+  visit: Visit,
 ): readonly VerifiedToken[] | FurtherUnknown {
   if (alsoRevoke === undefined || alsoRevoke.length === 0) return none;
   const tokens: VerifiedToken[] = [];
   for (const further of alsoRevoke) {
-    const read = readFurtherToken(gate, further, headers);
+    const read = readFurtherToken(gate, further, visit);
     if (read === undefined) continue;
     if ("kind" in read) return read;
     tokens.push(read);
@@ -37,9 +37,9 @@ export function readFurtherTokens(
 function readFurtherToken(
   gate: Gate,
   { source, lifetimeSeconds }: FurtherToken,
-  headers: HeaderList,
+  { headers, body }: Visit,
 ): VerifiedToken | FurtherUnknown | undefined {
-  const reading = readCredential(headers, [source]);
+  const reading = readCredential(headers, [source], body?.fields);
   if (reading.kind === "ambiguous") return { kind: "deny", reason: "token_ambiguous" };
   if (reading.kind === "missing") return undefined;
   const verification = verifyOrName(gate, reading.credential, lifetimeSeconds);

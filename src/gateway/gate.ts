@@ -28,6 +28,8 @@ export interface Gate {
   readonly verifier: Verifier;
   /** The longest credential, in bytes, that is looked at. */
   readonly tokenBytes: number;
+  /** The longest body, in bytes, that is read for the sake of what is in it. */
+  readonly bodyBytes: number;
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
   readonly denylist: Denylist;

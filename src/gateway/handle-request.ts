@@ -10,10 +10,19 @@ import type { Gate } from "./gate.ts";
 import { holdFor } from "./hold.ts";
 import type { Cut } from "./live-connections.ts";
 import { methodReadings } from "./method.ts";
+import { subjectsInRequest } from "./named-subjects.ts";
 import type { Route } from "./route.ts";
 import { readTarget } from "./target.ts";
 import type { RefusalReason } from "./verdict.ts";
-import { beginVisit, endVisit, forwardedHeaders, refusalContext, type Visit } from "./visit.ts";
+import {
+  askForBody,
+  beginVisit,
+  endVisit,
+  forwardedHeaders,
+  readBody,
+  refusalContext,
+  type Visit,
+} from "./visit.ts";
 
 /** A request that may pass. */
 export interface Admitted {
@@ -35,17 +44,16 @@ type Judgement =
  * The checks on the way of a request, in their order: framing, target, route, credential, signature,
  * denylist.
  */
-function judge(gate: Gate, { request, headers }: Visit): Judgement {
-  if (!isWellFramed(request, headers)) return refused("request_ambiguous");
-
-  const target = readTarget(request.url ?? "", gate.target);
-  if (target === undefined) return refused("request_ambiguous");
-
-  const methods = methodReadings(request.method ?? "", headers);
-  const route = gate.routes.find(methods, target);
+function judge(gate: Gate, visit: Visit): Judgement {
+  const { headers, body } = visit;
+  const route = findRoute(gate, visit);
   if (route === undefined) return refused("request_ambiguous");
 
-  const credential = readCredential(headers, route.from ?? gate.sources);
+  if (route.needsBody && body === undefined) {
+    return { kind: "wait", ready: readBody(gate, visit) };
+  }
+
+  const credential = readCredential(headers, route.from ?? gate.sources, body?.fields);
   const verdict = decide({
     route,
     credential,
@@ -55,10 +63,18 @@ function judge(gate: Gate, { request, headers }: Visit): Judgement {
   if (verdict.kind === "deny") return refused(verdict.reason);
   if (verdict.kind === "wait") return verdict;
 
-  const further = readFurtherTokens(gate, route, headers);
+  const further = readFurtherTokens(gate, route, visit);
   if ("kind" in further) return further.kind === "wait" ? further : refused(further.reason);
   if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token, further };
   return { kind: "pass", route, token: verdict.token, further };
+}
+
+/** What holds for a request; undefined where it can be read in more than one way. */
+function findRoute(gate: Gate, { request, headers }: Visit): Route | undefined {
+  if (!isWellFramed(request, headers)) return undefined;
+  const target = readTarget(request.url ?? "", gate.target);
+  if (target === undefined) return undefined;
+  return gate.routes.find(methodReadings(request.method ?? "", headers), target);
 }
 
 function refused(reason: RefusalReason): Judgement {
@@ -115,7 +131,7 @@ export function admit(
  */
 export function createRequestHandler(gate: Gate) {
   return function handleRequest(request: IncomingMessage, response: ServerResponse): void {
-    const visit = beginVisit(gate, request);
+    const visit = beginVisit(gate, request, response);
     if (answerPreflight(gate, visit, response)) return;
 
     admit(
@@ -145,11 +161,11 @@ function forward(
 ): void {
   const sentMs = observeCheck(gate, visit);
   const send = (hold: Hold | undefined) => {
-    // An HTTP/1.0 client would take it for the answer (RFC 9110 section 10.1.1).
-    if (visit.headers.has("expect") && visit.request.httpVersionMinor > 0) response.writeContinue();
+    askForBody(visit);
     forwardRequest(gate.application, {
       request: visit.request,
       response,
+      received: visit.body?.chunks,
       headers: forwardedHeaders(gate, visit, { route, token }),
       hold,
       onHead: () => gate.metrics.upstreamSeconds.observe((performance.now() - sentMs) / 1000),
@@ -158,14 +174,20 @@ function forward(
     });
   };
 
-  const carried = token === undefined ? further : [token, ...further];
+  const own = token === undefined || route.sparesCarried ? [] : [token];
+  const carried = { tokens: [...own, ...further], subjects: subjectsInRequest(route, visit) };
   const hold = holdFor(route, carried, {
     denylist: gate.denylist,
     clock: gate.clock,
     lifetimes: gate.lifetimes,
     onUnknownOutcome: gate.onUnknownOutcome,
+    bodyBytes: gate.bodyBytes,
     onHold: gate.metrics.startHold,
     onLost: gate.metrics.onUnknownOutcome,
+    onSubjectUnknown: () => {
+      gate.metrics.subjectsNotFound.inc();
+      gate.log.subjectUnknown(visit.requestId);
+    },
   });
   // Only a revoking request waits here: for the note that it is about to be sent.
   if (hold === undefined) send(undefined);

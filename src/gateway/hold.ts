@@ -3,6 +3,7 @@ import type { Denylist, Entry, Intent, UnknownOutcome } from "../denylist/denyli
 import type { Clock } from "../platform/clock.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 import type { Hold } from "../upstream/forward-request.ts";
+import { namesSubjectsInResponse, type SubjectName, subjectsInResponse } from "./named-subjects.ts";
 import { entriesFor, type Lifetimes } from "./revocation.ts";
 import type { Route } from "./route.ts";
 
@@ -12,10 +13,21 @@ export interface HoldOptions {
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
   readonly onUnknownOutcome: UnknownOutcome;
+  /** How many bytes of a response are read for the sake of the subject that it names. */
+  readonly bodyBytes: number;
   /** Told when a hold begins, and of what is revoked; what it returns is told when the hold ends. */
   readonly onHold: (entries: readonly Entry[]) => (released: boolean) => void;
   /** Told of what is revoked because nobody can know what the application did. */
   readonly onLost: (entries: readonly Entry[]) => void;
+  /** Told where something was done to a subject of which nobody can tell who it is. */
+  readonly onSubjectUnknown: () => void;
+}
+
+/** What a request to a revoking route brings along. */
+export interface Carried {
+  readonly tokens: readonly VerifiedToken[];
+  /** The subjects that it names. */
+  readonly subjects: readonly SubjectName[];
 }
 
 /**
@@ -23,42 +35,65 @@ export interface HoldOptions {
  *
  * When it resolves, the intent is on disk and the request may go. The application's 2xx is then released
  * when the revocation is durable and in force, any other status at once; an answer that never comes
- * counts as a 2xx if the application may have had the request.
+ * counts as a 2xx if the application may have had the request. A subject that only the answer names can't
+ * be noted before: a crash in between loses it, and whoever waits for that answer asks again.
  */
 export function holdFor(
   route: Route,
-  tokens: readonly VerifiedToken[],
+  carried: Carried,
   options: HoldOptions,
 ): Promise<Hold> | undefined {
-  const { revoke } = route;
-  if (revoke === undefined || tokens.length === 0) return undefined;
+  const { revoke: scope, subjectsFrom } = route;
+  if (scope === undefined) return undefined;
+  if (carried.tokens.length === 0 && subjectsFrom === undefined) return undefined;
   const { clock, lifetimes, denylist } = options;
-  const entries = () => entriesFor(revoke, tokens, clock.nowSeconds(), lifetimes);
-  return denylist.intend(entries()).then((intent) => holdWith(intent, entries, options));
+  const entriesNow: EntriesNow = (named) => {
+    const subjects = named.filter((name) => name !== undefined);
+    return entriesFor({ scope, tokens: carried.tokens, subjects }, clock.nowSeconds(), lifetimes);
+  };
+  const intended = denylist.intend(entriesNow(carried.subjects));
+  return intended.then((intent) => holdWith(intent, { route, carried, entriesNow }, options));
 }
 
-function holdWith(intent: Intent, entriesNow: () => Entry[], options: HoldOptions): Hold {
+/** What is revoked as of now where these subjects are named. */
+type EntriesNow = (named: readonly SubjectName[]) => Entry[];
+
+function holdWith(
+  intent: Intent,
+  { route, carried, entriesNow }: { route: Route; carried: Carried; entriesNow: EntriesNow },
+  options: HoldOptions,
+): Hold {
   const { clock, onUnknownOutcome, onHold, onLost } = options;
+  const note = (named: readonly SubjectName[]) => {
+    if (named.includes(undefined)) options.onSubjectUnknown();
+    return entriesNow(named);
+  };
+  const revoke = async (named: readonly SubjectName[]) => {
+    const entries = note(named);
+    const onEnd = onHold(entries);
+    try {
+      await Promise.all([intent.revoke(entries), untilCutOff(entries, clock)]);
+    } catch (error) {
+      onEnd(false);
+      throw error;
+    }
+    onEnd(true);
+  };
   return {
-    onStatus(status) {
-      if (status < 200 || status > 299) {
+    onResponse(response) {
+      if (response.status < 200 || response.status > 299) {
         intent.drop();
         return undefined;
       }
-      const entries = entriesNow();
-      const onEnd = onHold(entries);
-      const revoked = Promise.all([intent.revoke(entries), untilCutOff(entries, clock)]);
-      return revoked.then(
-        () => onEnd(true),
-        (cause) => {
-          onEnd(false);
-          throw cause;
-        },
-      );
+      const { subjects } = carried;
+      if (!namesSubjectsInResponse(route)) return revoke(subjects);
+      const found = subjectsInResponse(route, response, options.bodyBytes);
+      return found.then((more) => revoke([...subjects, ...more]));
     },
     async onLost(sent) {
       if (!sent || onUnknownOutcome === "keep") return intent.drop();
-      const entries = entriesNow();
+      const unnamed = namesSubjectsInResponse(route) ? [undefined] : [];
+      const entries = note([...carried.subjects, ...unnamed]);
       onLost(entries);
       // Where it is pending, it is in force here and is tried again: nobody waits for it.
       await intent.revoke(entries).catch(() => {});

@@ -45,14 +45,25 @@ export function endOfAll(now: EpochSeconds, lifetimes: Lifetimes): EpochSeconds 
   return Math.ceil(now) + maxLifetimeSeconds + 2 * clockToleranceSeconds;
 }
 
-/** What a 2xx revokes, where it was seen now, of a request that carried these tokens; nothing twice. */
+/** What the application's 2xx ends. */
+export interface Ends {
+  readonly scope: RevocationScope;
+  /** Tokens that the request carried. */
+  readonly tokens: readonly VerifiedToken[];
+  /** The names of subjects. */
+  readonly subjects: readonly string[];
+}
+
+/** The revocations of a 2xx that was seen now; nothing twice. */
 export function entriesFor(
-  scope: RevocationScope,
-  tokens: readonly VerifiedToken[],
+  { scope, tokens, subjects }: Ends,
   now: EpochSeconds,
   lifetimes: Lifetimes,
 ): Entry[] {
-  const entries = tokens.flatMap((token) => entriesOf(scope, token, now, lifetimes));
+  const entries = [
+    ...tokens.flatMap((token) => entriesOf(scope, token, now, lifetimes)),
+    ...subjects.map((subject) => subjectEntry(subject, now, lifetimes)),
+  ];
   return [...new Map(entries.map((entry) => [keyOfName(entry), entry])).values()];
 }
 

@@ -1,4 +1,5 @@
-import type { CredentialSource } from "../token/credential.ts";
+import type { BodySource } from "../platform/body-fields.ts";
+import { type CredentialSource, isInBody } from "../token/credential.ts";
 import type { RevocationScope } from "./revocation.ts";
 import type { Target } from "./target.ts";
 
@@ -9,6 +10,21 @@ export interface FurtherToken {
   readonly lifetimeSeconds: number;
 }
 
+/**
+ * Where the subject is named whose tokens a 2xx ends, on a route that is reached without one of them: in
+ * the request, or (`pointer` is a JSON Pointer, RFC 6901) in the application's response.
+ */
+export type SubjectSource =
+  | BodySource
+  | { readonly kind: "responseHeader"; readonly name: string }
+  | { readonly kind: "responseJson"; readonly pointer: string };
+
+/** One such place, and what the subjects of its issuer are told apart by where there are several. */
+export interface NamedSubject {
+  readonly source: SubjectSource;
+  readonly namespace: string | undefined;
+}
+
 /** What holds for one request. */
 export interface Route {
   readonly access: "public" | "protected";
@@ -16,6 +32,12 @@ export interface Route {
   readonly revoke: RevocationScope | undefined;
   /** What else it revokes, where the request carries it. */
   readonly alsoRevoke?: readonly FurtherToken[] | undefined;
+  /** Whose tokens it revokes, where that is not said by the token that the request carries. */
+  readonly subjectsFrom?: readonly NamedSubject[] | undefined;
+  /** Set where those are all that it revokes. */
+  readonly sparesCarried?: boolean | undefined;
+  /** Set where some of this is in the request's body. */
+  readonly needsBody?: boolean | undefined;
   /** Where its token is sent; undefined: where all are. */
   readonly from?: readonly CredentialSource[] | undefined;
   /** Set where that may be a token that revgate can't look into: for how long one lives, in seconds. */
@@ -90,7 +112,22 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
   const revoke = scopes.includes("subject") ? "subject" : scopes.find((scope) => scope);
   const alsoRevoke = rules.flatMap((rule) => rule.alsoRevoke ?? []);
   const from = rules.find((rule) => rule.from !== undefined)?.from;
-  return { revoke, ...(alsoRevoke.length > 0 && { alsoRevoke }), ...(from && { from }) };
+  const subjectsFrom = rules.flatMap((rule) => rule.subjectsFrom ?? []);
+  const sparesCarried = rules.every((rule) => !rule.revoke || rule.subjectsFrom);
+  const read = [...(from ?? []), ...alsoRevoke.map(({ source }) => source)];
+  const needsBody = read.some(isInBody) || subjectsFrom.some(({ source }) => isInBody(source));
+  return {
+    revoke,
+    ...(alsoRevoke.length > 0 && { alsoRevoke }),
+    ...(from && { from }),
+    ...(subjectsFrom.length > 0 && { subjectsFrom, sparesCarried }),
+    ...(needsBody && { needsBody }),
+  };
+}
+
+/** Whether the body of the application's response is read on a route. */
+export function readsResponse({ subjectsFrom }: Route): boolean {
+  return subjectsFrom?.some(({ source }) => source.kind === "responseJson") === true;
 }
 
 /** What the rules for the very path, as it is written in them, let pass; opaque tokens only where those are read. */

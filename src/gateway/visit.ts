@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { HeaderList } from "../platform/header-list.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
@@ -7,8 +7,9 @@ import { requestHeaders } from "../upstream/headers.ts";
 import { corsHeaders } from "./cors.ts";
 import type { Gate } from "./gate.ts";
 import type { Peer } from "./peer.ts";
+import { type ReceivedBody, receiveBody } from "./request-body.ts";
 import type { RefusalContext } from "./respond.ts";
-import type { Route } from "./route.ts";
+import { type Route, readsResponse } from "./route.ts";
 import { refusalReasons } from "./verdict.ts";
 
 /** How a request ended, for metrics and logs: refused for one of the reasons, or one of these. */
@@ -26,27 +27,45 @@ export type Outcome = (typeof outcomes)[number];
 /** One request on its way: what was received, and when. */
 export interface Visit {
   readonly request: IncomingMessage;
+  /** Undefined for an upgrade, whose request has no body. */
+  readonly response: ServerResponse | undefined;
   readonly headers: HeaderList;
   readonly requestId: string;
   readonly peer: Peer;
   /** Milliseconds of `performance.now()`. */
   readonly startedMs: number;
+  /** Set on routes that need the body, when that has been read. */
+  body: ReceivedBody | undefined;
 }
 
 const acceptableRequestId = /^[\w.:+/=@-]{1,128}$/;
 
 /** Takes note of a request: its headers as sent, its id (its own where that can stand in a log), its peer. */
-export function beginVisit(gate: Gate, request: IncomingMessage): Visit {
+export function beginVisit(gate: Gate, request: IncomingMessage, response?: ServerResponse): Visit {
   const headers = new HeaderList(request.rawHeaders);
   const [sentId, ...moreIds] = headers.all("x-request-id");
   const accepted = sentId !== undefined && moreIds.length === 0 && acceptableRequestId.test(sentId);
   return {
     request,
+    response,
     headers,
     requestId: accepted ? sentId : randomUUID(),
     peer: gate.readPeer(request.socket as Socket),
     startedMs: performance.now(),
+    body: undefined,
   };
+}
+
+/** Reads the body of a request before it is known whether it may pass. */
+export async function readBody(gate: Gate, visit: Visit): Promise<void> {
+  askForBody(visit);
+  visit.body = await receiveBody(visit.request, visit.headers, gate.bodyBytes);
+}
+
+/** Has a client that waits for it go on (RFC 9110 section 10.1.1); an HTTP/1.0 client would take it for the answer. */
+export function askForBody({ request, response, headers, body }: Visit): void {
+  const asked = body !== undefined;
+  if (!asked && headers.has("expect") && request.httpVersionMinor > 0) response?.writeContinue();
 }
 
 /** What a refusal of this request needs to know of it. */
@@ -75,11 +94,14 @@ export function forwardedHeaders(
     requestId: visit.requestId,
   };
   const claims = route.access === "protected" ? token?.headers : undefined;
-  return requestHeaders(visit.headers, facts, gate, claims);
+  const options = readsResponse(route) ? { ...gate, uncoded: true } : gate;
+  return requestHeaders(visit.headers, facts, options, claims);
 }
 
 /** Counts and, where asked, logs how a request ended. */
 export function endVisit(gate: Gate, visit: Visit, outcome: Outcome, status?: number): void {
+  // What is left of a body that was read in part stands before the client's next request.
+  if (visit.body !== undefined && !visit.request.readableEnded) visit.request.resume();
   gate.metrics.requests[outcome].inc();
   gate.log(outcome, () => ({
     requestId: visit.requestId,

@@ -9,6 +9,8 @@ export interface GateMetrics<Outcome extends string> {
   readonly upgradedConnections: { inc(): void; dec(): void };
   /** Connections that ended with their token, by why. */
   readonly cuts: Readonly<Record<"token_revoked" | "token_expired", { inc(): void }>>;
+  /** A route named no subject where its rule says; its tokens live on. */
+  readonly subjectsNotFound: { inc(): void };
   /** A revoking request was lost on its way, and what it would have revoked is revoked to be safe. */
   readonly onUnknownOutcome: (entries: readonly Revoked[]) => void;
   /** A response is being held while these are revoked; what it returns is called when the hold is over. */
@@ -165,6 +167,11 @@ function createGateMetrics<Outcome extends string>(
       "reason",
       ["token_revoked", "token_expired"],
     ),
+    subjectsNotFound: new Counter({
+      name: "revgate_subjects_not_found_total",
+      help: "2xx answers on routes with subjectFrom in which, or in whose request, no subject was found: nothing was revoked.",
+      registers: [registry],
+    }),
     upgradedConnections: gauge("revgate_upgraded_connections", "WebSocket connections open."),
     startHold: createHolds(registry, makers),
   };

@@ -12,6 +12,8 @@ export interface RequestLog {
   upstreamFailure(requestId: string, cause: Error): void;
   /** A revocation could not be made to hold, and the response was not released. */
   withheld(requestId: string, cause: Error): void;
+  /** Something was done to a subject whose tokens should have ended, and nobody can tell who it is. */
+  subjectUnknown(requestId: string): void;
 }
 
 const passed = new Set(["forwarded", "preflight_answered", "client_gone"]);
@@ -28,6 +30,9 @@ export function createRequestLog(logger: Logger, mode: RequestLogMode): RequestL
     },
     withheld(requestId: string, cause: Error) {
       logger.error({ requestId, cause: describe(cause) }, "a revocation is pending");
+    },
+    subjectUnknown(requestId: string) {
+      logger.error({ requestId }, "no subject where subjectFrom says; nothing of it was revoked");
     },
   });
 }

@@ -1,9 +1,11 @@
+import { type BodyFields, type BodySource, valuesOf } from "../platform/body-fields.ts";
 import type { HeaderList } from "../platform/header-list.ts";
 
 /** One place in which a client may send its token. */
 export type CredentialSource =
   | { readonly kind: "header"; readonly name: string; readonly scheme: string | undefined }
-  | { readonly kind: "cookie"; readonly name: string };
+  | { readonly kind: "cookie"; readonly name: string }
+  | BodySource;
 
 /** What the configured places of one request hold. */
 export type CredentialReading =
@@ -13,6 +15,7 @@ export type CredentialReading =
 
 const missing: CredentialReading = { kind: "missing" };
 const ambiguous: CredentialReading = { kind: "ambiguous" };
+const noBody: BodyFields = { kind: "none" };
 
 /**
  * Reads the token from the configured sources, first to last.
@@ -20,22 +23,36 @@ const ambiguous: CredentialReading = { kind: "ambiguous" };
  * A source that is given twice, or sources that carry different tokens, are ambiguous: it is never
  * decided which one the application would have believed. A spelling with underscores counts as
  * the same header. A header whose scheme is another one (`Basic …` where `Bearer` is configured) holds
- * no token.
+ * no token. `body` is needed where one of the sources is in it; a body that can't be read is ambiguous.
  */
 export function readCredential(
   headers: HeaderList,
   sources: readonly CredentialSource[],
+  body: BodyFields = noBody,
 ): CredentialReading {
   let found: string | undefined;
   for (const source of sources) {
-    const values =
-      source.kind === "header" ? readHeader(headers, source) : readCookie(headers, source.name);
+    const values = valuesFrom(source, headers, body);
     for (const value of values) {
       if (found !== undefined && (found !== value || values.length > 1)) return ambiguous;
       found = value;
     }
   }
   return found === undefined ? missing : { kind: "found", credential: found };
+}
+
+/** Whether a source is in the body of a request, which is then read before the request is forwarded. */
+export function isInBody(source: { readonly kind: string }): source is BodySource {
+  return source.kind === "json" || source.kind === "form";
+}
+
+function valuesFrom(
+  source: CredentialSource,
+  headers: HeaderList,
+  body: BodyFields,
+): readonly string[] {
+  if (source.kind === "header") return readHeader(headers, source);
+  return source.kind === "cookie" ? readCookie(headers, source.name) : valuesOf(body, source);
 }
 
 function readHeader(

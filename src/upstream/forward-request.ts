@@ -20,13 +20,25 @@ export type ForwardOutcome =
   /** The client went away. */
   | { readonly kind: "client_gone" };
 
+/** A response whose head has come, and that is not passed on yet. */
+export interface HeldResponse {
+  readonly status: number;
+  /** Name and value alternating. */
+  readonly headers: readonly string[];
+  /**
+   * Resolves to its whole body; to undefined where that is longer, breaks off, or takes too long. To be
+   * called before anything is awaited, at most once.
+   */
+  readBody(mostBytes: number): Promise<Buffer | undefined>;
+}
+
 /** Keeps a response until something has happened. One of the two is called, once. */
 export interface Hold {
   /**
    * The final response head has come. The response is released when the promise resolves, and withheld
    * when it rejects; undefined releases at once.
    */
-  onStatus(status: number): Promise<void> | undefined;
+  onResponse(response: HeldResponse): Promise<void> | undefined;
   /** It will not come. `sent`: the application may have had the request, or a part of it. */
   onLost(sent: boolean): Promise<void>;
 }
@@ -35,6 +47,8 @@ export interface Hold {
 export interface ForwardOptions {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** What was read of the request's body by now. */
+  readonly received?: readonly Buffer[] | undefined;
   /** Name and value alternating. */
   readonly headers: string[];
   /** Set for a request that must be seen through even when its client goes away. */
@@ -83,6 +97,8 @@ class Forwarding implements Exchange {
   /** What came of the response's body, and its trailers where it came to its end, while its head was held. */
   #early: Buffer[] | undefined;
   #earlyTrailers: readonly string[] | undefined;
+  /** Set while whoever holds the response waits for its body. */
+  #reading: { onData(bytes: number): void; settle(body: Buffer | undefined): void } | undefined;
   #onStreamEnd: (() => void) | undefined;
   /** Whether any of it may have reached the application. */
   #sent = false;
@@ -117,7 +133,7 @@ class Forwarding implements Exchange {
   }
 
   sendBody(connection: Connection): void {
-    const { request } = this.#options;
+    const { request, received = [] } = this.#options;
     const isCarried = () => this.#connection === connection;
     const leave = () => {
       if (request.readableEnded || !isCarried()) return;
@@ -126,6 +142,11 @@ class Forwarding implements Exchange {
       const message = "the client left in the middle of its request";
       this.onError(new UpstreamError("aborted", message), false);
     };
+    for (const chunk of received) connection.writeBody(chunk);
+    if (request.readableEnded) {
+      connection.endBody();
+      return;
+    }
     request.on("data", (chunk: Buffer) => {
       if (isCarried() && !connection.writeBody(chunk)) request.pause();
     });
@@ -134,6 +155,8 @@ class Forwarding implements Exchange {
     });
     request.on("error", () => {});
     request.on("close", leave);
+    // Whoever has read a part of it has stopped it there.
+    if (received.length > 0) request.resume();
     if (request.destroyed) leave();
   }
 
@@ -144,13 +167,17 @@ class Forwarding implements Exchange {
     }
     this.#status = status;
     this.#options.onHead();
-    const held = this.#options.hold?.onStatus(status);
+    const held = this.#options.hold?.onResponse({
+      status,
+      headers,
+      readBody: (mostBytes) => this.#readBody(mostBytes),
+    });
     if (held === undefined) {
       this.#release(reason, headers, more);
       return;
     }
     this.#state = "holding";
-    this.#connection?.pause();
+    if (this.#reading === undefined) this.#connection?.pause();
     held.then(
       () => this.#releaseHeld(reason, headers),
       (cause: Error) => this.#withhold(cause),
@@ -164,7 +191,9 @@ class Forwarding implements Exchange {
       if (last) response.end(chunk);
       else if (!response.write(chunk)) this.#waitForDrain();
     } else if (this.#state === "holding") {
-      this.#early = [...(this.#early ?? []), chunk];
+      this.#early ??= [];
+      this.#early.push(chunk);
+      this.#reading?.onData(chunk.length);
     }
   }
 
@@ -179,8 +208,10 @@ class Forwarding implements Exchange {
 
   onEnd(trailers: readonly string[]): void {
     this.#connection = undefined;
-    if (this.#state === "holding") this.#earlyTrailers = trailers;
-    else if (this.#state === "streaming") this.#complete(trailers);
+    if (this.#state === "holding") {
+      this.#earlyTrailers = trailers;
+      this.#reading?.settle(Buffer.concat(this.#early ?? []));
+    } else if (this.#state === "streaming") this.#complete(trailers);
   }
 
   onDrain(): void {
@@ -189,6 +220,7 @@ class Forwarding implements Exchange {
 
   onError(error: Error, stale: boolean): void {
     this.#connection = undefined;
+    this.#reading?.settle(undefined);
     if (this.#state === "ended") return;
     if (this.#state === "streaming") {
       breakOff(this.#options.response);
@@ -201,6 +233,27 @@ class Forwarding implements Exchange {
       this.#lose();
       this.#end({ kind: "failed", reason: classifyUpstreamError(error), cause: error });
     }
+  }
+
+  #readBody(mostBytes: number): Promise<Buffer | undefined> {
+    return new Promise((resolve) => {
+      let leftBytes = mostBytes;
+      const settle = (body: Buffer | undefined) => {
+        clearTimeout(deadline);
+        this.#reading = undefined;
+        resolve(body);
+      };
+      const giveUp = () => {
+        this.#connection?.pause();
+        settle(undefined);
+      };
+      const deadline = setTimeout(giveUp, this.#application.responseTimeoutMs);
+      const onData = (bytes: number) => {
+        leftBytes -= bytes;
+        if (leftBytes < 0) giveUp();
+      };
+      this.#reading = { onData, settle };
+    });
   }
 
   /** Sends the response head; with the body, where `more` of it is there. False: nobody is there to have it. */

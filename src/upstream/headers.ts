@@ -53,6 +53,8 @@ export interface RequestHeaderOptions {
   readonly withheld:
     | { readonly headers: ReadonlySet<string>; readonly cookies: ReadonlySet<string> }
     | undefined;
+  /** Set where the response is read here, so that the application is to send it as it is. */
+  readonly uncoded?: boolean;
 }
 
 /**
@@ -75,6 +77,7 @@ export function requestHeaders(
   }
   addForwarding(out, headers, facts);
   out.push("X-Request-Id", facts.requestId, ...claims);
+  if (options.uncoded === true) out.push("Accept-Encoding", "identity");
   return out;
 }
 
@@ -92,9 +95,10 @@ function endsHere(
 function isReplaced(
   name: string,
   facts: ForwardedFacts,
-  { ownHeaders, withheld }: RequestHeaderOptions,
+  { ownHeaders, withheld, uncoded }: RequestHeaderOptions,
 ): boolean {
   const spelled = spelledWithHyphens(name);
+  if (uncoded === true && spelled === "accept-encoding") return true;
   if (spelled === "x-request-id" || isForwardingClaim(name, spelled, facts)) return true;
   return ownHeaders.has(spelled) || withheld?.headers.has(spelled) === true;
 }

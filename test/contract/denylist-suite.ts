@@ -139,6 +139,17 @@ export function describeDenylist(what: string, { open }: DenylistSetup): void {
       }
     });
 
+    it("knows a token by its other name, in memory and in the store", async (t) => {
+      const { denylist, reopen } = await open(t);
+      await denylist.revoke([entryFor("other name")]);
+      const token = { id: entryFor("own name").value, otherId: entryFor("other name").value };
+      for (const store of [denylist, await reopen()]) {
+        assert.equal(await store.ask(token), "revoked");
+        assert.notEqual(store.lookUp(token), "live");
+      }
+      assert.equal(denylist.lookUp(token), "revoked");
+    });
+
     it("takes a fraction of a second for the second it is in", async (t) => {
       const { denylist } = await open(t);
       const cutoff = cutoffFor("alice", 1000);

@@ -46,8 +46,13 @@ describe("config.example.yaml", () => {
       ...["publicKeyFile", "secretFile", "insecureJwksUrl", "kid"].map(
         (name) => `tokens.issuers.keys.${name}`,
       ),
-      ...["routes.from.header", "routes.from.scheme"],
-      ...["routes.alsoRevoke.header", "routes.alsoRevoke.scheme"],
+      ...["header", "scheme", "requestJson", "form"].flatMap((place) => [
+        `routes.from.${place}`,
+        `routes.alsoRevoke.${place}`,
+      ]),
+      ...["requestJson", "form", "responseHeader", "issuer"].map(
+        (place) => `routes.subjectFrom.${place}`,
+      ),
     ];
     const expected = new Set(
       settingsOf(schema).filter(

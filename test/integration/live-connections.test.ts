@@ -14,12 +14,13 @@ import { makeToken } from "../helpers/tokens.ts";
 const routes = `
 routes:
   - { path: /logout, methods: [POST], revoke: token }
-  - { path: /password, methods: [PUT], revoke: subject }`;
+  - { path: /password, methods: [PUT], revoke: subject }
+  - { path: /news, access: public }`;
 
 /** An application that echoes over WebSocket, and sends events for ever. */
 async function startLively(t: TestContext) {
   const server = createServer((request, response) => {
-    if (request.url !== "/events") {
+    if (request.url !== "/events" && request.url !== "/news") {
       response.end("ok");
       return;
     }
@@ -42,8 +43,13 @@ async function openSocket(t: TestContext, gate: TestGate, token: string): Promis
   return socket;
 }
 
-async function openEvents(t: TestContext, gate: TestGate, token: string): Promise<IncomingMessage> {
-  const request = http.get(`${gate.url}/events`, { headers: { token } });
+async function openEvents(
+  t: TestContext,
+  gate: TestGate,
+  token: string,
+  path = "/events",
+): Promise<IncomingMessage> {
+  const request = http.get(`${gate.url}${path}`, { headers: { token } });
   request.on("error", () => {});
   t.after(() => request.destroy());
   const [response] = (await once(request, "response")) as [IncomingMessage];
@@ -182,6 +188,20 @@ describe("what goes on under a token", () => {
       headers: { token: makeToken() },
     });
     assert.deepEqual([reply.status, reply.text], [200, "goodbye"]);
+  });
+
+  it("does not depend on a token where the route asks for none", async (t) => {
+    const gate = await startGate(t, { upstream: (await startLively(t)).url, yaml: routes });
+    const token = makeToken();
+    const [events, news] = [
+      await openEvents(t, gate, token),
+      await openEvents(t, gate, token, "/news"),
+    ];
+    assert.equal(await metric(gate, "revgate_live_connections"), 1);
+    const ended = untilClosed(events);
+    await send(`${gate.url}/logout`, { method: "POST", headers: { token } });
+    await ended;
+    assert.equal(news.destroyed, false);
   });
 
   it("leaves nothing behind: half cut, half closed by clients", async (t) => {

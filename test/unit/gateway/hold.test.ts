@@ -12,6 +12,12 @@ const token = {
 };
 const revoking = { access: "protected", revoke: "token" } as const;
 
+const answer = (status: number) => ({
+  status,
+  headers: [],
+  readBody: () => assert.fail("nothing is asked of the body"),
+});
+
 function setUp(changes: Partial<HoldOptions> = {}, revoke = async () => {}) {
   const said: string[] = [];
   const options: HoldOptions = {
@@ -34,9 +40,11 @@ function setUp(changes: Partial<HoldOptions> = {}, revoke = async () => {}) {
     onUnknownOutcome: "revoke",
     onHold: () => (released) => void said.push(released ? "released" : "withheld"),
     onLost: () => void said.push("lost"),
+    onSubjectUnknown: () => void said.push("nobody"),
+    bodyBytes: 1000,
     ...changes,
   };
-  return { hold: holdFor(revoking, [token], options), said };
+  return { hold: holdFor(revoking, { tokens: [token], subjects: [] }, options), said };
 }
 
 describe("holdFor", () => {
@@ -49,7 +57,7 @@ describe("holdFor", () => {
   for (const status of [200, 202, 204, 299]) {
     it(`revokes on ${status}, and releases when that holds`, async () => {
       const { hold, said } = setUp();
-      await (await hold)?.onStatus(status);
+      await (await hold)?.onResponse(answer(status));
       assert.deepEqual(said.slice(1), ["revoke", "released"]);
     });
   }
@@ -57,14 +65,14 @@ describe("holdFor", () => {
   for (const status of [302, 304, 400, 401, 403, 404, 500, 503]) {
     it(`releases ${status} at once, and revokes nothing`, async () => {
       const { hold, said } = setUp();
-      assert.equal((await hold)?.onStatus(status), undefined);
+      assert.equal((await hold)?.onResponse(answer(status)), undefined);
       assert.deepEqual(said.slice(1), ["drop"]);
     });
   }
 
   it("rejects when the revocation does not hold", async () => {
     const { hold, said } = setUp({}, () => Promise.reject(new Error("no disk")));
-    await assert.rejects(async () => (await hold)?.onStatus(200), /no disk/);
+    await assert.rejects(async () => (await hold)?.onResponse(answer(200)), /no disk/);
     assert.deepEqual(said.slice(1), ["revoke", "withheld"]);
   });
 
@@ -101,10 +109,16 @@ describe("holdFor", () => {
       onUnknownOutcome: "revoke",
       onHold: () => () => {},
       onLost() {},
+      onSubjectUnknown() {},
+      bodyBytes: 1000,
     } as const;
     const route = { access: "protected", revoke: "subject" } as const;
-    const hold = await holdFor(route, [{ ...token, subject: "s".repeat(43) }], options);
-    await hold?.onStatus(200);
+    const hold = await holdFor(
+      route,
+      { tokens: [{ ...token, subject: "s".repeat(43) }], subjects: [] },
+      options,
+    );
+    await hold?.onResponse(answer(200));
     assert.deepEqual(cutoffs, [undefined, 100]);
     // Asked until the second was over: all times are used up.
     assert.deepEqual(times, []);
@@ -114,7 +128,7 @@ describe("holdFor", () => {
     const intend = () => assert.fail("nothing would be revoked");
     const options = { denylist: { intend } } as unknown as HoldOptions;
     const plain = { access: "protected", revoke: undefined } as const;
-    assert.equal(holdFor(plain, [token], options), undefined);
-    assert.equal(holdFor(revoking, [], options), undefined);
+    assert.equal(holdFor(plain, { tokens: [token], subjects: [] }, options), undefined);
+    assert.equal(holdFor(revoking, { tokens: [], subjects: [] }, options), undefined);
   });
 });

@@ -1,0 +1,60 @@
+import { type BodyFields, isJson, readResponseFields, valuesOf } from "../platform/body-fields.ts";
+import { HeaderList } from "../platform/header-list.ts";
+import { isInBody } from "../token/credential.ts";
+import { nameOfClaim } from "../token/verifier.ts";
+import type { HeldResponse } from "../upstream/forward-request.ts";
+import type { NamedSubject, Route } from "./route.ts";
+import type { Visit } from "./visit.ts";
+
+/** What a revocation calls a subject; undefined where it was to be named and could not be found. */
+export type SubjectName = string | undefined;
+
+const noBody: BodyFields = { kind: "none" };
+
+/** The subjects that a request names, on a route that is reached without a token of theirs. */
+export function subjectsInRequest(
+  { subjectsFrom = [] }: Route,
+  { body }: Visit,
+): readonly SubjectName[] {
+  return subjectsFrom.flatMap(({ source, namespace }) =>
+    isInBody(source) ? [nameOf(valuesOf(body?.fields ?? noBody, source), namespace)] : [],
+  );
+}
+
+/** Whether a route waits for the application to name a subject. */
+export function namesSubjectsInResponse({ subjectsFrom = [] }: Route): boolean {
+  return subjectsFrom.some(({ source }) => !isInBody(source));
+}
+
+/**
+ * The subjects that the application names in its response.
+ *
+ * Its body is read where it says that it is JSON, up to `mostBytes`: no other has to wait.
+ */
+export async function subjectsInResponse(
+  { subjectsFrom = [] }: Route,
+  response: HeldResponse,
+  mostBytes: number,
+): Promise<readonly SubjectName[]> {
+  const named = subjectsFrom.filter(({ source }) => !isInBody(source));
+  const headers = new HeaderList(response.headers);
+  const inBody = named.some(({ source }) => source.kind === "responseJson") && isJson(headers);
+  const body = inBody ? await response.readBody(mostBytes) : undefined;
+  const fields = body === undefined ? noBody : readResponseFields(body);
+  return named.map((subject) => nameInResponse(subject, headers, fields));
+}
+
+function nameInResponse(
+  { source, namespace }: NamedSubject,
+  headers: HeaderList,
+  fields: BodyFields,
+): SubjectName {
+  if (source.kind === "responseHeader") return nameOf(headers.all(source.name), namespace);
+  if (source.kind !== "responseJson") return undefined;
+  return nameOf(valuesOf(fields, { kind: "json", pointer: source.pointer }), namespace);
+}
+
+/** Nobody is named where there are two. */
+function nameOf([value, ...more]: readonly string[], namespace: string | undefined): SubjectName {
+  return value && more.length === 0 ? nameOfClaim(value, namespace) : undefined;
+}

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { routeRules } from "../../../src/config/routes.ts";
+import { configSchema } from "../../../src/config/schema.ts";
+
+const keys = [{ publicKeyFile: "a.pem" }];
+const several = {
+  keys,
+  issuer: "https://main",
+  issuers: [{ issuer: "https://other", keys }],
+};
+
+function problemsOf(rule: object, tokens: object = { keys }): string[] {
+  const routes = [{ path: "/reset", access: "public", ...rule }];
+  const parsed = configSchema.safeParse({ tokens, routes });
+  return parsed.success ? [] : parsed.error.issues.map((issue) => issue.message);
+}
+
+function namespaceOf(subjectFrom: object): string | undefined {
+  const routes = [{ path: "/reset", revoke: "subject", subjectFrom }];
+  const [rule] = routeRules(configSchema.parse({ tokens: several, routes }));
+  return rule?.subjectsFrom?.[0]?.namespace;
+}
+
+describe("subjectFrom", () => {
+  it("names one place, in one of four ways", () => {
+    for (const place of [
+      { requestJson: "/user/id" },
+      { responseJson: "/a~1b/0" },
+      { form: "user" },
+      { responseHeader: "X-User" },
+    ]) {
+      assert.deepEqual(problemsOf({ revoke: "subject", subjectFrom: place }), []);
+    }
+    const places = "expected one of requestJson, form, responseJson, responseHeader";
+    assert.deepEqual(problemsOf({ revoke: "subject", subjectFrom: {} }), [places]);
+    const two = { form: "a", responseHeader: "b" };
+    assert.deepEqual(problemsOf({ revoke: "subject", subjectFrom: two }), [places]);
+    for (const pointer of ["user", "", "/a~2", "#/a"]) {
+      const [problem] = problemsOf({ revoke: "subject", subjectFrom: { requestJson: pointer } });
+      assert.match(problem ?? "", /JSON Pointer/, pointer);
+    }
+  });
+
+  it("needs revoke: subject beside it", () => {
+    const subjectFrom = { form: "user" };
+    for (const rule of [{ subjectFrom }, { subjectFrom, revoke: "token" }]) {
+      assert.match(problemsOf(rule)[0] ?? "", /^expected revoke: subject beside it/);
+    }
+  });
+
+  it("names the issuer where there are several", () => {
+    const rule = (issuer?: string) => ({
+      revoke: "subject",
+      subjectFrom: { form: "user", ...(issuer && { issuer }) },
+    });
+    const known =
+      "expected an issuer of tokens.issuer or tokens.issuers: https://main, https://other";
+    assert.deepEqual(problemsOf(rule(), several), [known]);
+    assert.deepEqual(problemsOf(rule("https://nobody"), several), [known]);
+    assert.deepEqual(problemsOf(rule("https://other"), several), []);
+    assert.match(problemsOf(rule("https://nobody"))[0] ?? "", /none is named there/);
+    assert.equal(namespaceOf({ form: "user", issuer: "https://other" }), "https://other");
+    assert.equal(namespaceOf({ form: "user", issuer: "https://main" }), undefined);
+  });
+});
