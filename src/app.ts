@@ -13,9 +13,11 @@ import { outcomes } from "./gateway/visit.ts";
 import type { Logger } from "./observability/logger.ts";
 import { createMetrics, type Metrics } from "./observability/metrics.ts";
 import { createRequestLog } from "./observability/request-log.ts";
+import { openSignals } from "./open-signals.ts";
 import { openStore, type Store } from "./open-store.ts";
 import { systemClock } from "./platform/clock.ts";
-import { type AdminApi, createAdminApi } from "./server/admin-api.ts";
+import { createAdminApi } from "./server/admin-api.ts";
+import type { AdminHandler, Audit } from "./server/admin-http.ts";
 import { createAdminServer } from "./server/admin-server.ts";
 import { watchForDrain } from "./server/drain.ts";
 import { createProxyServer } from "./server/proxy-server.ts";
@@ -62,11 +64,9 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
   });
   const drain = watchForDrain(proxy);
   let stopping = false;
-  const admin = createAdminServer({
-    readiness: () => (stopping ? { ready: false, reason: "shutting down" } : readinessOf(store)),
-    renderMetrics: metrics.render,
-    api: openAdminApi(config, store, logger),
-  });
+  const admin = assembleAdmin(config, { store, metrics, logger }, () =>
+    stopping ? { ready: false, reason: "shutting down" } : readinessOf(store),
+  );
   metrics.observe({
     denylistEntries: () => store.denylist.size,
     journalBytes: store.journalBytes,
@@ -83,11 +83,12 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
     await closeWithin(application, deadlineMs - performance.now());
     live.close();
     await store.close();
-    await closeAll(admin);
+    admin.close();
+    await closeAll(admin.server);
   }
 
   try {
-    const adminAddress = await listen(admin, settings.admin);
+    const adminAddress = await listen(admin.server, settings.admin);
     const address = await listen(proxy, settings.listen);
     return { address, adminAddress, stop };
   } catch (error) {
@@ -134,19 +135,26 @@ function assembleGate(
   };
 }
 
-/** The API for ending sessions from outside, where there is a secret for it. */
-function openAdminApi(
-  { settings, files }: Config,
-  { commands }: Store,
-  logger: Logger,
-): AdminApi | undefined {
-  if (files.adminToken === undefined) return undefined;
-  return createAdminApi({
-    commands,
-    secret: files.adminToken,
-    requestsPerSecond: settings.admin.requestsPerSecond,
-    audit: (event) => logger.info({ audit: event }, "admin API"),
-  });
+/** The listener for the operator's side; the API, and what identity providers send, where that is configured. */
+function assembleAdmin(
+  config: Config,
+  { store, metrics, logger }: { store: Store; metrics: Metrics<string>; logger: Logger },
+  readiness: () => DenylistHealth,
+): { readonly server: Server; close(): void } {
+  const audit: Audit = (event) => logger.info({ audit: event }, "admin listener");
+  const signals = openSignals(config, store, { metrics: metrics.store, logger, audit });
+  const { adminToken: secret } = config.files;
+  const { requestsPerSecond } = config.settings.admin;
+  const { commands } = store;
+  const handlers: AdminHandler[] = [];
+  if (secret !== undefined) {
+    handlers.push(createAdminApi({ commands, secret, requestsPerSecond, audit }));
+  }
+  if (signals !== undefined) handlers.push(signals.handler);
+  return {
+    server: createAdminServer({ readiness, renderMetrics: metrics.render, handlers }),
+    close: () => signals?.close(),
+  };
 }
 
 function readinessOf({ denylist, keysTrouble }: Store): DenylistHealth {

@@ -11,21 +11,17 @@ import { SharedDenylist } from "./denylist/shared-denylist.ts";
 import type { Logger } from "./observability/logger.ts";
 import type { Metrics } from "./observability/metrics.ts";
 import { describe } from "./observability/request-log.ts";
-import { openVerifier } from "./open-verifier.ts";
+import { type OpenVerifier, openVerifier } from "./open-verifier.ts";
 import { type Clock, systemClock, systemStopwatch } from "./platform/clock.ts";
 import { type DataDirHold, holdDataDir } from "./server/control-socket.ts";
 import { createStoreCommands } from "./server/store-commands.ts";
-import type { Verifier } from "./token/verifier.ts";
 
 /** The denylist as configured, with what is needed to work on it. */
-export interface Store {
+export interface Store extends Omit<OpenVerifier, "close"> {
   readonly denylist: Denylist;
-  readonly verifier: Verifier;
   readonly journalBytes: () => number;
   /** Seconds since the table was last proved to have all that Redis has; 0 without Redis. */
   readonly redisStaleness: () => number;
-  /** Why no token of some issuer can be checked at present; undefined where all can. */
-  readonly keysTrouble: () => string | undefined;
   /** Answers commands, in this process and through the control socket. */
   readonly commands: ReturnType<typeof createStoreCommands>;
   close(): Promise<void>;
@@ -86,10 +82,10 @@ async function openHeldStore(
   reportUnsettled(config, context, embedded);
   const shared = redis && outbox && shareThroughRedis(redis, { config, context, embedded, outbox });
   const denylist = shared ?? embedded;
-  const { verifier, ...keys } = openVerifier(config, context);
+  const { close: closeKeys, ...keys } = openVerifier(config, context);
   const commands = createStoreCommands({
     denylist,
-    verifier,
+    verifier: keys.verifier,
     clock,
     lifetimes: lifetimesOf(config.settings),
     namespaces: namespacesOf(config.settings.tokens),
@@ -98,14 +94,13 @@ async function openHeldStore(
   hold.serve(commands);
 
   return {
+    ...keys,
     denylist,
-    verifier,
     commands,
     journalBytes: () => embedded.journal.size,
     redisStaleness: () => shared?.stalenessSeconds ?? 0,
-    keysTrouble: keys.trouble,
     async close() {
-      keys.close();
+      closeKeys();
       await denylist.close();
       await hold.release();
     },

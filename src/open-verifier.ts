@@ -1,9 +1,10 @@
-import { type Config, reloadKeys } from "./config/load.ts";
+import { type KeySettings, reloadKeys } from "./config/key-files.ts";
+import type { Config } from "./config/load.ts";
 import type { Logger } from "./observability/logger.ts";
 import type { Metrics } from "./observability/metrics.ts";
 import { describe } from "./observability/request-log.ts";
 import { type Clock, systemClock } from "./platform/clock.ts";
-import { joinRings, type KeyRing } from "./token/key-ring.ts";
+import { fixedKeys, joinRings, type KeyRing } from "./token/key-ring.ts";
 import type { VerificationKey } from "./token/keys.ts";
 import { RemoteKeys } from "./token/remote-keys.ts";
 import { createVerifier, type Issuer, type Verifier } from "./token/verifier.ts";
@@ -12,8 +13,10 @@ import { WatchedKeys } from "./token/watched-keys.ts";
 /** The verifier as configured, with the keys that it lives on. */
 export interface OpenVerifier {
   readonly verifier: Verifier;
+  /** The keys of each issuer of tokens that is named. */
+  readonly rings: ReadonlyMap<string | undefined, KeyRing>;
   /** Why no token of some issuer can be checked at present; undefined where all can. */
-  trouble(): string | undefined;
+  keysTrouble(): string | undefined;
   /** Stops looking for other keys. */
   close(): void;
 }
@@ -38,15 +41,15 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
       context,
     }),
   );
-  const [main = [], ...others] = opened;
+  const [main = fixedKeys([]), ...others] = opened.map(joinRings);
   const issuers = tokens.issuers.map(
     ({ issuer, audience }, index): Issuer => ({
       ...{ issuer, audience, namespace: issuer },
-      keys: joinRings(others[index] ?? []),
+      keys: others[index] ?? fixedKeys([]),
     }),
   );
   const verifier = createVerifier({
-    keys: joinRings(main),
+    keys: main,
     issuer: tokens.issuer,
     audience: tokens.audience,
     issuers,
@@ -65,17 +68,22 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
   const rings = opened.flat();
   return {
     verifier,
-    trouble: () => rings.find(({ keys }) => keys.length === 0)?.trouble,
+    rings: new Map([
+      [tokens.issuer, main],
+      ...issuers.map(({ issuer, keys }) => [issuer, keys] as const),
+    ]),
+    keysTrouble: () => rings.find(({ keys }) => keys.length === 0)?.trouble,
     close() {
       for (const ring of rings) ring.close();
     },
   };
 }
 
-type OpenRing = KeyRing & { close(): void };
-type KeySettings = Pick<Config["settings"]["tokens"], "keys" | "algorithms">;
+/** Keys that are looked after until they are closed. */
+export type OpenRing = KeyRing & { close(): void };
 
-function openKeys(
+/** Opens the keys of one issuer: those of its files, which were read at start, and those that it publishes. */
+export function openKeys(
   settings: KeySettings,
   keys: readonly VerificationKey[],
   { config, context }: { config: Config; context: VerifierContext },

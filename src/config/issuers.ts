@@ -17,3 +17,62 @@ export function namespacesOf({
   const unnamed = others.length === 0 ? [[undefined, undefined] as const] : [];
   return new Map([...unnamed, main, ...others]);
 }
+
+/** Where a configuration speaks of issuers. */
+interface Mentions {
+  readonly tokens: Issuers;
+  readonly routes: readonly {
+    readonly subjectFrom?: { readonly issuer?: string | undefined } | undefined;
+  }[];
+  readonly signals: {
+    readonly backchannelLogout: readonly { readonly issuer?: string | undefined }[];
+    readonly transmitters: readonly {
+      readonly issuer: string;
+      readonly keys: readonly unknown[];
+    }[];
+  };
+}
+
+interface Mention {
+  readonly path: readonly (string | number)[];
+  readonly issuer: string | undefined;
+  readonly isKnown: boolean;
+}
+
+/** Every mention of an issuer that is none of those whose tokens are accepted. */
+export function unknownIssuers(
+  settings: Mentions,
+): { readonly path: Mention["path"]; readonly message: string }[] {
+  const issuers = namespacesOf(settings.tokens);
+  const known = [...issuers.keys()].filter((name) => name !== undefined);
+  const names = known.join(", ") || "none is named there";
+  const message = `expected an issuer of tokens.issuer or tokens.issuers: ${names}`;
+  return mentionsIn(settings, issuers, known).flatMap(({ path, issuer, isKnown }) =>
+    isKnown ? [] : [{ path: issuer === undefined ? path : [...path, "issuer"], message }],
+  );
+}
+
+function mentionsIn(
+  { routes, signals }: Mentions,
+  issuers: ReadonlyMap<string | undefined, unknown>,
+  known: readonly string[],
+): Mention[] {
+  const resets = routes.map(({ subjectFrom }, index) => ({
+    path: ["routes", index, "subjectFrom"],
+    issuer: subjectFrom?.issuer,
+    isKnown: subjectFrom === undefined || issuers.has(subjectFrom.issuer),
+  }));
+  // A logout token always names its issuer, so that has to be known by name.
+  const logouts = signals.backchannelLogout.map(({ issuer }, index) => ({
+    path: ["signals", "backchannelLogout", index],
+    issuer,
+    isKnown: issuer === undefined ? known.length === 1 : known.includes(issuer),
+  }));
+  // Without keys of its own, a transmitter signs with those of its tokens.
+  const transmitters = signals.transmitters.map(({ issuer, keys }, index) => ({
+    path: ["signals", "transmitters", index],
+    issuer,
+    isKnown: keys.length > 0 || known.includes(issuer),
+  }));
+  return [...resets, ...logouts, ...transmitters];
+}

@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
-import { ConfigError, KeyUnusableError } from "../errors.ts";
-import { type KeyMaterial, loadKey, type VerificationKey } from "../token/keys.ts";
+import { ConfigError } from "../errors.ts";
+import type { VerificationKey } from "../token/keys.ts";
 import { type ConfigDocument, readDocument, type SettingPath } from "./document.ts";
+import { type KeySettings, readKeys, type SettingFiles } from "./key-files.ts";
 import type { RedisFiles } from "./redis.ts";
 import { configSchema, type Settings } from "./schema.ts";
 
@@ -12,6 +13,8 @@ export interface ConfigFiles {
   readonly keys: readonly VerificationKey[];
   /** Those of `tokens.issuers`, in the same order. */
   readonly issuerKeys: readonly (readonly VerificationKey[])[];
+  /** Those of `signals.transmitters`, in the same order. */
+  readonly transmitterKeys: readonly (readonly VerificationKey[])[];
   readonly adminToken: string | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   readonly upstreamCa: Buffer | undefined;
@@ -89,111 +92,79 @@ async function readFiles(
   document: ConfigDocument,
 ): Promise<ConfigFiles> {
   const problems: string[] = [];
-  const report = (path: SettingPath, message: string) => {
+  const files = settingFiles(directory, (path, message) => {
     problems.push(`${document.place(path)} ${name(path)}: ${message}`);
-  };
-  const read: ReadSetting = async (file, path) => {
-    try {
-      return file === undefined ? undefined : await readFile(resolve(directory, file));
-    } catch (error) {
-      report(path, `${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
-      return undefined;
-    }
-  };
-
-  const { tokens } = settings;
-  const keys = await readKeys(tokens, ["tokens"], read, report);
-  const issuerKeys: VerificationKey[][] = [];
-  for (const [index, issuer] of tokens.issuers.entries()) {
-    issuerKeys.push(await readKeys(issuer, ["tokens", "issuers", index], read, report));
-  }
-  const { listen, upstream, denylist } = settings;
-  const cert = await read(listen.tls?.certFile, ["listen", "tls", "certFile"]);
-  const key = await read(listen.tls?.keyFile, ["listen", "tls", "keyFile"]);
-  const upstreamCa = await read(upstream.caFile, ["upstream", "caFile"]);
-  const password = await read(denylist.redis?.passwordFile, ["denylist", "redis", "passwordFile"]);
-  const sentinelPassword = await read(denylist.redis?.sentinels?.passwordFile, [
-    "denylist",
-    "redis",
-    "sentinels",
-    "passwordFile",
-  ]);
-  const redisCa = await read(denylist.redis?.caFile, ["denylist", "redis", "caFile"]);
-  const adminToken = await read(settings.admin.tokenFile, ["admin", "tokenFile"]);
-  const secret = adminToken?.toString("utf8").trim();
-  if (secret !== undefined && !/^\S{16,}$/.test(secret)) {
-    report(["admin", "tokenFile"], "expected a secret of 16 characters or more, without spaces");
-  }
-  if (problems.length > 0) throw new ConfigError(problems);
-  return {
-    keys,
-    issuerKeys,
-    adminToken: secret,
+  });
+  const { listen, upstream, tokens, signals } = settings;
+  const cert = await files.read(listen.tls?.certFile, ["listen", "tls", "certFile"]);
+  const key = await files.read(listen.tls?.keyFile, ["listen", "tls", "keyFile"]);
+  const read: ConfigFiles = {
+    keys: await readKeys(tokens, ["tokens"], files),
+    issuerKeys: await readEach(tokens.issuers, ["tokens", "issuers"], files),
+    transmitterKeys: await readEach(signals.transmitters, ["signals", "transmitters"], files),
+    adminToken: await readAdminToken(settings, files),
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
-    upstreamCa,
-    redis: {
-      password: password?.toString("utf8").trim(),
-      sentinelPassword: sentinelPassword?.toString("utf8").trim(),
-      ca: redisCa,
+    upstreamCa: await files.read(upstream.caFile, ["upstream", "caFile"]),
+    redis: await readRedisFiles(settings, files),
+  };
+  if (problems.length > 0) throw new ConfigError(problems);
+  return read;
+}
+
+function settingFiles(directory: string, report: SettingFiles["report"]): SettingFiles {
+  return {
+    report,
+    async read(file, path) {
+      try {
+        return file === undefined ? undefined : await readFile(resolve(directory, file));
+      } catch (error) {
+        report(path, `${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+        return undefined;
+      }
     },
   };
 }
 
-type ReadSetting = (file: string | undefined, path: SettingPath) => Promise<Buffer | undefined>;
-type KeySettings = Pick<Settings["tokens"], "keys" | "algorithms">;
-
-/** Reads the key files of an issuer; `base` is where its settings are. */
-async function readKeys(
-  { keys: listed, algorithms }: KeySettings,
-  base: SettingPath,
-  read: ReadSetting,
-  report: (path: SettingPath, message: string) => void,
-): Promise<VerificationKey[]> {
-  const keys: VerificationKey[] = [];
-  for (const [index, { publicKeyFile, secretFile, kid }] of listed.entries()) {
-    const [kind, setting] = secretFile ? secretSetting : publicSetting;
-    const source = publicKeyFile ?? secretFile ?? "";
-    const path = [...base, "keys", index, setting];
-    // A key set is no file.
-    const bytes = source === "" ? undefined : await read(source, path);
-    const key =
-      bytes &&
-      loadKeyOrReport({ kind, bytes, source, kid }, algorithms, (message) => report(path, message));
-    if (key) keys.push(key);
+async function readEach(
+  list: readonly KeySettings[],
+  path: SettingPath,
+  files: SettingFiles,
+): Promise<VerificationKey[][]> {
+  const keys: VerificationKey[][] = [];
+  for (const [index, each] of list.entries()) {
+    keys.push(await readKeys(each, [...path, index], files));
   }
   return keys;
 }
 
-function loadKeyOrReport(
-  material: KeyMaterial,
-  algorithms: KeySettings["algorithms"],
-  report: (message: string) => void,
-): VerificationKey | undefined {
-  try {
-    return loadKey(material, algorithms);
-  } catch (error) {
-    if (!(error instanceof KeyUnusableError)) throw error;
-    report(error.message);
-    return undefined;
+async function readAdminToken(
+  { admin }: Settings,
+  { read, report }: SettingFiles,
+): Promise<string | undefined> {
+  const path = ["admin", "tokenFile"];
+  const secret = readText(await read(admin.tokenFile, path));
+  if (secret !== undefined && !/^\S{16,}$/.test(secret)) {
+    report(path, "expected a secret of 16 characters or more, without spaces");
   }
+  return secret;
 }
 
-/** Reads the key files of an issuer once more; rejects with ConfigError where one can't be used. */
-export async function reloadKeys(
-  settings: KeySettings,
-  directory: string,
-): Promise<VerificationKey[]> {
-  const problems: string[] = [];
-  const keys = await readKeys(
-    settings,
-    [],
-    (file) =>
-      file === undefined ? Promise.resolve(undefined) : readFile(resolve(directory, file)),
-    (_path, message) => void problems.push(message),
-  );
-  if (problems.length > 0) throw new ConfigError(problems);
-  return keys;
+async function readRedisFiles(
+  { denylist: { redis } }: Settings,
+  { read }: SettingFiles,
+): Promise<RedisFiles> {
+  const path = ["denylist", "redis"];
+  const { sentinels } = redis ?? {};
+  return {
+    password: readText(await read(redis?.passwordFile, [...path, "passwordFile"])),
+    sentinelPassword: readText(
+      await read(sentinels?.passwordFile, [...path, "sentinels", "passwordFile"]),
+    ),
+    ca: await read(redis?.caFile, [...path, "caFile"]),
+  };
 }
 
-const publicSetting = ["public", "publicKeyFile"] as const;
-const secretSetting = ["secret", "secretFile"] as const;
+/** What a file with one secret holds. */
+function readText(bytes: Buffer | undefined): string | undefined {
+  return bytes?.toString("utf8").trim();
+}

@@ -8,7 +8,7 @@ import { refusalReasons } from "../gateway/verdict.ts";
 import { logLevels } from "../observability/logger.ts";
 import { requestLogModes } from "../observability/request-log.ts";
 import { supportedAlgorithms } from "../token/keys.ts";
-import { namespacesOf } from "./issuers.ts";
+import { unknownIssuers } from "./issuers.ts";
 import { choice, duration, flag, group, list, origin, port, text, url, whole } from "./readers.ts";
 import { redisSchema } from "./redis.ts";
 
@@ -124,6 +124,9 @@ const issuer = group({
   keys: list(key, "keys").min(1, "expected at least one key"),
 });
 
+/** What a logout at the identity provider ends here. */
+const ends = choice(["subject", "session"]).default("subject");
+
 const route = group({
   path: text("a path").refine(
     isPattern,
@@ -220,6 +223,23 @@ export const configSchema = group({
   }),
   target: group({ allowEncodedSlash: flag(false) }).prefault({}),
   routes: list(route, "route rules").default([]),
+  signals: group({
+    backchannelLogout: list(
+      group({ issuer: text("an issuer").optional(), audience: text("a client id"), ends }),
+      "issuers",
+    ).default([]),
+    transmitters: list(
+      group({
+        issuer: text("an issuer"),
+        audience: text("an audience"),
+        algorithms,
+        keys: list(key, "keys").default([]),
+        ends,
+      }),
+      "transmitters",
+    ).default([]),
+    requestsPerSecond: whole(50, 1, 100_000, "requests"),
+  }).prefault({}),
   liveConnections: group({ atExpiry: choice(["cut", "keep"]).default("cut") }).prefault({}),
   denylist: group({
     dataDir: text("the path of a directory").default("/var/lib/revgate"),
@@ -271,17 +291,9 @@ export const configSchema = group({
         context.addIssue({ code: "custom", message, path: ["headersTimeout"] });
       }
     }),
-}).superRefine(({ tokens, routes }, context) => {
-  const issuers = namespacesOf(tokens);
-  for (const [index, { subjectFrom }] of routes.entries()) {
-    if (subjectFrom === undefined || issuers.has(subjectFrom.issuer)) continue;
-    const known = [...issuers.keys()].filter((name) => name !== undefined);
-    const message = `expected an issuer of tokens.issuer or tokens.issuers: ${known.join(", ") || "none is named there"}`;
-    context.addIssue({
-      code: "custom",
-      message,
-      path: ["routes", index, "subjectFrom", ...(subjectFrom.issuer ? ["issuer"] : [])],
-    });
+}).superRefine((settings, context) => {
+  for (const { path, message } of unknownIssuers(settings)) {
+    context.addIssue({ code: "custom", message, path: [...path] });
   }
 });
 

@@ -24,9 +24,15 @@ export const revocationTriggers = [
   "recovery",
   "command",
   "import",
+  "signal",
 ] as const;
 /** One of the triggers. */
 export type RevocationTrigger = (typeof revocationTriggers)[number];
+
+/** What became of an identity provider's event: tokens ended, it meant none, it was not believed, or could not be carried out. */
+export const signalResults = ["revoked", "ignored", "refused", "failed"] as const;
+/** One of them. */
+export type SignalResult = (typeof signalResults)[number];
 
 /** What a revocation names, as far as it is counted: the denylist's own words. */
 const revokedKinds = ["tok", "jti", "sid", "sub"] as const;
@@ -46,6 +52,7 @@ export interface StoreMetrics {
   readonly cacheLookups: Readonly<Record<"hit" | "miss", { inc(): void }>>;
   readonly signatureChecks: { inc(): void };
   readonly jwksFetches: Readonly<Record<"ok" | "failed", { inc(): void }>>;
+  readonly signals: Readonly<Record<SignalResult, { inc(): void }>>;
 }
 
 /** What is read when Prometheus asks. */
@@ -230,6 +237,15 @@ function createStoreMetrics(
       { name: "revgate_jwks_fetches_total", help: "Fetches of issuers' key sets.", registry },
       "result",
       ["ok", "failed"],
+    ),
+    signals: createCounter(
+      {
+        name: "revgate_signals_total",
+        help: "Logout tokens and security events of identity providers, by what became of them.",
+        registry,
+      },
+      "result",
+      signalResults,
     ),
     signatureChecks: new Counter({
       name: "revgate_signature_checks_total",

@@ -1,10 +1,19 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Entry } from "../denylist/denylist.ts";
-import { ControlError, RevocationPendingError, StoreUnavailableError } from "../errors.ts";
-import { describe } from "../observability/request-log.ts";
+import {
+  type AdminHandler,
+  type Answer,
+  type Audit,
+  answerWith,
+  BadRequest,
+  failure,
+  rateLimit,
+  readBody,
+  readForm,
+  refusal,
+} from "./admin-http.ts";
 import type { ControlHandler } from "./control-socket.ts";
-import { openApi } from "./openapi.ts";
 import type { StoreCommand } from "./store-commands.ts";
 
 /** What the API works with, and who is told. */
@@ -15,49 +24,12 @@ export interface AdminApiOptions {
   readonly secret: string;
   /** How many requests are answered in a second, right or wrong. */
   readonly requestsPerSecond: number;
-  /** Told of everything that was asked for, and what came of it; never of a credential. */
-  readonly audit: (event: AuditEvent) => void;
-}
-
-/** One request to the API, for the log. */
-export interface AuditEvent {
-  readonly action: string;
-  readonly status: number;
-  readonly peer: string | undefined;
-  /** What was revoked, or looked at: kind and hash. */
-  readonly names?: readonly string[];
-  readonly error?: string;
-  /** What went wrong here, where it is nobody else's fault. */
-  readonly cause?: string;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly names?: readonly string[];
-  readonly cause?: string;
+  readonly audit: Audit;
 }
 
 type Operation = (request: IncomingMessage, url: URL) => Promise<Answer>;
 
-/** A request that can't be carried out, and why: RFC 6749 section 5.2 has the words. */
-class BadRequest extends Error {
-  readonly status: number;
-  readonly error: string;
-
-  constructor(message: string, { status = 400, error = "invalid_request" } = {}) {
-    super(message);
-    this.status = status;
-    this.error = error;
-  }
-}
-
-const mostBodyBytes = 65_536;
 const mostPerPage = 1000;
-
-/** Answers a request that is for the API; false where it is not. */
-export type AdminApi = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 /**
  * Makes the API for whoever ends sessions from outside: an identity provider, a back office, a script.
@@ -66,9 +38,8 @@ export type AdminApi = (request: IncomingMessage, response: ServerResponse) => b
  *     POST /introspect    OAuth 2.0 Token Introspection (RFC 7662)
  *     POST /revocations   ends all tokens of a subject or a session, or one by its jti
  *     GET  /revocations   what is in force, page by page
- *     GET  /openapi.json  this, for machines
  */
-export function createAdminApi(options: AdminApiOptions): AdminApi {
+export function createAdminApi(options: AdminApiOptions): AdminHandler {
   const operations = operationsOn(options.commands);
   const isAllowed = rateLimit(options.requestsPerSecond);
   const carriesSecret = secretCheck(options.secret);
@@ -96,26 +67,9 @@ export function createAdminApi(options: AdminApiOptions): AdminApi {
 
   return (request, response) => {
     const url = new URL(request.url ?? "/", "http://admin");
-    if (url.pathname === "/openapi.json" && request.method === "GET") {
-      send(response, { status: 200, body: openApi });
-      return true;
-    }
     const operation = operations[`${request.method} ${url.pathname}`];
     if (operation === undefined) return false;
-    const peer = request.socket.remoteAddress;
-    void answerTo(request, url, operation).then((answer) => {
-      const { status, names, cause } = answer;
-      const { error } = (answer.body ?? {}) as { error?: string };
-      options.audit({
-        action: `${request.method} ${url.pathname}`,
-        status,
-        peer,
-        ...(names && { names }),
-        ...(error !== undefined && { error }),
-        ...(cause !== undefined && { cause }),
-      });
-      send(response, answer);
-    });
+    answerWith(request, response, answerTo(request, url, operation), options.audit);
     return true;
   };
 }
@@ -196,10 +150,6 @@ function wholeNumber(url: URL, name: string, standard: number, most: number): nu
   return value;
 }
 
-async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
-  return new URLSearchParams(await readBody(request, "application/x-www-form-urlencoded"));
-}
-
 async function readJson(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
   const text = await readBody(request, "application/json");
   let value: unknown;
@@ -214,57 +164,6 @@ async function readJson(request: IncomingMessage): Promise<Readonly<Record<strin
   return value as Readonly<Record<string, unknown>>;
 }
 
-async function readBody(request: IncomingMessage, type: string): Promise<string> {
-  const [sent = ""] = (request.headers["content-type"] ?? "").split(";", 1);
-  if (sent.trim().toLowerCase() !== type) {
-    throw new BadRequest(`expected Content-Type: ${type}`, { status: 415 });
-  }
-  const tooLong = new BadRequest(`expected at most ${mostBodyBytes} bytes`, { status: 413 });
-  // Not read at all, so that the answer still finds its way.
-  if (Number(request.headers["content-length"] ?? 0) > mostBodyBytes) throw tooLong;
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > mostBodyBytes) throw tooLong;
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-function refusal(status: number, error: string, description?: string): Answer {
-  return { status, body: { error, ...(description && { error_description: description }) } };
-}
-
-function failure(error: unknown): Answer {
-  if (error instanceof BadRequest) return refusal(error.status, error.error, error.message);
-  if (error instanceof ControlError) return refusal(400, "invalid_request", error.message);
-  const retry = { headers: { "Retry-After": "1" } };
-  if (error instanceof RevocationPendingError) {
-    return { ...refusal(503, "revocation_pending", error.message), ...retry };
-  }
-  if (error instanceof StoreUnavailableError) {
-    return { ...refusal(503, "denylist_unavailable", error.message), ...retry };
-  }
-  return { ...refusal(500, "server_error"), cause: describe(error) };
-}
-
-function send(response: ServerResponse, { status, body, headers }: Answer): void {
-  const text = body === undefined ? "" : `${JSON.stringify(body)}\n`;
-  const type = body === undefined ? {} : { "Content-Type": "application/json; charset=utf-8" };
-  // What is left of a body that nobody read would be taken for the next request.
-  const connection = status === 413 || status === 415 ? { Connection: "close" } : {};
-  const length = Buffer.byteLength(text);
-  response.writeHead(status, {
-    ...type,
-    ...headers,
-    ...connection,
-    "Cache-Control": "no-store",
-    "Content-Length": length,
-  });
-  response.end(text);
-}
-
 /** Compares hashes, in the same time whatever was sent. */
 function secretCheck(secret: string): (authorization: string | undefined) => boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
@@ -272,19 +171,5 @@ function secretCheck(secret: string): (authorization: string | undefined) => boo
   return (authorization) => {
     const [, sent] = /^bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
     return timingSafeEqual(digest(sent ?? ""), expected) && sent !== undefined;
-  };
-}
-
-/** A bucket that fills by so many a second, and holds a second's worth. */
-function rateLimit(perSecond: number): () => boolean {
-  let left = perSecond;
-  let sinceMs = performance.now();
-  return () => {
-    const nowMs = performance.now();
-    left = Math.min(perSecond, left + ((nowMs - sinceMs) / 1000) * perSecond);
-    sinceMs = nowMs;
-    if (left < 1) return false;
-    left -= 1;
-    return true;
   };
 }

@@ -1,14 +1,15 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { DenylistHealth } from "../denylist/denylist.ts";
-import type { AdminApi } from "./admin-api.ts";
+import type { AdminHandler } from "./admin-http.ts";
+import { openApi } from "./openapi.ts";
 
 /** Where the answers come from. */
 export interface AdminServerOptions {
   /** Whether requests should be sent here: the store answers, and nothing is being shut down. */
   readonly readiness: () => DenylistHealth;
   readonly renderMetrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
-  /** What can be asked with the admin secret; undefined where there is none. */
-  readonly api: AdminApi | undefined;
+  /** What else is answered, where it is configured: the API, and what identity providers send. */
+  readonly handlers: readonly AdminHandler[];
 }
 
 /**
@@ -18,11 +19,11 @@ export interface AdminServerOptions {
  *     GET /healthz   200 while the process serves
  *     GET /readyz    200 or 503, with the reason
  *     GET /metrics   Prometheus text format
- *     and the API of admin-api.ts, where there is a secret for it
+ *     GET /openapi.json, and what admin-api.ts and signal-receiver.ts answer, where that is configured
  */
 export function createAdminServer(options: AdminServerOptions): Server {
   return createServer((request, response) => {
-    if (options.api?.(request, response)) return;
+    if (options.handlers.some((handler) => handler(request, response))) return;
     if (request.method !== "GET" && request.method !== "HEAD") {
       response.setHeader("Allow", "GET, HEAD");
       return answer(response, 405, "text/plain", "Only GET is answered here.\n");
@@ -32,12 +33,20 @@ export function createAdminServer(options: AdminServerOptions): Server {
         return answerJson(response, 200, { status: "ok" });
       case "/readyz":
         return answerReadiness(response, options.readiness());
+      case "/openapi.json":
+        return options.handlers.length > 0
+          ? answerJson(response, 200, openApi)
+          : notFound(response);
       case "/metrics":
         return void answerMetrics(response, options);
       default:
-        return answer(response, 404, "text/plain", "Try /healthz, /readyz or /metrics.\n");
+        return notFound(response);
     }
   });
+}
+
+function notFound(response: ServerResponse): void {
+  answer(response, 404, "text/plain", "Try /healthz, /readyz or /metrics.\n");
 }
 
 function answerReadiness(response: ServerResponse, { ready, reason }: DenylistHealth): void {

@@ -6,6 +6,13 @@ const error = {
 
 const json = (schema: object) => ({ content: { "application/json": { schema } } });
 
+/** RFC 8935 section 2.3. */
+const eventError = {
+  type: "object",
+  required: ["err", "description"],
+  properties: { err: { type: "string" }, description: { type: "string" } },
+} as const;
+
 /** The answers that every operation may give. */
 const failures = {
   "400": { description: "The request is not one.", ...json(error) },
@@ -19,6 +26,14 @@ const failures = {
     ...json(error),
   },
 } as const;
+
+function without<Part extends object, Name extends keyof Part>(
+  whole: Part,
+  ...names: Name[]
+): Omit<Part, Name> {
+  const kept = Object.entries(whole).filter(([name]) => !names.includes(name as Name));
+  return Object.fromEntries(kept) as Omit<Part, Name>;
+}
 
 const token = {
   required: true,
@@ -79,6 +94,52 @@ export const openApi = {
             }),
           },
           ...failures,
+        },
+      },
+    },
+    "/backchannel-logout": {
+      post: {
+        summary: "Takes a logout token (OpenID Connect Back-Channel Logout 1.0), where configured.",
+        // Its own signature is what it is trusted by.
+        security: [],
+        requestBody: {
+          required: true,
+          content: {
+            "application/x-www-form-urlencoded": {
+              schema: {
+                type: "object",
+                required: ["logout_token"],
+                properties: { logout_token: { type: "string" } },
+              },
+            },
+          },
+        },
+        responses: {
+          "200": { description: "What it names is ended, everywhere." },
+          "400": {
+            description: "It is not accepted, or could not be carried out.",
+            ...json(error),
+          },
+          ...without(failures, "400", "401", "503"),
+        },
+      },
+    },
+    "/events": {
+      post: {
+        summary: "Takes a security event (RFC 8935, CAEP, RISC), where configured.",
+        security: [],
+        requestBody: {
+          required: true,
+          content: { "application/secevent+jwt": { schema: { type: "string" } } },
+        },
+        responses: {
+          "202": { description: "It is accepted; what it ends is ended, everywhere." },
+          ...Object.fromEntries(
+            Object.entries(without(failures, "401")).map(([status, { description }]) => [
+              status,
+              { description, ...json(eventError) },
+            ]),
+          ),
         },
       },
     },

@@ -1,11 +1,11 @@
 import { hash } from "node:crypto";
-import jsonwebtoken from "jsonwebtoken";
 import { LRUCache } from "lru-cache";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
 import { claimHeaders } from "./claim-headers.ts";
 import { type CompactJws, parseCompactJws } from "./compact-jws.ts";
 import { fixedKeys, type KeyRing } from "./key-ring.ts";
-import type { Algorithm, VerificationKey } from "./keys.ts";
+import type { VerificationKey } from "./keys.ts";
+import { isSignedWith, keysFor } from "./signature.ts";
 import { type TokenId, tokenIdOf } from "./token-id.ts";
 
 /** Facts about a token whose signature, issuer and audience are right. They hold for as long as it exists. */
@@ -163,7 +163,11 @@ function verifySignature(
     const token = readClaims(jws, issuer, options);
     if (token === undefined) return undefined;
     const keys = keysFor(jws, issuer.keys.keys);
-    if (keys.some((key) => hasSignature(credential, key, issuer, options))) return token;
+    const signed = keys.some((key) => {
+      options.onSignatureCheck?.();
+      return isSignedWith(credential, key, issuer);
+    });
+    if (signed) return token;
   }
   return unknownKey(jws, possible);
 }
@@ -198,39 +202,6 @@ export async function verifyInFull(verifier: Verifier, credential: string): Prom
   }
 }
 
-/** The keys that may have made this signature: those of its `kid` where one is configured, else those without an id. */
-function keysFor(jws: CompactJws, keys: readonly VerificationKey[]): readonly VerificationKey[] {
-  const { alg, kid } = jws.header;
-  // An extension that must be understood (RFC 7515 section 4.1.11) is one that revgate does not know.
-  if ("crit" in jws.header || "b64" in jws.header || "zip" in jws.header) return [];
-  const named = keys.filter((key) => key.kid !== undefined && key.kid === kid);
-  const candidates = named.length > 0 ? named : keys.filter((key) => key.kid === undefined);
-  return candidates.filter((key) => key.algorithms.includes(alg as Algorithm));
-}
-
-function hasSignature(
-  credential: string,
-  { key, algorithms }: VerificationKey,
-  { issuer, audience }: Issuer,
-  { onSignatureCheck }: VerifierOptions,
-): boolean {
-  onSignatureCheck?.();
-  try {
-    jsonwebtoken.verify(credential, key, {
-      algorithms: [...algorithms],
-      ...(issuer === undefined ? {} : { issuer }),
-      ...(audience === undefined ? {} : { audience }),
-      // Time is asked on every request, not once: see inTime.
-      ignoreExpiration: true,
-      ignoreNotBefore: true,
-    });
-    return true;
-  } catch {
-    // Whatever jsonwebtoken stumbles over, the credential made it do so.
-    return false;
-  }
-}
-
 /** The claims revgate lives by, or undefined where a token could not be revoked for as long as it lives. */
 function readClaims(
   jws: CompactJws,
@@ -239,6 +210,8 @@ function readClaims(
 ): VerifiedToken | undefined {
   const { subjectClaim = "sub", requireIssuedAt = false, forwardClaims } = options;
   const { exp, nbf, iat, jti, sid, [subjectClaim]: subject } = jws.payload;
+  // A security event (RFC 8417), such as a logout token, is signed by the same issuer, and lets nobody in.
+  if ("events" in jws.payload) return undefined;
   if (!isNumericDate(exp)) return undefined;
   if (nbf !== undefined && !isNumericDate(nbf)) return undefined;
   if (iat === undefined && requireIssuedAt) return undefined;
@@ -272,6 +245,7 @@ export function nameOfClaim(value: unknown, namespace?: string): string | undefi
 
 const latestDate = 2 ** 32 - 1;
 
-function isNumericDate(value: unknown): value is EpochSeconds {
+/** Whether a claim is seconds since 1970, in this century or so. */
+export function isNumericDate(value: unknown): value is EpochSeconds {
   return typeof value === "number" && value >= 0 && value <= latestDate;
 }

@@ -43,9 +43,10 @@ describe("config.example.yaml", () => {
     // Shown in prose beside their alternatives.
     const elsewhere = [
       ...["tokens.from.scheme", "tokens.from.cookie"],
-      ...["publicKeyFile", "secretFile", "insecureJwksUrl", "kid"].map(
-        (name) => `tokens.issuers.keys.${name}`,
-      ),
+      ...["publicKeyFile", "secretFile", "insecureJwksUrl", "kid"].flatMap((name) => [
+        `tokens.issuers.keys.${name}`,
+        `signals.transmitters.keys.${name}`,
+      ]),
       ...["header", "scheme", "requestJson", "form"].flatMap((place) => [
         `routes.from.${place}`,
         `routes.alsoRevoke.${place}`,

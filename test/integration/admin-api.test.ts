@@ -248,26 +248,50 @@ describe("the admin API", () => {
   });
 
   it("is described by a document that says no less and no more", async (t) => {
-    const gate = await start(t);
+    const gate = await start(
+      t,
+      `tokens: { issuer: "https://id", keys: [ { publicKeyFile: public.pem } ] }
+signals:
+  backchannelLogout: [ { audience: shop } ]
+  transmitters: [ { issuer: "https://id", audience: shop } ]`,
+    );
     const { paths } = (await send(`${gate.adminUrl}/openapi.json`)).json as {
-      paths: Record<string, Record<string, { responses: object }>>;
+      paths: Record<string, Record<string, { responses: object; security?: [] }>>;
     };
+    const now = Math.floor(Date.now() / 1000);
+    const [iss, aud, jti] = ["https://id", "shop", "1"];
+    const logout = { "http://schemas.openid.net/event/backchannel-logout": {} };
+    const logoutToken = makeToken({ iss, aud, jti, events: logout });
+    const event = makeToken(
+      { iss, aud, jti, iat: now, exp: undefined, sub: undefined, events: {} },
+      { header: { typ: "secevent+jwt" } },
+    );
     const bodies: Record<string, string | Record<string, unknown> | undefined> = {
       "post /revoke": "token=x",
       "post /introspect": "token=x",
-      "post /revocations": { subject: "carol" },
+      "post /revocations": { subject: "carol", issuer: iss },
+      "post /backchannel-logout": `logout_token=${logoutToken}`,
+      "post /events": event,
     };
-    for (const [path, operations] of Object.entries(paths)) {
-      for (const [method, { responses }] of Object.entries(operations)) {
-        const url = `${gate.adminUrl}${path}`;
-        const body = bodies[`${method} ${path}`];
-        const right =
-          body === undefined ? await send(url, { headers: bearer }) : await post(gate, path, body);
-        assert.ok(right.status < 300 && String(right.status) in responses, `${method} ${path}`);
-        const unauthorized = await send(url, { method: method.toUpperCase() });
-        assert.ok(String(unauthorized.status) in responses);
-      }
+    const types: Record<string, Record<string, string>> = {
+      "/events": { "content-type": "application/secevent+jwt" },
+    };
+    const described = Object.entries(paths).flatMap(([path, operations]) =>
+      Object.entries(operations).map(([method, operation]) => ({ path, method, ...operation })),
+    );
+    for (const { path, method, responses, security } of described) {
+      const url = `${gate.adminUrl}${path}`;
+      const body = bodies[`${method} ${path}`];
+      const right =
+        body === undefined
+          ? await send(url, { headers: bearer })
+          : await post(gate, path, body, { ...bearer, ...types[path] });
+      assert.ok(right.status < 300 && String(right.status) in responses, `${method} ${path}`);
+      const empty = await send(url, { method: method.toUpperCase() });
+      assert.ok(String(empty.status) in responses);
+      assert.equal(empty.status, security === undefined ? 401 : 415);
     }
-    assert.deepEqual(Object.keys(paths), ["/revoke", "/introspect", "/revocations"]);
+    const all = ["/revoke", "/introspect", "/revocations", "/backchannel-logout", "/events"];
+    assert.deepEqual(Object.keys(paths).sort(), all.sort());
   });
 });

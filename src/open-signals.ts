@@ -1,0 +1,64 @@
+import { namespacesOf } from "./config/issuers.ts";
+import type { Config } from "./config/load.ts";
+import { lifetimesOf } from "./config/routes.ts";
+import type { Store, StoreContext } from "./open-store.ts";
+import { type OpenRing, openKeys } from "./open-verifier.ts";
+import { systemClock } from "./platform/clock.ts";
+import type { AdminHandler, Audit } from "./server/admin-http.ts";
+import { createSignalReceiver, type SignalSource } from "./server/signal-receiver.ts";
+import { fixedKeys, joinRings, type KeyRing } from "./token/key-ring.ts";
+
+/** What identity providers send their events to, with the keys that it lives on. */
+export interface OpenSignals {
+  readonly handler: AdminHandler;
+  /** Stops looking for other keys. */
+  close(): void;
+}
+
+/** Opens the receiver of events, as configured; undefined where nobody's are listened to. */
+export function openSignals(
+  config: Config,
+  store: Store,
+  { metrics, logger, audit, clock = systemClock }: StoreContext & { readonly audit: Audit },
+): OpenSignals | undefined {
+  const { signals, tokens } = config.settings;
+  if (signals.backchannelLogout.length + signals.transmitters.length === 0) return undefined;
+  const [only] = [...store.rings.keys()].filter((name) => name !== undefined);
+  const logouts = signals.backchannelLogout.map(
+    ({ issuer = only ?? "", audience, ends }): SignalSource => ({
+      ...{ issuer, audience, ends },
+      keys: store.rings.get(issuer) ?? fixedKeys([]),
+    }),
+  );
+  const opened: OpenRing[] = [];
+  const ringOf = (index: number, settings: (typeof signals.transmitters)[number]): KeyRing => {
+    const shared = settings.keys.length === 0 ? store.rings.get(settings.issuer) : undefined;
+    if (shared !== undefined) return shared;
+    const own = openKeys(settings, config.files.transmitterKeys[index] ?? [], {
+      config,
+      context: { metrics, logger },
+    });
+    opened.push(...own);
+    return joinRings(own);
+  };
+  const transmitters = signals.transmitters.map((settings, index): SignalSource => {
+    const { issuer, audience, ends } = settings;
+    return { issuer, audience, ends, keys: ringOf(index, settings) };
+  });
+  const handler = createSignalReceiver({
+    ...{ logouts, transmitters, clock, audit },
+    denylist: store.denylist,
+    lifetimes: lifetimesOf(config.settings),
+    subjectClaim: tokens.subjectClaim,
+    namespaces: namespacesOf(tokens),
+    requestsPerSecond: signals.requestsPerSecond,
+    onRevoked: metrics.countRevoked,
+    onSignal: (result) => metrics.signals[result].inc(),
+  });
+  return {
+    handler,
+    close() {
+      for (const ring of opened) ring.close();
+    },
+  };
+}
