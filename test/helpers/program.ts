@@ -95,20 +95,28 @@ export function writeKeyFiles(directory: string): NodeJS.ProcessEnv {
   return files;
 }
 
-/** Starts an example application, unmodified; resolves with its address. */
+/** Starts an example application, unmodified, on a free port. */
+export async function startExampleProgram(
+  t: After,
+  file: string,
+  env: NodeJS.ProcessEnv,
+): Promise<Program & { readonly url: string }> {
+  const command = file.endsWith(".py") ? (searchPython() ?? "python3") : process.execPath;
+  const path = join(repository, "examples", file);
+  const listening = /listening on (http:\S+)/;
+  const program = await startProgram(t, [command, path], { PORT: "0", ...env }, listening);
+  return { ...program, url: program.match[1] ?? "" };
+}
+
+/** Starts an example application with the test's key pair; resolves with its address. */
 export async function startExample(
   t: After,
   which: "flask" | "node",
   directory: string,
 ): Promise<string> {
-  const python = searchPython() ?? "python3";
-  const command: [string, string] =
-    which === "flask"
-      ? [python, join(repository, "examples/flask/app.py")]
-      : [process.execPath, join(repository, "examples/node/server.js")];
-  const env = { ...writeKeyFiles(directory), PORT: "0" };
-  const { match } = await startProgram(t, command, env, /listening on (http:\S+)/);
-  return match[1] ?? "";
+  const file = which === "flask" ? "flask/app.py" : "node/server.js";
+  const { url } = await startExampleProgram(t, file, writeKeyFiles(directory));
+  return url;
 }
 
 /** Runs the built revgate to its end. */

@@ -13,10 +13,13 @@ export interface Relay {
   cut(): void;
   /** Everything passes again. */
   heal(): void;
+  /** New connections lead to another port. */
+  leadTo(port: number): void;
 }
 
 /** Starts a relay to a port on loopback; it ends with the test. */
-export async function startRelay(t: Pick<TestContext, "after">, target: number): Promise<Relay> {
+export async function startRelay(t: Pick<TestContext, "after">, to = 0): Promise<Relay> {
+  let target = to;
   const sockets = new Set<Socket>();
   const stranded = new Set<Socket>();
   let state: "open" | "stalled" | "cut" = "open";
@@ -66,6 +69,9 @@ export async function startRelay(t: Pick<TestContext, "after">, target: number):
     heal() {
       state = "open";
       for (const socket of sockets) socket.resume();
+    },
+    leadTo(next) {
+      target = next;
     },
   };
 }
