@@ -74,16 +74,17 @@ describe("README", () => {
   it("shows settings that are accepted", async (t) => {
     const directory = temporaryDirectory(t);
     const rows = [...text.matchAll(/^\| [^|]+ \| `([^`]+)` \|$/gm)].map(([, setting]) => setting);
-    assert.equal(rows.length, 8);
+    assert.equal(rows.length, 14);
     for (const setting of rows) {
       const [path = "", value = ""] = (setting ?? "").split(/: (.*)/s);
       const [group, name] = path.split(".");
       const flat = name === undefined ? `${group}: ${value}` : `${group}: { ${name}: ${value} }`;
       const file = join(directory, "row.yaml");
+      const key = name === "keys" ? "" : ", keys: [ { secretFile: s } ], algorithms: [HS256]";
       const tokens =
         group === "tokens"
-          ? flat.replace(/\}$/, ", keys: [ { secretFile: s } ], algorithms: [HS256] }")
-          : `${flat}\ntokens: { keys: [ { secretFile: s } ], algorithms: [HS256] }`;
+          ? flat.replace(/\}$/, `${key} }`)
+          : `${flat}\ntokens: { issuer: "https://id.example.com"${key} }`;
       writeFileSync(join(directory, "s"), "x".repeat(32));
       writeFileSync(file, tokens);
       const args = [join(repository, "dist/cli.js"), "check-config", "--config", file];
