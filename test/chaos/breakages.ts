@@ -48,6 +48,27 @@ export const breakages = {
       to: "expiresAt: Date.now() / 1000 + 3",
     },
   ],
+  /** What goes on under a token goes on without it. */
+  "no-cut": [
+    { file: "gateway/live-connections.js", from: /if \(fallsUnder\([^)]*\)\)/, to: "if (false)" },
+  ],
+  /** A subject's cut-off means whoever logs in until the next second, too. */
+  "no-second": [
+    { file: "gateway/hold.js", from: /if \(!\(leftMs > 0\)\)\s*return;/, to: "return;" },
+  ],
+  /** A session's end is told to nobody else. */
+  "no-sessions": [
+    {
+      file: "denylist/denylist.js",
+      from: /if \(sid !== undefined\)\s*names\.push[^;]*;/,
+      to: "",
+    },
+    {
+      file: "denylist/revocation-table.js",
+      from: /if \(sid\.size > 0 &&[^)]*\)\)\s*return true;/,
+      to: "",
+    },
+  ],
 } satisfies Record<string, readonly Change[]>;
 
 /** The name of one of them. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { check, type Event } from "./checker.ts";
+import { type Connection, check, type Event } from "./checker.ts";
 
 const event = (changes: Partial<Event>): Event => ({
   token: 1,
@@ -39,6 +39,23 @@ describe("the checker of chaos", () => {
   it("finds a token refused that nobody had tried to give up", () => {
     assert.deepEqual(found([event({ outcome: "refused" }), logout]), ["live token refused"]);
     assert.deepEqual(found([event({ outcome: "refused" })]), ["live token refused"]);
+  });
+
+  it("finds a connection that outlived its token, and one that was cut without reason", () => {
+    const of = (connection: Partial<Connection>, settledMs = 100) =>
+      check({
+        events: [logout],
+        blindness: [],
+        connections: [{ token: 1, sidecar: 0, openedMs: 1, ...connection }],
+        settledMs,
+      }).map(({ what }) => what);
+    assert.deepEqual(of({}), ["revoked connection open"]);
+    assert.deepEqual(of({}, 15), []);
+    assert.deepEqual(of({ token: 2 }), []);
+    assert.deepEqual(of({ closedMs: 21, wasCut: true }), []);
+    assert.deepEqual(of({ closedMs: 5, wasCut: true }), ["live connection cut"]);
+    assert.deepEqual(of({ closedMs: 5, wasCut: false }), []);
+    assert.deepEqual(of({ token: 2, closedMs: 50, wasCut: true }), ["live connection cut"]);
   });
 
   it("finds a request allowed by a sidecar that could not know", () => {

@@ -16,20 +16,76 @@ export interface Blindness {
   readonly toMs: number;
 }
 
+/** A WebSocket that was opened under a token. */
+export interface Connection {
+  readonly token: number;
+  readonly sidecar: number;
+  readonly openedMs: number;
+  /** Undefined while it is open. */
+  closedMs?: number;
+  /** Whether revgate said that it was because of the token. */
+  wasCut?: boolean;
+}
+
 /** What all clients saw. */
 export interface History {
   readonly events: readonly Event[];
   readonly blindness: readonly Blindness[];
+  readonly connections?: readonly Connection[];
+  /** When everything had been whole again for long enough; undefined before. */
+  readonly settledMs?: number;
 }
 
 /** A promise that was broken. */
 export interface Violation {
-  readonly what: "revoked token allowed" | "live token refused" | "allowed without knowing";
-  readonly event: Event;
+  readonly what:
+    | "revoked token allowed"
+    | "live token refused"
+    | "allowed without knowing"
+    | "revoked connection open"
+    | "live connection cut";
+  readonly event: Event | Connection;
 }
 
 /** Reads what all clients saw, and finds every promise that was broken. */
-export function check({ events, blindness }: History): Violation[] {
+export function check({ events, blindness, connections = [], settledMs }: History): Violation[] {
+  const { deadFromMs, triedFromMs } = readLogouts(events);
+  const isDead = ({ token, startedMs }: Event) => startedMs > (deadFromMs.get(token) ?? Infinity);
+  const isUntouched = (token: number, untilMs: number) =>
+    untilMs < (triedFromMs.get(token) ?? Infinity);
+
+  const broken = (event: Event): Violation["what"] | undefined => {
+    const untouched = isUntouched(event.token, event.endedMs);
+    if (event.outcome === "refused") return untouched ? "live token refused" : undefined;
+    if (event.outcome !== "allowed") return undefined;
+    if (isDead(event)) return "revoked token allowed";
+    const blind = blindness.some((each) => liesIn(event, each));
+    return blind ? "allowed without knowing" : undefined;
+  };
+  const brokenConnection = (each: Connection): Violation["what"] | undefined => {
+    const { token, closedMs, wasCut } = each;
+    if (closedMs !== undefined) {
+      return wasCut && isUntouched(token, closedMs) ? "live connection cut" : undefined;
+    }
+    const isOver = settledMs !== undefined && settledMs > (deadFromMs.get(token) ?? Infinity);
+    return isOver ? "revoked connection open" : undefined;
+  };
+  return [...violationsIn(events, broken), ...violationsIn(connections, brokenConnection)];
+}
+
+/** For how long connections stayed open after their token's end was answered, in milliseconds, in order. */
+export function cutDelays({ events, connections = [] }: Omit<History, "blindness">): number[] {
+  const { deadFromMs } = readLogouts(events);
+  const delays = connections.flatMap(({ token, closedMs, wasCut }) => {
+    const deadMs = deadFromMs.get(token);
+    return wasCut && closedMs !== undefined && deadMs !== undefined
+      ? [Math.max(0, closedMs - deadMs)]
+      : [];
+  });
+  return delays.sort((a, b) => a - b);
+}
+
+function readLogouts(events: readonly Event[]) {
   const deadFromMs = new Map<number, number>();
   const triedFromMs = new Map<number, number>();
   for (const { token, kind, outcome, startedMs, endedMs } of events) {
@@ -37,16 +93,14 @@ export function check({ events, blindness }: History): Violation[] {
     lower(triedFromMs, token, startedMs);
     if (outcome === "allowed") lower(deadFromMs, token, endedMs);
   }
-  const isDead = ({ token, startedMs }: Event) => startedMs > (deadFromMs.get(token) ?? Infinity);
-  const isUntouched = ({ token, endedMs }: Event) => endedMs < (triedFromMs.get(token) ?? Infinity);
-  const broken = (event: Event): Violation["what"] | undefined => {
-    if (event.outcome === "refused") return isUntouched(event) ? "live token refused" : undefined;
-    if (event.outcome !== "allowed") return undefined;
-    if (isDead(event)) return "revoked token allowed";
-    const blind = blindness.some((each) => liesIn(event, each));
-    return blind ? "allowed without knowing" : undefined;
-  };
-  return events.flatMap((event) => {
+  return { deadFromMs, triedFromMs };
+}
+
+function violationsIn<Seen extends Event | Connection>(
+  list: readonly Seen[],
+  broken: (seen: Seen) => Violation["what"] | undefined,
+): Violation[] {
+  return list.flatMap((event) => {
     const what = broken(event);
     return what === undefined ? [] : [{ what, event }];
   });

@@ -1,14 +1,15 @@
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { WebSocketServer } from "ws";
 import { startApplication } from "../helpers/application.ts";
 import { until } from "../helpers/store.ts";
-import { makeToken } from "../helpers/tokens.ts";
 import { type Breakage, breakProgram } from "./breakages.ts";
-import { type Blindness, check, type Event, type Violation } from "./checker.ts";
+import { type Blindness, check, cutDelays, type Violation } from "./checker.ts";
 import { listFaults } from "./faults.ts";
 import { Random } from "./random.ts";
 import { Sidecar } from "./sidecar.ts";
 import { startStore, type Topology } from "./store.ts";
+import { World } from "./world.ts";
 
 /** What is to happen. */
 export interface ScenarioOptions {
@@ -31,10 +32,16 @@ export interface Report {
   readonly faults: Readonly<Record<string, number>>;
   readonly requests: number;
   readonly failed: number;
+  /** WebSockets that were opened, and that ended with their token; how long after its end that was. */
+  readonly connections: number;
+  readonly cut: number;
+  readonly cutMs: { readonly half: number; readonly most: number };
   readonly violations: readonly Violation[];
 }
 
 const sidecarCount = 3;
+/** How long a sidecar that is whole may take to cut what it learns of. */
+const settlesMs = 3000;
 const clientCount = 24;
 
 /** Runs clients against sidecars while one thing after the other breaks, and checks what they saw. */
@@ -46,6 +53,8 @@ export async function runScenario(
   const application = await startApplication(t as TestContext, (_, response) => {
     response.end("ok");
   });
+  const sockets = new WebSocketServer({ server: application.server });
+  sockets.on("connection", (socket) => socket.on("error", () => {}));
   const store = await startStore(t, options.topology);
   const program = options.breakage === undefined ? undefined : breakProgram(t, options.breakage);
   // Without a store to share, a sidecar answers for itself alone.
@@ -59,13 +68,19 @@ export async function runScenario(
 
   const blindness: Blindness[] = [];
   const world = new World(sidecars);
+  t.after(() => world.close());
   const endsMs = performance.now() + options.seconds * 1000;
   const struck = new Map<string, number>();
   let faults = 0;
+  const violations = (settledMs?: number) => {
+    const { events, connections } = world;
+    // Before that, a connection may be cut by what nobody has been told of yet.
+    return check({ events, blindness, ...(settledMs && { connections, settledMs }) });
+  };
   const isOver = () =>
     performance.now() > endsMs ||
     (faults >= options.faults && world.revocations >= options.revocations) ||
-    (options.untilViolation === true && check({ events: world.events, blindness }).length > 0);
+    (options.untilViolation === true && violations().length > 0);
 
   const clients = Array.from({ length: clientCount }, (_, i) =>
     world.live(new Random(options.seed + 1 + i), options.revocations),
@@ -94,116 +109,22 @@ export async function runScenario(
   await Promise.all(clients);
   await until(allReady);
   await world.askForAllDead();
+  const settledMs = performance.now();
+  // What was revoked before that is over now.
+  await sleep(settlesMs);
+  const delays = cutDelays(world);
   return {
     revocations: world.revocations,
     faults: Object.fromEntries(struck),
     requests: world.events.length,
     failed: world.events.filter(({ outcome }) => outcome === "failed").length,
-    violations: check({ events: world.events, blindness }),
+    connections: world.connections.length,
+    cut: delays.length,
+    cutMs: { half: quantile(delays, 0.5), most: quantile(delays, 1) },
+    violations: violations(settledMs),
   };
 }
 
-/** The clients, and what they saw. */
-class World {
-  readonly events: Event[] = [];
-  readonly #sidecars: readonly Sidecar[];
-  readonly #dead: { readonly number: number; readonly token: string }[] = [];
-  #tokens = 0;
-  #stopped = false;
-
-  constructor(sidecars: readonly Sidecar[]) {
-    this.#sidecars = sidecars;
-  }
-
-  get revocations(): number {
-    return this.#dead.length;
-  }
-
-  stop(): void {
-    this.#stopped = true;
-  }
-
-  /** Logs in, calls, logs out, and tries again what must not work, until told to stop. */
-  async live(random: Random, most: number): Promise<void> {
-    while (!this.#stopped) {
-      this.#tokens += 1;
-      const number = this.#tokens;
-      const token = makeToken({ sub: `user${number}` });
-      for (let calls = random.between(1, 3); calls > 0; calls -= 1) {
-        await this.#send(this.#anySidecar(random), "call", { number, token });
-      }
-      if (this.revocations < most && (await this.#logOut(random, { number, token }))) {
-        await Promise.all(
-          this.#sidecars.map((_, sidecar) => this.#send(sidecar, "call", { number, token })),
-        );
-        this.#dead.push({ number, token });
-      }
-      if (this.#dead.length > 0) {
-        await this.#send(this.#anySidecar(random), "call", random.pick(this.#dead));
-      }
-    }
-  }
-
-  /** Asks every sidecar for every token that was given up. */
-  async askForAllDead(): Promise<void> {
-    const queue = this.#dead.flatMap((dead) =>
-      this.#sidecars.map((_, sidecar) => ({ sidecar, dead })),
-    );
-    const work = async () => {
-      for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-        await this.#send(next.sidecar, "call", next.dead);
-      }
-    };
-    await Promise.all(Array.from({ length: clientCount }, work));
-  }
-
-  /** Tries until it is answered; true where the answer was the application's 2xx. */
-  async #logOut(random: Random, token: { number: number; token: string }): Promise<boolean> {
-    while (!this.#stopped) {
-      const outcome = await this.#send(this.#anySidecar(random), "logout", token, random);
-      if (outcome !== "failed") return outcome === "allowed";
-      await sleep(random.between(10, 200));
-    }
-    return false;
-  }
-
-  #anySidecar(random: Random): number {
-    return random.between(0, this.#sidecars.length - 1);
-  }
-
-  async #send(
-    sidecar: number,
-    kind: Event["kind"],
-    { number, token }: { number: number; token: string },
-    random?: Random,
-  ): Promise<Event["outcome"]> {
-    const paths = kind === "call" ? ["/me"] : ["/logout", "/change-password"];
-    const path = random === undefined ? "/me" : random.pick(paths);
-    const startedMs = performance.now();
-    const outcome = await this.#ask(sidecar, {
-      path,
-      method: kind === "call" ? "GET" : "POST",
-      token,
-    });
-    const endedMs = performance.now();
-    this.events.push({ token: number, sidecar, kind, startedMs, endedMs, outcome });
-    return outcome;
-  }
-
-  async #ask(
-    sidecar: number,
-    { path, method, token }: { path: string; method: "GET" | "POST"; token: string },
-  ): Promise<Event["outcome"]> {
-    const client = this.#sidecars[sidecar]?.client;
-    try {
-      const reply = await client?.request({ path, method, headers: { token } });
-      await reply?.body.dump();
-      if (reply?.statusCode === 200) return "allowed";
-      return reply?.statusCode === 401 ? "refused" : "failed";
-    } catch {
-      // So that a sidecar that is down is not asked a thousand times a second.
-      await sleep(20);
-      return "failed";
-    }
-  }
+function quantile(sorted: readonly number[], part: number): number {
+  return Math.round(sorted[Math.ceil(part * sorted.length) - 1] ?? 0);
 }

@@ -1,9 +1,9 @@
 import { once } from "node:events";
-import { rmSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Pool } from "undici";
-import { writeConfig } from "../helpers/gate.ts";
+import { exampleRoutes, writeConfig } from "../helpers/gate.ts";
 import { type BuiltGate, repository, startBuiltGate } from "../helpers/program.ts";
 import { freePort } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
@@ -15,6 +15,7 @@ export interface Faults {
 }
 
 const noFaults: Faults = { network: "up", disk: "up" };
+const secret = "the-secret-of-a-run-of-chaos";
 const hook = join(repository, "test/chaos/hook.mjs");
 
 /** What all sidecars of a run have in common. */
@@ -30,6 +31,7 @@ export interface SidecarOptions {
 /** A built revgate in a process of its own, at an address that survives its restarts. */
 export class Sidecar {
   readonly client: Pool;
+  readonly port: number;
   readonly #admin: Pool;
   readonly #t: Pick<TestContext, "after">;
   readonly #directory: string;
@@ -46,8 +48,9 @@ export class Sidecar {
     this.#directory = directory;
     this.#options = options;
     const timeouts = { headersTimeout: 20_000, bodyTimeout: 20_000, connections: 64 };
+    this.port = port;
     this.client = new Pool(`http://127.0.0.1:${port}`, timeouts);
-    this.#admin = new Pool(`http://127.0.0.1:${adminPort}`, { headersTimeout: 5000 });
+    this.#admin = new Pool(`http://127.0.0.1:${adminPort}`, timeouts);
     t.after(() => Promise.all([this.client.destroy(), this.#admin.destroy()]));
   }
 
@@ -56,10 +59,12 @@ export class Sidecar {
     const [port, adminPort] = [await freePort(), await freePort()];
     const yaml = [
       `listen: { host: 127.0.0.1, port: ${port} }`,
-      `admin: { host: 127.0.0.1, port: ${adminPort} }`,
+      `admin: { host: 127.0.0.1, port: ${adminPort}, tokenFile: secret, requestsPerSecond: 10000 }`,
       `denylist: { dataDir: data, ${options.denylist} }`,
       "log: { requests: none }",
+      `${exampleRoutes}  - { path: /password, methods: [PUT], revoke: subject }`,
     ];
+    writeFileSync(join(directory, "secret"), secret);
     await writeConfig(directory, yaml.join("\n"), options.application);
     const sidecar = new Sidecar(t, directory, options, [port, adminPort]);
     await sidecar.restart();
@@ -70,6 +75,18 @@ export class Sidecar {
     const env = { NODE_OPTIONS: `--import ${hook}`, CHAOS_PORTS: this.#options.ports.join(",") };
     const config = join(this.#directory, "revgate.yaml");
     this.#gate = await startBuiltGate(this.#t, config, env, this.#options.program);
+  }
+
+  /** Ends what a claim names, as somebody outside would; resolves to the status of the answer. */
+  async end(whose: Readonly<Record<string, string>>): Promise<number> {
+    const { statusCode, body } = await this.#admin.request({
+      path: "/revocations",
+      method: "POST",
+      headers: { authorization: `Bearer ${secret}`, "content-type": "application/json" },
+      body: JSON.stringify(whose),
+    });
+    await body.dump();
+    return statusCode;
   }
 
   kill(): Promise<unknown> {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomInt } from "node:crypto";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
@@ -23,9 +23,18 @@ export interface TestRedis {
   signal(signal: "SIGSTOP" | "SIGCONT"): void;
 }
 
+/**
+ * A port for a program that has to be told one, and that keeps it through its restarts.
+ *
+ * From below those that the system gives to connections: one of those could have it in between.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const server = createServer().listen(randomInt(12_000, 32_000), "127.0.0.1");
+  try {
+    await once(server, "listening");
+  } catch {
+    return freePort();
+  }
   const { port } = server.address() as AddressInfo;
   server.close();
   await once(server, "close");

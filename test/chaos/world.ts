@@ -1,0 +1,218 @@
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { WebSocket } from "ws";
+import { makeToken } from "../helpers/tokens.ts";
+import type { Connection, Event } from "./checker.ts";
+import type { Random } from "./random.ts";
+import type { Sidecar } from "./sidecar.ts";
+
+/** A token of a user, by its number in the history. */
+interface Login {
+  readonly number: number;
+  readonly token: string;
+}
+
+/** Somebody with two tokens of one session. */
+interface User {
+  readonly name: string;
+  readonly logins: readonly [Login, Login];
+}
+
+/** A way in which tokens end: which of a user's, and how it is asked for. */
+interface Ending {
+  readonly ends: (user: User) => readonly Login[];
+  readonly ask: (sidecar: Sidecar, user: User) => Promise<number>;
+  /** Whether a token that is issued afterwards could be meant, too, where an attempt came to nothing known. */
+  readonly hasCutoff: boolean;
+}
+
+const clientCount = 24;
+const mostConnections = 150;
+
+const first = ({ logins: [login] }: User) => [login];
+const both = ({ logins }: User) => logins;
+const post = (path: string, method: "POST" | "PUT" = "POST") => {
+  return async ({ client }: Sidecar, { logins: [{ token }] }: User) => {
+    const { statusCode, body } = await client.request({ path, method, headers: { token } });
+    await body.dump();
+    return statusCode;
+  };
+};
+
+/** Half of them as an application has them, the rest from outside and by subject. */
+const endings: readonly Ending[] = [
+  { ends: first, ask: post("/logout"), hasCutoff: false },
+  { ends: first, ask: post("/change-password"), hasCutoff: false },
+  { ends: both, ask: post("/password", "PUT"), hasCutoff: true },
+  { ends: both, ask: (sidecar, { name }) => sidecar.end({ subject: name }), hasCutoff: true },
+  { ends: both, ask: (sidecar, { name }) => sidecar.end({ sid: `s-${name}` }), hasCutoff: false },
+  { ends: first, ask: (sidecar, { name }) => sidecar.end({ jti: `j-${name}` }), hasCutoff: false },
+];
+
+/** The clients, and what they saw. */
+export class World {
+  readonly events: Event[] = [];
+  readonly connections: Connection[] = [];
+  readonly #sidecars: readonly Sidecar[];
+  readonly #dead: Login[] = [];
+  readonly #open = new Map<Connection, WebSocket>();
+  #tokens = 0;
+  #stopped = false;
+
+  constructor(sidecars: readonly Sidecar[]) {
+    this.#sidecars = sidecars;
+  }
+
+  get revocations(): number {
+    return this.#dead.length;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Closes what connections there are. */
+  close(): void {
+    for (const socket of this.#open.values()) socket.terminate();
+  }
+
+  /** Logs in, calls, ends it, and tries again what must not work, until told to stop. */
+  async live(random: Random, most: number): Promise<void> {
+    while (!this.#stopped) {
+      const user = this.#newUser();
+      for (let calls = random.between(1, 3); calls > 0; calls -= 1) {
+        await this.#call(this.#anySidecar(random), random.pick(user.logins));
+      }
+      if (random.between(0, 2) === 0) await this.#connect(random, random.pick(user.logins));
+      if (this.revocations < most) await this.#end(random, user, random.pick(endings));
+      if (this.#dead.length > 0) {
+        await this.#call(this.#anySidecar(random), random.pick(this.#dead));
+      }
+    }
+  }
+
+  /** Asks every sidecar for every token that was given up. */
+  async askForAllDead(): Promise<void> {
+    const queue = this.#dead.flatMap((dead) =>
+      this.#sidecars.map((_, sidecar) => ({ sidecar, dead })),
+    );
+    const work = async () => {
+      for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+        await this.#call(next.sidecar, next.dead);
+      }
+    };
+    await Promise.all(Array.from({ length: clientCount }, work));
+  }
+
+  #newUser(): User {
+    const name = `user${this.#tokens}`;
+    const session = { sub: name, sid: `s-${name}` };
+    const logins = [
+      this.#logIn({ ...session, jti: `j-${name}` }),
+      this.#logIn({ ...session }),
+    ] as const;
+    return { name, logins };
+  }
+
+  #logIn(claims: Record<string, unknown>): Login {
+    this.#tokens += 1;
+    return { number: this.#tokens, token: makeToken(claims) };
+  }
+
+  /** Tries until it is answered; looks everywhere where the answer was yes. */
+  async #end(random: Random, user: User, ending: Ending): Promise<void> {
+    const ended = ending.ends(user);
+    let attempts = 0;
+    let outcome: Event["outcome"] = "failed";
+    while (outcome === "failed" && !this.#stopped) {
+      const sidecar = this.#anySidecar(random);
+      const startedMs = performance.now();
+      attempts += 1;
+      outcome = await this.#ask(sidecar, (asked) => ending.ask(asked, user));
+      const endedMs = performance.now();
+      for (const { number } of ended) {
+        this.events.push({ token: number, sidecar, kind: "logout", startedMs, endedMs, outcome });
+      }
+      if (outcome === "failed") await sleep(random.between(10, 200));
+    }
+    if (outcome !== "allowed") return;
+    // What came to nothing known may come to something later, and mean whoever logs in until then.
+    const fresh = attempts === 1 || !ending.hasCutoff ? [this.#logIn({ sub: user.name })] : [];
+    await Promise.all(
+      this.#sidecars.flatMap((_, sidecar) =>
+        [...ended, ...fresh].map((login) => this.#call(sidecar, login)),
+      ),
+    );
+    this.#dead.push(...ended);
+  }
+
+  #anySidecar(random: Random): number {
+    return random.between(0, this.#sidecars.length - 1);
+  }
+
+  async #call(sidecar: number, { number, token }: Login): Promise<void> {
+    const startedMs = performance.now();
+    const outcome = await this.#ask(sidecar, async ({ client }) => {
+      const { statusCode, body } = await client.request({
+        ...{ path: "/me", method: "GET" },
+        headers: { token },
+      });
+      await body.dump();
+      return statusCode;
+    });
+    const endedMs = performance.now();
+    this.events.push({ token: number, sidecar, kind: "call", startedMs, endedMs, outcome });
+  }
+
+  async #ask(
+    sidecar: number,
+    ask: (sidecar: Sidecar) => Promise<number>,
+  ): Promise<Event["outcome"]> {
+    const asked = this.#sidecars[sidecar];
+    if (asked === undefined) throw new Error("no sidecar");
+    try {
+      const status = await ask(asked);
+      if (status >= 200 && status <= 299) return "allowed";
+      return status === 401 ? "refused" : "failed";
+    } catch {
+      // So that a sidecar that is down is not asked a thousand times a second.
+      await sleep(20);
+      return "failed";
+    }
+  }
+
+  /** Opens a WebSocket, and leaves it open. */
+  async #connect(random: Random, { number, token }: Login): Promise<void> {
+    const sidecar = this.#anySidecar(random);
+    const { port } = this.#sidecars[sidecar] ?? {};
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/live`, { headers: { token } });
+    socket.on("error", () => {});
+    const answer = new Promise<number>((resolve) => {
+      socket.on("unexpected-response", (_request, { statusCode = 0 }) => {
+        resolve(statusCode);
+        socket.terminate();
+      });
+      socket.on("close", () => resolve(0));
+      socket.on("open", () => {
+        resolve(200);
+        this.#watch(socket, { token: number, sidecar, openedMs: performance.now() });
+      });
+    });
+    const startedMs = performance.now();
+    const outcome = await this.#ask(sidecar, () => answer);
+    const endedMs = performance.now();
+    this.events.push({ token: number, sidecar, kind: "call", startedMs, endedMs, outcome });
+  }
+
+  #watch(socket: WebSocket, connection: Connection): void {
+    this.connections.push(connection);
+    this.#open.set(connection, socket);
+    void once(socket, "close").then(([code]) => {
+      this.#open.delete(connection);
+      connection.closedMs = performance.now();
+      connection.wasCut = code === 4401;
+    });
+    const [oldest] = this.#open.values();
+    if (this.#open.size > mostConnections) oldest?.terminate();
+  }
+}
