@@ -10,6 +10,7 @@ import { placeInFront } from "./classes/fronted.ts";
 import { fuzzExemptions, fuzzLogouts } from "./fuzz-targets.ts";
 import { placeRevgate } from "./gatekeepers.ts";
 import { measureGrowth, measureIdle, measureSlowReader } from "./growth.ts";
+import { measureLiveConnections } from "./live.ts";
 
 const { values } = parseArgs({
   options: {
@@ -33,6 +34,7 @@ const say = (what: string, result: unknown) =>
 try {
   say("200,000 requests", await measureGrowth(t, 200_000));
   say("10,000 idle connections", await measureIdle(t, 10_000));
+  say("10,000 live connections", await measureLiveConnections(t, 10_000));
   say("1 GB to a slow reader", await measureSlowReader(t, 1024));
   const fronts = await placeInFront(t, placeRevgate);
   say("targets without a token", await fuzzExemptions(fronts, options));

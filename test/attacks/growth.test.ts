@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { measureGrowth, measureIdle, measureSlowReader } from "./growth.ts";
+import { measureLiveConnections } from "./live.ts";
 
 describe("memory", () => {
   it("does not grow with the number of requests", async (t) => {
@@ -14,6 +15,16 @@ describe("memory", () => {
     const { before, after } = await measureIdle(t, 1000);
     t.diagnostic(`${before.toFixed()} MB, then ${after.toFixed()} MB`);
     assert.ok(after - before < 50, `from ${before} to ${after} MB`);
+  });
+
+  it("is given back, with all descriptors, by connections that were cut or closed", async (t) => {
+    const { closes, cutMs, open, left } = await measureLiveConnections(t, 1000);
+    t.diagnostic(`the last of 500 cut ${cutMs} ms after the request: ${JSON.stringify(left)}`);
+    assert.deepEqual(closes, { "4401 token_revoked": 500, "1000 bye": 500 });
+    assert.deepEqual([open.live, open.upgraded], [1000, 1000]);
+    assert.ok(open.descriptors >= 2000);
+    assert.deepEqual([left.live, left.upgraded], [0, 0]);
+    assert.ok(left.descriptors <= 6, `${left.descriptors} descriptors are left`);
   });
 
   it("takes little for a client that reads slowly what comes fast", async (t) => {
