@@ -36,16 +36,17 @@ export function decide({ route, credential, verify, lookUp }: Facts): Verdict {
   }
 }
 
-/** A public route needs no token, but a reset there may carry the one that it is to end. */
+/** A public route needs no token, but a reset there may carry the one that it is to end; others name whose. */
 function decidePublic(
   route: Route,
   credential: CredentialReading,
   verify: Facts["verify"],
 ): Verdict {
-  if (credential.kind === "ambiguous" && route.revoke !== undefined) return deny("token_ambiguous");
+  const endsCarried = route.revoke !== undefined && route.sparesCarried !== true;
+  if (credential.kind === "ambiguous" && endsCarried) return deny("token_ambiguous");
   if (credential.kind !== "found") return { kind: "allow", token: undefined };
   const verification = verify(credential.credential);
-  if (verification.kind === "unknown_key" && route.revoke !== undefined) {
+  if (verification.kind === "unknown_key" && endsCarried) {
     return waitForKey(verification.ready);
   }
   return { kind: "allow", token: verification.kind === "valid" ? verification.token : undefined };

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { listenOnLoopback } from "../helpers/application.ts";
-import { startGate, type TestGate } from "../helpers/gate.ts";
+import { exampleRoutes, startGate, type TestGate } from "../helpers/gate.ts";
 import { openRaw, send } from "../helpers/http.ts";
 import { repository } from "../helpers/program.ts";
 import { startRedis } from "../helpers/redis.ts";
@@ -21,8 +21,20 @@ const [header = [], ...rows] = readFileSync(join(repository, "docs/lifecycle.md"
   );
 const kinds = header.slice(1);
 
+const routes = `${exampleRoutes}  - { path: /bye, methods: [POST], revoke: token, expired: forward, revoked: forward }
+  - { path: /forgotten, methods: [POST], access: public, revoke: subject, subjectFrom: { requestJson: /user } }
+  - { path: /refresh, methods: [POST], from: [ { header: token } ], tokens: opaque }
+`;
+
+interface RequestLine {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: string;
+  readonly body?: string;
+}
+
 /** The first line and what else makes a request one of each kind. */
-const requestLines: Record<string, { method: string; path: string; headers: string }> = {
+const requestLines: Record<string, RequestLine> = {
   protected: { method: "GET", path: "/me", headers: "" },
   revoking: { method: "POST", path: "/logout", headers: "Content-Length: 0\r\n" },
   public: { method: "POST", path: "/login", headers: "Content-Length: 0\r\n" },
@@ -31,6 +43,18 @@ const requestLines: Record<string, { method: string; path: string; headers: stri
     path: "/reset-password",
     headers: "Content-Length: 0\r\n",
   },
+  "revoking, expired and revoked forwarded": {
+    method: "POST",
+    path: "/bye",
+    headers: "Content-Length: 0\r\n",
+  },
+  "public, naming its subject": {
+    method: "POST",
+    path: "/forgotten",
+    headers: "Content-Type: application/json\r\nContent-Length: 16\r\n",
+    body: '{"user":"alice"}',
+  },
+  "of opaque tokens": { method: "POST", path: "/refresh", headers: "Content-Length: 0\r\n" },
   upgrade: {
     method: "GET",
     path: "/chat",
@@ -85,6 +109,7 @@ async function startFor(t: TestContext, wrong: Wrong): Promise<TestGate> {
   const redis = wrong.store === "away" ? await startRedis(t) : undefined;
   const responseTimeout = status === "silent" ? "50ms" : "30s";
   const yaml = [
+    routes,
     `upstream: { url: "${upstream}", responseTimeout: ${responseTimeout} }`,
     redis === undefined ? "" : `denylist: { dataDir: data, redis: { url: "${redis.url}" } }`,
   ].join("\n");
@@ -95,7 +120,12 @@ async function startFor(t: TestContext, wrong: Wrong): Promise<TestGate> {
 
 async function outcomeOf(t: TestContext, kind: string, wrong: Wrong): Promise<string> {
   const gate = await startFor(t, wrong);
-  const { method, path, headers } = requestLines[kind] ?? assert.fail(`no request for ${kind}`);
+  const {
+    method,
+    path,
+    headers,
+    body = "",
+  } = requestLines[kind] ?? assert.fail(`no request for ${kind}`);
   const tokens = wrong.tokens();
   await wrong.prepare?.(gate, tokens[0] ?? "");
   const raw = await openRaw(t, gate.port);
@@ -103,7 +133,7 @@ async function outcomeOf(t: TestContext, kind: string, wrong: Wrong): Promise<st
   const close = kind === "upgrade" ? "" : "Connection: close\r\n";
   const target = wrong.target?.(path) ?? path;
   raw.write(
-    `${method} ${target} HTTP/1.1\r\nHost: a\r\n${headers}${lines}${wrong.extra ?? ""}${close}\r\n`,
+    `${method} ${target} HTTP/1.1\r\nHost: a\r\n${headers}${lines}${wrong.extra ?? ""}${close}\r\n${body}`,
   );
   const text = await raw.untilClosed();
   const [, error] = /"error":"(\w+)"/.exec(text) ?? [];
