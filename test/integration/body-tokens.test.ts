@@ -21,6 +21,7 @@ routes:
   - { path: /reset/by-answer, methods: [POST], access: public, revoke: subject, subjectFrom: { responseJson: /user/id } }
   - { path: /reset/by-header, methods: [POST], access: public, revoke: subject, subjectFrom: { responseHeader: X-User } }
   - { path: /admin/reset, methods: [POST], revoke: subject, subjectFrom: { requestJson: /user } }
+  - { path: /anything, from: [ { requestJson: /refresh_token } ] }
   - { path: /refresh, methods: [POST], from: [ { requestJson: /refresh_token } ], tokens: opaque }
   - path: /logout
     methods: [POST]
@@ -255,6 +256,15 @@ describe("a body that is read before it is forwarded", () => {
     client.write(`${"x".repeat(length / 2)}\r\n0\r\n\r\n`);
     client.write(`GET /me HTTP/1.1\r\nHost: x\r\ntoken: ${makeToken()}\r\n\r\n`);
     await client.until(/200 OK[\s\S]*ok/);
+  });
+
+  it("is not waited for on an upgrade, which has none", async (t) => {
+    const { gate } = await start(t);
+    const client = await openRaw(t, gate.port);
+    client.write(
+      "GET /anything HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    assert.match(await client.untilClosed(), /401[\s\S]*token_missing/);
   });
 
   it("is not forwarded when the client leaves in the middle of it", async (t) => {
