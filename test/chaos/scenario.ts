@@ -41,7 +41,7 @@ export interface Report {
 
 const sidecarCount = 3;
 /** How long a sidecar that is whole may take to cut what it learns of. */
-const settlesMs = 3000;
+const settlesMs = 2000;
 const clientCount = 24;
 
 /** Runs clients against sidecars while one thing after the other breaks, and checks what they saw. */

@@ -111,7 +111,7 @@ tokens:
     [
       "a source that is two",
       "tokens: { from: [ { header: a, cookie: b } ], keys: [ { publicKeyFile: public.pem } ] }",
-      /either header or cookie/,
+      /expected one of header, cookie/,
     ],
     ["an upstream with a path", `${keys}\nupstream: { url: "http://a/b" }`, /nothing behind/],
     [

@@ -26,10 +26,11 @@ export interface TestRedis {
 /**
  * A port for a program that has to be told one, and that keeps it through its restarts.
  *
- * From below those that the system gives to connections: one of those could have it in between.
+ * From below those that the system gives to connections, which could have it in between; so is the one for
+ * the bus of a Cluster, 10,000 above it.
  */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(randomInt(12_000, 32_000), "127.0.0.1");
+  const server = createServer().listen(randomInt(12_000, 22_000), "127.0.0.1");
   try {
     await once(server, "listening");
   } catch {
