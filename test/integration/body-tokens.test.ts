@@ -112,7 +112,11 @@ describe("a reset without a token", () => {
   });
 
   for (const [what, answer] of [
-    ["is of another type", (_: unknown, response: ServerResponse) => response.end("done")],
+    [
+      "is of another type",
+      (_: unknown, response: ServerResponse) =>
+        response.setHeader("content-type", "text/plain").end('{"user":{"id":"alice"}}'),
+    ],
     ["names nobody", (_: unknown, response: ServerResponse) => jsonly(response).end("{}")],
     ["is no JSON", (_: unknown, response: ServerResponse) => jsonly(response).end("{")],
     [
@@ -148,6 +152,23 @@ describe("a reset without a token", () => {
       assert.match(gate.logged(), /no subject where subjectFrom says/);
     });
   }
+
+  it("names nobody in a header that is there twice", async (t) => {
+    const { gate } = await start(t, (_request, response) =>
+      response.setHeader("x-user", ["alice", "bob"]).end(),
+    );
+    const token = makeToken();
+    assert.equal((await send(`${gate.url}/reset/by-header`, { method: "POST" })).status, 200);
+    assert.deepEqual([await statusOf(gate, token), await notFound(gate)], [200, 1]);
+  });
+
+  it("is reported as soon as the answer breaks off in the middle", async (t) => {
+    const { gate } = await start(t, (request, response) => {
+      jsonly(response).write('{"user":', () => request.socket.destroy());
+    });
+    assert.equal((await send(`${gate.url}/reset/by-answer`, { method: "POST" })).status, 502);
+    assert.equal(await notFound(gate), 1);
+  });
 
   it("passes a long answer on as it is", async (t) => {
     const long = JSON.stringify({ padding: "x".repeat(500_000) });
@@ -247,7 +268,7 @@ describe("a body that is read before it is forwarded", () => {
   it("leaves the connection usable where the request is refused in the middle of it", async (t) => {
     const { gate } = await start(t);
     const client = await openRaw(t, gate.port);
-    const length = 50_000;
+    const length = 1_000_000;
     client.write(
       `POST /refresh HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`,
     );

@@ -3,6 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { describe, it, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import jsonwebtoken from "jsonwebtoken";
 import type { TokenNames } from "../../src/denylist/denylist.ts";
 import { openEmbeddedDenylist } from "../../src/denylist/embedded-denylist.ts";
@@ -601,14 +602,16 @@ signals:
 
   it("may come from a transmitter with keys of its own, which are fetched", async (t) => {
     const jwk = stranger.publicKey.export({ format: "jwk" });
-    const sets = createServer((_request, response) =>
-      response.end(JSON.stringify({ keys: [{ ...jwk, kid: "k1", alg: "RS256", use: "sig" }] })),
-    );
+    let fetches = 0;
+    const sets = createServer((_request, response) => {
+      fetches += 1;
+      response.end(JSON.stringify({ keys: [{ ...jwk, kid: "k1", alg: "RS256", use: "sig" }] }));
+    });
     const port = await listenOnLoopback(t, sets);
     const gate = await startGate(t, {
       upstream: (await startApplication(t)).url,
       yaml: `
-tokens: { keys: [ { publicKeyFile: public.pem } ] }
+tokens: { keys: [ { publicKeyFile: public.pem } ], jwks: { coolDown: 100ms } }
 signals:
   transmitters:
     - { issuer: "https://signals", audience: shop, keys: [ { jwksUrl: "http://127.0.0.1:${port}/" } ] }`,
@@ -620,13 +623,18 @@ signals:
       events: { [sessionRevoked]: {} },
     };
     const headers = { "content-type": "application/secevent+jwt" };
-    const push = async (kid: string) => {
-      const body = sign(claims, "secevent+jwt", { key: stranger.privateKey, kid });
+    const push = async (kid: string, key = stranger.privateKey) => {
+      const body = sign(claims, "secevent+jwt", { key, kid });
       return send(`${gate.adminUrl}/events`, { method: "POST", headers, body });
     };
     assert.equal((await push("k1")).status, 202);
     assert.equal(await statusOf(gate, token), 401);
     assert.equal((await push("k2")).json["err"], "invalid_key");
+    // A forged one has no key fetched that is there, however long ago that was.
+    await sleep(150);
+    const before = fetches;
+    assert.equal((await push("k1", keyPair.privateKey)).json["err"], "authentication_failed");
+    assert.equal(fetches, before);
     sets.closeAllConnections();
     sets.close();
     await once(sets, "close");
