@@ -174,9 +174,23 @@ function forward(
     });
   };
 
+  const hold = holdOn(gate, visit, { route, token, further });
+  // Only a revoking request waits here: for the note that it is about to be sent.
+  if (hold === undefined) send(undefined);
+  else void hold.then(send, () => answer(gate, visit, response, "denylist_unavailable"));
+}
+
+/** What holds the application's answer back, where it may revoke something. */
+function holdOn(
+  gate: Gate,
+  visit: Visit,
+  { route, token, further }: Admitted,
+): Promise<Hold> | undefined {
+  // Most requests: nothing is put together for them.
+  if (route.revoke === undefined) return undefined;
   const own = token === undefined || route.sparesCarried ? [] : [token];
   const carried = { tokens: [...own, ...further], subjects: subjectsInRequest(route, visit) };
-  const hold = holdFor(route, carried, {
+  return holdFor(route, carried, {
     denylist: gate.denylist,
     clock: gate.clock,
     lifetimes: gate.lifetimes,
@@ -189,9 +203,6 @@ function forward(
       gate.log.subjectUnknown(visit.requestId);
     },
   });
-  // Only a revoking request waits here: for the note that it is about to be sent.
-  if (hold === undefined) send(undefined);
-  else void hold.then(send, () => answer(gate, visit, response, "denylist_unavailable"));
 }
 
 /** Has what goes on under a token end with it; returns what to call when it has ended by itself. */

@@ -30,7 +30,7 @@ const formType = "application/x-www-form-urlencoded";
 export function readRequestFields(bytes: Buffer, headers: HeaderList): BodyFields {
   if (bytes.length === 0) return { kind: "none" };
   const [type, ...moreTypes] = headers.allSpellings("content-type");
-  if (type === undefined || moreTypes.length > 0 || headers.has("content-encoding")) {
+  if (type === undefined || moreTypes.length > 0 || isCoded(headers)) {
     return unreadable;
   }
   const media = mediaTypeOf(type);
@@ -42,6 +42,10 @@ export function readRequestFields(bytes: Buffer, headers: HeaderList): BodyField
   return value === undefined || hasRepeatedMember(text, value)
     ? unreadable
     : { kind: "json", value };
+}
+
+function isCoded(headers: HeaderList): boolean {
+  return headers.allSpellings("content-encoding").length > 0;
 }
 
 /** Reads a response's body where it is JSON; the application says one thing only. */

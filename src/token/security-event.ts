@@ -1,5 +1,5 @@
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
-import { type CompactJws, parseCompactJws } from "./compact-jws.ts";
+import { type CompactJws, isObject, parseCompactJws } from "./compact-jws.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { isSignedWith, keysFor } from "./signature.ts";
 import { isNumericDate } from "./verifier.ts";
@@ -139,9 +139,4 @@ function readClaims(
     ...{ jti, issuedAt: iat, expiresAt: expiresAt + clockToleranceSeconds, payload },
     events: events as SecurityEvent["events"],
   };
-}
-
-/** Whether a claim is a JSON object. */
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,6 @@
+import { isObject } from "./compact-jws.ts";
 import type { Whose } from "./logout-token.ts";
-import { EventRefused, isObject, type SecurityEvent } from "./security-event.ts";
+import { EventRefused, type SecurityEvent } from "./security-event.ts";
 
 /** Whose tokens an event ends, and which issuer's they are; undefined: of whoever sent the event. */
 export interface SignalledWhose extends Whose {

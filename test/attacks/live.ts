@@ -1,14 +1,15 @@
 import { once } from "node:events";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
+import { writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { type BuiltGate, startBuiltGate, startExampleProgram } from "../helpers/program.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
-import { makeToken, publicPem } from "../helpers/tokens.ts";
+import { makeToken } from "../helpers/tokens.ts";
 
 /** What became of many live connections, half of which were cut and half closed by their clients. */
 export interface LiveReport {
@@ -88,20 +89,12 @@ export async function measureLiveConnections(t: TestContext, count: number): Pro
 
 async function startLiveGate(t: TestContext, upstream: string, redis: string): Promise<BuiltGate> {
   const directory = temporaryDirectory(t);
-  writeFileSync(join(directory, "public.pem"), publicPem);
-  const config = join(directory, "revgate.yaml");
-  writeFileSync(
-    config,
-    `listen: { host: 127.0.0.1, port: 0 }
-admin: { host: 127.0.0.1, port: 0 }
-upstream: { url: "${upstream}" }
-tokens: { keys: [ { publicKeyFile: public.pem } ] }
+  const yaml = `
 routes: [ { path: /password, methods: [PUT], revoke: subject } ]
 denylist: { dataDir: data, redis: { url: "${redis}", grace: 300ms } }
-log: { requests: none }
-`,
-  );
-  return startBuiltGate(t, config);
+log: { requests: none }`;
+  await writeConfig(directory, yaml, upstream);
+  return startBuiltGate(t, join(directory, "revgate.yaml"));
 }
 
 function descriptorsOf(gates: readonly BuiltGate[]): number {

@@ -79,6 +79,7 @@ describe("a field of a JSON body", () => {
     assert.equal(read("/a", body, [...json, ...json]), "?");
     assert.equal(read("/a", body, [...json, "Content_Type", "text/plain"]), "?");
     assert.equal(read("/a", body, [...json, "Content-Encoding", "gzip"]), "?");
+    assert.equal(read("/a", body, [...json, "Content_Encoding", "deflate"]), "?");
   });
 
   it("is looked for without running out of stack", () => {
