@@ -22,7 +22,7 @@ export interface EmbeddedDenylist extends Denylist {
 
 const housekeepingEveryMs = 1000;
 const retryCompactionAfterMs = 60_000;
-const slotsPerSweep = 16_384;
+const entriesPerSweep = 16_384;
 const fewestRecordsToCompact = 10_000;
 
 /** Opens the denylist of one sidecar: the table answers, the journal remembers. */
@@ -103,7 +103,7 @@ function startHousekeeping(
 ): NodeJS.Timeout {
   let compactAgainAtMs = 0;
   const timer = setInterval(() => {
-    table.sweep(slotsPerSweep);
+    table.sweep(entriesPerSweep);
     const mostlyDead = journal.records > 2 * table.size;
     if (!mostlyDead || journal.records < fewestRecordsToCompact) return;
     if (performance.now() < compactAgainAtMs) return;

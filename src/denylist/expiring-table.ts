@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
-import { type Mix, TableSegment, wordsPerKey } from "./table-segment.ts";
+import { EntryPool, wordsPerKey } from "./entry-pool.ts";
+import { type Mix, NameIndex } from "./name-index.ts";
 
-/** A power of two. Segments grow one by one, so that the growth of a large table is no pause. */
-const segmentCount = 256;
+/** A power of two. Indexes grow one by one, so that the growth of a large table is no pause. */
+const indexCount = 256;
 
 /** The value of each base64url character, by its code. */
 const sixBits = new Uint8Array(128);
@@ -14,29 +15,27 @@ for (const [value, character] of [
 }
 
 /**
- * Live revocations of one kind, in memory: 128 bits of the name's hash and its expiry, 27 to 40 bytes an
- * entry (a fifth more with cut-offs).
+ * Live revocations of one kind, in memory: 128 bits of the name's hash and its expiry, and where they are:
+ * 25 to 28 bytes an entry (four more with cut-offs).
  *
  * Where a name lands depends on a secret of this process, so that no client can choose names that
  * collide.
  */
 export class ExpiringTable {
-  readonly #segments: readonly TableSegment[];
+  readonly #pool: EntryPool;
+  readonly #indexes: readonly NameIndex[];
   readonly #mix: Mix;
   readonly #sought = new Uint32Array(wordsPerKey);
   readonly #clock: Clock;
   #size = 0;
-  /** Where the sweep goes on: a segment, and a slot of it. */
-  #sweptSegment = 0;
-  #sweptSlot = 0;
+  /** The entry where the sweep goes on. */
+  #swept = 0;
 
   constructor(clock: Clock, { withCutoffs = false } = {}) {
     this.#clock = clock;
     this.#mix = secretMix();
-    this.#segments = Array.from(
-      { length: segmentCount },
-      () => new TableSegment(this.#mix, withCutoffs),
-    );
+    this.#pool = new EntryPool(withCutoffs);
+    this.#indexes = Array.from({ length: indexCount }, () => new NameIndex(this.#pool, this.#mix));
   }
 
   /** Entries held, those included that expired since the last sweep. */
@@ -46,18 +45,13 @@ export class ExpiringTable {
 
   /** Whether that name is in the table and has not expired. */
   has(value: string): boolean {
-    const mixed = this.#seek(value);
-    const segment = this.#segmentOf(mixed);
-    return segment.expiryAt(segment.find(this.#sought, mixed)) > this.#clock.nowSeconds();
+    return this.#findLive(value) !== undefined;
   }
 
   /** The cut-off of that name, in whole seconds; undefined where it is not in the table or has expired. */
   cutoffOf(value: string): EpochSeconds | undefined {
-    const mixed = this.#seek(value);
-    const segment = this.#segmentOf(mixed);
-    const slot = segment.find(this.#sought, mixed);
-    if (segment.expiryAt(slot) <= this.#clock.nowSeconds()) return undefined;
-    return segment.cutoffAt(slot);
+    const entry = this.#findLive(value);
+    return entry === undefined ? undefined : this.#pool.cutoffOf(entry);
   }
 
   /**
@@ -67,45 +61,54 @@ export class ExpiringTable {
    */
   add(value: string, expiresAt: EpochSeconds, cutoff: EpochSeconds = 0): boolean {
     const mixed = this.#seek(value);
-    const segment = this.#segmentOf(mixed);
-    const before = segment.size;
-    segment.makeRoom(this.#clock.nowSeconds());
-    const slot = segment.find(this.#sought, mixed);
+    const index = this.#indexOf(mixed);
+    this.#size -= index.makeRoom(this.#clock.nowSeconds());
     const [expiry, later] = [wholeSeconds(expiresAt), wholeSeconds(cutoff)];
-    const held = segment.expiryAt(slot);
-    const heldCutoff = segment.cutoffAt(slot) ?? later;
-    if (held === 0) segment.fill(slot, this.#sought, expiry, later);
-    else segment.update(slot, Math.max(held, expiry), Math.max(heldCutoff, later));
-    this.#size += segment.size - before;
+    const entry = index.find(this.#sought, mixed);
+    if (entry === undefined) {
+      index.insert(this.#pool.add(this.#sought, expiry, later), mixed);
+      this.#size += 1;
+      return true;
+    }
+    const held = this.#pool.expiryOf(entry);
+    const heldCutoff = this.#pool.cutoffOf(entry) ?? later;
+    this.#pool.update(entry, Math.max(held, expiry), Math.max(heldCutoff, later));
     return expiry > held || later > heldCutoff;
   }
 
   /**
-   * Drops expired entries from the next `slots` slots, and goes on there the next time.
+   * Drops what has expired among the next `entries`, and goes on there the next time.
    *
    * A sweep in small steps costs no request a pause, whatever the table's size.
    */
-  sweep(slots: number): void {
+  sweep(entries: number): void {
     const now = this.#clock.nowSeconds();
-    const capacity = this.#segments.reduce((sum, segment) => sum + segment.capacity, 0);
-    for (let step = Math.min(slots, capacity); step > 0; step -= 1) {
-      const segment = this.#segmentOf(this.#sweptSegment);
-      const expiry = segment.expiryAt(this.#sweptSlot);
-      // Removing moves a later entry into this slot: it is looked at again before going on.
-      if (expiry !== 0 && expiry <= now) {
-        segment.remove(this.#sweptSlot);
-        this.#size -= 1;
-        continue;
-      }
-      this.#sweptSlot += 1;
-      if (this.#sweptSlot < segment.capacity) continue;
-      this.#sweptSlot = 0;
-      this.#sweptSegment += 1;
+    for (let step = Math.min(entries, this.#pool.end); step > 0; step -= 1) {
+      if (this.#swept >= this.#pool.end) this.#swept = 0;
+      const expiry = this.#pool.expiryOf(this.#swept);
+      if (expiry !== 0 && expiry <= now) this.#remove(this.#swept);
+      this.#swept += 1;
     }
   }
 
-  #segmentOf(mixed: number): TableSegment {
-    return this.#segments[mixed & (segmentCount - 1)] as TableSegment;
+  #remove(entry: number): void {
+    const mixed = this.#mix(this.#pool.wordOf(entry, 0), this.#pool.wordOf(entry, 1));
+    this.#indexOf(mixed).remove(entry, mixed);
+    this.#pool.free(entry);
+    this.#size -= 1;
+  }
+
+  #findLive(value: string): number | undefined {
+    const mixed = this.#seek(value);
+    const entry = this.#indexOf(mixed).find(this.#sought, mixed);
+    if (entry === undefined || this.#pool.expiryOf(entry) <= this.#clock.nowSeconds()) {
+      return undefined;
+    }
+    return entry;
+  }
+
+  #indexOf(mixed: number): NameIndex {
+    return this.#indexes[mixed & (indexCount - 1)] as NameIndex;
   }
 
   /** Loads 128 bits of the name into `#sought`, and returns their mix; 22 base64url characters hold 132. */

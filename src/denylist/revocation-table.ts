@@ -48,8 +48,8 @@ export class RevocationTable {
     this.#listeners.push(listener);
   }
 
-  /** Drops what has expired among the next `slots` slots of each kind, and goes on there the next time. */
-  sweep(slots: number): void {
-    for (const table of Object.values(this.#tables)) table.sweep(slots);
+  /** Drops what has expired among the next `entries` of each kind, and goes on there the next time. */
+  sweep(entries: number): void {
+    for (const table of Object.values(this.#tables)) table.sweep(entries);
   }
 }
