@@ -5,20 +5,20 @@ import { EntryPool } from "../../../src/denylist/entry-pool.ts";
 const keyOf = (i: number) => Uint32Array.of(i, i + 1, i + 2, 2 ** 32 - 1 - i);
 
 describe("EntryPool", () => {
-  it("keeps what it was given, across blocks", () => {
-    for (const withCutoffs of [false, true]) {
+  for (const withCutoffs of [false, true]) {
+    it(`keeps what it was given, ${withCutoffs ? "with" : "without"} cut-offs, across blocks`, () => {
       const pool = new EntryPool(withCutoffs);
-      const count = 3000;
-      for (let i = 0; i < count; i += 1) assert.equal(pool.add(keyOf(i), i + 1, 2 * i), i);
-      assert.equal(pool.end, count);
-      for (let i = 0; i < count; i += 1) {
+      const entries = Array.from({ length: 3000 }, (_, i) => i);
+      for (const i of entries) assert.equal(pool.add(keyOf(i), i + 1, 2 * i), i);
+      assert.equal(pool.end, entries.length);
+      for (const i of entries) {
         assert.ok(pool.matches(i, keyOf(i)) && !pool.matches(i, keyOf(i + 1)));
         assert.equal(pool.wordOf(i, 3), 2 ** 32 - 1 - i);
         assert.equal(pool.expiryOf(i), i + 1);
         assert.equal(pool.cutoffOf(i), withCutoffs ? 2 * i : undefined);
       }
-    }
-  });
+    });
+  }
 
   it("uses what was freed again before it takes more memory", () => {
     const pool = new EntryPool(true);
