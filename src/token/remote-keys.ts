@@ -29,7 +29,8 @@ export class RemoteKeys implements KeyRing {
   trouble: string | undefined;
   readonly #options: RemoteKeysOptions;
   readonly #listeners: (() => void)[] = [];
-  readonly #closing = new AbortController();
+  #closed = false;
+  #download: AbortController | undefined;
   #text: string | undefined;
   #fetching: Promise<void> | undefined;
   #askedAtMs = Number.NEGATIVE_INFINITY;
@@ -55,15 +56,16 @@ export class RemoteKeys implements KeyRing {
   }
 
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
-    this.#closing.abort();
+    this.#download?.abort();
   }
 
   #fetch(): Promise<void> {
     clearTimeout(this.#timer);
     this.#fetching ??= this.#update().finally(() => {
       this.#fetching = undefined;
-      if (this.#closing.signal.aborted) return;
+      if (this.#closed) return;
       // Sooner after a failure, but not all sidecars in the same moment.
       const share = this.trouble === undefined ? 0.9 + Math.random() / 10 : 0.05;
       this.#timer = setTimeout(() => void this.#fetch(), this.#options.refreshMs * share).unref();
@@ -74,7 +76,7 @@ export class RemoteKeys implements KeyRing {
   async #update(): Promise<void> {
     const { url, algorithms, onFetch } = this.#options;
     try {
-      const text = await this.#download();
+      const text = await this.#load();
       const keys = parseJwks(text, algorithms);
       this.trouble = undefined;
       onFetch(keys.length);
@@ -83,15 +85,33 @@ export class RemoteKeys implements KeyRing {
       this.keys = keys;
       for (const listener of this.#listeners) listener();
     } catch (error) {
-      if (this.#closing.signal.aborted) return;
+      if (this.#closed) return;
       this.trouble = `the keys of ${url.origin} cannot be fetched: ${(error as Error).message}`;
       onFetch(error as Error);
     }
   }
 
-  async #download(): Promise<string> {
-    const { url, timeoutMs, mostBytes } = this.#options;
-    const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#closing.signal]);
+  /**
+   * Rejects after `timeoutMs`. By a timer of its own: one of `AbortSignal.timeout` within `AbortSignal.any`
+   * may be collected while the fetch waits, which then waits for ever (found on Node 20.20).
+   */
+  async #load(): Promise<string> {
+    const { timeoutMs } = this.#options;
+    const download = new AbortController();
+    this.#download = download;
+    const timer = setTimeout(
+      () => download.abort(new Error(`no answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    try {
+      return await this.#read(download.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #read(signal: AbortSignal): Promise<string> {
+    const { url, mostBytes } = this.#options;
     // A redirect could lead anywhere, and what comes from there would be believed.
     const headers = { accept: "application/jwk-set+json, application/json" };
     const response = await fetch(url, { redirect: "error", signal, headers });

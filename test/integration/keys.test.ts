@@ -2,8 +2,12 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { RemoteKeys } from "../../src/token/remote-keys.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
@@ -150,6 +154,26 @@ describe("a published key set", () => {
     issuer.answer = undefined;
     while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
     assert.equal(await answerFor(gate, sign(known)), "200");
+  });
+});
+
+describe("an issuer that never answers", () => {
+  it("is given up after the time-out, whatever is collected meanwhile", async (t) => {
+    setFlagsFromString("--expose-gc");
+    const collect = setInterval(runInNewContext("gc"), 20);
+    t.after(() => clearInterval(collect));
+    const silent = createTcpServer();
+    const port = await listenOnLoopback(t, silent);
+    const [result] = await new Promise<(Error | number)[]>((resolve) => {
+      const keys = new RemoteKeys({
+        url: new URL(`http://127.0.0.1:${port}/jwks`),
+        algorithms: ["RS256"],
+        ...{ timeoutMs: 300, mostBytes: 1024, refreshMs: 60_000, coolDownMs: 1000 },
+        onFetch: (outcome) => resolve([outcome]),
+      });
+      t.after(() => keys.close());
+    });
+    assert.match(String(result), /no answer within 300 ms/);
   });
 });
 
