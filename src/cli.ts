@@ -23,6 +23,7 @@ process.exitCode = await main(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   waitForTermination,
+  onReloadRequest: (listener) => void process.on("SIGHUP", listener),
   spawnNode: (file, args, env) =>
     spawn(process.execPath, [...process.execArgv, file ?? process.argv[1] ?? "", ...args], {
       env: { ...process.env, ...env },

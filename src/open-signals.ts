@@ -1,8 +1,10 @@
 import { namespacesOf } from "./config/issuers.ts";
 import type { Config } from "./config/load.ts";
 import { lifetimesOf } from "./config/routes.ts";
-import type { Store, StoreContext } from "./open-store.ts";
-import { type OpenRing, openKeys } from "./open-verifier.ts";
+import type { Logger } from "./observability/logger.ts";
+import type { Metrics } from "./observability/metrics.ts";
+import type { Store } from "./open-store.ts";
+import { type OpenRing, type OpenVerifier, openKeys } from "./open-verifier.ts";
 import { systemClock } from "./platform/clock.ts";
 import type { AdminHandler, Audit } from "./server/admin-http.ts";
 import { createSignalReceiver, type SignalSource } from "./server/signal-receiver.ts";
@@ -15,24 +17,33 @@ export interface OpenSignals {
   close(): void;
 }
 
+/** What the receiver works with. */
+export interface SignalsContext {
+  readonly store: Pick<Store, "denylist">;
+  readonly verification: OpenVerifier;
+  readonly metrics: Pick<Metrics<string>, "store">;
+  readonly logger: Logger;
+  readonly audit: Audit;
+}
+
 /** Opens the receiver of events, as configured; undefined where nobody's are listened to. */
 export function openSignals(
   config: Config,
-  store: Store,
-  { metrics, logger, audit, clock = systemClock }: StoreContext & { readonly audit: Audit },
+  { store, verification, metrics: { store: metrics }, logger, audit }: SignalsContext,
 ): OpenSignals | undefined {
+  const clock = systemClock;
   const { signals, tokens } = config.settings;
   if (signals.backchannelLogout.length + signals.transmitters.length === 0) return undefined;
-  const [only] = [...store.rings.keys()].filter((name) => name !== undefined);
+  const [only] = [...verification.rings.keys()].filter((name) => name !== undefined);
   const logouts = signals.backchannelLogout.map(
     ({ issuer = only ?? "", audience, ends }): SignalSource => ({
       ...{ issuer, audience, ends },
-      keys: store.rings.get(issuer) ?? fixedKeys([]),
+      keys: verification.rings.get(issuer) ?? fixedKeys([]),
     }),
   );
   const opened: OpenRing[] = [];
   const ringOf = (index: number, settings: (typeof signals.transmitters)[number]): KeyRing => {
-    const shared = settings.keys.length === 0 ? store.rings.get(settings.issuer) : undefined;
+    const shared = settings.keys.length === 0 ? verification.rings.get(settings.issuer) : undefined;
     if (shared !== undefined) return shared;
     const own = openKeys(settings, config.files.transmitterKeys[index] ?? [], {
       config,

@@ -17,13 +17,17 @@ import { type DataDirHold, holdDataDir } from "./server/control-socket.ts";
 import { createStoreCommands } from "./server/store-commands.ts";
 
 /** The denylist as configured, with what is needed to work on it. */
-export interface Store extends Omit<OpenVerifier, "close"> {
+export interface Store {
   readonly denylist: Denylist;
   readonly journalBytes: () => number;
   /** Seconds since the table was last proved to have all that Redis has; 0 without Redis. */
   readonly redisStaleness: () => number;
+  /** The verifier and its keys, as configured at present. */
+  readonly verification: OpenVerifier;
   /** Answers commands, in this process and through the control socket. */
   readonly commands: ReturnType<typeof createStoreCommands>;
+  /** Goes on with other settings of tokens, and what was opened for them; the denylist stays as it is. */
+  configure(config: Config, verification: OpenVerifier): void;
   close(): Promise<void>;
 }
 
@@ -82,27 +86,48 @@ async function openHeldStore(
   reportUnsettled(config, context, embedded);
   const shared = redis && outbox && shareThroughRedis(redis, { config, context, embedded, outbox });
   const denylist = shared ?? embedded;
-  const { close: closeKeys, ...keys } = openVerifier(config, context);
+  const tokens = currentTokens(config, openVerifier(config, context));
   const commands = createStoreCommands({
-    denylist,
-    verifier: keys.verifier,
-    clock,
-    lifetimes: lifetimesOf(config.settings),
-    namespaces: namespacesOf(config.settings.tokens),
+    ...{ denylist, tokens, clock },
     onRevoked: metrics.countRevoked,
   });
   hold.serve(commands);
 
   return {
-    ...keys,
     denylist,
     commands,
+    get verification() {
+      return tokens.verification;
+    },
+    configure: tokens.configure,
     journalBytes: () => embedded.journal.size,
     redisStaleness: () => shared?.stalenessSeconds ?? 0,
     async close() {
-      closeKeys();
+      tokens.verification.close();
       await denylist.close();
       await hold.release();
+    },
+  };
+}
+
+/** How tokens are read at present, for commands that outlive a configuration. */
+function currentTokens(first: Config, verification: OpenVerifier) {
+  let current = { config: first, verification };
+  return {
+    get verification() {
+      return current.verification;
+    },
+    get verifier() {
+      return current.verification.verifier;
+    },
+    get lifetimes() {
+      return lifetimesOf(current.config.settings);
+    },
+    get namespaces() {
+      return namespacesOf(current.config.settings.tokens);
+    },
+    configure(config: Config, verification: OpenVerifier) {
+      current = { config, verification };
     },
   };
 }

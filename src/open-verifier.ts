@@ -1,14 +1,16 @@
 import { type KeySettings, reloadKeys } from "./config/key-files.ts";
 import type { Config } from "./config/load.ts";
+import { ConfigError } from "./errors.ts";
 import type { Logger } from "./observability/logger.ts";
 import type { Metrics } from "./observability/metrics.ts";
 import { describe } from "./observability/request-log.ts";
 import { type Clock, systemClock } from "./platform/clock.ts";
+import { isSameData } from "./platform/same-data.ts";
 import { fixedKeys, joinRings, type KeyRing } from "./token/key-ring.ts";
 import type { VerificationKey } from "./token/keys.ts";
 import { RemoteKeys } from "./token/remote-keys.ts";
 import { createVerifier, type Issuer, type Verifier } from "./token/verifier.ts";
-import { WatchedKeys } from "./token/watched-keys.ts";
+import { areSameKeys, WatchedKeys } from "./token/watched-keys.ts";
 
 /** The verifier as configured, with the keys that it lives on. */
 export interface OpenVerifier {
@@ -17,6 +19,8 @@ export interface OpenVerifier {
   readonly rings: ReadonlyMap<string | undefined, KeyRing>;
   /** Why no token of some issuer can be checked at present; undefined where all can. */
   keysTrouble(): string | undefined;
+  /** Resolves when no fetch of keys is under way. */
+  settled(): Promise<void>;
   /** Stops looking for other keys. */
   close(): void;
 }
@@ -33,7 +37,7 @@ const rereadMs = 2000;
 
 /** Opens the keys of all issuers, and makes the verifier that checks by them. */
 export function openVerifier(config: Config, context: VerifierContext): OpenVerifier {
-  const { tokens, limits, routes } = config.settings;
+  const { tokens } = config.settings;
   const { metrics, clock = systemClock } = context;
   const opened = [tokens, ...tokens.issuers].map((issuer, index) =>
     openKeys(issuer, (index === 0 ? config.files.keys : config.files.issuerKeys[index - 1]) ?? [], {
@@ -55,11 +59,9 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
     issuers,
     subjectClaim: tokens.subjectClaim,
     forwardClaims: new Map(Object.entries(tokens.forwardClaims)),
-    // A cut-off can't tell when a token was issued that does not say so.
-    requireIssuedAt: routes.some(({ revoke }) => revoke === "subject"),
+    ...requirementsOf(config.settings),
     clockToleranceSeconds: tokens.clockTolerance / 1000,
     maxLifetimeSeconds: tokens.maxLifetime / 1000,
-    tokenBytes: limits.tokenBytes,
     cacheEntries: tokens.cacheEntries,
     clock,
     onCacheLookup: (hit) => metrics.cacheLookups[hit ? "hit" : "miss"].inc(),
@@ -73,14 +75,52 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
       ...issuers.map(({ issuer, keys }) => [issuer, keys] as const),
     ]),
     keysTrouble: () => rings.find(({ keys }) => keys.length === 0)?.trouble,
+    settled: async () => void (await Promise.all(rings.map((ring) => ring.settled()))),
     close() {
       for (const ring of rings) ring.close();
     },
   };
 }
 
+/**
+ * The verifier for a changed configuration: the one that is there, where nothing changed for it, or
+ * another, whose keys have all been fetched.
+ *
+ * Rejects with ConfigError where some can't be: the old ones are better than none.
+ */
+export async function reopenVerifier(
+  config: Config,
+  context: VerifierContext,
+  running: { readonly config: Config; readonly verification: OpenVerifier },
+): Promise<OpenVerifier> {
+  if (isSameFor(config, running.config)) return running.verification;
+  const verification = openVerifier(config, context);
+  await verification.settled();
+  const trouble = verification.keysTrouble();
+  if (trouble === undefined) return verification;
+  verification.close();
+  throw new ConfigError([trouble]);
+}
+
+/** Whether a verifier for one configuration does for another. */
+function isSameFor(one: Config, other: Config): boolean {
+  const basis = ({ settings }: Config) => ({ ...settings.tokens, ...requirementsOf(settings) });
+  const keysOf = ({ files }: Config) => [files.keys, ...files.issuerKeys];
+  return (
+    isSameData(basis(one), basis(other)) &&
+    keysOf(one).every((keys, index) => areSameKeys(keys, keysOf(other)[index] ?? []))
+  );
+}
+
+/** What other groups of settings ask of tokens. */
+function requirementsOf({ routes, limits }: Config["settings"]) {
+  // A cut-off can't tell when a token was issued that does not say so.
+  const requireIssuedAt = routes.some(({ revoke }) => revoke === "subject");
+  return { requireIssuedAt, tokenBytes: limits.tokenBytes };
+}
+
 /** Keys that are looked after until they are closed. */
-export type OpenRing = KeyRing & { close(): void };
+export type OpenRing = KeyRing & { settled(): Promise<void>; close(): void };
 
 /** Opens the keys of one issuer: those of its files, which were read at start, and those that it publishes. */
 export function openKeys(

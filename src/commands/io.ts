@@ -9,6 +9,8 @@ export interface CommandIo {
   readonly stderr: Writable;
   /** Resolves when the process is asked to end (SIGTERM, SIGINT); until it is called, signals end it as usual. */
   readonly waitForTermination: () => Promise<void>;
+  /** Calls back whenever the process is asked to read its configuration again (SIGHUP). */
+  readonly onReloadRequest: (listener: () => void) => void;
   /** Starts a Node program as this one was started: `file`, or revgate itself where it is undefined. */
   readonly spawnNode: (
     file: string | undefined,

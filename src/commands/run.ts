@@ -1,10 +1,14 @@
 import { startApp } from "../app.ts";
 import { loadConfig } from "../config/load.ts";
 import { credentialHeaders } from "../config/routes.ts";
+import { ConfigWatch } from "../config/watch.ts";
 import { createLogger } from "../observability/logger.ts";
 import { version } from "../version.ts";
 import { configFile, configOptionHelp, readArguments } from "./arguments.ts";
 import { type Command, exitCodes } from "./io.ts";
+
+/** How often the files of the configuration are looked at. */
+const lookAtFilesMs = 1000;
 
 /** `revgate run`. */
 export const run: Command = {
@@ -16,6 +20,11 @@ Listens for clients (listen), checks every request and forwards it to the applic
 Writes JSON lines to standard output. SIGTERM and SIGINT end it well: it stops accepting, lets what
 is under way finish (limits.drainTimeout), and exits 0.
 
+A change of the configuration, or of a file it names, is taken on within seconds, at SIGHUP at once, and
+fails no request. One that can't be used changes nothing: the log says why, /readyz and the metrics say
+so. listen.host, listen.port, admin.host, admin.port, limits.headerBytes, denylist, and whether there is
+listen.tls, stay what they are until a restart.
+
 Options:
 ${configOptionHelp}
 
@@ -23,22 +32,38 @@ Try it without an application of your own: revgate demo`,
 
   async run(args, io) {
     const { values } = readArguments(args, {}, 0);
-    const config = await loadConfig(configFile(values, io), io.env);
+    const file = configFile(values, io);
+    const config = await loadConfig(file, io.env);
     const logger = createLogger(config.settings.log.level, credentialHeaders(config.settings));
     if (config.settings.routes.every((route) => route.revoke === undefined)) {
       logger.warn("no route has revoke: logging out will not end a token; see config.example.yaml");
     }
 
-    // From here on: a signal that comes while it starts ends it well too.
+    // From here on: a signal that comes while it starts ends it well too, and a change is not missed.
     const terminated = io.waitForTermination();
+    let changed = false;
+    let reload = () => {
+      changed = true;
+    };
+    io.onReloadRequest(() => reload());
+    let current = () => config;
+    const watch = await ConfigWatch.start({
+      files: () => current().sources,
+      everyMs: lookAtFilesMs,
+      onChange: () => reload(),
+    });
     const app = await startApp(config, { logger, version });
     const { address, adminAddress } = app;
     logger.info(
       { address, adminAddress, upstream: config.settings.upstream.url.origin },
       "serving",
     );
+    current = app.config;
+    reload = () => void app.reload(() => loadConfig(file, io.env));
+    if (changed) reload();
 
     await terminated;
+    watch.close();
     logger.info("stopping");
     await app.stop();
     logger.info("stopped");

@@ -25,6 +25,8 @@ export interface ConfigFiles {
 export interface Config {
   readonly settings: Settings;
   readonly files: ConfigFiles;
+  /** Every file that was read but for those with keys, which are read again apart; absolute paths. */
+  readonly sources: readonly string[];
   /** Paths in the configuration are relative to this directory: the configuration file's own. */
   readonly directory: string;
 }
@@ -44,8 +46,9 @@ export async function loadConfig(file: string, environment: NodeJS.ProcessEnv): 
     throw new ConfigError(parsed.error.issues.flatMap((issue) => describeIssue(document, issue)));
   }
   const directory = dirname(resolve(file));
-  const files = await readFiles(parsed.data, directory, document);
-  return { settings: parsed.data, files, directory };
+  const sources = [resolve(file)];
+  const files = await readFiles(parsed.data, directory, document, sources);
+  return { settings: parsed.data, files, sources, directory };
 }
 
 async function readConfigFile(file: string): Promise<string> {
@@ -90,22 +93,30 @@ async function readFiles(
   settings: Settings,
   directory: string,
   document: ConfigDocument,
+  sources: string[],
 ): Promise<ConfigFiles> {
   const problems: string[] = [];
   const files = settingFiles(directory, (path, message) => {
     problems.push(`${document.place(path)} ${name(path)}: ${message}`);
   });
+  const others: SettingFiles = {
+    ...files,
+    read(file, path) {
+      if (file !== undefined) sources.push(resolve(directory, file));
+      return files.read(file, path);
+    },
+  };
   const { listen, upstream, tokens, signals } = settings;
-  const cert = await files.read(listen.tls?.certFile, ["listen", "tls", "certFile"]);
-  const key = await files.read(listen.tls?.keyFile, ["listen", "tls", "keyFile"]);
+  const cert = await others.read(listen.tls?.certFile, ["listen", "tls", "certFile"]);
+  const key = await others.read(listen.tls?.keyFile, ["listen", "tls", "keyFile"]);
   const read: ConfigFiles = {
     keys: await readKeys(tokens, ["tokens"], files),
     issuerKeys: await readEach(tokens.issuers, ["tokens", "issuers"], files),
     transmitterKeys: await readEach(signals.transmitters, ["signals", "transmitters"], files),
-    adminToken: await readAdminToken(settings, files),
+    adminToken: await readAdminToken(settings, others),
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
-    upstreamCa: await files.read(upstream.caFile, ["upstream", "caFile"]),
-    redis: await readRedisFiles(settings, files),
+    upstreamCa: await others.read(upstream.caFile, ["upstream", "caFile"]),
+    redis: await readRedisFiles(settings, others),
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return read;

@@ -129,8 +129,10 @@ export function admit(
  *     framing ─ target ─ route ─ credential ─ signature ─ denylist ─ intent ─ forward ─ hold ─ release
  *       400      400               401          401       401/503             502/504   503
  */
-export function createRequestHandler(gate: Gate) {
+export function createRequestHandler(currentGate: () => Gate) {
   return function handleRequest(request: IncomingMessage, response: ServerResponse): void {
+    // Whatever is reloaded meanwhile, a request is judged by one configuration from head to end.
+    const gate = currentGate();
     const visit = beginVisit(gate, request, response);
     if (answerPreflight(gate, visit, response)) return;
 

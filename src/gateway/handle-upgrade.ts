@@ -11,8 +11,9 @@ import { beginVisit, endVisit, forwardedHeaders, refusalContext, type Visit } fr
  * On a revoking route no upgrade is forwarded: an application that answered it with a plain 2xx would
  * have logged somebody out past the hold.
  */
-export function createUpgradeHandler(gate: Gate) {
+export function createUpgradeHandler(currentGate: () => Gate) {
   return function handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const gate = currentGate();
     socket.on("error", () => socket.destroy());
     const visit = beginVisit(gate, request);
 

@@ -16,9 +16,9 @@ export interface LiveConnectionsOptions {
   /** Whether a token has been revoked, as far as memory knows. */
   readonly isRevoked: (token: VerifiedToken) => boolean;
   /** Seconds by which clocks may differ: a token counts that much longer than its `exp`. */
-  readonly clockToleranceSeconds: number;
+  readonly clockToleranceSeconds: () => number;
   /** Whether a connection ends when its token does. */
-  readonly atExpiry: "cut" | "keep";
+  readonly atExpiry: () => "cut" | "keep";
   /** Told of each connection that is cut. */
   readonly onCut: (reason: CutReason) => void;
 }
@@ -86,8 +86,8 @@ export class LiveConnections {
 
   #watchExpiry(live: Live): void {
     const { atExpiry, clock, clockToleranceSeconds } = this.#options;
-    if (atExpiry === "keep") return;
-    const leftMs = (live.token.expiresAt + clockToleranceSeconds - clock.nowSeconds()) * 1000;
+    if (atExpiry() === "keep") return;
+    const leftMs = (live.token.expiresAt + clockToleranceSeconds() - clock.nowSeconds()) * 1000;
     if (leftMs <= 0) {
       queueMicrotask(() => this.#cut(live, "token_expired"));
       return;

@@ -55,6 +55,14 @@ export interface StoreMetrics {
   readonly signals: Readonly<Record<SignalResult, { inc(): void }>>;
 }
 
+/** What is counted of configurations. */
+export interface ConfigMetrics {
+  /** Attempts to take on a changed configuration, by their result. */
+  readonly reloads: Readonly<Record<"ok" | "failed", { inc(): void }>>;
+  readonly lastReloadSuccessful: { set(value: number): void };
+  readonly lastReloadSuccess: { setToCurrentTime(): void };
+}
+
 /** What is read when Prometheus asks. */
 export interface MetricSources {
   denylistEntries(): number;
@@ -68,6 +76,7 @@ export interface MetricSources {
 export interface Metrics<Outcome extends string> {
   readonly gate: GateMetrics<Outcome>;
   readonly store: StoreMetrics;
+  readonly config: ConfigMetrics;
   /** Says where the values come from that are read on demand. */
   observe(sources: MetricSources): void;
   /** The text of the exposition format, and its content type. */
@@ -107,6 +116,7 @@ export function createMetrics<Outcome extends string>(
   return {
     gate: createGateMetrics(registry, outcomes, { histogram, gauge, countRevoked }),
     store: createStoreMetrics(registry, { histogram, gauge, countRevoked }),
+    config: createConfigMetrics(registry, gauge),
     observe: (sources) => observeSources(registry, sources),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
@@ -261,6 +271,26 @@ function createStoreMetrics(
       "result",
       ["hit", "miss"],
     ),
+  };
+}
+
+function createConfigMetrics(registry: Registry, gauge: Makers["gauge"]): ConfigMetrics {
+  const lastReloadSuccessful = gauge(
+    "revgate_config_last_reload_successful",
+    "1 while the configuration that is there is the one in force; 0 while it cannot be used.",
+  );
+  const lastReloadSuccess = gauge(
+    "revgate_config_last_reload_success_timestamp_seconds",
+    "When the configuration in force was taken on.",
+  );
+  lastReloadSuccessful.set(1);
+  lastReloadSuccess.setToCurrentTime();
+  const help = "Changed configurations that were taken on, or could not be.";
+  const reloads = { name: "revgate_config_reloads_total", help, registry };
+  return {
+    reloads: createCounter(reloads, "result", ["ok", "failed"]),
+    lastReloadSuccessful,
+    lastReloadSuccess,
   };
 }
 

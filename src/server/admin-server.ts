@@ -8,8 +8,10 @@ export interface AdminServerOptions {
   /** Whether requests should be sent here: the store answers, and nothing is being shut down. */
   readonly readiness: () => DenylistHealth;
   readonly renderMetrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Why the configuration in force is not the one that is there; undefined where it is. */
+  readonly configTrouble: () => string | undefined;
   /** What else is answered, where it is configured: the API, and what identity providers send. */
-  readonly handlers: readonly AdminHandler[];
+  readonly handlers: () => readonly AdminHandler[];
 }
 
 /**
@@ -23,7 +25,7 @@ export interface AdminServerOptions {
  */
 export function createAdminServer(options: AdminServerOptions): Server {
   return createServer((request, response) => {
-    if (options.handlers.some((handler) => handler(request, response))) return;
+    if (options.handlers().some((handler) => handler(request, response))) return;
     if (request.method !== "GET" && request.method !== "HEAD") {
       response.setHeader("Allow", "GET, HEAD");
       return answer(response, 405, "text/plain", "Only GET is answered here.\n");
@@ -32,9 +34,9 @@ export function createAdminServer(options: AdminServerOptions): Server {
       case "/healthz":
         return answerJson(response, 200, { status: "ok" });
       case "/readyz":
-        return answerReadiness(response, options.readiness());
+        return answerReadiness(response, options);
       case "/openapi.json":
-        return options.handlers.length > 0
+        return options.handlers().length > 0
           ? answerJson(response, 200, openApi)
           : notFound(response);
       case "/metrics":
@@ -49,9 +51,15 @@ function notFound(response: ServerResponse): void {
   answer(response, 404, "text/plain", "Try /healthz, /readyz or /metrics.\n");
 }
 
-function answerReadiness(response: ServerResponse, { ready, reason }: DenylistHealth): void {
-  const status = ready ? "ready" : "not_ready";
-  answerJson(response, ready ? 200 : 503, reason === undefined ? { status } : { status, reason });
+/** A configuration that can't be used takes nobody out of service: the one before is in force. */
+function answerReadiness(response: ServerResponse, options: AdminServerOptions): void {
+  const { ready, reason } = options.readiness();
+  const config = options.configTrouble();
+  answerJson(response, ready ? 200 : 503, {
+    status: ready ? "ready" : "not_ready",
+    ...(reason !== undefined && { reason }),
+    ...(config !== undefined && { config }),
+  });
 }
 
 async function answerMetrics(

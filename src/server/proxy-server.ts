@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Gate } from "../gateway/gate.ts";
@@ -26,13 +26,13 @@ export interface ProxyServerOptions {
 
 const checkTimeoutsEveryMs = 1000;
 
-/** Makes the server that clients talk to; it does not listen yet. */
-export function createProxyServer(gate: Gate, options: ProxyServerOptions): Server {
+/**
+ * Makes the server that clients talk to; it does not listen yet. Each request goes by the gate that is
+ * current when it arrives.
+ */
+export function createProxyServer(currentGate: () => Gate, options: ProxyServerOptions): Server {
   const serverOptions: ServerOptions = {
     maxHeaderSize: options.headerBytes,
-    headersTimeout: options.headersTimeoutMs,
-    requestTimeout: options.requestTimeoutMs,
-    keepAliveTimeout: options.idleTimeoutMs,
     connectionsCheckingInterval: checkTimeoutsEveryMs,
     insecureHTTPParser: false,
     // A missing Host is refused like everything else that is ambiguous, with a body that says so.
@@ -42,12 +42,12 @@ export function createProxyServer(gate: Gate, options: ProxyServerOptions): Serv
     options.tls === undefined
       ? createServer(serverOptions)
       : createTlsServer({ ...serverOptions, ...options.tls });
-  server.maxConnections = options.maxConnections;
+  adjustProxyServer(server, options);
   // 0: the limit on the head's size is the bound; a limit on the count would drop lines in silence.
   server.maxHeadersCount = 0;
 
-  const handleRequest = inOrder(createRequestHandler(gate));
-  const handleUpgrade = createUpgradeHandler(gate);
+  const handleRequest = inOrder(createRequestHandler(currentGate));
+  const handleUpgrade = createUpgradeHandler(currentGate);
   server.on("request", handleRequest);
   // 100 is sent when the verdict is yes; any other expectation is refused as ambiguous.
   server.on("checkContinue", handleRequest);
@@ -59,15 +59,24 @@ export function createProxyServer(gate: Gate, options: ProxyServerOptions): Serv
   });
   server.on("connect", (request: IncomingMessage, socket: Duplex) => {
     if (stateOf(request.socket) === "free") {
-      refuseOnSocket(gate, request, socket, "request_ambiguous");
+      refuseOnSocket(currentGate(), request, socket, "request_ambiguous");
     } else {
       socket.destroy();
     }
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    answerClientError(gate, error, socket);
+    answerClientError(currentGate(), error, socket);
   });
   return server;
+}
+
+/** Sets what can be set while the server runs: everything but `headerBytes`, and whether there is TLS. */
+export function adjustProxyServer(server: Server, options: ProxyServerOptions): void {
+  server.headersTimeout = options.headersTimeoutMs;
+  server.requestTimeout = options.requestTimeoutMs;
+  server.keepAliveTimeout = options.idleTimeoutMs;
+  server.maxConnections = options.maxConnections;
+  if (server instanceof TlsServer && options.tls) server.setSecureContext(options.tls);
 }
 
 function refuseOnSocket(

@@ -51,11 +51,14 @@ export interface TokenStanding {
 /** What the commands work on. */
 export interface StoreCommandsOptions {
   readonly denylist: Denylist;
-  readonly verifier: Verifier;
   readonly clock: Clock;
-  readonly lifetimes: Lifetimes;
-  /** What claims of each issuer's tokens are told apart by; undefined for the main one, which has no name where there is only one. */
-  readonly namespaces: ReadonlyMap<string | undefined, string | undefined>;
+  /** How tokens are read: asked anew for every command, since a reload may change it. */
+  readonly tokens: {
+    readonly verifier: Verifier;
+    readonly lifetimes: Lifetimes;
+    /** What claims of each issuer's tokens are told apart by; undefined for the main one, which has no name where there is only one. */
+    readonly namespaces: ReadonlyMap<string | undefined, string | undefined>;
+  };
   /** Told of the revocations that a command brought about. */
   readonly onRevoked: (trigger: RevocationTrigger, entries: readonly Entry[]) => void;
 }
@@ -89,10 +92,10 @@ export function createStoreCommands(options: StoreCommandsOptions): ControlHandl
 }
 
 async function check(
-  { denylist, verifier }: StoreCommandsOptions,
+  { denylist, tokens }: StoreCommandsOptions,
   credential: string,
 ): Promise<TokenStanding> {
-  const verification = await verifyOrFail(verifier, credential);
+  const verification = await verifyOrFail(tokens.verifier, credential);
   if (verification.kind === "invalid") {
     return { standing: "invalid", id: undefined, expiresAt: undefined };
   }
@@ -110,7 +113,8 @@ async function revokeToken(
     opaque = false,
   }: { readonly credential: string; readonly opaque?: boolean | undefined },
 ): Promise<TokenStanding> {
-  const { denylist, verifier, clock, lifetimes, onRevoked } = options;
+  const { denylist, clock, onRevoked } = options;
+  const { verifier, lifetimes } = options.tokens;
   const verification = await verifyOrFail(verifier, credential);
   if (verification.kind === "invalid" && opaque) {
     const now = clock.nowSeconds();
@@ -145,7 +149,7 @@ const kindOf = { subject: "sub", jti: "jti", sid: "sid" } as const;
 
 /** Ends what a claim names; resolves when that holds everywhere, and a login that follows is not meant. */
 async function end(
-  { denylist, clock, lifetimes, namespaces, onRevoked }: StoreCommandsOptions,
+  { denylist, clock, tokens: { lifetimes, namespaces }, onRevoked }: StoreCommandsOptions,
   whose: {
     readonly claim: keyof typeof kindOf;
     readonly value: string;

@@ -55,6 +55,11 @@ export class RemoteKeys implements KeyRing {
     this.#listeners.push(listener);
   }
 
+  /** Resolves when no fetch is under way. */
+  async settled(): Promise<void> {
+    await this.#fetching;
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);

@@ -38,6 +38,8 @@ export class WatchedKeys implements KeyRing {
     this.#listeners.push(listener);
   }
 
+  async settled(): Promise<void> {}
+
   close(): void {
     clearInterval(this.#timer);
   }
@@ -46,7 +48,7 @@ export class WatchedKeys implements KeyRing {
     try {
       const keys = await this.#options.reload();
       this.#failed = false;
-      if (areSame(keys, this.keys)) return;
+      if (areSameKeys(keys, this.keys)) return;
       this.keys = keys;
       this.#options.onReload(keys.length);
       for (const listener of this.#listeners) listener();
@@ -57,7 +59,11 @@ export class WatchedKeys implements KeyRing {
   }
 }
 
-function areSame(some: readonly VerificationKey[], others: readonly VerificationKey[]): boolean {
+/** Whether two lists hold the same keys, in the same order. */
+export function areSameKeys(
+  some: readonly VerificationKey[],
+  others: readonly VerificationKey[],
+): boolean {
   return (
     some.length === others.length &&
     some.every((one, i) => {

@@ -91,7 +91,8 @@ async function startReceiver(t: TestContext, setup: ReceiverSetup) {
   const server = createAdminServer({
     readiness,
     renderMetrics: () => assert.fail("not asked"),
-    handlers: [handler],
+    configTrouble: () => undefined,
+    handlers: () => [handler],
   });
   const url = `http://127.0.0.1:${await listenOnLoopback(t, server)}`;
   const standing = (names: Partial<TokenNames>) =>

@@ -19,8 +19,8 @@ function setUp(t: TestContext, changes: { atExpiry?: "keep"; isRevoked?: () => b
   const live = new LiveConnections({
     clock: { nowSeconds: () => Date.now() / 1000 },
     isRevoked: changes.isRevoked ?? (() => false),
-    clockToleranceSeconds: 5,
-    atExpiry: changes.atExpiry ?? "cut",
+    clockToleranceSeconds: () => 5,
+    atExpiry: () => changes.atExpiry ?? "cut",
     onCut: (reason) => void cuts.push(`counted ${reason}`),
   });
   const add = (name: string, claims: Partial<typeof token> = {}) =>

@@ -1,0 +1,44 @@
+import { isSameData } from "../platform/same-data.ts";
+import type { Config } from "./load.ts";
+import type { Settings } from "./schema.ts";
+
+/** A changed configuration as far as it can be taken on while revgate runs. */
+export interface Reloadable {
+  readonly config: Config;
+  /** The settings that were changed and stay what they are until a restart, by name. */
+  readonly needRestart: readonly string[];
+}
+
+/** What sockets, buffers and the store were made with: by name, how it stands in the settings. */
+const fixed: Readonly<Record<string, (settings: Settings) => unknown>> = {
+  "listen.host": ({ listen }) => listen.host,
+  "listen.port": ({ listen }) => listen.port,
+  "listen.tls": ({ listen }) => listen.tls !== undefined,
+  "limits.headerBytes": ({ limits }) => limits.headerBytes,
+  "admin.host": ({ admin }) => admin.host,
+  "admin.port": ({ admin }) => admin.port,
+  denylist: ({ denylist }) => denylist,
+};
+
+/** Puts what can't be changed in `running` back into `next`. */
+export function keepFixed(running: Config, next: Config): Reloadable {
+  const [is, asked] = [running.settings, next.settings];
+  const needRestart = Object.entries(fixed).flatMap(([name, read]) =>
+    isSameData(read(is), read(asked)) ? [] : [name],
+  );
+  const { host, port, tls } = is.listen;
+  const kept = tls === undefined || asked.listen.tls === undefined ? tls : asked.listen.tls;
+  const settings: Settings = {
+    ...asked,
+    listen: { ...asked.listen, host, port, tls: kept },
+    admin: { ...asked.admin, host: is.admin.host, port: is.admin.port },
+    limits: { ...asked.limits, headerBytes: is.limits.headerBytes },
+    denylist: is.denylist,
+  };
+  const files = {
+    ...next.files,
+    tls: tls === undefined ? undefined : (next.files.tls ?? running.files.tls),
+    redis: running.files.redis,
+  };
+  return { config: { ...next, settings, files }, needRestart };
+}
