@@ -13,6 +13,10 @@ export function duration(standard: string, shortest: string, longest: string) {
   const expected = `expected a duration from ${shortest} to ${longest}, such as "${standard}"`;
   return z
     .string({ error: expected })
+    .meta({
+      pattern: "^\\d+(ms|s|m|h|d)$",
+      description: `a duration from ${shortest} to ${longest}`,
+    })
     .refine((text) => toMs(text) >= toMs(shortest) && toMs(text) <= toMs(longest), expected)
     .transform(toMs)
     .prefault(standard);
@@ -26,12 +30,13 @@ export function whole(standard: number, smallest: number, largest: number, unit:
     .int(expected)
     .min(smallest, expected)
     .max(largest, expected)
+    .meta({ description: `a whole number of ${unit} from ${smallest} to ${largest}` })
     .default(standard);
 }
 
 /** A TCP port; 0 takes any that is free. */
 export function port(standard: number) {
-  return whole(standard, 0, 65_535, "a TCP port").describe("0 takes any free port");
+  return whole(standard, 0, 65_535, "a TCP port").describe("a TCP port; 0 takes any that is free");
 }
 
 /** true or false. */
@@ -41,7 +46,10 @@ export function flag(standard: boolean) {
 
 /** A text that is not empty; `expected` completes the message. */
 export function text(expected: string) {
-  return z.string({ error: `expected ${expected}` }).min(1, `expected ${expected}`);
+  return z
+    .string({ error: `expected ${expected}` })
+    .min(1, `expected ${expected}`)
+    .meta({ description: expected });
 }
 
 /** One of a closed list of words. */
@@ -67,6 +75,7 @@ export function origin(schemes: readonly string[], example: string) {
   const expected = `expected ${schemes.map((scheme) => `${scheme}//`).join(" or ")} with host and port and nothing behind, such as "${example}"`;
   return z
     .string({ error: expected })
+    .meta({ description: expected.replace(/^expected /, "") })
     .refine((value) => isOrigin(value, schemes), expected)
     .transform((value) => new URL(value));
 }
@@ -83,6 +92,7 @@ export function url(suits: (url: URL) => boolean, expected: string) {
   const message = `expected a URL with ${expected}`;
   return z
     .string({ error: message })
+    .meta({ description: `a URL with ${expected}` })
     .refine((value) => {
       if (!URL.canParse(value)) return false;
       const parsed = new URL(value);
