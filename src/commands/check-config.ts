@@ -1,5 +1,7 @@
 import { loadConfig } from "../config/load.ts";
+import { UsageError } from "../errors.ts";
 import { configFile, configOptionHelp, readArguments } from "./arguments.ts";
+import { explainRequests } from "./explain.ts";
 import { type Command, exitCodes, print } from "./io.ts";
 
 /** `revgate check-config`. */
@@ -7,6 +9,7 @@ export const checkConfig: Command = {
   name: "check-config",
   summary: "say everything that is wrong with a configuration, and where",
   help: `Usage: revgate check-config [--config FILE]
+       revgate check-config --explain [--config FILE] [METHOD PATH]
 
 Reads the configuration and every file it names, and reports all problems at once, each as
 
@@ -14,13 +17,23 @@ Reads the configuration and every file it names, and reports all problems at onc
 
 Exits 0 where the configuration can be used, 2 where it can't. Connects to nothing.
 
+With --explain it says of a request, or of each line "METHOD PATH" of standard input, which rule decides
+whether a token is needed, and what a 2xx of the application revokes.
+
 Options:
-${configOptionHelp}`,
+${configOptionHelp}
+      --explain       what holds for requests, instead of what is wrong`,
 
   async run(args, io) {
-    const { values } = readArguments(args, {}, 0);
+    const { values, positionals } = readArguments(args, { explain: { type: "boolean" } }, 2);
     const file = configFile(values, io);
-    const { settings } = await loadConfig(file, io.env);
+    const config = await loadConfig(file, io.env);
+    if (values.explain) {
+      await explainRequests(config, positionals, io);
+      return exitCodes.done;
+    }
+    if (positionals.length > 0) throw new UsageError("a method and a path go with --explain");
+    const { settings } = config;
     const revoking = settings.routes.filter((route) => route.revoke !== undefined).length;
     const open = settings.routes.filter((route) => route.access === "public").length;
     print(

@@ -3,12 +3,22 @@ import { version } from "../version.ts";
 import { checkConfig } from "./check-config.ts";
 import { demo } from "./demo.ts";
 import { importTokens } from "./import.ts";
+import { init } from "./init.ts";
 import { type Command, type CommandIo, complain, type ExitCode, exitCodes, print } from "./io.ts";
 import { list } from "./list.ts";
 import { run } from "./run.ts";
 import { check, revoke } from "./tokens.ts";
 
-const commands: readonly Command[] = [run, checkConfig, revoke, check, list, importTokens, demo];
+const commands: readonly Command[] = [
+  run,
+  init,
+  checkConfig,
+  revoke,
+  check,
+  list,
+  importTokens,
+  demo,
+];
 
 const help = `revgate makes logging out real: it stands in front of an application that issues JWTs, refuses
 tokens that were given up, and learns from the application's own logout route which those are.
@@ -21,8 +31,8 @@ ${commands.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`).join("\n
   revgate COMMAND --help   what a command does, and its options
   revgate --version
 
-Start here: revgate demo. Then copy config.example.yaml, name your public key in it and your logout
-route, and: revgate run --config FILE.
+Start here: revgate demo. Then: revgate init, which asks for your application's address, its public key
+and its routes, and writes revgate.yaml; and: revgate run.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.`;
 

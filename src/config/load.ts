@@ -27,6 +27,8 @@ export interface Config {
   readonly files: ConfigFiles;
   /** Every file that was read but for those with keys, which are read again apart; absolute paths. */
   readonly sources: readonly string[];
+  /** `file:line:column` of a setting. */
+  readonly place: (path: SettingPath) => string;
   /** Paths in the configuration are relative to this directory: the configuration file's own. */
   readonly directory: string;
 }
@@ -48,7 +50,7 @@ export async function loadConfig(file: string, environment: NodeJS.ProcessEnv): 
   const directory = dirname(resolve(file));
   const sources = [resolve(file)];
   const files = await readFiles(parsed.data, directory, document, sources);
-  return { settings: parsed.data, files, sources, directory };
+  return { settings: parsed.data, files, sources, place: document.place, directory };
 }
 
 async function readConfigFile(file: string): Promise<string> {

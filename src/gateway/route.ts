@@ -64,9 +64,20 @@ export interface RouteTable {
    * `methods` are all that an application might take the request's method to be.
    */
   find(methods: readonly string[], target: Target): Route | undefined;
+  /** Says which rules that rests on, for people. */
+  explain(methods: readonly string[], target: Target): RouteGrounds;
+}
+
+/** Rules by their position among all. */
+export interface RouteGrounds {
+  /** The one that decides whether a token is needed; undefined: none does, so one is. */
+  readonly access: number | undefined;
+  /** Those that revoke, or say where a token is sent. */
+  readonly applying: readonly number[];
 }
 
 interface CompiledRule extends RouteRule {
+  readonly position: number;
   readonly matchesAsWritten: (path: string) => boolean;
   readonly matchesLoosely: (path: string) => boolean;
 }
@@ -90,19 +101,28 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
     (rule) => rule.revoke !== undefined || rule.from !== undefined,
   );
 
+  const applyingTo = (methods: readonly string[], target: Target) =>
+    particular.filter((rule) => appliesWidely(rule, methods, target));
+  const decidingAccess = (methods: readonly string[], target: Target) =>
+    compiled.find((rule) => decidesAccess(rule, methods, target));
+
   return {
     find(methods, target) {
-      const applying = particular.filter((rule) => appliesWidely(rule, methods, target));
+      const applying = applyingTo(methods, target);
       if (target.contested) {
         const meant = exempt.some((rule) => appliesWidely(rule, methods, target));
         return meant || applying.length > 0 ? undefined : protectedRoute;
       }
-      const access = compiled.find((rule) => decidesAccess(rule, methods, target))?.access;
+      const access = decidingAccess(methods, target)?.access;
       if (applying.length === 0) return access === "public" ? publicRoute : protectedRoute;
       const exact = applying.filter((rule) => appliesNarrowly(rule, methods, target));
       const together = merge(applying);
       return { access: access ?? "protected", ...together, ...exemptions(exact, together) };
     },
+    explain: (methods, target) => ({
+      access: decidingAccess(methods, target)?.position,
+      applying: applyingTo(methods, target).map(({ position }) => position),
+    }),
   };
 }
 
@@ -172,10 +192,11 @@ function appliesWidely(rule: CompiledRule, methods: readonly string[], target: T
   );
 }
 
-function compileRule(rule: RouteRule): CompiledRule {
+function compileRule(rule: RouteRule, position: number): CompiledRule {
   const loose = rule.path.toLowerCase().replace(/(?<=.)\/$/, "");
   return {
     ...rule,
+    position,
     matchesAsWritten: compilePattern(rule.path, true),
     matchesLoosely: compilePattern(loose, false),
   };

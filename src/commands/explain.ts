@@ -1,0 +1,96 @@
+import { createInterface } from "node:readline";
+import type { Config } from "../config/load.ts";
+import { routeRules } from "../config/routes.ts";
+import { UsageError } from "../errors.ts";
+import { compileRoutes, type Route, type RouteTable } from "../gateway/route.ts";
+import { readTarget } from "../gateway/target.ts";
+import type { CredentialSource } from "../token/credential.ts";
+import { type CommandIo, print } from "./io.ts";
+
+/**
+ * Prints for each request, a method and a path, what the route rules make of it: from the arguments
+ * where there are any, else from the lines of standard input.
+ */
+export async function explainRequests(
+  config: Config,
+  args: readonly string[],
+  io: CommandIo,
+): Promise<void> {
+  const routes = compileRoutes(routeRules(config.settings));
+  const explain = (line: string) => print(io, explainRequest(config, routes, line));
+  if (args.length > 0) return explain(args.join(" "));
+  for await (const line of createInterface({ input: io.stdin })) {
+    if (line.trim() !== "") explain(line);
+  }
+}
+
+function explainRequest(config: Config, routes: RouteTable, line: string): string {
+  const [method = "", text = "", ...more] = line.trim().split(/\s+/);
+  if (!/^[A-Z]+$/.test(method) || !text.startsWith("/") || more.length > 0) {
+    throw new UsageError(`expected a method and a path, such as "POST /logout", got "${line}"`);
+  }
+  const target = readTarget(text, config.settings.target);
+  const route = target && routes.find([method], target);
+  if (target === undefined || route === undefined) {
+    return `${method} ${text}\n  refused    400 request_ambiguous: applications may read this path in more than one way`;
+  }
+  const { access, applying } = routes.explain([method], target);
+  const nameRule = (position: number) =>
+    `routes[${position}] ${config.place(["routes", position])}`;
+  const rows = [
+    [
+      route.access,
+      accessOf(route, access === undefined ? "no rule says otherwise" : nameRule(access)),
+    ],
+    ["reads", (route.from ?? []).map(nameSource).join(", ")],
+    ["revokes", whatEnds(route).join(", and ")],
+    ["lets pass", exemptions(route).join(", ")],
+    ["by", applying.map(nameRule).join(", ")],
+  ] as const;
+  const told = rows.filter(([, what]) => what !== "");
+  return [line.trim(), ...told.map(([name, what]) => `  ${name.padEnd(10)} ${what}`)].join("\n");
+}
+
+function accessOf({ access }: Route, ground: string): string {
+  const needs = access === "public" ? "passes without a token" : "needs a valid token";
+  return `${needs} (${ground})`;
+}
+
+/** What a 2xx there ends. */
+function whatEnds(route: Route): string[] {
+  if (route.revoke === undefined) return [];
+  const { alsoRevoke = [], subjectsFrom = [] } = route;
+  const all = route.revoke === "subject" ? "every token of its subject" : "the token it carries";
+  return [
+    ...(route.sparesCarried ? [] : [all]),
+    ...subjectsFrom.map(({ source }) => `every token of the subject in ${nameSource(source)}`),
+    ...alsoRevoke.map(({ source }) => `the token in ${nameSource(source)}`),
+  ];
+}
+
+function exemptions({ expired, revoked, opaqueLifetimeSeconds }: Route): string[] {
+  return [
+    ...(expired === "forward" ? ["expired tokens"] : []),
+    ...(revoked === "forward" ? ["revoked tokens"] : []),
+    ...(opaqueLifetimeSeconds === undefined ? [] : ["tokens that revgate can't look into"]),
+  ];
+}
+
+type Source = CredentialSource | NonNullable<Route["subjectsFrom"]>[number]["source"];
+
+function nameSource(source: Source): string {
+  switch (source.kind) {
+    case "header":
+      return `header ${source.name}`;
+    case "cookie":
+      return `cookie ${source.name}`;
+    case "json":
+      return `the body's ${source.pointer}`;
+    case "form":
+      return `the form's ${source.name}`;
+    case "responseHeader":
+      return `the answer's header ${source.name}`;
+    case "responseJson":
+      return `the answer's ${source.pointer}`;
+  }
+}
