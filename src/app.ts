@@ -50,7 +50,8 @@ export interface AppContext {
 export async function startApp(config: Config, context: AppContext): Promise<RunningApp> {
   const { logger } = context;
   const metrics = createMetrics(outcomes, context.version);
-  const store = await openStore(config, { metrics: metrics.store, logger });
+  const startDrain = () => beginDrain(drain, logger);
+  const store = await openStore(config, { metrics: metrics.store, logger, drain: startDrain });
   const live = watchRevocations(() => current.config, store, metrics);
   const current = new CurrentAssembly(config, { store, metrics, logger, live });
   const proxy = createProxyServer(() => current.gate, proxyOptions(config));
@@ -66,7 +67,7 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
   });
   let stopping = false;
   const admin = createAdminServer({
-    readiness: () => (stopping ? { ready: false, reason: "shutting down" } : readinessOf(store)),
+    readiness: () => readinessOf(store, stopping ? "shutting down" : leaving(drain)),
     renderMetrics: metrics.render,
     configTrouble: () => reloads.trouble,
     handlers: () => current.handlers,
@@ -97,6 +98,13 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
   }
 }
 
+/** Stops being ready, and has clients leave, while what comes all the same is still served. */
+function beginDrain(drain: Drain, logger: Logger): number {
+  if (!drain.begun) logger.info({ connections: drain.connections }, "draining");
+  drain.begin();
+  return drain.connections;
+}
+
 /** Says where the metrics come from that are read on demand. */
 function observe(
   metrics: Metrics<string>,
@@ -123,7 +131,15 @@ function proxyOptions({ settings, files }: Config): ProxyServerOptions {
   };
 }
 
-function readinessOf({ denylist, verification }: Store): DenylistHealth {
+function leaving(drain: Drain): string | undefined {
+  return drain.begun ? "draining" : undefined;
+}
+
+function readinessOf(
+  { denylist, verification }: Store,
+  leaving: string | undefined,
+): DenylistHealth {
+  if (leaving !== undefined) return { ready: false, reason: leaving };
   const health = denylist.health();
   const trouble = verification.keysTrouble();
   return health.ready && trouble !== undefined ? { ready: false, reason: trouble } : health;

@@ -36,6 +36,8 @@ export interface StoreContext {
   readonly metrics: Metrics<string>["store"];
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** Has clients leave, and says how many connections are left; without it nothing serves. */
+  readonly drain?: () => number;
 }
 
 /** The directory that the configuration gives to this sidecar alone. */
@@ -88,7 +90,7 @@ async function openHeldStore(
   const denylist = shared ?? embedded;
   const tokens = currentTokens(config, openVerifier(config, context));
   const commands = createStoreCommands({
-    ...{ denylist, tokens, clock },
+    ...{ denylist, tokens, clock, drain: context.drain },
     onRevoked: metrics.countRevoked,
   });
   hold.serve(commands);

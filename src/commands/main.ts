@@ -2,6 +2,7 @@ import { ConfigError, RevgateError, UsageError } from "../errors.ts";
 import { version } from "../version.ts";
 import { checkConfig } from "./check-config.ts";
 import { demo } from "./demo.ts";
+import { drain } from "./drain.ts";
 import { importTokens } from "./import.ts";
 import { init } from "./init.ts";
 import { type Command, type CommandIo, complain, type ExitCode, exitCodes, print } from "./io.ts";
@@ -17,6 +18,7 @@ const commands: readonly Command[] = [
   check,
   list,
   importTokens,
+  drain,
   demo,
 ];
 

@@ -38,6 +38,7 @@ const mostPerPage = 1000;
  *     POST /introspect    OAuth 2.0 Token Introspection (RFC 7662)
  *     POST /revocations   ends all tokens of a subject or a session, or one by its jti
  *     GET  /revocations   what is in force, page by page
+ *     POST /drain         has clients leave, before SIGTERM comes
  */
 export function createAdminApi(options: AdminApiOptions): AdminHandler {
   const operations = operationsOn(options.commands);
@@ -95,6 +96,9 @@ function operationsOn(commands: ControlHandler): Readonly<Record<string, Operati
     async "POST /revocations"(request) {
       const ended = await ask({ command: "end", ...readWhose(await readJson(request)) });
       return { status: 201, body: ended, names: namesIn(ended) };
+    },
+    async "POST /drain"() {
+      return { status: 202, body: await ask({ command: "drain" }) };
     },
     async "GET /revocations"(_request, url) {
       const limit = wholeNumber(url, "limit", 100, mostPerPage);

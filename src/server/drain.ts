@@ -7,6 +7,13 @@ import { lastResponseOn } from "./in-order.ts";
 export interface Drain {
   /** Connections open at present. */
   readonly connections: number;
+  /** Whether it has begun. */
+  readonly begun: boolean;
+  /**
+   * Has clients leave: every response closes its connection from now on. New connections are still
+   * taken, since whoever routes them here learns of it later.
+   */
+  begin(): void;
   /**
    * Stops accepting, lets what is under way finish, and ends the connections behind it.
    *
@@ -20,26 +27,36 @@ export function watchForDrain(server: Server): Drain {
   const sockets = keepSet(server, "connection");
   // What requests come from: with TLS, not what was accepted.
   const clients = server instanceof TlsServer ? keepSet(server, "secureConnection") : sockets;
-  let draining = false;
+  let state: "serving" | "draining" | "stopping" = "serving";
 
   const finish = (response: ServerResponse) => {
     response.shouldKeepAlive = false;
-    response.once("close", () => server.closeIdleConnections());
+    if (state === "stopping") response.once("close", () => server.closeIdleConnections());
+  };
+  const finishAll = () => {
+    for (const socket of clients) {
+      const response = lastResponseOn(socket);
+      if (response !== undefined) finish(response);
+    }
   };
   server.prependListener("request", (_request, response: ServerResponse) => {
-    if (draining) finish(response);
+    if (state !== "serving") finish(response);
   });
 
   return {
     get connections() {
       return sockets.size;
     },
+    get begun() {
+      return state !== "serving";
+    },
+    begin() {
+      if (state === "serving") state = "draining";
+      finishAll();
+    },
     run(timeoutMs) {
-      draining = true;
-      for (const socket of clients) {
-        const response = lastResponseOn(socket);
-        if (response !== undefined) finish(response);
-      }
+      state = "stopping";
+      finishAll();
       return new Promise((resolve) => {
         const cut = setTimeout(() => {
           for (const socket of sockets) socket.destroy();

@@ -143,6 +143,23 @@ export const openApi = {
         },
       },
     },
+    "/drain": {
+      post: {
+        summary:
+          "Has clients leave: /readyz answers 503, every response closes its connection; what comes all the same is served.",
+        responses: {
+          "202": {
+            description: "It has begun; how many connections are left.",
+            ...json({
+              type: "object",
+              required: ["connections"],
+              properties: { connections: { type: "integer" } },
+            }),
+          },
+          ...without(failures, "400", "413", "415", "503"),
+        },
+      },
+    },
     "/revocations": {
       post: {
         summary: "Ends all tokens of a subject or a session, or one token by its jti.",

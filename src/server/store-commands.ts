@@ -36,9 +36,10 @@ const command = z.discriminatedUnion("command", [
   z.strictObject({ command: z.literal("check"), credential: z.string() }),
   z.strictObject({ command: z.literal("add"), entries: z.array(entry) }),
   z.strictObject({ command: z.literal("list") }),
+  z.strictObject({ command: z.literal("drain") }),
 ]);
 
-/** What can be asked of the store from the command line. */
+/** What can be asked of a running revgate, and of the store alone, from the command line. */
 export type StoreCommand = z.infer<typeof command>;
 
 /** How a token stands, as `revgate check` reports it. */
@@ -59,6 +60,8 @@ export interface StoreCommandsOptions {
     /** What claims of each issuer's tokens are told apart by; undefined for the main one, which has no name where there is only one. */
     readonly namespaces: ReadonlyMap<string | undefined, string | undefined>;
   };
+  /** Has clients leave, and says how many connections are left; undefined where nothing serves. */
+  readonly drain?: (() => number) | undefined;
   /** Told of the revocations that a command brought about. */
   readonly onRevoked: (trigger: RevocationTrigger, entries: readonly Entry[]) => void;
 }
@@ -85,10 +88,17 @@ export function createStoreCommands(options: StoreCommandsOptions): ControlHandl
         await denylist.revoke(data.entries);
         options.onRevoked("import", data.entries);
         return yield { added: data.entries.length };
+      case "drain":
+        return yield drain(options);
       case "list":
         yield* denylist.entries();
     }
   };
+}
+
+function drain({ drain: begin }: StoreCommandsOptions): { readonly connections: number } {
+  if (begin === undefined) throw new ControlError("no revgate is running on this data directory");
+  return { connections: begin() };
 }
 
 async function check(

@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { loadConfig } from "../config/load.ts";
+import { ControlError, UsageError } from "../errors.ts";
+import { dataDirOf } from "../open-store.ts";
+import { connectControl } from "../server/control-socket.ts";
+import type { StoreCommand } from "../server/store-commands.ts";
+import { configFile, configOptionHelp, readArguments } from "./arguments.ts";
+import { type Command, exitCodes, print } from "./io.ts";
+import { only } from "./with-store.ts";
+
+const lookEveryMs = 200;
+
+/** `revgate drain`. */
+export const drain: Command = {
+  name: "drain",
+  summary: "have clients leave a running revgate, before it is stopped",
+  help: `Usage: revgate drain [--config FILE] [--wait SECONDS]
+
+From now on /readyz answers 503 and every response closes its connection. What comes all the same is still
+served, since whoever routes requests here learns of it later. There is no way back but a restart. Meant for
+a preStop hook: a native sidecar gets SIGTERM only after the application has ended.
+
+Options:
+${configOptionHelp}
+      --wait SECONDS  returns when no connection is left, at the latest after so long (default: 0)`,
+
+  async run(args, io) {
+    const { values } = readArguments(args, { wait: { type: "string", default: "0" } }, 0);
+    const waitMs = Number(values.wait) * 1000;
+    if (!/^\d{1,5}$/.test(values.wait)) {
+      throw new UsageError(`--wait: expected a number of seconds, got "${values.wait}"`);
+    }
+    const dataDir = dataDirOf(await loadConfig(configFile(values, io), io.env));
+    const deadlineMs = performance.now() + waitMs;
+    let connections = await begin(dataDir);
+    while (connections > 0 && performance.now() < deadlineMs) {
+      await sleep(lookEveryMs);
+      connections = await begin(dataDir);
+    }
+    print(io, `draining; connections left: ${connections}`);
+    return exitCodes.done;
+  },
+};
+
+/** Begins, or finds that it has begun; resolves with how many connections are left. */
+async function begin(dataDir: string): Promise<number> {
+  const ask = await connectControl(dataDir);
+  if (ask === undefined) throw new ControlError(`${dataDir}: no revgate is running on it`);
+  const answer = await only(ask({ command: "drain" } satisfies StoreCommand));
+  return (answer as { readonly connections: number }).connections;
+}
