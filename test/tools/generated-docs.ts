@@ -1,16 +1,39 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
 import {
   configJsonSchema,
   describeSettings,
   type JsonSchema,
   type SettingDescription,
 } from "../../src/config/json-schema.ts";
+import { repository } from "../helpers/program.ts";
+import { grafanaDashboard } from "./dashboard.ts";
 
 /** What `npm run docs` writes, by file; a test compares. */
 export function generatedDocs(): ReadonlyMap<string, string> {
   return new Map([
-    ["config.schema.json", `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`],
+    ["config.schema.json", asJson(configJsonSchema())],
     ["docs/configuration.md", configurationPage()],
+    ["k8s/monitoring/dashboard.json", asJson(grafanaDashboard())],
+    ["k8s/monitoring/prometheus-rule.yaml", prometheusRule()],
   ]);
+}
+
+function asJson(value: object): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+/** The rules as an object of the Prometheus operator's. */
+function prometheusRule(): string {
+  const rules = parse(readFileSync(join(repository, "k8s/monitoring/revgate.rules.yaml"), "utf8"));
+  const rule = {
+    apiVersion: "monitoring.coreos.com/v1",
+    kind: "PrometheusRule",
+    metadata: { name: "revgate", labels: { "app.kubernetes.io/name": "revgate" } },
+    spec: rules,
+  };
+  return `# Written by npm run docs from revgate.rules.yaml.\n${stringify(rule, { lineWidth: 0 })}`;
 }
 
 const introduction = `# Configuration
