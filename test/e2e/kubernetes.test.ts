@@ -14,7 +14,7 @@ import { after, describe, it, type TestContext } from "node:test";
 import { parse } from "yaml";
 import { loadConfig } from "../../src/config/load.ts";
 import { startApplication } from "../helpers/application.ts";
-import { startGate } from "../helpers/gate.ts";
+import { startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import {
   copyManifests,
@@ -261,7 +261,7 @@ denylist:
       await startGate(t, { upstream: application.url, yaml }),
       await startGate(t, { upstream: application.url, yaml }),
     ] as const;
-    for (const { adminUrl } of gates) await untilReady(adminUrl);
+    await Promise.all(gates.map(untilReady));
     const headers = { token: makeToken() };
     const logout = await send(`${gates[0].url}/logout`, { method: "POST", headers });
     assert.equal(logout.status, 200);
@@ -292,10 +292,6 @@ async function startExampleRedis(t: TestContext, args: readonly string[]) {
   const program = findProgram(["redis-server", "valkey-server"]);
   await startProgram(t, [program, ...moved, "--bind", "127.0.0.1"], {}, /Ready to accept/);
   return { port, directory };
-}
-
-async function untilReady(adminUrl: string): Promise<void> {
-  while ((await send(`${adminUrl}/readyz`)).status !== 200) await new Promise(setImmediate);
 }
 
 function assertMountsAreThere(workload: Rendered): void {

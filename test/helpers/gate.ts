@@ -4,6 +4,7 @@ import type { TestContext } from "node:test";
 import { type RunningApp, startApp } from "../../src/app.ts";
 import { type Config, loadConfig } from "../../src/config/load.ts";
 import { createLogger } from "../../src/observability/logger.ts";
+import { send } from "./http.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { publicPem } from "./tokens.ts";
 
@@ -82,4 +83,9 @@ export async function startGate(t: TestContext, options: GateOptions): Promise<T
     logged: () => lines.join(""),
     directory,
   };
+}
+
+/** Waits until a revgate is ready, as whoever sends requests to it does. */
+export async function untilReady({ adminUrl }: Pick<TestGate, "adminUrl">): Promise<void> {
+  while ((await send(`${adminUrl}/readyz`)).status !== 200) await new Promise(setImmediate);
 }

@@ -1,14 +1,17 @@
 /**
  * Makes sure that everything the tests need is there, before any of them runs: finds it, installs it
- * with apt or npm where that may be done, or names the command to type and fails.
+ * with apt or npm where that may be done, or names the command to type and fails. With `ops`, also what the
+ * tests of `npm run test:ops` need.
  */
 import { spawnSync } from "node:child_process";
 import { installKustomize, searchKustomize } from "./kustomize.ts";
-import { neededPrograms, searchProgram } from "./programs.ts";
+import { neededForOps, neededPrograms, searchProgram } from "./programs.ts";
 import { pythonPackages, searchPython } from "./python.ts";
 
+const needed = process.argv.includes("ops") ? [...neededPrograms, ...neededForOps] : neededPrograms;
+
 function missingPackages(): string[] {
-  const missing = neededPrograms
+  const missing = needed
     .filter(({ names }) => searchProgram(names) === undefined)
     .flatMap(({ packages }) => packages as readonly string[]);
   return searchPython() === undefined ? [...missing, ...pythonPackages] : missing;

@@ -7,6 +7,14 @@ export const neededPrograms = [
   { names: ["openssl"], packages: ["openssl"] },
 ] as const;
 
+/** What `npm run test:ops` needs beyond that. */
+export const neededForOps = [
+  { names: ["prometheus"], packages: ["prometheus"] },
+  { names: ["promtool"], packages: ["prometheus"] },
+  { names: ["chromium"], packages: ["chromium"] },
+  { names: ["buildah"], packages: ["buildah"] },
+] as const;
+
 const systemFolders = ["/usr/local/bin", "/usr/bin", "/usr/sbin", "/opt/homebrew/bin"];
 
 function lookFor(name: string): string | undefined {
