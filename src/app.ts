@@ -8,6 +8,7 @@ import { LiveConnections } from "./gateway/live-connections.ts";
 import { outcomes } from "./gateway/visit.ts";
 import type { Logger } from "./observability/logger.ts";
 import { createMetrics, type Metrics } from "./observability/metrics.ts";
+import type { Tracing } from "./observability/tracing.ts";
 import { openStore, type Store } from "./open-store.ts";
 import { systemClock } from "./platform/clock.ts";
 import { Reloads } from "./reloads.ts";
@@ -39,6 +40,8 @@ export interface RunningApp {
 export interface AppContext {
   readonly logger: Logger;
   readonly version: string;
+  /** Where spans of requests go; undefined: nowhere. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /**
@@ -53,7 +56,9 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
   const startDrain = () => beginDrain(drain, logger);
   const store = await openStore(config, { metrics: metrics.store, logger, drain: startDrain });
   const live = watchRevocations(() => current.config, store, metrics);
-  const current = new CurrentAssembly(config, { store, metrics, logger, live });
+  const current = new CurrentAssembly(config, {
+    ...{ store, metrics, logger, live, tracing: context.tracing },
+  });
   const proxy = createProxyServer(() => current.gate, proxyOptions(config));
   const drain = watchForDrain(proxy);
   const reloads = new Reloads({

@@ -10,6 +10,7 @@ import type { outcomes } from "./gateway/visit.ts";
 import type { Logger } from "./observability/logger.ts";
 import type { Metrics } from "./observability/metrics.ts";
 import { createRequestLog } from "./observability/request-log.ts";
+import type { Tracing } from "./observability/tracing.ts";
 import { type OpenSignals, openSignals } from "./open-signals.ts";
 import type { Store } from "./open-store.ts";
 import { type OpenVerifier, reopenVerifier } from "./open-verifier.ts";
@@ -27,6 +28,7 @@ export interface Foundation {
   readonly metrics: Metrics<(typeof outcomes)[number]>;
   readonly logger: Logger;
   readonly live: LiveConnections;
+  readonly tracing: Tracing | undefined;
 }
 
 /** What a configuration makes of revgate; a reload puts another in its place. */
@@ -142,7 +144,7 @@ async function retire({ verification, signals }: Assembly, next: Assembly): Prom
 
 function assembleGate(
   config: Config,
-  { store, live, metrics, logger }: Foundation,
+  { store, live, metrics, logger, tracing }: Foundation,
   { verification, application }: Pick<Assembly, "verification" | "application">,
 ): Gate {
   const { settings } = config;
@@ -170,6 +172,7 @@ function assembleGate(
     readPeer: createPeerReader(settings.listen.trustedProxies),
     metrics: metrics.gate,
     log: createRequestLog(logger, settings.log.requests),
+    tracing,
   };
 }
 

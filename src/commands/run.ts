@@ -3,6 +3,7 @@ import { loadConfig } from "../config/load.ts";
 import { credentialHeaders } from "../config/routes.ts";
 import { ConfigWatch } from "../config/watch.ts";
 import { createLogger } from "../observability/logger.ts";
+import { openTracing } from "../observability/tracing.ts";
 import { version } from "../version.ts";
 import { configFile, configOptionHelp, readArguments } from "./arguments.ts";
 import { type Command, exitCodes } from "./io.ts";
@@ -24,6 +25,9 @@ A change of the configuration, or of a file it names, is taken on within seconds
 fails no request. One that can't be used changes nothing: the log says why, /readyz and the metrics say
 so. listen.host, listen.port, admin.host, admin.port, limits.headerBytes, denylist, and whether there is
 listen.tls, stay what they are until a restart.
+
+Spans of requests are exported over OTLP where OTEL_EXPORTER_OTLP_ENDPOINT, or another of OpenTelemetry's
+standard variables, says whereto.
 
 Options:
 ${configOptionHelp}
@@ -52,7 +56,8 @@ Try it without an application of your own: revgate demo`,
       everyMs: lookAtFilesMs,
       onChange: () => reload(),
     });
-    const app = await startApp(config, { logger, version });
+    const tracing = await openTracing(io.env, { logger, version });
+    const app = await startApp(config, { logger, version, tracing });
     const { address, adminAddress } = app;
     logger.info(
       { address, adminAddress, upstream: config.settings.upstream.url.origin },
@@ -66,6 +71,7 @@ Try it without an application of your own: revgate demo`,
     watch.close();
     logger.info("stopping");
     await app.stop();
+    await tracing?.close();
     logger.info("stopped");
     return exitCodes.done;
   },

@@ -1,6 +1,7 @@
 import type { Denylist, UnknownOutcome } from "../denylist/denylist.ts";
 import type { GateMetrics } from "../observability/metrics.ts";
 import type { RequestLog } from "../observability/request-log.ts";
+import type { Tracing } from "../observability/tracing.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { CredentialSource } from "../token/credential.ts";
 import type { Verifier } from "../token/verifier.ts";
@@ -42,4 +43,6 @@ export interface Gate {
   readonly readPeer: ReturnType<typeof createPeerReader>;
   readonly metrics: GateMetrics<Outcome>;
   readonly log: RequestLog;
+  /** Undefined where no spans are exported. */
+  readonly tracing: Pick<Tracing, "record"> | undefined;
 }

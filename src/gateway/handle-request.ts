@@ -170,7 +170,7 @@ function forward(
       received: visit.body?.chunks,
       headers: forwardedHeaders(gate, visit, { route, token }),
       hold,
-      onHead: () => gate.metrics.upstreamSeconds.observe((performance.now() - sentMs) / 1000),
+      onHead: () => observeHead(gate, visit, sentMs),
       onStreaming: (cut) => watchLive(gate, { route, token }, cut),
       onEnd: (outcome) => finish(gate, visit, response, outcome),
     });
@@ -274,5 +274,13 @@ function answerPreflight(gate: Gate, visit: Visit, response: ServerResponse): bo
 function observeCheck(gate: Gate, visit: Visit): number {
   const nowMs = performance.now();
   gate.metrics.checkSeconds.observe((nowMs - visit.startedMs) / 1000);
+  if (visit.times !== undefined) visit.times.checkedMs = nowMs;
   return nowMs;
+}
+
+/** Notes how long the application took to begin its answer. */
+function observeHead(gate: Gate, visit: Visit, sentMs: number): void {
+  const nowMs = performance.now();
+  gate.metrics.upstreamSeconds.observe((nowMs - sentMs) / 1000);
+  if (visit.times !== undefined) visit.times.headMs = nowMs;
 }

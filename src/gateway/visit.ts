@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { TracedRequest } from "../observability/tracing.ts";
 import { HeaderList } from "../platform/header-list.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 import { requestHeaders } from "../upstream/headers.ts";
@@ -34,6 +35,8 @@ export interface Visit {
   readonly peer: Peer;
   /** Milliseconds of `performance.now()`. */
   readonly startedMs: number;
+  /** When the checks were done, and when the application's answer began; where spans are exported. */
+  readonly times: { checkedMs: number | undefined; headMs: number | undefined } | undefined;
   /** Set on routes that need the body, when that has been read. */
   body: ReceivedBody | undefined;
 }
@@ -52,6 +55,7 @@ export function beginVisit(gate: Gate, request: IncomingMessage, response?: Serv
     requestId: accepted ? sentId : randomUUID(),
     peer: gate.readPeer(request.socket as Socket),
     startedMs: performance.now(),
+    times: gate.tracing && { checkedMs: undefined, headMs: undefined },
     body: undefined,
   };
 }
@@ -103,6 +107,7 @@ export function endVisit(gate: Gate, visit: Visit, outcome: Outcome, status?: nu
   // What is left of a body that was read in part stands before the client's next request.
   if (visit.body !== undefined && !visit.request.readableEnded) visit.request.resume();
   gate.metrics.requests[outcome].inc();
+  gate.tracing?.record(tracedRequest(visit, outcome, status));
   gate.log(outcome, () => ({
     requestId: visit.requestId,
     peer: visit.peer.address,
@@ -111,6 +116,22 @@ export function endVisit(gate: Gate, visit: Visit, outcome: Outcome, status?: nu
     status,
     durationMs: Math.round((performance.now() - visit.startedMs) * 1000) / 1000,
   }));
+}
+
+function tracedRequest(visit: Visit, outcome: Outcome, status: number | undefined): TracedRequest {
+  const { request, headers, peer, requestId, startedMs, times } = visit;
+  return {
+    ...{ outcome, status, requestId, startedMs },
+    method: request.method ?? "",
+    path: pathForLog(request.url ?? ""),
+    peer: peer.address,
+    scheme: peer.proto,
+    host: headers.first("host") ?? "",
+    checkedMs: times?.checkedMs,
+    headMs: times?.headMs,
+    endedMs: performance.now(),
+    header: (name) => headers.first(name),
+  };
 }
 
 /** The path alone: query strings, fragments and the user in an absolute target carry secrets. */
