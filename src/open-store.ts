@@ -122,6 +122,9 @@ function currentTokens(first: Config, verification: OpenVerifier) {
     get verifier() {
       return current.verification.verifier;
     },
+    get explain() {
+      return current.verification.explain;
+    },
     get lifetimes() {
       return lifetimesOf(current.config.settings);
     },

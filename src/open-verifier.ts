@@ -6,15 +6,23 @@ import type { Metrics } from "./observability/metrics.ts";
 import { describe } from "./observability/request-log.ts";
 import { type Clock, systemClock } from "./platform/clock.ts";
 import { isSameData } from "./platform/same-data.ts";
+import { explainToken, type TokenExplanation } from "./token/explain-token.ts";
 import { fixedKeys, joinRings, type KeyRing } from "./token/key-ring.ts";
 import type { VerificationKey } from "./token/keys.ts";
 import { RemoteKeys } from "./token/remote-keys.ts";
-import { createVerifier, type Issuer, type Verifier } from "./token/verifier.ts";
+import {
+  createVerifier,
+  type Issuer,
+  type Verifier,
+  type VerifierOptions,
+} from "./token/verifier.ts";
 import { areSameKeys, WatchedKeys } from "./token/watched-keys.ts";
 
 /** The verifier as configured, with the keys that it lives on. */
 export interface OpenVerifier {
   readonly verifier: Verifier;
+  /** Says why it decides about a credential as it does. */
+  readonly explain: (credential: string) => Promise<TokenExplanation>;
   /** The keys of each issuer of tokens that is named. */
   readonly rings: ReadonlyMap<string | undefined, KeyRing>;
   /** Why no token of some issuer can be checked at present; undefined where all can. */
@@ -52,7 +60,7 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
       keys: others[index] ?? fixedKeys([]),
     }),
   );
-  const verifier = createVerifier({
+  const options: VerifierOptions = {
     keys: main,
     issuer: tokens.issuer,
     audience: tokens.audience,
@@ -66,10 +74,11 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
     clock,
     onCacheLookup: (hit) => metrics.cacheLookups[hit ? "hit" : "miss"].inc(),
     onSignatureCheck: () => metrics.signatureChecks.inc(),
-  });
+  };
   const rings = opened.flat();
   return {
-    verifier,
+    verifier: createVerifier(options),
+    explain: (credential) => explainToken(credential, options),
     rings: new Map([
       [tokens.issuer, main],
       ...issuers.map(({ issuer, keys }) => [issuer, keys] as const),

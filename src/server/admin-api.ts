@@ -36,6 +36,7 @@ const mostPerPage = 1000;
  *
  *     POST /revoke        OAuth 2.0 Token Revocation (RFC 7009)
  *     POST /introspect    OAuth 2.0 Token Introspection (RFC 7662)
+ *     POST /explain       says of each check whether a token passes it
  *     POST /revocations   ends all tokens of a subject or a session, or one by its jti
  *     GET  /revocations   what is in force, page by page
  *     POST /drain         has clients leave, before SIGTERM comes
@@ -92,6 +93,10 @@ function operationsOn(commands: ControlHandler): Readonly<Record<string, Operati
       const form = await readForm(request);
       const found = await ask({ command: "introspect", credential: tokenIn(form) });
       return { status: 200, body: found };
+    },
+    async "POST /explain"(request) {
+      const form = await readForm(request);
+      return { status: 200, body: await ask({ command: "explain", credential: tokenIn(form) }) };
     },
     async "POST /revocations"(request) {
       const ended = await ask({ command: "end", ...readWhose(await readJson(request)) });

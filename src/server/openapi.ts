@@ -97,6 +97,39 @@ export const openApi = {
         },
       },
     },
+    "/explain": {
+      post: {
+        summary: "Says of each check whether a token passes it; remembers nothing.",
+        requestBody: token,
+        responses: {
+          "200": {
+            description: "Whether it would be let through on a protected route, and why.",
+            ...json({
+              type: "object",
+              required: ["passes", "checks"],
+              properties: {
+                passes: { type: "boolean" },
+                header: { type: "object" },
+                payload: { type: "object" },
+                checks: {
+                  type: "array",
+                  items: {
+                    type: "object",
+                    required: ["check", "verdict", "detail"],
+                    properties: {
+                      check: { type: "string" },
+                      verdict: { enum: ["passed", "failed", "skipped"] },
+                      detail: { type: "string" },
+                    },
+                  },
+                },
+              },
+            }),
+          },
+          ...failures,
+        },
+      },
+    },
     "/backchannel-logout": {
       post: {
         summary: "Takes a logout token (OpenID Connect Back-Channel Logout 1.0), where configured.",

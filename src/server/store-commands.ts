@@ -6,8 +6,15 @@ import { endOfAll, type Lifetimes, subjectEntry, tokenEntry } from "../gateway/r
 import type { RevocationTrigger } from "../observability/metrics.ts";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
 import { parseCompactJws } from "../token/compact-jws.ts";
+import type { TokenCheck, TokenExplanation } from "../token/explain-token.ts";
 import { readOpaqueToken } from "../token/opaque-token.ts";
-import { nameOfClaim, type Verification, type Verifier, verifyInFull } from "../token/verifier.ts";
+import {
+  nameOfClaim,
+  type Verification,
+  type VerifiedToken,
+  type Verifier,
+  verifyInFull,
+} from "../token/verifier.ts";
 import type { ControlHandler } from "./control-socket.ts";
 
 const entry = z
@@ -34,6 +41,7 @@ const command = z.discriminatedUnion("command", [
   }),
   z.strictObject({ command: z.literal("introspect"), credential: z.string() }),
   z.strictObject({ command: z.literal("check"), credential: z.string() }),
+  z.strictObject({ command: z.literal("explain"), credential: z.string() }),
   z.strictObject({ command: z.literal("add"), entries: z.array(entry) }),
   z.strictObject({ command: z.literal("list") }),
   z.strictObject({ command: z.literal("drain") }),
@@ -56,6 +64,7 @@ export interface StoreCommandsOptions {
   /** How tokens are read: asked anew for every command, since a reload may change it. */
   readonly tokens: {
     readonly verifier: Verifier;
+    readonly explain: (credential: string) => Promise<TokenExplanation>;
     readonly lifetimes: Lifetimes;
     /** What claims of each issuer's tokens are told apart by; undefined for the main one, which has no name where there is only one. */
     readonly namespaces: ReadonlyMap<string | undefined, string | undefined>;
@@ -80,6 +89,8 @@ export function createStoreCommands(options: StoreCommandsOptions): ControlHandl
         return yield await revokeToken(options, data);
       case "check":
         return yield await check(options, data.credential);
+      case "explain":
+        return yield await explain(options, data.credential);
       case "introspect":
         return yield await introspect(options, data.credential);
       case "end":
@@ -140,6 +151,38 @@ async function revokeToken(
     onRevoked("command", entries);
   }
   return check(options, credential);
+}
+
+/** Why a token would be let through on a protected route, or not: every check, the denylist last. */
+async function explain(
+  { denylist, tokens }: StoreCommandsOptions,
+  credential: string,
+): Promise<Record<string, unknown>> {
+  const { token, header, payload, checks } = await tokens.explain(credential);
+  const isRight = checks.every(({ verdict }) => verdict === "passed");
+  const last =
+    isRight && token !== undefined
+      ? await explainStanding(denylist, token)
+      : { check: "denylist", verdict: "skipped", detail: "" };
+  return { passes: last.verdict === "passed", header, payload, checks: [...checks, last] };
+}
+
+/** A name that nothing has, for look-ups of the others alone. */
+const nobody = "A".repeat(43);
+
+async function explainStanding(denylist: Denylist, token: VerifiedToken): Promise<TokenCheck> {
+  const known = denylist.lookUp(token);
+  const standing =
+    known === "ask" ? await denylist.ask(token).catch(() => "unknown" as const) : known;
+  if (standing === "live") return { check: "denylist", verdict: "passed", detail: "not revoked" };
+  const { id, jti, sid, subject, issuedAt } = token;
+  const names = { tok: { id }, jti: { jti }, sid: { sid }, sub: { subject, issuedAt } };
+  const by = Object.entries(names)
+    .filter(([, name]) => denylist.lookUp({ id: nobody, ...name }) === "revoked")
+    .map(([kind]) => kind);
+  const revoked = by.length === 0 ? "revoked, as the store says" : `revoked by ${by.join(", ")}`;
+  const detail = standing === "revoked" ? revoked : "the store does not answer";
+  return { check: "denylist", verdict: "failed", detail };
 }
 
 /** What RFC 7662 section 2.2 says of a token; nothing of one that would not be let through. */

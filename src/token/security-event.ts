@@ -1,8 +1,8 @@
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
+import { isNumericDate } from "./claim-checks.ts";
 import { type CompactJws, isObject, parseCompactJws } from "./compact-jws.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { isSignedWith, keysFor } from "./signature.ts";
-import { isNumericDate } from "./verifier.ts";
 
 /** Whose events are listened to, and whom they must be for. */
 export interface EventSource {

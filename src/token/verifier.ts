@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import type { Clock, EpochSeconds } from "../platform/clock.ts";
+import type { EpochSeconds } from "../platform/clock.ts";
+import { areRevocable, type ClaimRules } from "./claim-checks.ts";
 import { claimHeaders } from "./claim-headers.ts";
 import { type CompactJws, parseCompactJws } from "./compact-jws.ts";
 import { fixedKeys, type KeyRing } from "./key-ring.ts";
@@ -46,7 +47,7 @@ export interface Issuer {
 }
 
 /** What a token must be like to be accepted. */
-export interface VerifierOptions {
+export interface VerifierOptions extends ClaimRules {
   readonly keys: readonly VerificationKey[] | KeyRing;
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
@@ -56,17 +57,10 @@ export interface VerifierOptions {
   readonly subjectClaim?: string;
   /** By which header (name) the application is told of which claim (key). */
   readonly forwardClaims?: ReadonlyMap<string, string>;
-  /** Refuses tokens without `iat`, which no cut-off could tell apart. */
-  readonly requireIssuedAt?: boolean;
-  /** Seconds by which clocks may differ. */
-  readonly clockToleranceSeconds: number;
-  /** The longest life, in seconds, of a token that is accepted: what can't be revoked for long enough is refused. */
-  readonly maxLifetimeSeconds: number;
   /** The longest credential, in bytes, that is looked at. */
   readonly tokenBytes: number;
   /** How many verified credentials are remembered. */
   readonly cacheEntries: number;
-  readonly clock: Clock;
   /** Told of every look-up in the cache. */
   readonly onCacheLookup?: (hit: boolean) => void;
   /** Told of every signature that is checked. */
@@ -143,7 +137,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
   return { verify };
 }
 
-function issuersOf({ keys, issuer, audience, issuers = [] }: VerifierOptions): Issuer[] {
+/** All issuers, the main one first. */
+export function issuersOf({ keys, issuer, audience, issuers = [] }: VerifierOptions): Issuer[] {
   const ring = "lookFor" in keys ? keys : fixedKeys(keys);
   return [{ issuer, audience, keys: ring }, ...issuers];
 }
@@ -157,8 +152,7 @@ function verifySignature(
 ): VerifiedToken | UnknownKey | "forged" | undefined {
   const jws = parseCompactJws(credential);
   if (jws === undefined) return undefined;
-  const said = jws.payload["iss"];
-  const possible = issuers.filter(({ issuer }) => issuer === undefined || issuer === said);
+  const possible = issuersNamedIn(jws, issuers);
   for (const issuer of possible) {
     const token = readClaims(jws, issuer, options);
     if (token === undefined) return undefined;
@@ -170,6 +164,11 @@ function verifySignature(
     if (signed) return token;
   }
   return unknownKey(jws, possible);
+}
+
+/** Those whose tokens say `iss` as this one does; one that has no name takes any. */
+export function issuersNamedIn({ payload }: CompactJws, issuers: readonly Issuer[]): Issuer[] {
+  return issuers.filter(({ issuer }) => issuer === undefined || issuer === payload["iss"]);
 }
 
 /** What to say of a token that no known key has signed: its issuer may have others. */
@@ -203,33 +202,23 @@ export async function verifyInFull(verifier: Verifier, credential: string): Prom
 }
 
 /** The claims revgate lives by, or undefined where a token could not be revoked for as long as it lives. */
-function readClaims(
-  jws: CompactJws,
+export function readClaims(
+  { payload, signingInput }: CompactJws,
   { namespace }: Issuer,
   options: VerifierOptions,
 ): VerifiedToken | undefined {
-  const { subjectClaim = "sub", requireIssuedAt = false, forwardClaims } = options;
-  const { exp, nbf, iat, jti, sid, [subjectClaim]: subject } = jws.payload;
-  // A security event (RFC 8417), such as a logout token, is signed by the same issuer, and lets nobody in.
-  if ("events" in jws.payload) return undefined;
-  if (!isNumericDate(exp)) return undefined;
-  if (nbf !== undefined && !isNumericDate(nbf)) return undefined;
-  if (iat === undefined && requireIssuedAt) return undefined;
-  if (iat !== undefined && !isNumericDate(iat)) return undefined;
-  const now = options.clock.nowSeconds();
-  const livesFrom = iat === undefined ? now : Math.min(iat, now);
-  const life = exp - livesFrom;
-  // An expired token without iat has a negative life here; it is refused as expired by inTime.
-  if (life > options.maxLifetimeSeconds + options.clockToleranceSeconds) return undefined;
+  if (!areRevocable(payload, options)) return undefined;
+  const { subjectClaim = "sub", forwardClaims } = options;
+  const { exp, nbf, iat, jti, sid, [subjectClaim]: subject } = payload;
   return {
-    id: tokenIdOf(jws.signingInput),
+    id: tokenIdOf(signingInput),
     jti: nameOfClaim(jti, namespace),
     sid: nameOfClaim(sid, namespace),
     subject: nameOfClaim(subject, namespace),
-    issuedAt: iat,
-    expiresAt: exp,
-    notBefore: nbf,
-    ...(forwardClaims && { headers: claimHeaders(jws.payload, forwardClaims) }),
+    issuedAt: iat as EpochSeconds | undefined,
+    expiresAt: exp as EpochSeconds,
+    notBefore: nbf as EpochSeconds | undefined,
+    ...(forwardClaims && { headers: claimHeaders(payload, forwardClaims) }),
   };
 }
 
@@ -241,11 +230,4 @@ export function nameOfClaim(value: unknown, namespace?: string): string | undefi
   if (typeof value !== "string") return undefined;
   const named = namespace === undefined ? value : JSON.stringify([namespace, value]);
   return hash("sha256", named, "base64url");
-}
-
-const latestDate = 2 ** 32 - 1;
-
-/** Whether a claim is seconds since 1970, in this century or so. */
-export function isNumericDate(value: unknown): value is EpochSeconds {
-  return typeof value === "number" && value >= 0 && value <= latestDate;
 }

@@ -112,6 +112,39 @@ describe("RFC 7662 introspection", () => {
   });
 });
 
+describe("POST /explain", () => {
+  it("says of each check whether a token passes, the denylist by what it was revoked, and keeps nothing", async (t) => {
+    const gate = await start(t);
+    const token = makeToken({ sub: "dora" });
+    const explain = async (credential: string) => {
+      const { json } = await post(gate, "/explain", `token=${credential}`);
+      const checks = json["checks"] as { check: string; verdict: string; detail: string }[];
+      const failed = checks.find(({ verdict }) => verdict === "failed");
+      return {
+        passes: json["passes"],
+        failed: failed && `${failed.check}: ${failed.detail}`,
+        json,
+      };
+    };
+    const live = await explain(token);
+    assert.deepEqual([live.passes, live.failed], [true, undefined]);
+    assert.equal((live.json["payload"] as { sub: string }).sub, "dora");
+    assert.match(
+      (await send(`${gate.adminUrl}/metrics`)).text,
+      /^revgate_signature_checks_total 0$/m,
+    );
+
+    await post(gate, "/revoke", `token=${token}`);
+    assert.equal((await explain(token)).failed, "denylist: revoked by tok");
+    const another = makeToken({ sub: "dora", iat: Math.floor(Date.now() / 1000) - 5 });
+    await post(gate, "/revocations", { subject: "dora" });
+    const second = await explain(another);
+    assert.deepEqual([second.passes, second.failed], [false, "denylist: revoked by sub"]);
+    assert.match(String((await explain("nonsense")).failed), /^form: /);
+    assert.ok(!gate.logged().includes(token));
+  });
+});
+
 describe("POST /revocations", () => {
   it("ends a subject's tokens, a session's, or one by its jti, on every sidecar", async (t) => {
     const redis = await startRedis(t);
@@ -269,6 +302,7 @@ signals:
     const bodies: Record<string, string | Record<string, unknown> | undefined> = {
       "post /revoke": "token=x",
       "post /introspect": "token=x",
+      "post /explain": "token=x",
       "post /revocations": { subject: "carol", issuer: iss },
       "post /backchannel-logout": `logout_token=${logoutToken}`,
       "post /events": event,
@@ -291,7 +325,7 @@ signals:
       assert.ok(String(empty.status) in responses);
       assert.equal(empty.status, security === undefined ? 401 : 415);
     }
-    const own = ["/revoke", "/introspect", "/revocations", "/drain"];
+    const own = ["/revoke", "/introspect", "/explain", "/revocations", "/drain"];
     const all = [...own, "/backchannel-logout", "/events"];
     assert.deepEqual(Object.keys(paths).sort(), all.sort());
   });
