@@ -14,11 +14,13 @@ import { systemClock } from "./platform/clock.ts";
 import { Reloads } from "./reloads.ts";
 import { createAdminServer } from "./server/admin-server.ts";
 import { type Drain, watchForDrain } from "./server/drain.ts";
+import { LatestRevocations } from "./server/latest-revocations.ts";
 import {
   adjustProxyServer,
   createProxyServer,
   type ProxyServerOptions,
 } from "./server/proxy-server.ts";
+import { createStatusPage } from "./server/status-page.ts";
 
 /** A revgate that serves. */
 export interface RunningApp {
@@ -71,12 +73,9 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
     logger,
   });
   let stopping = false;
-  const admin = createAdminServer({
-    readiness: () => readinessOf(store, stopping ? "shutting down" : leaving(drain)),
-    renderMetrics: metrics.render,
-    configTrouble: () => reloads.trouble,
-    handlers: () => current.handlers,
-  });
+  const admin = assembleAdmin(current, { store, metrics, reloads }, () =>
+    readinessOf(store, stopping ? "shutting down" : leaving(drain)),
+  );
   observe(metrics, { store, drain, live });
 
   async function stop(): Promise<void> {
@@ -101,6 +100,26 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
     await stop();
     throw error;
   }
+}
+
+/** The listener for the operator's side. */
+function assembleAdmin(
+  current: CurrentAssembly,
+  { store, metrics, reloads }: { store: Store; metrics: Metrics<string>; reloads: Reloads },
+  readiness: () => DenylistHealth,
+): Server {
+  const latest = new LatestRevocations(systemClock);
+  store.denylist.onRevoked((entry) => latest.add(entry));
+  return createAdminServer({
+    readiness,
+    renderMetrics: metrics.render,
+    configTrouble: () => reloads.trouble,
+    handlers: () => current.handlers,
+    page: createStatusPage({
+      hasApi: () => current.config.files.adminToken !== undefined,
+      latest: () => latest.list(),
+    }),
+  });
 }
 
 /** Stops being ready, and has clients leave, while what comes all the same is still served. */

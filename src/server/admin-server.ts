@@ -12,12 +12,15 @@ export interface AdminServerOptions {
   readonly configTrouble: () => string | undefined;
   /** What else is answered, where it is configured: the API, and what identity providers send. */
   readonly handlers: () => readonly AdminHandler[];
+  /** The status page. */
+  readonly page: AdminHandler;
 }
 
 /**
  * Makes the listener for the orchestrator and Prometheus, on a port of its own, so that no path of the
  * application's is ever taken away or made exempt for them.
  *
+ *     GET /          the status page
  *     GET /healthz   200 while the process serves
  *     GET /readyz    200 or 503, with the reason
  *     GET /metrics   Prometheus text format
@@ -25,7 +28,8 @@ export interface AdminServerOptions {
  */
 export function createAdminServer(options: AdminServerOptions): Server {
   return createServer((request, response) => {
-    if (options.handlers().some((handler) => handler(request, response))) return;
+    const handlers = [...options.handlers(), options.page];
+    if (handlers.some((handler) => handler(request, response))) return;
     if (request.method !== "GET" && request.method !== "HEAD") {
       response.setHeader("Allow", "GET, HEAD");
       return answer(response, 405, "text/plain", "Only GET is answered here.\n");
@@ -48,7 +52,7 @@ export function createAdminServer(options: AdminServerOptions): Server {
 }
 
 function notFound(response: ServerResponse): void {
-  answer(response, 404, "text/plain", "Try /healthz, /readyz or /metrics.\n");
+  answer(response, 404, "text/plain", "Try /, /healthz, /readyz or /metrics.\n");
 }
 
 /** A configuration that can't be used takes nobody out of service: the one before is in force. */

@@ -17,7 +17,7 @@ describe("the admin listener", () => {
 
   it("answers nothing else, and nothing but GET", async (t) => {
     const gate = await startGate(t, { upstream: "http://127.0.0.1:1" });
-    assert.equal((await send(`${gate.adminUrl}/`)).status, 404);
+    assert.equal((await send(`${gate.adminUrl}/me`)).status, 404);
     assert.equal((await send(`${gate.adminUrl}/metrics`, { method: "POST" })).status, 405);
   });
 

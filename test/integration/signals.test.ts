@@ -93,6 +93,7 @@ async function startReceiver(t: TestContext, setup: ReceiverSetup) {
     renderMetrics: () => assert.fail("not asked"),
     configTrouble: () => undefined,
     handlers: () => [handler],
+    page: () => false,
   });
   const url = `http://127.0.0.1:${await listenOnLoopback(t, server)}`;
   const standing = (names: Partial<TokenNames>) =>

@@ -1,0 +1,256 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, describe, it, type TestContext } from "node:test";
+import type { AxeResults } from "axe-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { startApplication } from "../helpers/application.ts";
+import { startGate, type TestGate } from "../helpers/gate.ts";
+import { send } from "../helpers/http.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+import { makeToken } from "../helpers/tokens.ts";
+import { findProgram } from "../tools/programs.ts";
+
+const secret = "a-secret-of-the-admins";
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const now = () => Math.floor(Date.now() / 1000);
+
+let browser: Browser;
+before(async () => {
+  browser = await chromium.launch({
+    executablePath: findProgram(["chromium"]),
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"].concat(
+      ["background-networking", "component-update", "sync"].map((name) => `--disable-${name}`),
+    ),
+  });
+});
+after(() => browser.close());
+
+async function start(
+  t: TestContext,
+  yaml = "admin: { host: 127.0.0.1, port: 0, tokenFile: secret }",
+) {
+  const application = await startApplication(t);
+  const directory = temporaryDirectory(t);
+  writeFileSync(join(directory, "secret"), secret);
+  return startGate(t, { upstream: application.url, directory, yaml });
+}
+
+/** Opens the page; whatever the browser complains of, or asks for elsewhere, fails the test at its end. */
+async function open(
+  t: TestContext,
+  gate: TestGate,
+  options: BrowserContextOptions = {},
+): Promise<Page> {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("console", (message) => complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("request", (request) => {
+    if (!request.url().startsWith(gate.adminUrl)) complaints.push(`asked for ${request.url()}`);
+  });
+  t.after(async () => {
+    await context.close();
+    // An answer that says no is noted by the browser itself; it is what a test asked for.
+    assert.deepEqual(
+      complaints.filter((text) => !/status of (?:401|503)/.test(text)),
+      [],
+    );
+  });
+  await page.goto(gate.adminUrl);
+  await page.locator("#health.ready, #health.not-ready").waitFor();
+  return page;
+}
+
+const statusOf = async (gate: TestGate, token: string) =>
+  (await send(`${gate.url}/me`, { headers: { token } })).status;
+
+/** Keys alone, from the top of the page to a control. */
+async function tabTo(page: Page, id: string): Promise<void> {
+  for (let i = 0; i < 40; i += 1) {
+    await page.keyboard.press("Tab");
+    if (await page.evaluate(`document.activeElement.matches("${id}")`)) return;
+  }
+  assert.fail(`${id} cannot be reached by keyboard`);
+}
+
+describe("the status page", () => {
+  it("shows health, figures that move, refusals by reason and the latest revocations", async (t) => {
+    const gate = await start(t);
+    const page = await open(t, gate);
+    assert.equal(await page.locator("#health").innerText(), "● ready");
+    const token = makeToken();
+    for (let i = 0; i < 20; i += 1) await statusOf(gate, token);
+    await send(`${gate.url}/logout`, { method: "POST", headers: { token } });
+    await statusOf(gate, token);
+
+    const figure = (name: string) => page.locator(".figure", { hasText: name }).locator(".value");
+    await page.locator("#latest tbody tr").waitFor();
+    const [revoked] = await page.locator("#latest tbody tr").allInnerTexts();
+    assert.match(revoked ?? "", /^\d\d:\d\d:\d\d\s+tok\s+[\w-]{8}…\s+\d\d-\d\d \d\d:\d\d$/);
+    const refusals = await page.locator("#refusals tbody tr").allInnerTexts();
+    assert.match(refusals.join(), /^token_revoked\s/);
+    assert.notEqual(await figure("Requests a second").innerText(), "0.0");
+    assert.match(await figure("Added latency, p50").innerText(), /µs|ms/);
+    assert.equal(await figure("Revocations in memory").innerText(), "1");
+    // The line of a figure has a point for each reading.
+    const points = page.locator(".figure polyline").first();
+    const count = async () => ((await points.getAttribute("points")) ?? "").split(" ").length;
+    const before = await count();
+    while ((await count()) <= before) await page.waitForTimeout(200);
+  });
+
+  it("says what is wrong: not ready, or a configuration that is not in force", async (t) => {
+    const gate = await start(t);
+    const page = await open(t, gate);
+    await gate.reload(async () => {
+      throw new Error("wrong");
+    });
+    await page.locator("#config:not([hidden])").waitFor();
+    assert.match(await page.locator("#config").innerText(), /^Configuration: not reloaded/);
+    await send(`${gate.adminUrl}/drain`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${secret}` },
+    });
+    await page.locator("#health.not-ready").waitFor();
+    assert.equal(await page.locator("#health").innerText(), "▲ not ready: draining");
+  });
+
+  it("explains a token check by check, by keyboard alone, and keeps nothing of it", async (t) => {
+    const gate = await start(t);
+    const page = await open(t, gate);
+    const token = makeToken({ sub: "alice", scope: "read" });
+    await tabTo(page, "#secret");
+    await page.keyboard.type(secret);
+    await tabTo(page, "#token");
+    await page.keyboard.insertText(`Bearer ${token}`);
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.locator("#outcome.passed").waitFor();
+    assert.equal(await page.locator("#outcome").innerText(), "✓ It would be let through.");
+    assert.match(await page.locator("#token-payload").innerText(), /"scope": "read"/);
+    assert.match(
+      await page.locator("#checks").innerText(),
+      /signature\s+right[\s\S]*denylist\s+not revoked/,
+    );
+
+    await page.fill("#token", makeToken({ iat: now() - 100, exp: now() - 50 }));
+    await page.click("button[value=explain]");
+    await page.locator("#checks .failed").waitFor();
+    assert.match(await page.locator("#checks .failed").innerText(), /expiry\s+it has expired/);
+    assert.equal(await page.locator("#outcome").innerText(), "✗ It would be refused.");
+
+    const kept = await page.evaluate(
+      "[localStorage.length, sessionStorage.length, document.cookie]",
+    );
+    assert.deepEqual(kept, [0, 0, ""]);
+    assert.equal(page.url(), `${gate.adminUrl}/`);
+    for (const hidden of [token, secret]) assert.ok(!gate.logged().includes(hidden));
+    assert.match(
+      (await send(`${gate.adminUrl}/metrics`)).text,
+      /^revgate_signature_checks_total 0$/m,
+    );
+  });
+
+  it("revokes a token, and all of a subject", async (t) => {
+    const gate = await start(t);
+    const page = await open(t, gate);
+    const iat = now() - 10;
+    const [first, second, other] = [
+      makeToken({ sub: "alice", iat }),
+      makeToken({ sub: "alice", iat }),
+      makeToken({ sub: "bob", iat }),
+    ];
+    await page.fill("#secret", secret);
+    await page.fill("#token", first);
+    await page.click("button[value=revoke]");
+    await page.locator("#checks .failed").waitFor();
+    assert.match(await page.locator("#checks .failed").innerText(), /denylist\s+revoked by tok/);
+    assert.deepEqual([await statusOf(gate, first), await statusOf(gate, second)], [401, 200]);
+
+    await page.fill("#subject", "alice");
+    await page.keyboard.press("Enter");
+    await page.locator("#outcome.passed").waitFor();
+    assert.match(await page.locator("#outcome").innerText(), /Every token of alice/);
+    assert.deepEqual([await statusOf(gate, second), await statusOf(gate, other)], [401, 200]);
+  });
+
+  it("says so where the secret is wrong, and ends nothing", async (t) => {
+    const gate = await start(t);
+    const page = await open(t, gate);
+    const token = makeToken();
+    await page.fill("#secret", "guessed");
+    await page.fill("#token", token);
+    await page.click("button[value=revoke]");
+    await page.locator("#outcome.failed").waitFor();
+    assert.equal(await page.locator("#outcome").innerText(), "The admin secret is not right.");
+    assert.equal(await statusOf(gate, token), 200);
+  });
+
+  it("has no forms where no secret is configured", async (t) => {
+    const gate = await start(t, "");
+    const page = await open(t, gate);
+    assert.equal(await page.locator("#token").isVisible(), false);
+    assert.match(await page.locator("#sessions").innerText(), /Set admin\.tokenFile/);
+  });
+
+  it("shows a hostile token as text", async (t) => {
+    const gate = await start(t);
+    const page = await open(t, gate);
+    await page.fill("#secret", secret);
+    await page.fill(
+      "#token",
+      makeToken({ sub: "<img src=x onerror=alert(1)>", iss: "</pre><script>" }),
+    );
+    await page.click("button[value=explain]");
+    await page.locator("#explanation:not([hidden])").waitFor();
+    assert.equal(await page.locator("img").count(), 0);
+    assert.match(await page.locator("#token-payload").innerText(), /<img src=x/);
+  });
+
+  for (const [name, options] of [
+    ["in the light", { colorScheme: "light" }],
+    ["in the dark", { colorScheme: "dark" }],
+    ["on a phone", { viewport: { width: 320, height: 640 } }],
+  ] as const) {
+    it(`can be used ${name}: nothing beside the screen, and what axe finds is nothing`, async (t) => {
+      const gate = await start(t);
+      const token = makeToken();
+      await send(`${gate.url}/logout`, { method: "POST", headers: { token } });
+      const page = await open(t, gate, options);
+      await page.fill("#secret", secret);
+      await page.fill("#token", token);
+      await page.click("button[value=explain]");
+      await page.locator("#explanation:not([hidden])").waitFor();
+      const [wanted, width] = (await page.evaluate(
+        "[document.documentElement.scrollWidth, innerWidth]",
+      )) as [number, number];
+      assert.ok(wanted <= width, `${wanted} > ${width}`);
+      await page.evaluate(axe);
+      const { violations } = (await page.evaluate("axe.run()")) as AxeResults;
+      assert.deepEqual(
+        violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]),
+        [],
+      );
+    });
+  }
+});
+
+describe("what the page is sent with", () => {
+  it("lets nothing in from elsewhere, and nobody frame it", async (t) => {
+    const gate = await start(t);
+    const { headers, text } = await send(gate.adminUrl);
+    const policy = String(headers["content-security-policy"]);
+    assert.match(
+      policy,
+      /^default-src 'none'; style-src 'sha256-\S+'; script-src 'sha256-\S+'; connect-src 'self';/,
+    );
+    assert.match(policy, /base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/);
+    assert.ok(!/unsafe|https?:/.test(policy));
+    assert.equal(headers["x-content-type-options"], "nosniff");
+    assert.equal(headers["cache-control"], "no-store");
+    assert.ok(!/(?:src|href)=/.test(text), "everything is in the page");
+  });
+});
