@@ -1,6 +1,12 @@
-# Newest LTS. Pin it by digest where builds must be repeatable:
-#   docker build --build-arg NODE_IMAGE=node:26-bookworm-slim@sha256:… .
+# The newest LTS. Where builds must be repeatable, pin it by digest:
+#
+#   docker build --build-arg NODE_IMAGE=node:26-bookworm-slim@sha256:… -t revgate:0.1.0 .
+#
+# docker buildx imagetools inspect node:26-bookworm-slim tells the digest. With the base pinned and
+# SOURCE_DATE_EPOCH set (buildah: --timestamp), two builds have the same layers, to the last byte.
 ARG NODE_IMAGE=node:26-bookworm-slim
+# What runs needs no shell and no npm: a distroless Node image will do.
+ARG RUNTIME_IMAGE=${NODE_IMAGE}
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
@@ -8,18 +14,29 @@ COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
-RUN npm run build && npm prune --omit=dev --ignore-scripts
+RUN npm run build \
+  && npm pkg delete devDependencies scripts \
+  && npm prune --ignore-scripts \
+  && rm node_modules/.package-lock.json \
+  && mkdir /empty
+# What is in it, in CycloneDX, without serial number and time, which no two builds would share.
+RUN npm sbom --sbom-format=cyclonedx \
+  | node -e 'const { serialNumber, ...sbom } = JSON.parse(require("fs").readFileSync(0)); delete sbom.metadata.timestamp; sbom.metadata.component.name = "revgate"; console.log(JSON.stringify(sbom))' \
+  > sbom.cdx.json
 
-FROM ${NODE_IMAGE}
+FROM ${RUNTIME_IMAGE}
 LABEL org.opencontainers.image.title="revgate" \
-      org.opencontainers.image.description="A reverse-proxy sidecar that makes logging out real"
-ENV NODE_ENV=production
+      org.opencontainers.image.description="A reverse-proxy sidecar that makes logging out real" \
+      org.opencontainers.image.version="0.1.0"
+# Where Node is, in its own images and in distroless ones.
+ENV NODE_ENV=production \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/nodejs/bin
 WORKDIR /app
-COPY --from=build /app/package.json ./
+COPY --from=build /app/package.json /app/sbom.cdx.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 # The directory of the journal: mount something here that outlives the container.
-RUN mkdir -p /var/lib/revgate && chown 10001:10001 /var/lib/revgate
+COPY --from=build --chown=10001:10001 /empty /var/lib/revgate
 USER 10001:10001
 EXPOSE 8080 9090
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \

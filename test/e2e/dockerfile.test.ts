@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { validate } from "dockerfile-utils";
 import { startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
 import { repository } from "../helpers/program.ts";
@@ -21,9 +22,19 @@ describe("Dockerfile", () => {
 
   it("builds in a stage of its own and leaves development behind", () => {
     assert.equal(lines.filter((line) => line.startsWith("FROM")).length, 2);
-    assert.ok(lines.some((line) => line.includes("npm prune --omit=dev")));
     assert.ok(stage.every((line) => !line.startsWith("COPY") || line.includes("--from=build")));
   });
+
+  for (const file of ["Dockerfile", "examples/flask/Dockerfile"]) {
+    it(`of ${file} has no fault that a linter finds`, () => {
+      const found = validate(readFileSync(join(repository, file), "utf8"));
+      assert.deepEqual(
+        found.map(({ message, range }) => `${range.start.line + 1}: ${message}`),
+        [],
+      );
+      assert.equal(validate("FORM node").length > 0, true);
+    });
+  }
 
   it("copies what is there", () => {
     const sources = lines
