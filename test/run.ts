@@ -15,7 +15,8 @@ const files = folders.flatMap((folder) => {
 });
 if (files.length === 0) throw new Error("name the folders of test/ to run");
 
-const concurrency = Math.max(2, availableParallelism());
+// Half of the time tests wait: for a disk, a time-out, a grace period.
+const concurrency = Math.ceil(1.5 * Math.max(2, availableParallelism()));
 const child = spawn(
   process.execPath,
   [
