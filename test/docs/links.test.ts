@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, it } from "node:test";
+import { repository } from "../helpers/program.ts";
+
+const read = (file: string) => readFileSync(join(repository, file), "utf8");
+const pagesIn = (folder: string) =>
+  readdirSync(join(repository, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join(folder, name));
+const pages = [
+  ...readdirSync(repository).filter((name) => name.endsWith(".md")),
+  ...["docs", "k8s", "examples"].flatMap(pagesIn),
+];
+
+/** The anchors that a page has, as GitHub and others make them of its headings. */
+function anchorsOf(file: string): string[] {
+  return [...read(file).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+function assertIsThere(page: string, path: string, anchor: string | undefined): void {
+  const target = path === "" ? page : join(dirname(page), path);
+  assert.ok(existsSync(join(repository, target)), `${page}: ${path}`);
+  if (anchor !== undefined) assert.ok(anchorsOf(target).includes(anchor), `${page}: #${anchor}`);
+}
+
+describe("the documents", () => {
+  it("link to files and headings that are there", () => {
+    assert.ok(pages.length > 25);
+    for (const page of pages) {
+      const links = [...read(page).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)/g)];
+      for (const [, path, anchor] of links) assertIsThere(page, path ?? "", anchor);
+    }
+  });
+
+  it("are all to be found from the list of documents", () => {
+    const index = read("docs/README.md");
+    for (const page of pages.filter((file) => /^docs\/[\w-]+\.md$/.test(file)))
+      assert.ok(page === "docs/README.md" || index.includes(`(${page.slice(5)})`), page);
+  });
+});
+
+describe("README.zh.md", () => {
+  const [english, chinese] = [read("README.md"), read("README.zh.md")];
+  const commandsOf = (text: string) =>
+    [...text.matchAll(/```(?:sh|yaml)\n[\s\S]*?```/g)].map(String);
+  const settingsOf = (text: string) =>
+    [...text.matchAll(/^\| [^|]+ \| (`.+) \|$/gm)].map(([, setting]) => setting);
+  const linksOf = (text: string) =>
+    new Set([...text.matchAll(/\]\(([^)#]+)/g)].map(([, link]) => link));
+
+  it("has the commands, the configuration, the settings and the links of README.md", () => {
+    assert.deepEqual(commandsOf(chinese), commandsOf(english));
+    assert.deepEqual(settingsOf(chinese), settingsOf(english));
+    assert.ok(settingsOf(chinese).length >= 15);
+    const missing = [...linksOf(english)].filter((link) => !linksOf(chinese).has(link));
+    assert.deepEqual(missing, ["README.zh.md"]);
+  });
+
+  it("has its sections, in their order", () => {
+    const count = (text: string) => [...text.matchAll(/^## /gm)].length;
+    assert.equal(count(chinese), count(english));
+  });
+});
