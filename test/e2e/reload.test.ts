@@ -13,8 +13,13 @@ import { makeToken } from "../helpers/tokens.ts";
 async function start(t: TestContext) {
   const directory = temporaryDirectory(t);
   const { url: upstream } = await startApplication(t);
-  const write = (yaml: string) => writeConfig(directory, yaml, upstream);
-  await write("log: { requests: none }");
+  await writeConfig(directory, "log: { requests: none }", upstream);
+  /** In one step, as editors and ConfigMaps do: half a file would be taken for a wrong one, for a moment. */
+  const write = async (yaml: string) => {
+    const staging = temporaryDirectory(t);
+    await writeConfig(staging, yaml, upstream);
+    renameSync(join(staging, "revgate.yaml"), join(directory, "revgate.yaml"));
+  };
   const gate = await startBuiltGate(t, join(directory, "revgate.yaml"));
   return { directory, upstream, write, gate };
 }
