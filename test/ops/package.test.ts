@@ -24,7 +24,7 @@ describe("the package", () => {
       /^dist\/[\w/-]+\.js$/,
       /^dist\/server\/status-page\/\w+\.(?:html|css|js)$/,
       /^examples\/node\/(?:server\.js|README\.md)$/,
-      /^(?:README|CHANGELOG)\.md$/,
+      /^(?:README(?:\.zh)?|CHANGELOG)\.md$/,
       /^config\.(?:example\.yaml|schema\.json)$/,
       /^package\.json$/,
     ];
