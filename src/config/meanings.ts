@@ -95,7 +95,7 @@ const byPath: Readonly<Record<string, string>> = {
   "denylist.redis.staleness":
     "How old the memory of a sidecar may be, and how long each logout is held.",
   "denylist.redis.grace":
-    "After a loss of data in Redis: for how long what is not there may have been.",
+    "After a loss of data in Redis: for how long what is not there may have been. Longer than any sidecar takes to connect again and write back: seconds.",
   "denylist.redis.whenUnavailable":
     "deny: 503 while Redis does not answer; serve-known: what this sidecar knows by itself decides.",
   "denylist.redis.waitReplicas": "How many replicas must have a logout before it counts.",

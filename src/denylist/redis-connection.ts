@@ -42,6 +42,8 @@ export interface RunOptions {
 }
 
 const longestReconnectDelayMs = 1000;
+/** How often a Cluster is asked which node has which slots. */
+const slotsEveryMs = 1000;
 /** How long a server that hangs has to say good-bye. */
 const disconnectTimeoutMs = 100;
 
@@ -63,11 +65,13 @@ export class RedisConnection {
   readonly #redis: Redis | Cluster;
   readonly #commandTimeoutMs: number;
   readonly #readyListeners: (() => void)[] = [];
+  readonly #slotsTimer: NodeJS.Timeout | undefined;
   #reconnecting = false;
 
   constructor(options: RedisConnectionOptions) {
     this.#commandTimeoutMs = options.commandTimeoutMs;
     this.#redis = connect(options);
+    if (this.#redis instanceof Cluster) this.#slotsTimer = refreshSlots(this.#redis);
     let lastError: Error | undefined;
     this.#redis.on("error", (error: Error) => {
       lastError = error;
@@ -161,6 +165,7 @@ export class RedisConnection {
   }
 
   close(): void {
+    clearInterval(this.#slotsTimer);
     this.#redis.disconnect();
   }
 
@@ -227,12 +232,17 @@ function connect(options: RedisConnectionOptions): Redis | Cluster {
         enableOfflineQueue: false,
         clusterRetryStrategy: reconnectDelay,
         clusterNodeRetryStrategy: reconnectDelay,
-        slotsRefreshInterval: longestReconnectDelayMs,
+        slotsRefreshInterval: 0,
         retryDelayOnFailover: 50,
         redisOptions,
       });
     }
   }
+}
+
+/** Not by ioredis: its timer is set anew by a refresh that was under way when it was closed, and then for ever. */
+function refreshSlots(cluster: Cluster): NodeJS.Timeout {
+  return setInterval(() => cluster.refreshSlotsCache(), slotsEveryMs).unref();
 }
 
 function commonOptions(options: RedisConnectionOptions): Omit<RedisOptions, "replyMapping"> {

@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RedisTopology } from "../../src/denylist/redis-connection.ts";
 import { cutoffFor, entryFor, standingOf } from "../contract/denylist-suite.ts";
 import { startCluster, startSentinel } from "../helpers/redis-topologies.ts";
-import { openStoreOn, type TestStore, type TestStoreOptions, until } from "../helpers/store.ts";
+import {
+  connectReplica,
+  openStoreOn,
+  type TestStore,
+  type TestStoreOptions,
+  until,
+} from "../helpers/store.ts";
 
 /** Two sidecars' denylists, both ready. */
 async function openTwo(
@@ -88,7 +95,9 @@ for (const reads of ["local", "every-request"] as const) {
 
     it("keeps every revocation when one node after the other loses its data", async (t) => {
       const { nodes, topology, whole } = await startCluster(t);
-      const [a, b] = await openTwo(t, topology, { denylist: { reads } });
+      // Long enough for a busy machine to connect again and write back: the newcomer relies on that.
+      const redis = { graceMs: 2500 };
+      const [a, b] = await openTwo(t, topology, { redis, denylist: { reads } });
       const entries = many("kept", 100);
       await Promise.all(entries.map((entry) => a.denylist.revoke([entry])));
       for (const [index, node] of nodes.entries()) {
@@ -142,6 +151,22 @@ describe("a node of a Cluster that loses its data while others are waited for", 
     for (const entry of many("before", 100)) {
       for (const store of stores) assert.equal(await answerOf(store, entry), "revoked");
     }
+  });
+});
+
+describe("a connection to a Cluster", () => {
+  it("leaves nothing running that was closed while it asked for the slots", async (t) => {
+    const { nodes, topology } = await startCluster(t);
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout");
+    const { length: before } = timers();
+    const replica = connectReplica(t, 0, { topology });
+    await until(() => replica.up);
+    for (const node of nodes) node.signal("SIGSTOP");
+    // Longer than the pause between two refreshes, so that one is under way.
+    await sleep(1500);
+    replica.close();
+    for (const node of nodes) node.signal("SIGCONT");
+    await until(() => timers().length <= before);
   });
 });
 
