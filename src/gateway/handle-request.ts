@@ -1,4 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
+import type { ProxyResponse } from "../platform/http-messages.ts";
 import { readCredential } from "../token/credential.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 import { type ForwardOutcome, forwardRequest, type Hold } from "../upstream/forward-request.ts";
@@ -130,7 +131,7 @@ export function admit(
  *       400      400               401          401       401/503             502/504   503
  */
 export function createRequestHandler(currentGate: () => Gate) {
-  return function handleRequest(request: IncomingMessage, response: ServerResponse): void {
+  return function handleRequest(request: IncomingMessage, response: ProxyResponse): void {
     // Whatever is reloaded meanwhile, a request is judged by one configuration from head to end.
     const gate = currentGate();
     const visit = beginVisit(gate, request, response);
@@ -145,12 +146,12 @@ export function createRequestHandler(currentGate: () => Gate) {
   };
 }
 
-function refuse(gate: Gate, visit: Visit, response: ServerResponse, reason: RefusalReason): void {
+function refuse(gate: Gate, visit: Visit, response: ProxyResponse, reason: RefusalReason): void {
   observeCheck(gate, visit);
   answer(gate, visit, response, reason);
 }
 
-function answer(gate: Gate, visit: Visit, response: ServerResponse, reason: RefusalReason): void {
+function answer(gate: Gate, visit: Visit, response: ProxyResponse, reason: RefusalReason): void {
   gate.responder.refuse(response, reason, refusalContext(gate, visit));
   endVisit(gate, visit, reason, response.statusCode);
 }
@@ -158,7 +159,7 @@ function answer(gate: Gate, visit: Visit, response: ServerResponse, reason: Refu
 function forward(
   gate: Gate,
   visit: Visit,
-  response: ServerResponse,
+  response: ProxyResponse,
   { route, token, further }: Admitted,
 ): void {
   const sentMs = observeCheck(gate, visit);
@@ -218,7 +219,7 @@ export function watchLive(
   return token !== undefined && depends ? live.add(token, cut) : () => {};
 }
 
-function finish(gate: Gate, visit: Visit, response: ServerResponse, outcome: ForwardOutcome): void {
+function finish(gate: Gate, visit: Visit, response: ProxyResponse, outcome: ForwardOutcome): void {
   switch (outcome.kind) {
     case "completed":
       endVisit(gate, visit, "forwarded", outcome.status);
@@ -244,7 +245,7 @@ function finish(gate: Gate, visit: Visit, response: ServerResponse, outcome: For
 }
 
 /** A preflight never carries a token; what becomes of it is the operator's choice. */
-function answerPreflight(gate: Gate, visit: Visit, response: ServerResponse): boolean {
+function answerPreflight(gate: Gate, visit: Visit, response: ProxyResponse): boolean {
   if (gate.cors.preflight === "refuse" || !isPreflight(visit.request.method, visit.headers)) {
     return false;
   }

@@ -1,5 +1,6 @@
-import { type ServerResponse, STATUS_CODES } from "node:http";
+import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
+import { fieldLines, type ProxyResponse } from "../platform/http-messages.ts";
 import { type RefusalReason, refusalReasons } from "./verdict.ts";
 
 /** How one refusal looks. */
@@ -114,7 +115,7 @@ export interface RefusalContext {
 /** Answers for revgate itself, never for the application. */
 export interface Responder {
   /** Refuses a request. Does nothing where the client has gone. */
-  refuse(response: ServerResponse, reason: RefusalReason, context: RefusalContext): void;
+  refuse(response: ProxyResponse, reason: RefusalReason, context: RefusalContext): void;
   /** Refuses on a connection that has no response object (upgrades, unparseable requests), and ends it. */
   refuseOnSocket(socket: Duplex, reason: RefusalReason, context: RefusalContext): void;
 }
@@ -122,6 +123,8 @@ export interface Responder {
 /** What is the same in every refusal for one reason. */
 interface Answer {
   readonly body: Buffer;
+  /** Its own reason phrase: the application's may be what could not be sent on. */
+  readonly phrase: string;
   /** Name and value alternating. */
   readonly headers: readonly string[];
 }
@@ -130,30 +133,23 @@ interface Answer {
 export function createResponder(options: ResponderOptions): Responder {
   const answers = Object.fromEntries<Answer>(
     refusalReasons.map((reason) => {
-      const body = Buffer.from(renderBody(reason, options));
-      return [reason, { body, headers: headersOf(reason, body) }];
+      return [reason, answerFor(reason, Buffer.from(renderBody(reason, options)))];
     }),
   ) as Record<RefusalReason, Answer>;
 
   return {
     refuse(response, reason, context) {
       if (response.destroyed || response.headersSent) return;
-      const { body, headers } = answers[reason];
+      const { body, phrase, headers } = answers[reason];
       const refusal: Refusal = refusals[reason];
-      const { status } = refusal;
       if (refusal.closes === true) response.shouldKeepAlive = false;
-      // With its own reason phrase: the application's may be what could not be sent on.
-      response.writeHead(status, STATUS_CODES[status], [...headers, ...headersFor(context)]);
-      response.end(body);
+      response.sendWhole(refusal.status, phrase, [...headers, ...headersFor(context)], body);
     },
     refuseOnSocket(socket, reason, context) {
       if (socket.destroyed || !socket.writable) return;
-      const { body, headers: fixed } = answers[reason];
-      const { status } = refusals[reason];
-      const headers = [...fixed, ...headersFor(context), "Connection", "close"];
-      const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`];
-      for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
-      socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+      const { body, phrase, headers } = answers[reason];
+      const fields = fieldLines([...headers, ...headersFor(context), "Connection", "close"]);
+      socket.write(`HTTP/1.1 ${refusals[reason].status} ${phrase}\r\n${fields}\r\n`, "latin1");
       socket.end(body, () => socket.destroy());
     },
   };
@@ -170,6 +166,11 @@ export function renderBody(reason: RefusalReason, options: ResponderOptions): st
   return options.body.replace(/\$\{(error|status|message)\}/g, (_, name: string) =>
     JSON.stringify(values[name]),
   );
+}
+
+function answerFor(reason: RefusalReason, body: Buffer): Answer {
+  const phrase = STATUS_CODES[refusals[reason].status] ?? "";
+  return { body, phrase, headers: headersOf(reason, body) };
 }
 
 function headersFor({ requestId, corsHeaders }: RefusalContext): string[] {

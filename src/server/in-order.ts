@@ -1,4 +1,4 @@
-import type { RequestListener, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 /** Requests that one connection may have waiting behind the one that is being answered. */
@@ -11,6 +11,8 @@ interface Line {
 
 const lines = new WeakMap<Socket, Line>();
 
+type Listener<Response> = (request: IncomingMessage, response: Response) => void;
+
 /**
  * Makes a listener take the requests of one connection one after the other.
  *
@@ -19,7 +21,9 @@ const lines = new WeakMap<Socket, Line>();
  * of waiting requests, the connection is closed after the last of them (RFC 9112 section 9.3.2: the
  * client sends the rest again).
  */
-export function inOrder(listener: RequestListener): RequestListener {
+export function inOrder<Response extends ServerResponse>(
+  listener: Listener<Response>,
+): Listener<Response> {
   return (request, response) => {
     const { socket } = request;
     const line = lines.get(socket);

@@ -8,6 +8,7 @@ import { createRequestHandler } from "../gateway/handle-request.ts";
 import { createUpgradeHandler } from "../gateway/handle-upgrade.ts";
 import type { RefusalReason } from "../gateway/verdict.ts";
 import { beginVisit, endVisit, refusalContext } from "../gateway/visit.ts";
+import { ProxyRequest, ProxyResponse } from "../platform/http-messages.ts";
 import { inOrder, stateOf } from "./in-order.ts";
 
 /** TLS and the limits on what clients may take. */
@@ -31,17 +32,14 @@ const checkTimeoutsEveryMs = 1000;
  * current when it arrives.
  */
 export function createProxyServer(currentGate: () => Gate, options: ProxyServerOptions): Server {
-  const serverOptions: ServerOptions = {
+  const server = openServer({
     maxHeaderSize: options.headerBytes,
     connectionsCheckingInterval: checkTimeoutsEveryMs,
     insecureHTTPParser: false,
     // A missing Host is refused like everything else that is ambiguous, with a body that says so.
     requireHostHeader: false,
-  };
-  const server =
-    options.tls === undefined
-      ? createServer(serverOptions)
-      : createTlsServer({ ...serverOptions, ...options.tls });
+    ...options.tls,
+  });
   adjustProxyServer(server, options);
   // 0: the limit on the head's size is the bound; a limit on the count would drop lines in silence.
   server.maxHeadersCount = 0;
@@ -68,6 +66,15 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
     answerClientError(currentGate(), error, socket);
   });
   return server;
+}
+
+/** Over TLS where there is a certificate. Node's types tell servers apart by the classes of their messages; nobody here does. */
+function openServer(
+  options: ServerOptions & { readonly cert?: Buffer; readonly key?: Buffer },
+): Server {
+  const classes = { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse };
+  const all = { ...options, ...classes };
+  return (options.cert ? createTlsServer(all) : createServer(all)) as unknown as Server;
 }
 
 /** Sets what can be set while the server runs: everything but `headerBytes`, and whether there is TLS. */

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { BodyFraming } from "../platform/http-messages.ts";
 import { type ResponseEvents, type ResponseHead, ResponseParser } from "./response-parser.ts";
 import { UpstreamError } from "./upstream-error.ts";
 
@@ -8,7 +9,7 @@ export interface Exchange extends ResponseEvents {
   /** The request line and the header section with the empty line behind it; one byte a character. */
   readonly head: string;
   /** How its body is sent, behind the head. */
-  readonly body: "none" | "by length" | "chunked";
+  readonly body: BodyFraming;
   /** A connection is there, and the head goes out over it next. False: it is not wanted any more. */
   onConnection(connection: Connection): boolean;
   /** The head is on its way, and the body can follow. Not called for one without. */

@@ -1,4 +1,10 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
+import {
+  type BodyFraming,
+  bodyFramingOf,
+  fieldLines,
+  type ProxyResponse,
+} from "../platform/http-messages.ts";
 import type { Connection, Exchange } from "./connection.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
 import { responseHeaders } from "./headers.ts";
@@ -46,7 +52,7 @@ export interface Hold {
 /** One request to forward, and who is told what becomes of it. */
 export interface ForwardOptions {
   readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly response: ProxyResponse;
   /** What was read of the request's body by now. */
   readonly received?: readonly Buffer[] | undefined;
   /** Name and value alternating. */
@@ -62,6 +68,12 @@ export interface ForwardOptions {
   readonly onStreaming: (cut: () => void) => () => void;
   /** Told once how it ended. */
   readonly onEnd: (outcome: ForwardOutcome) => void;
+}
+
+/** A head that may be sent. Name and value alternate. */
+interface ReleasedHead {
+  readonly reason: string;
+  readonly headers: string[];
 }
 
 /** Interim responses passed on for one request; an application that sends more is at fault. */
@@ -84,7 +96,7 @@ export function forwardRequest(application: ConnectionPool, options: ForwardOpti
 class Forwarding implements Exchange {
   readonly method: string;
   readonly head: string;
-  readonly body: Exchange["body"];
+  readonly body: BodyFraming;
   readonly #application: ConnectionPool;
   readonly #options: ForwardOptions;
   /** What carries it now; another request's as soon as the response is whole. */
@@ -100,6 +112,8 @@ class Forwarding implements Exchange {
   /** Set while whoever holds the response waits for its body. */
   #reading: { onData(bytes: number): void; settle(body: Buffer | undefined): void } | undefined;
   #onStreamEnd: (() => void) | undefined;
+  /** The head of the response, until the first part of the body comes, with which it leaves. */
+  #head: ReleasedHead | undefined;
   /** Whether any of it may have reached the application. */
   #sent = false;
   #status = 0;
@@ -109,7 +123,7 @@ class Forwarding implements Exchange {
     this.#application = application;
     this.#options = options;
     this.method = request.method ?? "GET";
-    this.body = bodyOf(request);
+    this.body = bodyFramingOf(request.rawHeaders);
     this.head = requestHead(request, headers, this.body);
   }
 
@@ -173,7 +187,7 @@ class Forwarding implements Exchange {
       readBody: (mostBytes) => this.#readBody(mostBytes),
     });
     if (held === undefined) {
-      this.#release(reason, headers, more);
+      if (this.#release(reason, headers) && !more) this.#flushHead();
       return;
     }
     this.#state = "holding";
@@ -185,12 +199,8 @@ class Forwarding implements Exchange {
   }
 
   onData(chunk: Buffer, last: boolean): void {
-    if (this.#state === "streaming") {
-      const { response } = this.#options;
-      // Head and body of a short response leave together.
-      if (last) response.end(chunk);
-      else if (!response.write(chunk)) this.#waitForDrain();
-    } else if (this.#state === "holding") {
+    if (this.#state === "streaming") this.#stream(chunk, last);
+    else if (this.#state === "holding") {
       this.#early ??= [];
       this.#early.push(chunk);
       this.#reading?.onData(chunk.length);
@@ -256,20 +266,45 @@ class Forwarding implements Exchange {
     });
   }
 
-  /** Sends the response head; with the body, where `more` of it is there. False: nobody is there to have it. */
-  #release(reason: string, headers: readonly string[], more: boolean): boolean {
-    const { response } = this.#options;
-    if (response.destroyed) {
+  /** Lets the response pass, from its head on. False: nobody is there to have it. */
+  #release(reason: string, headers: readonly string[]): boolean {
+    if (this.#options.response.destroyed) {
       this.#abort({ kind: "client_gone" });
       return false;
     }
-    // Throws where the application's head can't be sent on: that is an answer nobody can use.
-    response.writeHead(this.#status, reason, responseHeaders(headers));
+    this.#head = { reason, headers: responseHeaders(headers) };
     this.#state = "streaming";
-    // (flushHeaders would send it as UTF-8, and change bytes beyond ASCII.)
-    if (!more) response.write(nothing);
-    if (response.writableNeedDrain) this.#waitForDrain();
     return true;
+  }
+
+  /** A part of the body; the head leaves with the first. */
+  #stream(chunk: Buffer, last: boolean): void {
+    const { response } = this.#options;
+    if (last && this.#head !== undefined) {
+      const { reason, headers } = this.#head;
+      this.#head = undefined;
+      response.sendWhole(this.#status, reason, headers, chunk);
+      return;
+    }
+    this.#writeHead();
+    if (last) response.end(chunk);
+    else if (!response.write(chunk)) this.#waitForDrain();
+  }
+
+  #writeHead(): void {
+    if (this.#head === undefined) return;
+    const { reason, headers } = this.#head;
+    this.#head = undefined;
+    this.#options.response.writeHead(this.#status, reason, [...headers]);
+  }
+
+  /** The head alone, ahead of a body that takes its time. */
+  #flushHead(): void {
+    const { response } = this.#options;
+    this.#writeHead();
+    // (flushHeaders would send it as UTF-8, and change bytes beyond ASCII.)
+    response.write(nothing);
+    if (response.writableNeedDrain) this.#waitForDrain();
   }
 
   /** The client does not keep up: the application waits until it has. */
@@ -286,13 +321,8 @@ class Forwarding implements Exchange {
   #releaseHeld(reason: string, headers: readonly string[]): void {
     // An application that broke off meanwhile has been dealt with.
     if (this.#state !== "holding") return;
-    try {
-      if (!this.#release(reason, headers, true)) return;
-    } catch (error) {
-      this.#connection?.abort();
-      this.onError(error as Error, false);
-      return;
-    }
+    if (!this.#release(reason, headers)) return;
+    this.#writeHead();
     const { response } = this.#options;
     for (const chunk of this.#early ?? [nothing]) response.write(chunk);
     if (this.#earlyTrailers !== undefined) {
@@ -306,6 +336,7 @@ class Forwarding implements Exchange {
 
   #complete(trailers: readonly string[]): void {
     const { response } = this.#options;
+    this.#writeHead();
     if (trailers.length > 0) response.addTrailers(pairs(trailers));
     response.end();
     this.#end({ kind: "completed", status: this.#status });
@@ -380,27 +411,14 @@ class Forwarding implements Exchange {
 function requestHead(
   { method, url }: IncomingMessage,
   headers: readonly string[],
-  body: Exchange["body"],
+  body: BodyFraming,
 ): string {
-  let text = `${method} ${url} HTTP/1.1\r\n`;
-  for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
-  if (body === "chunked") text += "Transfer-Encoding: chunked\r\n";
-  return `${text}Connection: keep-alive\r\n\r\n`;
-}
-
-function bodyOf({ rawHeaders }: IncomingMessage): Exchange["body"] {
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] ?? "";
-    if (name.length === 14 && name.toLowerCase() === "content-length") {
-      return rawHeaders[i + 1] === "0" ? "none" : "by length";
-    }
-    if (name.length === 17 && name.toLowerCase() === "transfer-encoding") return "chunked";
-  }
-  return "none";
+  const coding = body === "chunked" ? "Transfer-Encoding: chunked\r\n" : "";
+  return `${method} ${url} HTTP/1.1\r\n${fieldLines(headers)}${coding}Connection: keep-alive\r\n\r\n`;
 }
 
 /** Ends a response so that nobody can take it for a whole one. */
-function breakOff(response: ServerResponse): void {
+function breakOff(response: ProxyResponse): void {
   const { socket } = response;
   // Where the end of the connection is the end of the body (HTTP/1.0), only a reset says "broken". (One
   // that is about to be ended, because the client has left, can't be reset: Node would leak its handle.)
