@@ -1,5 +1,5 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawnSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeConfig } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
@@ -9,13 +9,13 @@ import { makeToken, publicPem } from "../helpers/tokens.ts";
 import { searchProgram } from "../tools/programs.ts";
 import { haproxyConfig, haproxyPackages } from "./contenders/haproxy.ts";
 import { nginxConfig, nginxPackages } from "./contenders/nginx.ts";
-import { launch, makeDirectory, type Started, script, start } from "./processes.ts";
+import { end, launch, makeDirectory, type Started, script, start } from "./processes.ts";
 
-/** One that forwards requests to the application, and maybe checks them. */
-export interface Contender extends Started {
+/** One that forwards requests to the application, and maybe checks them. Each start is a new process. */
+export interface Contender {
   readonly name: string;
   readonly checks: boolean;
-  readonly cpuMicroseconds: number[];
+  start(): Promise<Started>;
 }
 
 /** What contenders are put in front of, and what they share. */
@@ -40,97 +40,94 @@ export function redisStore(redis: TestRedis, more = ""): string {
   return `{ dataDir: data, redis: { url: "${redis.url}"${more} } }`;
 }
 
-/** Starts all of them, but for those whose packages are not here. */
-export async function startContenders(surroundings: Surroundings): Promise<Contender[]> {
+/** All of them, but for those whose packages are not here. */
+export function listContenders(surroundings: Surroundings): Contender[] {
   const { upstream, redis } = surroundings;
   const directory = makeDirectory();
   const publicKeyFile = join(directory, "public.pem");
   writeFileSync(publicKeyFile, publicPem);
-  const contender = (name: string, checks: boolean, started: Started): Contender => ({
-    ...{ name, checks, cpuMicroseconds: [] },
-    ...started,
+  const env = { UPSTREAM: upstream, REDIS: redis.url, PUBLIC_KEY: publicKeyFile };
+  const scripted = (name: string, file: string, checks: boolean): Contender => ({
+    ...{ name, checks },
+    start: () => start(0, script(`contenders/${file}`), env),
   });
-  const scripted = async (name: string, file: string, checks: boolean) => {
-    const env = { UPSTREAM: upstream, REDIS: redis.url, PUBLIC_KEY: publicKeyFile };
-    return contender(name, checks, await start(0, script(`contenders/${file}`), env));
-  };
-  const revgate = async (name: string, store?: string) =>
-    contender(name, true, await startRevgate(upstream, store));
-  const packaged = {
-    directory,
-    publicKeyFile,
-    redis,
-    upstreamPort: Number(new URL(upstream).port),
-  };
-  const ours = [
-    await revgate("revgate, embedded"),
-    await revgate("revgate, Redis local", redisStore(redis)),
-    await revgate("revgate, Redis every-request", redisStore(redis, ", reads: every-request")),
-  ];
-  const theirs = [
-    await startNginx("nginx + Lua, verifies each time", { ...packaged, remembers: false }),
-    await startNginx("nginx + Lua, remembers", { ...packaged, remembers: true }),
-    await startHaproxy("HAProxy, verifies each time, no store", packaged),
-  ];
+  const revgate = (name: string, store?: string): Contender => ({
+    ...{ name, checks: true },
+    start: () => startRevgate(upstream, store),
+  });
+  const upstreamPort = Number(new URL(upstream).port);
+  const packaged = { publicKeyFile, redis, upstreamPort };
   return [
-    await scripted("bare undici", "bare-undici", false),
-    ...ours,
-    await scripted("bare http-proxy", "bare-http-proxy", false),
-    await scripted("Fastify", "fastify", true),
-    await scripted("Express", "express", true),
-    ...theirs.flatMap((started) => (started === undefined ? [] : [started])),
+    scripted("bare undici", "bare-undici", false),
+    revgate("revgate, embedded"),
+    revgate("revgate, Redis local", redisStore(redis)),
+    revgate("revgate, Redis every-request", redisStore(redis, ", reads: every-request")),
+    scripted("bare http-proxy", "bare-http-proxy", false),
+    scripted("Fastify", "fastify", true),
+    scripted("Express", "express", true),
+    ...listNginx("nginx + Lua, verifies each time", { ...packaged, remembers: false }),
+    ...listNginx("nginx + Lua, remembers", { ...packaged, remembers: true }),
+    ...listHaproxy("HAProxy, verifies each time, no store", packaged),
   ];
 }
 
 interface Packaged {
-  readonly directory: string;
   readonly publicKeyFile: string;
   readonly redis: TestRedis;
   readonly upstreamPort: number;
 }
 
-async function startNginx(name: string, options: Packaged & { remembers: boolean }) {
+function listNginx(name: string, { redis, ...options }: Packaged & { remembers: boolean }) {
   const program = searchProgram(["nginx"]);
   const module = "/usr/lib/nginx/modules/ngx_http_lua_module.so";
   if (program === undefined || !existsSync(module)) return missing(name, nginxPackages);
-  const home = join(options.directory, `nginx-${options.remembers}`);
-  mkdirSync(home);
-  const port = await freePort();
-  const file = join(home, "nginx.conf");
-  const { redis, ...rest } = options;
-  writeFileSync(file, nginxConfig({ ...rest, port, redisPort: redis.port, directory: home }));
-  const child = launch(0, [program, "-p", home, "-c", file]);
-  const url = await untilReachable(port);
-  // The master does nothing; its one worker does the work.
-  const { stdout } = spawnSync("pgrep", ["-P", String(child.pid)], { encoding: "utf8" });
-  return { name, checks: true, cpuMicroseconds: [], pid: Number(stdout.trim()), url };
+  const launchIt = async (): Promise<Started> => {
+    const home = makeDirectory();
+    const port = await freePort();
+    const file = join(home, "nginx.conf");
+    writeFileSync(file, nginxConfig({ ...options, port, redisPort: redis.port, directory: home }));
+    const child = launch(0, [program, "-p", home, "-c", file]);
+    const url = await untilReachable(port, child, nginxPackages);
+    // The master does nothing; its one worker does the work.
+    const { stdout } = spawnSync("pgrep", ["-P", String(child.pid)], { encoding: "utf8" });
+    return { pid: Number(stdout.trim()), url, stop: () => end(child) };
+  };
+  return [{ name, checks: true, start: launchIt }];
 }
 
-async function startHaproxy(name: string, { directory, ...options }: Packaged) {
+function listHaproxy(name: string, options: Packaged): Contender[] {
   const program = searchProgram(["haproxy"]);
   if (program === undefined) return missing(name, haproxyPackages);
-  const port = await freePort();
-  const file = join(directory, "haproxy.cfg");
-  const revokedFile = join(directory, "revoked.lst");
-  writeFileSync(revokedFile, "");
-  writeFileSync(file, haproxyConfig({ ...options, port, revokedFile }));
-  const child = launch(0, [program, "-f", file, "-db"]);
-  return {
-    name,
-    checks: true,
-    cpuMicroseconds: [],
-    pid: child.pid ?? 0,
-    url: await untilReachable(port),
+  const launchIt = async (): Promise<Started> => {
+    const home = makeDirectory();
+    const port = await freePort();
+    const file = join(home, "haproxy.cfg");
+    const revokedFile = join(home, "revoked.lst");
+    writeFileSync(revokedFile, "");
+    writeFileSync(file, haproxyConfig({ ...options, port, revokedFile }));
+    const child = launch(0, [program, "-f", file, "-db"]);
+    const url = await untilReachable(port, child, haproxyPackages);
+    return { pid: child.pid ?? 0, url, stop: () => end(child) };
   };
+  return [{ name, checks: true, start: launchIt }];
 }
 
-function missing(name: string, packages: readonly string[]): undefined {
+function missing(name: string, packages: readonly string[]): Contender[] {
   process.stderr.write(`without ${name}: apt-get install ${packages.join(" ")}\n`);
+  return [];
 }
 
-async function untilReachable(port: number): Promise<string> {
+async function untilReachable(
+  port: number,
+  child: ChildProcess,
+  packages: readonly string[],
+): Promise<string> {
   const url = `http://127.0.0.1:${port}`;
   for (;;) {
+    if (child.exitCode !== null) {
+      const remedy = `apt-get install ${packages.join(" ")}`;
+      throw new Error(`${child.spawnargs.join(" ")} ended: ${remedy}`);
+    }
     const reached = await fetch(url).then(
       () => true,
       () => false,
@@ -140,7 +137,11 @@ async function untilReachable(port: number): Promise<string> {
 }
 
 /** Nobody is measured who does not do the work. */
-export async function prove({ name, url, checks }: Contender, token: string): Promise<void> {
+export async function prove(
+  { name, checks }: Contender,
+  { url }: Started,
+  token: string,
+): Promise<void> {
   const expect = (reply: Reply, status: number, what: string) => {
     if (reply.status !== status) throw new Error(`${name}: ${what} is answered ${reply.status}`);
   };

@@ -13,6 +13,8 @@ export interface Started {
   readonly url: string;
   /** revgate's admin listener. */
   readonly adminUrl?: string;
+  /** Ends it; resolves when it has ended. */
+  stop(): Promise<void>;
 }
 
 /** The program that pins processes to cores; undefined where the system has none, or one core. */
@@ -61,7 +63,7 @@ export async function start(
     child.stdout.resume();
     const urlOf = (at: string) => `http://127.0.0.1:${at}`;
     const admin = adminPort === undefined ? {} : { adminUrl: urlOf(adminPort) };
-    return { pid: child.pid ?? 0, url: urlOf(port), ...admin };
+    return { pid: child.pid ?? 0, url: urlOf(port), ...admin, stop: () => end(child) };
   }
   throw new Error(`${command.join(" ")} ended before it was ready`);
 }
@@ -83,12 +85,17 @@ export async function runScript(command: readonly string[]): Promise<Record<stri
   return JSON.parse(text) as Record<string, number>;
 }
 
+/** Ends a process; resolves when it has ended. */
+export async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill();
+  await exited;
+}
+
 /** Ends everything that was started, and removes what was written. */
 export async function endAll(): Promise<void> {
-  for (const child of children) {
-    child.kill();
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
-  }
+  for (const child of children) await end(child);
   for (const cleanup of cleanups.reverse()) await cleanup();
 }
 
@@ -111,4 +118,9 @@ export function quantile(values: readonly number[], share: number): number {
 /** The one in the middle. */
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
+}
+
+/** The median of the ratios of each round: machines get faster and slower while a run goes on. */
+export function ratio(values: readonly number[], others: readonly number[]): number {
+  return median(values.map((value, round) => value / (others[round] ?? Number.NaN)));
 }

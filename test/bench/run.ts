@@ -1,7 +1,7 @@
 /**
  * revgate beside bare forwarders and what else a team would put together, interleaved in one run.
  *
- *     npm run bench               three rounds of 50,000 requests after 50,000 to warm up, and the table
+ *     npm run bench               three rounds of new processes, 50,000 requests after as many, and the table
  *     npm run bench -- --quick    forwarding and refusals alone, one round of a second after as many
  *
  * CPU is that of whole processes. Absolute figures are this machine's; the ratios are what counts. A
@@ -9,16 +9,18 @@
  */
 import { startRedis } from "../helpers/redis.ts";
 import { makeToken } from "../helpers/tokens.ts";
-import { type Contender, prove, startContenders } from "./contenders.ts";
-import { connections, cpuPerRequest, latencies, load, loader } from "./load.ts";
+import { type Contender, listContenders, prove } from "./contenders.ts";
+import { connections, cpuPerRequest, type Load, latencies, load, loader } from "./load.ts";
 import { measureMillion } from "./million.ts";
 import {
   endAll,
   keepOffTheContendersCore,
   median,
   quantile,
+  ratio,
   run,
   runScript,
+  type Started,
   script,
   start,
   taskset,
@@ -28,7 +30,7 @@ import { measureSidecars } from "./sidecars.ts";
 
 const quick = process.argv.includes("--quick");
 const plan = quick
-  ? { rounds: 1, warmUp: 1, measured: 1, tokens: 200, refused: 30 }
+  ? { rounds: 1, warmUp: 1000, measured: 1000, tokens: 200, refused: 30 }
   : { rounds: 3, warmUp: 50_000, measured: 50_000, tokens: 1000, refused: 200 };
 
 /** At most so many times the CPU of another contender. */
@@ -44,39 +46,42 @@ const forwardingTargets: readonly (readonly [contender: string, other: string, m
   ["revgate, Redis local", "HAProxy, verifies each time, no store"],
 ];
 
+/** Each round has new processes: what one has compiled to, and where its memory lies, differs from the next. */
 async function measureForwarding(
   contenders: readonly Contender[],
   tokens: readonly string[],
 ): Promise<Part> {
-  for (const contender of contenders) {
-    await prove(contender, tokens[0] ?? "");
-    await load({ url: contender.url, amount: plan.warmUp, tokens, expected: 200 });
-  }
+  const costs = new Map(contenders.map(({ name }) => [name, [] as number[]]));
+  const sent = { tokens, expected: 200 } as const;
   for (let round = 0; round < plan.rounds; round += 1) {
     for (const contender of contenders) {
-      contender.cpuMicroseconds.push(
-        await cpuPerRequest(contender, { amount: plan.measured, tokens, expected: 200 }),
-      );
+      const started = await contender.start();
+      await prove(contender, started, tokens[0] ?? "");
+      await load({ url: started.url, amount: plan.warmUp, ...sent });
+      const cost = await cpuPerRequest(started, { amount: plan.measured, ...sent });
+      costs.get(contender.name)?.push(cost);
+      await started.stop();
     }
   }
-  const of = new Map(contenders.map((each) => [each.name, median(each.cpuMicroseconds)]));
   return {
     figures: {
-      title: `CPU of a forwarded request: ${connections} connections (${loader}), ${plan.rounds} × ${plan.measured} requests or more after ${plan.warmUp}${taskset === undefined ? ", not pinned" : ""}`,
+      title: `CPU of a forwarded request: ${connections} connections (${loader}), ${plan.rounds} processes, of each ${plan.measured} requests or more after ${plan.warmUp}${taskset === undefined ? ", not pinned" : ""}`,
       columns: ["contender", "µs", "spread"],
-      rows: contenders.map(({ name, cpuMicroseconds }) => [
-        name,
-        median(cpuMicroseconds).toFixed(1),
-        `${Math.min(...cpuMicroseconds).toFixed(1)} to ${Math.max(...cpuMicroseconds).toFixed(1)}`,
-      ]),
+      rows: [...costs].map(([name, each]) => [name, ...spreadOf(each)]),
     },
     verdicts: forwardingTargets.flatMap(([contender, other, most]) => {
-      const [one, two] = [of.get(contender), of.get(other)];
+      const [one, two] = [costs.get(contender), costs.get(other)];
       if (one === undefined || two === undefined) return [];
-      const verdict = { what: `CPU: ${contender} ÷ ${other}`, measured: one / two };
+      const verdict = { what: `CPU: ${contender} ÷ ${other}`, measured: ratio(one, two) };
       return [most === undefined ? verdict : { ...verdict, target: { most } }];
     }),
   };
+}
+
+/** The median, and the lowest and highest. */
+function spreadOf(values: readonly number[]): [middle: string, spread: string] {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  return [median(values).toFixed(1), `${least.toFixed(1)} to ${most.toFixed(1)}`];
 }
 
 async function measureRefusals(contender: Contender, tokens: readonly string[]): Promise<Part> {
@@ -84,8 +89,6 @@ async function measureRefusals(contender: Contender, tokens: readonly string[]):
   const several = Array.from({ length: plan.refused }, (_, i) =>
     makeToken({ jti: `r${i}`, pad: "x".repeat(150) }),
   );
-  const dead = several.map((token) => ({ method: "POST", headers: { token } }));
-  for (const logout of dead) await fetch(`${contender.url}/logout`, logout);
   const expired = several.map((_, i) =>
     makeToken({ iat: 1, exp: 2, jti: `e${i}`, pad: "x".repeat(150) }),
   );
@@ -96,32 +99,33 @@ async function measureRefusals(contender: Contender, tokens: readonly string[]):
     ["a revoked token", several],
     ["a forged token, again", several.map(forge)],
   ];
-  const rounds: { allowed: number; refused: readonly number[] }[] = [];
+  const allowed: number[] = [];
+  const costs = kinds.map(() => [] as number[]);
   for (let round = 0; round < plan.rounds; round += 1) {
-    const allowed = await cpuPerRequest(contender, {
-      amount: plan.measured,
-      tokens,
-      expected: 200,
-    });
-    const refused: number[] = [];
-    for (const [, sent] of kinds) {
-      const refusal = { tokens: sent, expected: 401 } as const;
-      if (!quick) await load({ url: contender.url, amount: plan.warmUp / 5, ...refusal });
-      refused.push(await cpuPerRequest(contender, { amount: plan.measured, ...refusal }));
+    const started = await contender.start();
+    await prove(contender, started, tokens[0] ?? "");
+    for (const token of several) {
+      await fetch(`${started.url}/logout`, { method: "POST", headers: { token } });
     }
-    rounds.push({ allowed, refused });
+    const measure = async (sent: Pick<Load, "tokens" | "expected">) => {
+      await load({ url: started.url, amount: plan.warmUp, ...sent });
+      return cpuPerRequest(started, { amount: plan.measured, ...sent });
+    };
+    allowed.push(await measure({ tokens, expected: 200 }));
+    for (const [i, [, sent]] of kinds.entries()) {
+      costs[i]?.push(await measure({ tokens: sent, expected: 401 }));
+    }
+    await started.stop();
   }
-  const allowed = median(rounds.map((round) => round.allowed));
-  const costs = kinds.map((_, i) => median(rounds.map(({ refused }) => refused[i] ?? Number.NaN)));
   return {
     figures: {
-      title: `CPU of a refusal, beside ${allowed.toFixed(1)} µs for a request that is allowed`,
-      columns: ["refused for", "µs"],
-      rows: kinds.map(([what], i) => [what, (costs[i] ?? Number.NaN).toFixed(1)]),
+      title: `CPU of a refusal, beside ${median(allowed).toFixed(1)} µs for a request that is allowed`,
+      columns: ["refused for", "µs", "spread"],
+      rows: kinds.map(([what], i) => [what, ...spreadOf(costs[i] ?? [])]),
     },
     verdicts: kinds.map(([what], i) => ({
       what: `CPU: refusing ${what} ÷ allowing`,
-      measured: (costs[i] ?? Number.NaN) / allowed,
+      measured: ratio(costs[i] ?? [], allowed),
       target: { most: 0.5 },
     })),
   };
@@ -134,24 +138,30 @@ async function measureLatency(
   const compared = contenders.filter(({ name }) =>
     ["bare undici", "revgate, Redis local", "revgate, Redis every-request"].includes(name),
   );
+  const processes: Started[] = [];
+  for (const contender of compared) {
+    const started = await contender.start();
+    await prove(contender, started, tokens[0] ?? "");
+    processes.push(started);
+  }
   const medians = compared.map(() => [] as number[]);
   for (let round = 0; round < 5; round += 1) {
-    for (const [i, { url }] of compared.entries()) {
+    for (const [i, { url }] of processes.entries()) {
       medians[i]?.push(quantile(await latencies(url, 3000, tokens), 0.5));
     }
   }
-  const values = medians.map(median);
-  const [floor = Number.NaN, local = Number.NaN] = values;
+  for (const { stop } of processes) await stop();
+  const [floor = [], local = []] = medians;
   return {
     figures: {
       title: "Latency at one connection, medians of five times 3,000 requests",
       columns: ["contender", "p50, µs"],
-      rows: compared.map(({ name }, i) => [name, (values[i] ?? Number.NaN).toFixed(0)]),
+      rows: compared.map(({ name }, i) => [name, median(medians[i] ?? []).toFixed(0)]),
     },
     verdicts: [
       {
         what: "p50 at one connection: revgate, Redis local ÷ bare undici",
-        measured: local / floor,
+        measured: ratio(local, floor),
         target: { most: 1.1 },
       },
     ],
@@ -218,7 +228,7 @@ async function main(): Promise<void> {
   );
   const application = await start(1, script("contenders/application"));
   const redis = await startRedis(run);
-  const contenders = await startContenders({ upstream: application.url, redis });
+  const contenders = listContenders({ upstream: application.url, redis });
   const local = contenders.find(({ name }) => name === "revgate, Redis local");
   if (local === undefined) throw new Error("revgate is missing");
   const sidecars = { tokens, rounds: plan.rounds, amount: plan.measured };

@@ -2,44 +2,51 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { send } from "../helpers/http.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
 import { redisStore, startRevgate } from "./contenders.ts";
-import { cpuPerRequest, load } from "./load.ts";
-import { cpuOf, median, run } from "./processes.ts";
+import { cpuPerRequest, type Load, load } from "./load.ts";
+import { cpuOf, median, ratio, run, type Started } from "./processes.ts";
 import type { Part } from "./report.ts";
 
 const idleMs = 5000;
 
-/** What a second sidecar on the same Redis costs the first, and what one costs that has nothing to do. */
+/**
+ * What it costs two sidecars that are busy at the same time to have one Redis, and what one costs that has
+ * nothing to do.
+ *
+ * Beside two that share nothing: two processes on one core cost each other something by themselves.
+ */
 export async function measureSidecars(
   upstream: string,
   { tokens, rounds, amount }: { tokens: readonly string[]; rounds: number; amount: number },
 ): Promise<Part> {
   // Of their own: what other contenders ask of it would be counted, too.
   const redis = await startRedis(run);
-  const one = await startRevgate(upstream, redisStore(redis));
-  const two = await startRevgate(upstream, redisStore(redis));
   const sent = { amount, tokens, expected: 200 } as const;
-  for (const { url } of [one, two]) {
+  const ready = async (store?: string) => {
+    const sidecar = await startRevgate(upstream, store);
     const headers = { token: tokens[0] ?? "" };
-    while ((await send(`${url}/me`, { headers })).status === 503);
-    await load({ url, ...sent });
-  }
-  const alone: number[] = [];
-  const together: number[] = [];
+    while ((await send(`${sidecar.url}/me`, { headers })).status === 503);
+    await load({ url: sidecar.url, ...sent });
+    return sidecar;
+  };
+  const apart = [await ready(), await ready()];
+  const one = await ready(redisStore(redis));
+  const sharing = [one, await ready(redisStore(redis))];
+  const costs = { alone: [] as number[], apart: [] as number[], sharing: [] as number[] };
   for (let round = 0; round < rounds; round += 1) {
-    alone.push(await cpuPerRequest(one, sent));
-    const before = cpuOf(one.pid) + cpuOf(two.pid);
-    const answered = await Promise.all([one, two].map(({ url }) => load({ url, ...sent })));
-    const spent = cpuOf(one.pid) + cpuOf(two.pid) - before;
-    together.push(spent / answered.reduce((sum, count) => sum + count, 0));
+    costs.alone.push(await cpuPerRequest(one, sent));
+    costs.apart.push(await cpuOfTogether(apart, sent));
+    costs.sharing.push(await cpuOfTogether(sharing, sent));
   }
   const idle = await measureIdle(one.pid, redis);
+  for (const { stop } of [...apart, ...sharing]) await stop();
   return {
     figures: {
-      title: "Several sidecars on one Redis",
+      title: "Several sidecars",
       columns: ["", ""],
       rows: [
-        ["CPU a request, one sidecar busy, µs", median(alone).toFixed(1)],
-        ["CPU a request, two sidecars busy at the same time, µs", median(together).toFixed(1)],
+        ["CPU a request, one busy, µs", median(costs.alone).toFixed(1)],
+        ["CPU a request, two busy on one core, nothing shared, µs", median(costs.apart).toFixed(1)],
+        ["CPU a request, two busy on one core and one Redis, µs", median(costs.sharing).toFixed(1)],
         ["CPU of a sidecar that has nothing to do, ms a second", idle.cpuMs.toFixed(1)],
         [
           "commands that Redis counts for it a second, those within scripts included",
@@ -49,12 +56,23 @@ export async function measureSidecars(
     },
     verdicts: [
       {
-        what: "CPU a request: two sidecars busy on one Redis ÷ one",
-        measured: median(together) / median(alone),
+        what: "CPU a request: two busy sidecars on one Redis ÷ two that share nothing",
+        measured: ratio(costs.sharing, costs.apart),
         target: { most: 1.1 },
       },
     ],
   };
+}
+
+/** CPU a request of several that are busy at the same time, in microseconds. */
+async function cpuOfTogether(
+  sidecars: readonly Started[],
+  sent: Omit<Load, "url">,
+): Promise<number> {
+  const spent = () => sidecars.reduce((sum, { pid }) => sum + cpuOf(pid), 0);
+  const before = spent();
+  const answered = await Promise.all(sidecars.map(({ url }) => load({ url, ...sent })));
+  return (spent() - before) / answered.reduce((sum, count) => sum + count, 0);
 }
 
 /** What a sidecar takes of a second in which no request comes. */

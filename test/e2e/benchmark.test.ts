@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import { listContenders, prove } from "../bench/contenders.ts";
+import { cpuPerRequest } from "../bench/load.ts";
+import { endAll, run, script, start } from "../bench/processes.ts";
+import { startRedis } from "../helpers/redis.ts";
+import { makeToken } from "../helpers/tokens.ts";
+
+/** The short form of `npm run bench`: everybody does the work, and is measured; how fast is not asked here. */
+describe("the benchmark", () => {
+  after(endAll);
+
+  it("has contenders that refuse what they must, and measures what they take", async () => {
+    const application = await start(1, script("contenders/application"));
+    const redis = await startRedis(run);
+    const contenders = listContenders({ upstream: application.url, redis });
+    const token = makeToken();
+    for (const contender of contenders) {
+      const started = await contender.start();
+      await prove(contender, started, token);
+      if (contender.name === "revgate, Redis local") {
+        const sent = { amount: 1000, tokens: [token], expected: 200 } as const;
+        assert.ok((await cpuPerRequest(started, sent)) > 0);
+      }
+      await started.stop();
+    }
+    assert.ok(contenders.length >= 7);
+  });
+
+  it("does not measure a contender that lets through what it must not", async () => {
+    const application = await start(1, script("contenders/application"));
+    const contender = { name: "nobody", checks: true, start: async () => application };
+    await assert.rejects(prove(contender, application, makeToken()), /no token is answered 200/);
+  });
+});
