@@ -18,9 +18,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * (RFC 7515 section 4, RFC 7519 section 4): parsers disagree on which of the two counts.
  */
 export function parseCompactJws(text: string): CompactJws | undefined {
-  const [encodedHeader, encodedPayload, encodedSignature, ...more] = text.split(".");
-  if (encodedHeader === undefined || encodedPayload === undefined) return undefined;
-  if (encodedSignature === undefined || more.length > 0) return undefined;
+  if (!hasThreeParts(text)) return undefined;
+  const [encodedHeader = "", encodedPayload = "", encodedSignature = ""] = text.split(".");
   // First what costs least: most of what is sent in error fails here.
   if (decodeCanonical(encodedSignature) === undefined) return undefined;
 
@@ -30,6 +29,13 @@ export function parseCompactJws(text: string): CompactJws | undefined {
   if (payload === undefined) return undefined;
 
   return { header, payload, signingInput: `${encodedHeader}.${encodedPayload}` };
+}
+
+/** Whether a text is cut in three by dots; all that a compact JWS is asked for before anything is read. */
+export function hasThreeParts(text: string): boolean {
+  const first = text.indexOf(".");
+  const second = text.indexOf(".", first + 1);
+  return first !== -1 && second !== -1 && text.indexOf(".", second + 1) === -1;
 }
 
 function parseObject(encoded: string): Record<string, unknown> | undefined {

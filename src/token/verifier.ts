@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 import type { EpochSeconds } from "../platform/clock.ts";
 import { areRevocable, type ClaimRules } from "./claim-checks.ts";
 import { claimHeaders } from "./claim-headers.ts";
-import { type CompactJws, parseCompactJws } from "./compact-jws.ts";
+import { type CompactJws, hasThreeParts, parseCompactJws } from "./compact-jws.ts";
 import { fixedKeys, type KeyRing } from "./key-ring.ts";
 import type { VerificationKey } from "./keys.ts";
 import { isSignedWith, keysFor } from "./signature.ts";
@@ -101,7 +101,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 
   function verify(credential: string): Verification {
-    if (credential.length > tokenBytes) return invalid;
+    // What can't be a compact JWS at first sight is worth no hash.
+    if (credential.length > tokenBytes || !hasThreeParts(credential)) return invalid;
     const digest = hash("sha256", credential, "base64url");
     const remembered = verified.get(digest);
     options.onCacheLookup?.(remembered !== undefined);
