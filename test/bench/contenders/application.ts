@@ -9,6 +9,8 @@ const server = createServer((request, response) => {
   response.writeHead(200, headers);
   response.end(body);
 });
+// Longer than any of them is without work: not all try again where a connection is closed as they use it.
+server.keepAliveTimeout = 600_000;
 server.listen(0, "127.0.0.1", () => {
   process.stdout.write(`${JSON.stringify(server.address())}\n`);
 });
