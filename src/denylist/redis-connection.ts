@@ -240,7 +240,10 @@ function connect(options: RedisConnectionOptions): Redis | Cluster {
   }
 }
 
-/** Not by ioredis: its timer is set anew by a refresh that was under way when it was closed, and then for ever. */
+/**
+ * Not left to ioredis: a refresh that is under way when it is closed sets its timer anew, and then it goes
+ * on for ever.
+ */
 function refreshSlots(cluster: Cluster): NodeJS.Timeout {
   return setInterval(() => cluster.refreshSlotsCache(), slotsEveryMs).unref();
 }

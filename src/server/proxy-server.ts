@@ -68,7 +68,10 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
   return server;
 }
 
-/** Over TLS where there is a certificate. Node's types tell servers apart by the classes of their messages; nobody here does. */
+/**
+ * Over TLS where there is a certificate. Node's types tell servers apart by the classes of their messages;
+ * nobody here does.
+ */
 function openServer(
   options: ServerOptions & { readonly cert?: Buffer; readonly key?: Buffer },
 ): Server {

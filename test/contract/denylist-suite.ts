@@ -25,6 +25,11 @@ export function entryFor(what: string, lifeSeconds = 1000): Entry {
   return { kind: "tok", value, expiresAt: start + lifeSeconds };
 }
 
+/** As many of them, with different names. */
+export function many(what: string, count: number): Entry[] {
+  return Array.from({ length: count }, (_, i) => entryFor(`${what}${i}`));
+}
+
 /** A cut-off for all tokens of a subject. */
 export function cutoffFor(subject: string, cutoff: number): Entry {
   return { ...entryFor(subject), kind: "sub", cutoff };

@@ -73,6 +73,26 @@ describe("an application", () => {
     });
   }
 
+  const bodiless: Record<string, string> = {
+    "of no length": "Content-Length: 0\r\n\r\n",
+    "in no chunks": "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "in no chunks, with a trailer": "Transfer-Encoding: chunked\r\n\r\n0\r\nX-End: c\r\n\r\n",
+    "until the end of its connection": "Connection: close\r\n\r\n",
+  };
+  for (const [how, rest] of Object.entries(bodiless)) {
+    it(`that answers without a body, ${how}, is heard all the same`, async (t) => {
+      const upstream = await rawApplication(t, (socket) => {
+        socket.write(`HTTP/1.1 404 Gone Away\r\nX-A: b\r\n${rest}`);
+        if (rest.includes("close")) socket.end();
+      });
+      const gate = await startGate(t, { upstream });
+      const reply = await send(`${gate.url}/me`, { headers });
+      assert.equal(reply.status, 404);
+      assert.equal(reply.headers["x-a"], "b");
+      assert.equal(reply.text, "");
+    });
+  }
+
   const broken: Record<string, string> = {
     "by length": "Content-Length: 10\r\n\r\nhello",
     "by chunks": "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { cutoffFor, entryFor, standingOf, tokenOf } from "../contract/denylist-suite.ts";
+import { cutoffFor, entryFor, many, standingOf, tokenOf } from "../contract/denylist-suite.ts";
 import { breakFiles } from "../helpers/broken-disk.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { startRelay } from "../helpers/relay.ts";
@@ -12,9 +12,6 @@ import {
   until,
 } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
-
-const many = (what: string, count: number) =>
-  Array.from({ length: count }, (_, i) => entryFor(`${what}${i}`));
 
 async function openReady(t: TestContext, port: number, options: TestStoreOptions = {}) {
   const store = await openStoreOn(t, port, options);

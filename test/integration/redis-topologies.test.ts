@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RedisTopology } from "../../src/denylist/redis-connection.ts";
-import { cutoffFor, entryFor, standingOf } from "../contract/denylist-suite.ts";
+import { cutoffFor, entryFor, many, standingOf } from "../contract/denylist-suite.ts";
 import { startCluster, startSentinel } from "../helpers/redis-topologies.ts";
 import {
   connectReplica,
@@ -44,9 +44,6 @@ async function answerOf({ denylist }: TestStore, entry: ReturnType<typeof entryF
   });
   return answer;
 }
-
-const many = (what: string, count: number) =>
-  Array.from({ length: count }, (_, i) => entryFor(`${what}${i}`));
 
 for (const reads of ["local", "every-request"] as const) {
   describe(`Sentinel (${reads})`, () => {

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { ProxyRequest, ProxyResponse } from "../../../src/platform/http-messages.ts";
+import { listenOnLoopback } from "../../helpers/application.ts";
 import { openRaw } from "../../helpers/http.ts";
 import { until } from "../../helpers/store.ts";
 
@@ -14,6 +13,7 @@ interface Answer {
   readonly body: Buffer;
 }
 
+const classes = { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse };
 const hello = Buffer.from("hello");
 
 function answerOf(more: readonly string[] = [], body: Buffer = hello): Answer {
@@ -29,7 +29,6 @@ async function receive(
   whole: boolean,
   keepAliveTimeout = 5000,
 ): Promise<string> {
-  const classes = { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse };
   const server = createServer({ keepAliveTimeout, ...(whole && classes) });
   const listener = (_: IncomingMessage, response: ServerResponse) => {
     const { status, reason, headers, body } = answer;
@@ -37,10 +36,7 @@ async function receive(
     else response.writeHead(status, reason, [...headers]).end(body);
   };
   for (const event of ["request", "checkContinue"]) server.on(event, listener);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => server.close());
-  const connection = await openRaw(t, (server.address() as AddressInfo).port);
+  const connection = await openRaw(t, await listenOnLoopback(t, server));
   connection.write(sent);
   const received = await connection.untilClosed();
   return received.replaceAll(/\r\nDate: \w{3}, [^\r]* GMT\r\n/g, "\r\nDate: then\r\n");
@@ -94,7 +90,6 @@ describe("a response sent whole", () => {
 
   it("is over once the client has it, and then only", async (t) => {
     const seen: unknown[] = [];
-    const classes = { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse };
     const server = createServer(classes, (_, response) => {
       const note = (event: string) => {
         seen.push([event, response.headersSent, response.writableEnded, response.writableFinished]);
@@ -106,10 +101,7 @@ describe("a response sent whole", () => {
       assert.equal(response.statusCode, 200);
       assert.throws(() => response.writeHead(200), { code: "ERR_HTTP_HEADERS_SENT" });
     });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    t.after(() => server.close());
-    const connection = await openRaw(t, (server.address() as AddressInfo).port);
+    const connection = await openRaw(t, await listenOnLoopback(t, server));
     connection.write(last.replace("close", "keep-alive"));
     await connection.until(/hello/);
     connection.write(last);
@@ -125,7 +117,6 @@ describe("a response sent whole", () => {
 
   it("takes the short way where it can, and else the long one", async (t) => {
     const went: string[] = [];
-    const classes = { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse };
     const server = createServer(classes, (request, response) => {
       const { status, reason, headers, body } = answerOf();
       const writeHead = t.mock.method(response, "writeHead");
@@ -136,10 +127,7 @@ describe("a response sent whole", () => {
       if (request.url === "/other") Object.assign(response, { _header: undefined });
       response.sendWhole(status, reason, headers, body);
     });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    t.after(() => server.close());
-    const connection = await openRaw(t, (server.address() as AddressInfo).port);
+    const connection = await openRaw(t, await listenOnLoopback(t, server));
     for (const path of ["/short", "/other", "/short"]) {
       connection.write(get.replace("/", path));
       await connection.until(/hello$/);
@@ -153,7 +141,6 @@ describe("a response sent whole", () => {
   it("leaves nothing behind where the connection ends before the client has it", async (t) => {
     let begun = 0;
     let closed = 0;
-    const classes = { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse };
     const server = createServer(classes, ({ socket }, response) => {
       begun += 1;
       response.on("close", () => {
@@ -164,9 +151,7 @@ describe("a response sent whole", () => {
       if (socket.writableLength === 0) connection.write(get);
       else connection.socket.destroy();
     });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const connection = await openRaw(t, (server.address() as AddressInfo).port);
+    const connection = await openRaw(t, await listenOnLoopback(t, server));
     connection.socket.pause();
     connection.write(get);
     await new Promise((resolve) => connection.socket.once("close", resolve));
@@ -180,15 +165,11 @@ describe("a response sent whole", () => {
 describe("a request without a body", () => {
   it("is never read, one with a body is", async (t) => {
     const ended: string[] = [];
-    const classes = { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse };
     const server = createServer(classes, (request, response) => {
       request.on("end", () => ended.push(request.url ?? ""));
       response.end();
     });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    t.after(() => server.close());
-    const connection = await openRaw(t, (server.address() as AddressInfo).port);
+    const connection = await openRaw(t, await listenOnLoopback(t, server));
     const post = "HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
     connection.write(
       `GET /a HTTP/1.1\r\nHost: a\r\n\r\nPOST /b ${post}GET /c HTTP/1.1\r\nHost: a\r\n\r\n${last}`,

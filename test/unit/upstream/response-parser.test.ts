@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { validateHeaderName, validateHeaderValue } from "node:http";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { ResponseParser } from "../../../src/upstream/response-parser.ts";
@@ -232,5 +233,30 @@ describe("a response", () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it("takes nothing in a head that Node would refuse to send on", () => {
+    const accepted = (head: string) =>
+      read([`${head}\r\nContent-Length: 0\r\n\r\n`]).error === undefined;
+    const wouldSend = (check: () => void) => {
+      try {
+        check();
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    for (let code = 0; code < 256; code += 1) {
+      const byte = String.fromCharCode(code);
+      const inName = wouldSend(() => validateHeaderName(`X${byte}y`));
+      const inValue = wouldSend(() => validateHeaderValue("X", `a${byte}b`));
+      assert.equal(
+        accepted(`HTTP/1.1 200 OK\r\nX${byte}y: z`),
+        inName || byte === ":",
+        `name, ${code}`,
+      );
+      assert.equal(accepted(`HTTP/1.1 200 OK\r\nX: a${byte}b`), inValue, `value, ${code}`);
+      assert.equal(accepted(`HTTP/1.1 200 O${byte}K`), inValue, `reason, ${code}`);
+    }
   });
 });
