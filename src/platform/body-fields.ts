@@ -118,7 +118,7 @@ function hasRepeatedMember(text: string, value: unknown): boolean {
   while (open.length > 0) {
     const inner = open.pop();
     if (typeof inner !== "object" || inner === null) continue;
-    open.push(...Object.values(inner));
+    for (const one of Object.values(inner)) open.push(one);
     if (!Array.isArray(inner)) distinct += new Set(Object.keys(inner).map(folded)).size;
   }
   return written !== distinct;
@@ -135,8 +135,9 @@ function folded(name: string): string {
  */
 function formValues(text: string, name: string): string[] {
   const strict = new URLSearchParams(text).getAll(name);
+  const spelled = looselySpelled(name);
   const loose = [...new URLSearchParams(text.replaceAll(";", "&"))].filter(
-    ([written]) => looselySpelled(written) === looselySpelled(name),
+    ([written]) => looselySpelled(written) === spelled,
   );
   const agreed =
     loose.length === strict.length && loose.every(([, value], i) => value === strict[i]);

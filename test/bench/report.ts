@@ -25,8 +25,9 @@ export interface Part {
   readonly verdicts: readonly Verdict[];
 }
 
-/** The whole report as Markdown. */
-export function renderReport(figures: readonly Figures[], verdicts: readonly Verdict[]): string {
+/** A report as Markdown: what is promised first, then the figures. */
+export function renderReport(parts: readonly Part[]): string {
+  const verdicts = parts.flatMap((part) => part.verdicts);
   const lines = verdicts.map(({ what, measured, target, digits = 2 }) => {
     const promised =
       target === undefined
@@ -42,7 +43,9 @@ export function renderReport(figures: readonly Figures[], verdicts: readonly Ver
     rows: lines,
   };
   const machine = `${cpus()[0]?.model ?? "?"}, ${cpus().length} cores, Node ${process.version}`;
-  return [machine, ...[promises, ...figures].map(renderTable)].join("\n\n");
+  return [machine, ...[promises, ...parts.map(({ figures }) => figures)].map(renderTable)].join(
+    "\n\n",
+  );
 }
 
 function verdictOf(measured: number, target: Verdict["target"]): string {

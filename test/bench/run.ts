@@ -232,17 +232,25 @@ async function main(): Promise<void> {
   const local = contenders.find(({ name }) => name === "revgate, Redis local");
   if (local === undefined) throw new Error("revgate is missing");
   const sidecars = { tokens, rounds: plan.rounds, amount: plan.measured };
-  const parts = [
-    await measureForwarding(contenders, tokens),
-    await measureRefusals(local, tokens),
-    ...(quick ? [] : [await measureLatency(contenders, tokens)]),
-    ...(quick ? [] : [await measureSidecars(application.url, sidecars)]),
-    ...(quick ? [] : [await measureStore(application.url, tokens)]),
+  const measurements = [
+    () => measureForwarding(contenders, tokens),
+    () => measureRefusals(local, tokens),
   ];
-  const text = renderReport(
-    parts.map(({ figures }) => figures),
-    parts.flatMap(({ verdicts }) => verdicts),
-  );
+  if (!quick) {
+    measurements.push(
+      () => measureLatency(contenders, tokens),
+      () => measureSidecars(application.url, sidecars),
+      () => measureStore(application.url, tokens),
+    );
+  }
+  const parts: Part[] = [];
+  for (const measure of measurements) {
+    const part = await measure();
+    // What took minutes to measure is not lost where something goes wrong later.
+    process.stderr.write(`${renderReport([part])}\n\n`);
+    parts.push(part);
+  }
+  const text = renderReport(parts);
   process.stdout.write(`${text}\n`);
   if (!quick) writeReport(text);
 }

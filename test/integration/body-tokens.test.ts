@@ -13,7 +13,7 @@ const json = { "content-type": "application/json" };
 const form = { "content-type": "application/x-www-form-urlencoded" };
 
 const routes = `
-limits: { bodyBytes: 1024 }
+limits: { bodyBytes: BYTES }
 upstream: { url: "UPSTREAM", responseTimeout: 2s }
 routes:
   - { path: /reset/by-json, methods: [POST], access: public, revoke: subject, subjectFrom: { requestJson: /user/id } }
@@ -38,12 +38,13 @@ async function echo(request: IncomingMessage, response: ServerResponse): Promise
 async function start(
   t: TestContext,
   answer: (request: IncomingMessage, response: ServerResponse) => unknown = echo,
+  bodyBytes = 1024,
 ) {
   const application = await startApplication(t, (request, response) => {
     if (request.url?.startsWith("/me")) response.end("ok");
     else void answer(request, response);
   });
-  const yaml = routes.replace("UPSTREAM", application.url);
+  const yaml = routes.replace("UPSTREAM", application.url).replace("BYTES", String(bodyBytes));
   const gate = await startGate(t, { upstream: application.url, yaml });
   return { application, gate };
 }
@@ -74,6 +75,25 @@ describe("a reset without a token", () => {
       assert.equal(await statusOf(gate, makeToken({ sub: user })), 200, "a login afterwards");
     }
     assert.equal(await notFound(gate), 0);
+  });
+
+  it("survives the longest body that may be read, whatever its shape", async (t) => {
+    const { gate } = await start(
+      t,
+      (request, response) => request.resume() && response.end(),
+      1_048_576,
+    );
+    const longest = (text: string) => `[${`${text},`.repeat(1_048_570 / (text.length + 1))}0]`;
+    const deepest = `${"[".repeat(500_000)}${"]".repeat(500_000)}`;
+    for (const body of [longest("0"), longest('""'), longest("[]"), longest("{}"), deepest]) {
+      const reply = await send(`${gate.url}/reset/by-json`, {
+        method: "POST",
+        headers: json,
+        body,
+      });
+      assert.equal(reply.status, 200, body.slice(0, 10));
+    }
+    assert.equal(await statusOf(gate, makeToken()), 200);
   });
 
   it("ends the tokens of the subject that the response names", async (t) => {

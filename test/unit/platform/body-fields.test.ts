@@ -86,6 +86,9 @@ describe("a field of a JSON body", () => {
     const deep = 30_000;
     const body = `${'{"a":'.repeat(deep)}1${"}".repeat(deep)}`;
     assert.equal(read("/a/a", body), "-");
+    const longest = 1_048_576; // of limits.bodyBytes
+    const broad = `[${"0,".repeat(longest / 2 - 2)}0]`;
+    assert.equal(read("/1", broad), "0");
   });
 });
 
