@@ -93,7 +93,8 @@ function loosen(path: string, contested: boolean): string {
         .replace(/(?:%3F|%23).*$/, "")
         .replace(/(?:;|%3B)[^/]*/g, "")
         .replaceAll("%2F", "/")
-        .replace(/(?:\.|%20)+(?=\/|$)/g, "")
+        // Looked for from where such a run begins: from each of its dots anew would be quadratic.
+        .replace(/(?<!\.|%20)(?:\.|%20)+(?=\/|$)/g, "")
         // What is left of a segment that was nothing but parameters (`/;x/logout`, `/%20/logout`).
         .replace(/\/{2,}/g, "/")
     : path;

@@ -45,5 +45,6 @@ function encode(text: string): string {
   // Half of a surrogate pair is no character: encodeURIComponent would throw.
   const whole = Buffer.from(text).toString();
   const encoded = whole.replace(/[^ -~]|%/gu, (character) => encodeURIComponent(character));
-  return encoded.replace(/^ +| +$/g, (spaces) => "%20".repeat(spaces.length));
+  // From where spaces begin: from each of them anew would be quadratic.
+  return encoded.replace(/^ +|(?<! ) +$/g, (spaces) => "%20".repeat(spaces.length));
 }

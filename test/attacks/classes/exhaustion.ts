@@ -60,7 +60,7 @@ const cacheHits = /^revgate_verification_cache_lookups_total\{result="hit"\} (\d
 
 export const exhaustion = defineAttacks<Site>({
   name: "Exhaustion",
-  advisories: ["CWE-400", "CVE-2007-6750", "CVE-2023-44487"],
+  advisories: ["CWE-400", "CWE-1333", "CVE-2007-6750", "CVE-2023-44487"],
   async open(t, place) {
     const application = await startApplication(t, (request, response) => {
       let bytes = 0;
@@ -144,6 +144,22 @@ log: { level: silent }
       () =>
         `${head("POST /me HTTP/1.1", ["Transfer-Encoding: chunked"])}5;${"x".repeat(1 << 20)}\r\nxxxxx\r\n0\r\n\r\n`,
     ),
+    {
+      name: "targets that take long to read",
+      source: "CWE-1333 (test/attacks/long-inputs.test.ts has more of them)",
+      async attempt({ gate }) {
+        const startedMs = performance.now();
+        for (const unit of [".", "%20", ";.", "/;", "%2e"].flatMap((unit) =>
+          Array(20).fill(unit),
+        )) {
+          const target = `/${unit.repeat(16_000 / unit.length)}x;`;
+          await exchange(gate.port, head(`GET ${target} HTTP/1.1`, []));
+        }
+        // Half a second each is what a sidecar could be stopped with by two requests a second.
+        const tookMs = performance.now() - startedMs;
+        assert.ok(tookMs < 5000, `${tookMs} ms for 100 requests`);
+      },
+    },
     {
       name: "a body that would grow a thousandfold",
       source: "CWE-409: nothing is decompressed",
