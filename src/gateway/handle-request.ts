@@ -168,7 +168,7 @@ function forward(
     forwardRequest(gate.application, {
       request: visit.request,
       response,
-      received: visit.body?.chunks,
+      received: visit.body?.bytes,
       headers: forwardedHeaders(gate, visit, { route, token }),
       hold,
       onHead: () => observeHead(gate, visit, sentMs),

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import { type BodyFields, readRequestFields } from "../platform/body-fields.ts";
+import { GatheredBytes } from "../platform/gathered-bytes.ts";
 import type { HeaderList } from "../platform/header-list.ts";
 
 /** What was read of a request's body before the request is forwarded. */
 export interface ReceivedBody {
   /** What has come by now; it is sent on before the rest. */
-  readonly chunks: readonly Buffer[];
+  readonly bytes: Buffer;
   readonly fields: BodyFields;
 }
 
@@ -23,23 +24,22 @@ export function receiveBody(
   mostBytes: number,
 ): Promise<ReceivedBody> {
   const length = Number(headers.first("content-length") ?? 0);
-  if (length > mostBytes) return Promise.resolve({ chunks: [], fields: unreadable });
+  const gathered = new GatheredBytes();
+  const received = (fields: BodyFields) => ({ bytes: gathered.bytes, fields });
+  if (length > mostBytes) return Promise.resolve(received(unreadable));
 
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
     const settle = (fields: BodyFields) => {
       request.off("data", take).off("end", end).off("close", leave);
-      resolve({ chunks, fields });
+      resolve(received(fields));
     };
     const take = (chunk: Buffer) => {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size <= mostBytes) return;
+      gathered.add(chunk);
+      if (gathered.length <= mostBytes) return;
       request.pause();
       settle(unreadable);
     };
-    const end = () => settle(readRequestFields(Buffer.concat(chunks), headers));
+    const end = () => settle(readRequestFields(gathered.bytes, headers));
     const leave = () => settle(unreadable);
     request.on("data", take).on("end", end).on("close", leave);
     if (request.destroyed) leave();

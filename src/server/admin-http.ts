@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ControlError, RevocationPendingError, StoreUnavailableError } from "../errors.ts";
 import { describe } from "../observability/request-log.ts";
+import { GatheredBytes } from "../platform/gathered-bytes.ts";
 
 /** Answers a request to the admin listener that is meant for it; false where it is not. */
 export type AdminHandler = (request: IncomingMessage, response: ServerResponse) => boolean;
@@ -116,14 +117,12 @@ export async function readBody(request: IncomingMessage, type: string): Promise<
   const tooLong = new BadRequest(`expected at most ${mostBodyBytes} bytes`, { status: 413 });
   // Not read at all, so that the answer still finds its way.
   if (Number(request.headers["content-length"] ?? 0) > mostBodyBytes) throw tooLong;
-  const chunks: Buffer[] = [];
-  let bytes = 0;
+  const gathered = new GatheredBytes();
   for await (const chunk of request) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > mostBodyBytes) throw tooLong;
-    chunks.push(chunk as Buffer);
+    gathered.add(chunk as Buffer);
+    if (gathered.length > mostBodyBytes) throw tooLong;
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return gathered.bytes.toString("utf8");
 }
 
 /** A bucket that fills by so many a second, and holds a second's worth. */

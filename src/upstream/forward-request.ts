@@ -54,7 +54,7 @@ export interface ForwardOptions {
   readonly request: IncomingMessage;
   readonly response: ProxyResponse;
   /** What was read of the request's body by now. */
-  readonly received?: readonly Buffer[] | undefined;
+  readonly received?: Buffer | undefined;
   /** Name and value alternating. */
   readonly headers: string[];
   /** Set for a request that must be seen through even when its client goes away. */
@@ -147,7 +147,7 @@ class Forwarding implements Exchange {
   }
 
   sendBody(connection: Connection): void {
-    const { request, received = [] } = this.#options;
+    const { request, received = nothing } = this.#options;
     const isCarried = () => this.#connection === connection;
     const leave = () => {
       if (request.readableEnded || !isCarried()) return;
@@ -156,7 +156,7 @@ class Forwarding implements Exchange {
       const message = "the client left in the middle of its request";
       this.onError(new UpstreamError("aborted", message), false);
     };
-    for (const chunk of received) connection.writeBody(chunk);
+    if (received.length > 0) connection.writeBody(received);
     if (request.readableEnded) {
       connection.endBody();
       return;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { measureGrowth, measureIdle, measureSlowReader } from "./growth.ts";
+import { measureCrumbs, measureGrowth, measureIdle, measureSlowReader } from "./growth.ts";
 import { measureLiveConnections } from "./live.ts";
 
 describe("memory", () => {
@@ -15,6 +15,13 @@ describe("memory", () => {
     const { before, after } = await measureIdle(t, 1000);
     t.diagnostic(`${before.toFixed()} MB, then ${after.toFixed()} MB`);
     assert.ok(after - before < 50, `from ${before} to ${after} MB`);
+  });
+
+  it("takes little for bodies that come a byte at a time", async (t) => {
+    const { before, after } = await measureCrumbs(t, 20);
+    t.diagnostic(`${before.toFixed()} MB, then ${after.toFixed()} MB`);
+    // They are 1.3 MB in all; kept as they came, they were 500.
+    assert.ok(after - before < 100, `from ${before} to ${after} MB`);
   });
 
   it("is given back, with all descriptors, by connections that were cut or closed", async (t) => {

@@ -18,7 +18,11 @@ export interface Growth {
   readonly after: number;
 }
 
-async function startMeasured(t: TestContext, listener?: RequestListener): Promise<BuiltGate> {
+async function startMeasured(
+  t: TestContext,
+  listener?: RequestListener,
+  routes = "[]",
+): Promise<BuiltGate> {
   const application = await startApplication(t, listener);
   const directory = temporaryDirectory(t);
   writeFileSync(join(directory, "public.pem"), publicPem);
@@ -32,6 +36,7 @@ tokens: { keys: [ { publicKeyFile: public.pem } ], cacheEntries: 1000 }
 denylist: { dataDir: data }
 log: { requests: none }
 limits: { maxConnections: 20000 }
+routes: ${routes}
 `,
   );
   return startBuiltGate(t, config, { NODE_OPTIONS: "--max-semi-space-size=1" });
@@ -103,6 +108,29 @@ export async function measureIdle(t: TestContext, count: number): Promise<Growth
   }
   const reply = await fetch(`${gate.url}/me`, { headers: { token: makeToken() } });
   assert.equal(reply.status, 200);
+  return { before, after: residentMegabytes(gate) };
+}
+
+/** Sends bodies that are looked into a byte at a time, and never ends them. */
+export async function measureCrumbs(t: TestContext, connections: number): Promise<Growth> {
+  const rule =
+    "path: /reset, methods: [POST], access: public, revoke: subject, subjectFrom: { requestJson: /user }";
+  const gate = await startMeasured(t, undefined, `[ { ${rule} } ]`);
+  const before = residentMegabytes(gate);
+  const head =
+    "POST /reset HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (let i = 0; i < connections; i += 1) {
+    const socket = connect(gate.port, "127.0.0.1");
+    socket.on("error", () => {});
+    t.after(() => socket.destroy());
+    await once(socket, "connect");
+    socket.write(head + "1\r\nx\r\n".repeat(65_000));
+  }
+  // By the time that others have been served a hundred times, all of it has been read.
+  for (let i = 0; i < 100; i += 1) {
+    const reply = await fetch(`${gate.url}/me`, { headers: { token: makeToken() } });
+    assert.equal(reply.status, 200);
+  }
   return { before, after: residentMegabytes(gate) };
 }
 
