@@ -127,7 +127,8 @@ const byPath: Readonly<Record<string, string>> = {
   "log.level": "How much is said.",
   "log.requests": "Which requests get a line.",
   limits: "Bounds.",
-  "limits.headerBytes": "The longest head of a request or of a response.",
+  "limits.headerBytes":
+    "The longest head of a request or of a response. A request has at most 255 header lines.",
   "limits.tokenBytes": "Longer credentials are refused unseen.",
   "limits.bodyBytes": "The longest body that is read, on routes whose rules look into it.",
   "limits.headersTimeout": "How long a client may take for the head of a request.",

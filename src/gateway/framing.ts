@@ -5,6 +5,17 @@ const hostSyntax = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1
 const digits = /^\d+$/;
 
 /**
+ * The most header lines of a request. Until its head is whole Node keeps each line by itself, and many short
+ * ones take ten times their bytes: it is told to drop those beyond, and such a request is refused.
+ */
+export const mostHeaderLines = 255;
+
+/** Whether no line of a request is missing. */
+export function isComplete(headers: HeaderList): boolean {
+  return headers.names.length <= mostHeaderLines;
+}
+
+/**
  * Whether a request has one reading: where it ends, whom it is for, and what protocol it speaks.
  *
  * Node's parser has refused malformed lines by now; what is refused here is well-formed but read in

@@ -5,7 +5,7 @@ import type { VerifiedToken } from "../token/verifier.ts";
 import { type ForwardOutcome, forwardRequest, type Hold } from "../upstream/forward-request.ts";
 import { isPreflight, preflightHeaders } from "./cors.ts";
 import { decide } from "./decide.ts";
-import { isWellFramed } from "./framing.ts";
+import { isComplete, isWellFramed } from "./framing.ts";
 import { readFurtherTokens, verifierFor } from "./further-tokens.ts";
 import type { Gate } from "./gate.ts";
 import { holdFor } from "./hold.ts";
@@ -47,6 +47,7 @@ type Judgement =
  */
 function judge(gate: Gate, visit: Visit): Judgement {
   const { headers, body } = visit;
+  if (!isComplete(headers)) return refused("request_too_large");
   const route = findRoute(gate, visit);
   if (route === undefined) return refused("request_ambiguous");
 
@@ -250,6 +251,7 @@ function answerPreflight(gate: Gate, visit: Visit, response: ProxyResponse): boo
     return false;
   }
   const wellFormed =
+    isComplete(visit.headers) &&
     isWellFramed(visit.request, visit.headers) &&
     readTarget(visit.request.url ?? "", gate.target) !== undefined &&
     readCredential(visit.headers, gate.sources).kind === "missing";

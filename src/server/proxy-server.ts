@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions } f
 import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { mostHeaderLines } from "../gateway/framing.ts";
 import type { Gate } from "../gateway/gate.ts";
 import { createRequestHandler } from "../gateway/handle-request.ts";
 import { createUpgradeHandler } from "../gateway/handle-upgrade.ts";
@@ -41,8 +42,8 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
     ...options.tls,
   });
   adjustProxyServer(server, options);
-  // 0: the limit on the head's size is the bound; a limit on the count would drop lines in silence.
-  server.maxHeadersCount = 0;
+  // Node drops what goes beyond in silence: one more than is allowed, so that it shows.
+  server.maxHeadersCount = mostHeaderLines + 1;
 
   const handleRequest = inOrder(createRequestHandler(currentGate));
   const handleUpgrade = createUpgradeHandler(currentGate);

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { measureCrumbs, measureGrowth, measureIdle, measureSlowReader } from "./growth.ts";
+import {
+  measureCrumbs,
+  measureGrowth,
+  measureHeads,
+  measureIdle,
+  measureSlowReader,
+} from "./growth.ts";
 import { measureLiveConnections } from "./live.ts";
 
 describe("memory", () => {
@@ -15,6 +21,13 @@ describe("memory", () => {
     const { before, after } = await measureIdle(t, 1000);
     t.diagnostic(`${before.toFixed()} MB, then ${after.toFixed()} MB`);
     assert.ok(after - before < 50, `from ${before} to ${after} MB`);
+  });
+
+  it("takes little for heads of many short lines", async (t) => {
+    const { before, after } = await measureHeads(t, 600);
+    t.diagnostic(`${before.toFixed()} MB, then ${after.toFixed()} MB`);
+    // They are 10 MB in all; with every line kept, they were 100.
+    assert.ok(after - before < 60, `from ${before} to ${after} MB`);
   });
 
   it("takes little for bodies that come a byte at a time", async (t) => {

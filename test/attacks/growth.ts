@@ -111,6 +111,19 @@ export async function measureIdle(t: TestContext, count: number): Promise<Growth
   return { before, after: residentMegabytes(gate) };
 }
 
+/** Sends heads of many short lines, and never ends them. */
+export async function measureHeads(t: TestContext, connections: number): Promise<Growth> {
+  const gate = await startMeasured(t);
+  const before = residentMegabytes(gate);
+  await sendUnended(
+    t,
+    gate,
+    `GET / HTTP/1.1\r\nHost: a\r\n${"ab:cd\r\n".repeat(2300)}`,
+    connections,
+  );
+  return { before, after: residentMegabytes(gate) };
+}
+
 /** Sends bodies that are looked into a byte at a time, and never ends them. */
 export async function measureCrumbs(t: TestContext, connections: number): Promise<Growth> {
   const rule =
@@ -119,19 +132,29 @@ export async function measureCrumbs(t: TestContext, connections: number): Promis
   const before = residentMegabytes(gate);
   const head =
     "POST /reset HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+  await sendUnended(t, gate, head + "1\r\nx\r\n".repeat(65_000), connections);
+  return { before, after: residentMegabytes(gate) };
+}
+
+/** Sends the beginning of a request over so many connections, and lets it be read. */
+async function sendUnended(
+  t: TestContext,
+  gate: BuiltGate,
+  text: string,
+  connections: number,
+): Promise<void> {
   for (let i = 0; i < connections; i += 1) {
     const socket = connect(gate.port, "127.0.0.1");
     socket.on("error", () => {});
     t.after(() => socket.destroy());
     await once(socket, "connect");
-    socket.write(head + "1\r\nx\r\n".repeat(65_000));
+    socket.write(text);
   }
   // By the time that others have been served a hundred times, all of it has been read.
   for (let i = 0; i < 100; i += 1) {
     const reply = await fetch(`${gate.url}/me`, { headers: { token: makeToken() } });
     assert.equal(reply.status, 200);
   }
-  return { before, after: residentMegabytes(gate) };
 }
 
 const block = Buffer.alloc(64 * 1024);

@@ -53,6 +53,35 @@ describe("limits", () => {
     assert.match(await raw.untilClosed(), /^HTTP\/1\.1 431 [\s\S]*"error":"request_too_large"/);
   });
 
+  it("answer too many header lines with 431, as JSON, and let as many pass as are allowed", async (t) => {
+    const application = await startApplication(t);
+    const yaml = "cors: { preflight: forward }";
+    const gate = await startGate(t, { upstream: application.url, yaml });
+    const [auth, short] = [`token: ${makeToken()}\r\n`, "X: a\r\n"];
+    const preflight = "Origin: http://a\r\nAccess-Control-Request-Method: GET\r\n";
+    const exchange = async (first: string, lines: string) => {
+      const raw = await openRaw(t, gate.port);
+      raw.write(`${first} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${lines}\r\n`);
+      return raw.untilClosed();
+    };
+    assert.match(await exchange("GET /", auth + short.repeat(252)), /^HTTP\/1\.1 200 /);
+    const received = application.seen.at(-1)?.rawHeaders ?? [];
+    assert.equal(received.filter((name) => name === "X").length, 252);
+    for (const [first, lines] of [
+      ["GET /", auth + short.repeat(253)],
+      ["GET /", auth + short.repeat(1000)],
+      ["GET /", short.repeat(1000) + auth],
+      ["OPTIONS /", preflight + short.repeat(252)],
+      ["OPTIONS /", `${preflight}${short.repeat(1000)}Content-Length: 1\r\n`],
+    ] as const) {
+      assert.match(
+        await exchange(first, lines),
+        /^HTTP\/1\.1 431 [\s\S]*\r\nConnection: close\r\n[\s\S]*"error":"request_too_large"/,
+      );
+    }
+    assert.equal(application.seen.length, 1);
+  });
+
   it("answer a head that does not come in time with 408, as JSON", async (t) => {
     const application = await startApplication(t);
     const yaml = "limits: { headersTimeout: 100ms, requestTimeout: 200ms, drainTimeout: 0s }";
