@@ -18,10 +18,16 @@ export interface Growth {
   readonly after: number;
 }
 
+interface Measured {
+  readonly listener?: RequestListener;
+  /** More settings of `upstream`, and the rules. */
+  readonly upstream?: string;
+  readonly routes?: string;
+}
+
 async function startMeasured(
   t: TestContext,
-  listener?: RequestListener,
-  routes = "[]",
+  { listener, upstream = "", routes = "" }: Measured = {},
 ): Promise<BuiltGate> {
   const application = await startApplication(t, listener);
   const directory = temporaryDirectory(t);
@@ -31,12 +37,12 @@ async function startMeasured(
     config,
     `listen: { host: 127.0.0.1, port: 0 }
 admin: { host: 127.0.0.1, port: 0 }
-upstream: { url: "${application.url}" }
+upstream: { url: "${application.url}", ${upstream} }
 tokens: { keys: [ { publicKeyFile: public.pem } ], cacheEntries: 1000 }
 denylist: { dataDir: data }
 log: { requests: none }
 limits: { maxConnections: 20000 }
-routes: ${routes}
+routes: [ ${routes} ]
 `,
   );
   return startBuiltGate(t, config, { NODE_OPTIONS: "--max-semi-space-size=1" });
@@ -124,15 +130,26 @@ export async function measureHeads(t: TestContext, connections: number): Promise
   return { before, after: residentMegabytes(gate) };
 }
 
+const crumbs = "1\r\nx\r\n".repeat(65_000);
+
 /** Sends bodies that are looked into a byte at a time, and never ends them. */
 export async function measureCrumbs(t: TestContext, connections: number): Promise<Growth> {
-  const rule =
-    "path: /reset, methods: [POST], access: public, revoke: subject, subjectFrom: { requestJson: /user }";
-  const gate = await startMeasured(t, undefined, `[ { ${rule} } ]`);
+  const gate = await startMeasured(t, {
+    routes:
+      "{ path: /reset, methods: [POST], access: public, revoke: subject, subjectFrom: { requestJson: /user } }",
+  });
   const before = residentMegabytes(gate);
-  const head =
-    "POST /reset HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
-  await sendUnended(t, gate, head + "1\r\nx\r\n".repeat(65_000), connections);
+  const head = "POST /reset HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+  await sendUnended(t, gate, `${head}Transfer-Encoding: chunked\r\n\r\n${crumbs}`, connections);
+  return { before, after: residentMegabytes(gate) };
+}
+
+/** The same with bodies that wait for a connection to an application that does not answer. */
+export async function measureWaitingCrumbs(t: TestContext, connections: number): Promise<Growth> {
+  const gate = await startMeasured(t, { listener: () => {}, upstream: "maxConnections: 1" });
+  const before = residentMegabytes(gate);
+  const head = `POST /me HTTP/1.1\r\nHost: a\r\ntoken: ${makeToken()}\r\n`;
+  await sendUnended(t, gate, `${head}Transfer-Encoding: chunked\r\n\r\n${crumbs}`, connections);
   return { before, after: residentMegabytes(gate) };
 }
 
@@ -150,10 +167,9 @@ async function sendUnended(
     await once(socket, "connect");
     socket.write(text);
   }
-  // By the time that others have been served a hundred times, all of it has been read.
+  // By the time that others have been answered a hundred times, all of it has been read.
   for (let i = 0; i < 100; i += 1) {
-    const reply = await fetch(`${gate.url}/me`, { headers: { token: makeToken() } });
-    assert.equal(reply.status, 200);
+    assert.equal((await fetch(`${gate.url}/me`)).status, 401);
   }
 }
 
@@ -162,12 +178,14 @@ const block = Buffer.alloc(64 * 1024);
 /** Has a response read in fits and starts that the application sends as fast as it can; `after` is the most. */
 export async function measureSlowReader(t: TestContext, megabytes: number): Promise<Growth> {
   const blocks = megabytes * 16;
-  const gate = await startMeasured(t, (_request, response) => {
-    Readable.from(
-      (function* () {
-        for (let i = 0; i < blocks; i += 1) yield block;
-      })(),
-    ).pipe(response);
+  const gate = await startMeasured(t, {
+    listener: (_request, response) => {
+      Readable.from(
+        (function* () {
+          for (let i = 0; i < blocks; i += 1) yield block;
+        })(),
+      ).pipe(response);
+    },
   });
   const before = residentMegabytes(gate);
   const outgoing = request(`${gate.url}/me`, { headers: { token: makeToken() } }).end();

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { describe, it, type TestContext } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { ProxyRequest, ProxyResponse } from "../../../src/platform/http-messages.ts";
 import { listenOnLoopback } from "../../helpers/application.ts";
 import { openRaw } from "../../helpers/http.ts";
@@ -176,5 +178,73 @@ describe("a request without a body", () => {
     );
     await connection.untilClosed();
     assert.deepEqual(ended, ["/b"]);
+  });
+});
+
+describe("a request's body", () => {
+  const longest = 3000;
+
+  /** Pieces of every length around the one from which they are handed on as they come. */
+  function makePieces(seed: number): Buffer[] {
+    return Array.from({ length: 200 }, (_, i) => {
+      const random = createHash("sha256").update(`${seed} ${i}`).digest();
+      const length = i % 3 === 0 ? 1 : 1 + (random.readUInt16BE(0) % (i % 3 === 1 ? 30 : longest));
+      return Buffer.alloc(length, random);
+    });
+  }
+
+  for (let seed = 0; seed < 20; seed += 1) {
+    it(`arrives whole and in order, however it comes and is read (${seed})`, async (t) => {
+      const received = new Promise<Buffer>((resolve, reject) => {
+        const server = createServer(classes, async (request, response) => {
+          const taken: Buffer[] = [];
+          // Nobody takes it at first; then it is taken in fits and starts.
+          for (let turn = 0; turn < seed; turn += 1) await nextTurn();
+          request.on("data", (piece: Buffer) => {
+            taken.push(piece);
+            if ((taken.length + seed) % 4 !== 0) return;
+            request.pause();
+            setImmediate(() => request.resume());
+          });
+          request.on("error", reject);
+          request.on("end", () => {
+            response.end();
+            resolve(Buffer.concat(taken));
+          });
+        });
+        void listenOnLoopback(t, server).then(async (port) => {
+          const connection = await openRaw(t, port);
+          connection.write("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+          for (const [i, piece] of makePieces(seed).entries()) {
+            connection.write(`${piece.length.toString(16)}\r\n`);
+            connection.write(piece);
+            connection.write("\r\n");
+            if (i % (seed + 1) === 0) await nextTurn();
+          }
+          connection.write("0\r\n\r\n");
+        });
+      });
+      assert.ok((await received).equals(Buffer.concat(makePieces(seed))));
+    });
+  }
+
+  it("is not taken from the client as long as nobody takes it here", async (t) => {
+    const begun: IncomingMessage[] = [];
+    const server = createServer(classes, (request, response) => {
+      if (request.method === "POST") begun.push(request);
+      else response.end();
+    });
+    const port = await listenOnLoopback(t, server);
+    const connection = await openRaw(t, port);
+    connection.write("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    connection.write("1\r\nx\r\n".repeat(400_000));
+    // By the time that others have been answered so often, it has had all that it gets.
+    for (let i = 0; i < 50; i += 1) {
+      const other = await openRaw(t, port);
+      other.write(last);
+      await other.untilClosed();
+    }
+    const read = begun[0]?.socket.bytesRead ?? 0;
+    assert.ok(read > 10_000 && read < 1_000_000, `${read} bytes were read`);
   });
 });
