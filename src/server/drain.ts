@@ -61,11 +61,11 @@ export function watchForDrain(server: Server): Drain {
         const cut = setTimeout(() => {
           for (const socket of sockets) socket.destroy();
         }, timeoutMs);
+        // Closes those without a request, too.
         server.close(() => {
           clearTimeout(cut);
           resolve();
         });
-        server.closeIdleConnections();
       });
     },
   };

@@ -72,7 +72,8 @@ describe("spans", () => {
     const collector = await startCollector(t);
     const { gate, seen } = await startTraced(t, {
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
+      OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "http/json",
       OTEL_RESOURCE_ATTRIBUTES: "deployment.environment=test",
       OTEL_SERVICE_NAME: "shop-gate",
     });
@@ -109,6 +110,7 @@ describe("spans", () => {
       ["checked", "response head"],
     );
     assert.equal(readAttribute(refused.attributes, "revgate.outcome"), "token_missing");
+    assert.equal(refused.status.code ?? 0, 0, "a client's mistake is no error here");
     const resource = exports[0]?.resourceSpans[0]?.resource ?? assert.fail("nothing was exported");
     assert.equal(readAttribute(resource.attributes, "service.name"), "shop-gate");
     assert.equal(readAttribute(resource.attributes, "deployment.environment"), "test");
@@ -131,23 +133,41 @@ describe("spans", () => {
       assert.ok(body.includes(text), text);
   });
 
-  it("fail no request and hold nothing up where no collector answers", async (t) => {
-    const { gate } = await startTraced(t, { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" });
-    const reply = await send(`${gate.url}/me`, { headers: { token: makeToken() } });
-    assert.equal(reply.status, 200);
-    assert.equal(await gate.end("SIGTERM"), 0);
-  });
-
-  it("are not exported where nobody asks for them; an unknown protocol is refused", async (t) => {
-    const collector = await startCollector(t);
-    const { gate } = await startTraced(t, {
-      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-      OTEL_TRACES_EXPORTER: "none",
+  const patient = {
+    OTEL_EXPORTER_OTLP_TIMEOUT: "300000",
+    OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: "100",
+  };
+  for (const [what, listens, env] of [
+    ["no collector is there", false, {}],
+    ["a collector never answers", true, {}],
+    ["a collector never answers, within the time that is set for spans", true, patient],
+  ] as const) {
+    it(`fail no request and hold nothing up where ${what}`, { timeout: 30_000 }, async (t) => {
+      const port = listens
+        ? await listenOnLoopback(
+            t,
+            createServer(() => {}),
+          )
+        : 1;
+      const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` };
+      const { gate } = await startTraced(t, { ...endpoint, ...env });
+      const reply = await send(`${gate.url}/me`, { headers: { token: makeToken() } });
+      assert.equal(reply.status, 200);
+      assert.equal(await gate.end("SIGTERM"), 0);
     });
-    await send(`${gate.url}/me`, { headers: { token: makeToken(), traceparent: parent("01") } });
-    await gate.end("SIGTERM");
-    assert.deepEqual(collector.received, []);
+  }
 
+  for (const env of [{ OTEL_TRACES_EXPORTER: "none" }, { OTEL_SDK_DISABLED: "TRUE" }]) {
+    it(`are not exported where nobody asks for them: ${JSON.stringify(env)}`, async (t) => {
+      const collector = await startCollector(t);
+      const { gate } = await startTraced(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, ...env });
+      await send(`${gate.url}/me`, { headers: { token: makeToken(), traceparent: parent("01") } });
+      await gate.end("SIGTERM");
+      assert.deepEqual(collector.received, []);
+    });
+  }
+
+  it("are refused in a protocol that is not spoken here", async (t) => {
     const directory = temporaryDirectory(t);
     await writeConfig(directory, "", "http://127.0.0.1:1");
     const env = { OTEL_TRACES_EXPORTER: "otlp", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" };

@@ -68,5 +68,6 @@ routes:
     assert.equal(code, 2);
     assert.match(stderr, /expected a method and a path, such as "POST \/logout", got "\/logout"/);
     assert.equal((await revgate(["check-config", "-c", file, "GET", "/"])).code, 2);
+    assert.equal((await revgate(["check-config", "-c", file, "--explain", "GET /a b"])).code, 2);
   });
 });

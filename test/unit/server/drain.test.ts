@@ -3,7 +3,7 @@ import { once } from "node:events";
 import http, { createServer, type RequestListener } from "node:http";
 import https, { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import { watchForDrain } from "../../../src/server/drain.ts";
 import { inOrder } from "../../../src/server/in-order.ts";
 import { makeCertificate } from "../../helpers/certificate.ts";
@@ -11,33 +11,49 @@ import { temporaryDirectory } from "../../helpers/temporary.ts";
 
 const long = 60_000;
 
+async function start(t: TestContext, scheme: "http" | "https") {
+  const waiting: (() => void)[] = [];
+  const listener: RequestListener = inOrder((request, response) => {
+    if (request.url === "/slow") waiting.push(() => response.end("done"));
+    else response.end("ok");
+  });
+  const server =
+    scheme === "http"
+      ? createServer(listener)
+      : createTlsServer(makeCertificate(temporaryDirectory(t)), listener);
+  const drain = watchForDrain(server);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const { port } = server.address() as AddressInfo;
+  const { Agent, get } = scheme === "http" ? http : https;
+  const openAgent = () => {
+    const agent = new Agent({
+      keepAlive: true,
+      ...(scheme === "https" && { rejectUnauthorized: false }),
+    });
+    t.after(() => agent.destroy());
+    return agent;
+  };
+  const agent = openAgent();
+  const send = (path: string, by = agent) =>
+    once(get({ port, host: "127.0.0.1", path, agent: by }), "response") as Promise<
+      [http.IncomingMessage]
+    >;
+  const refuses = () =>
+    assert.rejects(
+      once(get({ port, host: "127.0.0.1", path: "/", agent: new Agent() }), "response"),
+    );
+  return { drain, send, openAgent, refuses, waiting };
+}
+
 for (const scheme of ["http", "https"] as const) {
   describe(`a drain (${scheme})`, () => {
     it("waits for what is under way, closes behind it, and takes nothing new", async (t) => {
-      const waiting: (() => void)[] = [];
-      const listener: RequestListener = inOrder((request, response) => {
-        if (request.url === "/slow") waiting.push(() => response.end("done"));
-        else response.end("ok");
-      });
-      const server =
-        scheme === "http"
-          ? createServer(listener)
-          : createTlsServer(makeCertificate(temporaryDirectory(t)), listener);
-      const drain = watchForDrain(server);
-      server.listen(0, "127.0.0.1");
-      await once(server, "listening");
-      t.after(() => server.closeAllConnections());
-      const { port } = server.address() as AddressInfo;
-      const { Agent, get } = scheme === "http" ? http : https;
-      const agent = new Agent({
-        keepAlive: true,
-        ...(scheme === "https" && { rejectUnauthorized: false }),
-      });
-      t.after(() => agent.destroy());
-      const send = (path: string) =>
-        once(get({ port, host: "127.0.0.1", path, agent }), "response") as Promise<
-          [http.IncomingMessage]
-        >;
+      const { drain, send, refuses, waiting } = await start(t, scheme);
 
       // One connection that is idle by then, and one with a request under way.
       const slow = send("/slow");
@@ -47,9 +63,7 @@ for (const scheme of ["http", "https"] as const) {
         drained = true;
       });
       assert.equal(drain.connections > 0, true);
-      await assert.rejects(
-        once(get({ port, host: "127.0.0.1", path: "/", agent: new Agent() }), "response"),
-      );
+      await refuses();
       assert.equal(drained, false);
       waiting[0]?.();
       const [response] = await slow;
@@ -58,6 +72,27 @@ for (const scheme of ["http", "https"] as const) {
       // Otherwise it would wait for the idle time-out of the connection, or for the limit.
       await draining;
       assert.equal(drain.connections, 0);
+    });
+
+    it("once begun, closes each connection behind its answer, and those alone", async (t) => {
+      const { drain, send, openAgent, waiting } = await start(t, scheme);
+      const idle = openAgent();
+      const [first] = await send("/quick", idle);
+      await once(first.resume(), "close");
+      const slow = send("/slow");
+      while (waiting.length === 0) await new Promise(setImmediate);
+      assert.equal(drain.connections, 2);
+      drain.begin();
+      waiting[0]?.();
+      const [response] = await slow;
+      assert.equal(response.headers.connection, "close");
+      await once(response.resume(), "close");
+      while (drain.connections > 1) await new Promise(setImmediate);
+      // Whoever has a connection may still use it, once.
+      const [second] = await send("/quick", idle);
+      assert.deepEqual([second.statusCode, second.headers.connection], [200, "close"]);
+      second.resume();
+      while (drain.connections > 0) await new Promise(setImmediate);
     });
   });
 }

@@ -62,6 +62,10 @@ const cases: readonly [what: string, make: () => string, failure: RegExp | undef
     /^expiry: it has expired at 20/,
   ],
   ["one for later", () => token({ nbf: now + 100 }), /^not before: not valid before 20/],
+  ["one that has expired by another clock", () => token({ exp: now - 4 }), undefined],
+  ["one that has expired by any clock", () => token({ exp: now - 5 }), /^expiry: /],
+  ["one for later by another clock", () => token({ nbf: now + 5 }), undefined],
+  ["one for later by any clock", () => token({ nbf: now + 6 }), /^not before: /],
 ];
 
 describe("an explanation", () => {
@@ -75,6 +79,16 @@ describe("an explanation", () => {
       assert.equal(said === undefined, kind === "valid");
     });
   }
+
+  it("says whose a token is only where it was signed for us, in time or not", async () => {
+    const known = async (credential: string) =>
+      (await explainToken(credential, options)).token !== undefined;
+    assert.equal(await known(token()), true);
+    assert.equal(await known(token({ exp: now - 10 })), true);
+    assert.equal(await known(token({}, { key: other.privateKey })), false);
+    assert.equal(await known(token({ aud: "bank" })), false);
+    assert.equal(await known(token({ exp: undefined })), false);
+  });
 
   it("agrees with the verifier whatever is changed in a token", async () => {
     const good = token();
