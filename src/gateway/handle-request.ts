@@ -42,8 +42,8 @@ type Judgement =
   | { readonly kind: "wait"; readonly ready: Promise<void> };
 
 /**
- * The checks on the way of a request, in their order: framing, target, route, credential, signature,
- * denylist.
+ * The checks on the way of a request, in their order: limits, framing, target, route, credential,
+ * signature, denylist.
  */
 function judge(gate: Gate, visit: Visit): Judgement {
   const { headers, body } = visit;
@@ -128,8 +128,8 @@ export function admit(
 /**
  * The way of a request, from its head to the application and back.
  *
- *     framing ─ target ─ route ─ credential ─ signature ─ denylist ─ intent ─ forward ─ hold ─ release
- *       400      400               401          401       401/503             502/504   503
+ *     limits ─ framing ─ target ─ route ─ credential ─ signature ─ denylist ─ intent ─ forward ─ hold ─ release
+ *       431      400      400               401          401       401/503             502/504   503
  */
 export function createRequestHandler(currentGate: () => Gate) {
   return function handleRequest(request: IncomingMessage, response: ProxyResponse): void {

@@ -20,14 +20,16 @@ export interface Growth {
 
 interface Measured {
   readonly listener?: RequestListener;
-  /** More settings of `upstream`, and the rules. */
+  /** More settings of a group. */
   readonly upstream?: string;
+  readonly tokens?: string;
   readonly routes?: string;
+  readonly signals?: string;
 }
 
 async function startMeasured(
   t: TestContext,
-  { listener, upstream = "", routes = "" }: Measured = {},
+  { listener, upstream = "", tokens = "", routes = "", signals = "" }: Measured = {},
 ): Promise<BuiltGate> {
   const application = await startApplication(t, listener);
   const directory = temporaryDirectory(t);
@@ -38,11 +40,12 @@ async function startMeasured(
     `listen: { host: 127.0.0.1, port: 0 }
 admin: { host: 127.0.0.1, port: 0 }
 upstream: { url: "${application.url}", ${upstream} }
-tokens: { keys: [ { publicKeyFile: public.pem } ], cacheEntries: 1000 }
+tokens: { keys: [ { publicKeyFile: public.pem } ], cacheEntries: 1000, ${tokens} }
 denylist: { dataDir: data }
 log: { requests: none }
 limits: { maxConnections: 20000 }
 routes: [ ${routes} ]
+signals: { ${signals} }
 `,
   );
   return startBuiltGate(t, config, { NODE_OPTIONS: "--max-semi-space-size=1" });
@@ -144,6 +147,20 @@ export async function measureCrumbs(t: TestContext, connections: number): Promis
   return { before, after: residentMegabytes(gate) };
 }
 
+/** The same to the admin listener, where it is open to identity providers. */
+export async function measureAdminCrumbs(t: TestContext, connections: number): Promise<Growth> {
+  const gate = await startMeasured(t, {
+    tokens: "issuer: a",
+    signals: "backchannelLogout: [ { audience: b } ]",
+  });
+  const before = residentMegabytes(gate);
+  const head =
+    "POST /backchannel-logout HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+  const text = `${head}Transfer-Encoding: chunked\r\n\r\n${crumbs}`;
+  await sendUnended(t, gate, text, connections, Number(new URL(gate.adminUrl).port));
+  return { before, after: residentMegabytes(gate) };
+}
+
 /** The same with bodies that wait for a connection to an application that does not answer. */
 export async function measureWaitingCrumbs(t: TestContext, connections: number): Promise<Growth> {
   const gate = await startMeasured(t, { listener: () => {}, upstream: "maxConnections: 1" });
@@ -159,9 +176,10 @@ async function sendUnended(
   gate: BuiltGate,
   text: string,
   connections: number,
+  port = gate.port,
 ): Promise<void> {
   for (let i = 0; i < connections; i += 1) {
-    const socket = connect(gate.port, "127.0.0.1");
+    const socket = connect(port, "127.0.0.1");
     socket.on("error", () => {});
     t.after(() => socket.destroy());
     await once(socket, "connect");

@@ -61,7 +61,7 @@ describe("limits", () => {
     const preflight = "Origin: http://a\r\nAccess-Control-Request-Method: GET\r\n";
     const exchange = async (first: string, lines: string) => {
       const raw = await openRaw(t, gate.port);
-      raw.write(`${first} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${lines}\r\n`);
+      raw.write(`${first} HTTP/1.1\r\nHost: a\r\nConnection: close, upgrade\r\n${lines}\r\n`);
       return raw.untilClosed();
     };
     assert.match(await exchange("GET /", auth + short.repeat(252)), /^HTTP\/1\.1 200 /);
@@ -71,6 +71,8 @@ describe("limits", () => {
       ["GET /", auth + short.repeat(253)],
       ["GET /", auth + short.repeat(1000)],
       ["GET /", short.repeat(1000) + auth],
+      ["GET /", `${auth}${short.repeat(1000)}Upgrade: websocket\r\n`],
+      ["GET /", `Upgrade: websocket\r\n${auth}${short.repeat(1000)}`],
       ["OPTIONS /", preflight + short.repeat(252)],
       ["OPTIONS /", `${preflight}${short.repeat(1000)}Content-Length: 1\r\n`],
     ] as const) {

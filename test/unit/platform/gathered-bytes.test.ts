@@ -21,4 +21,15 @@ describe("gathered bytes", () => {
     gathered.add(Buffer.from("c"));
     assert.equal(gathered.bytes.toString(), "abc");
   });
+
+  it("are seldom moved, however small the pieces are", () => {
+    const gathered = new GatheredBytes();
+    const buffers = new Set<ArrayBufferLike>();
+    for (let i = 0; i < 65_536; i += 1) {
+      gathered.add(Buffer.from("x"));
+      buffers.add(gathered.bytes.buffer);
+    }
+    assert.equal(gathered.length, 65_536);
+    assert.ok(buffers.size < 20, `${buffers.size} buffers`);
+  });
 });
