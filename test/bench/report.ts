@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { repository } from "../helpers/program.ts";
+import { listVersions } from "./versions.ts";
 
 /** One line of the table of promises. */
 export interface Verdict {
@@ -43,9 +44,8 @@ export function renderReport(parts: readonly Part[]): string {
     rows: lines,
   };
   const machine = `${cpus()[0]?.model ?? "?"}, ${cpus().length} cores, Node ${process.version}`;
-  return [machine, ...[promises, ...parts.map(({ figures }) => figures)].map(renderTable)].join(
-    "\n\n",
-  );
+  const tables = [promises, ...parts.map(({ figures }) => figures)].map(renderTable);
+  return [`${machine}; ${listVersions()}`, ...tables].join("\n\n");
 }
 
 function verdictOf(measured: number, target: Verdict["target"]): string {

@@ -3,6 +3,7 @@ import { after, describe, it } from "node:test";
 import { listContenders, prove } from "../bench/contenders.ts";
 import { cpuPerRequest } from "../bench/load.ts";
 import { endAll, run, script, start } from "../bench/processes.ts";
+import { renderReport } from "../bench/report.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -25,6 +26,15 @@ describe("the benchmark", () => {
       await started.stop();
     }
     assert.ok(contenders.length >= 7);
+  });
+
+  it("says what it has measured, with versions", () => {
+    const report = renderReport([]);
+    assert.ok(report.includes(`Node ${process.version}`));
+    assert.match(
+      report,
+      /undici \d+\.\d+\.\d+, http-proxy \d+\.\d+\.\d+, .*, redis-server \d+\.\d+/,
+    );
   });
 
   it("does not measure a contender that lets through what it must not", async () => {
