@@ -122,7 +122,8 @@ export interface Responder {
 
 /** What is the same in every refusal for one reason. */
 interface Answer {
-  readonly body: Buffer;
+  /** One byte a character. */
+  readonly body: string;
   /** Its own reason phrase: the application's may be what could not be sent on. */
   readonly phrase: string;
   /** Name and value alternating. */
@@ -133,7 +134,7 @@ interface Answer {
 export function createResponder(options: ResponderOptions): Responder {
   const answers = Object.fromEntries<Answer>(
     refusalReasons.map((reason) => {
-      return [reason, answerFor(reason, Buffer.from(renderBody(reason, options)))];
+      return [reason, answerFor(reason, renderBody(reason, options))];
     }),
   ) as Record<RefusalReason, Answer>;
 
@@ -150,7 +151,7 @@ export function createResponder(options: ResponderOptions): Responder {
       const { body, phrase, headers } = answers[reason];
       const fields = fieldLines([...headers, ...headersFor(context), "Connection", "close"]);
       socket.write(`HTTP/1.1 ${refusals[reason].status} ${phrase}\r\n${fields}\r\n`, "latin1");
-      socket.end(body, () => socket.destroy());
+      socket.end(body, "latin1", () => socket.destroy());
     },
   };
 }
@@ -168,8 +169,9 @@ export function renderBody(reason: RefusalReason, options: ResponderOptions): st
   );
 }
 
-function answerFor(reason: RefusalReason, body: Buffer): Answer {
+function answerFor(reason: RefusalReason, text: string): Answer {
   const phrase = STATUS_CODES[refusals[reason].status] ?? "";
+  const body = Buffer.from(text).toString("latin1");
   return { body, phrase, headers: headersOf(reason, body) };
 }
 
@@ -177,7 +179,7 @@ function headersFor({ requestId, corsHeaders }: RefusalContext): string[] {
   return ["X-Request-Id", requestId, ...corsHeaders];
 }
 
-function headersOf(reason: RefusalReason, body: Buffer): string[] {
+function headersOf(reason: RefusalReason, body: string): string[] {
   const refusal: Refusal = refusals[reason];
   const headers = [
     "Content-Type",

@@ -1,4 +1,4 @@
-import { connect, isIP } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
 import { connect as connectSecurely } from "node:tls";
 import { ConnectionPool, type ConnectionPoolOptions } from "./connection-pool.ts";
 
@@ -33,9 +33,21 @@ export function connectApplication(options: ApplicationOptions): ConnectionPool 
 
 type Connect = ConnectionPoolOptions["connect"];
 
+/** What one read takes from the system at most, as in Node's own way. */
+const readBytes = 65_536;
+
+/**
+ * All connections read into one buffer, where Node would make a new one for each read: who is told of
+ * what was received must not keep it (`ResponseParser.read`).
+ */
 function connectTcp({ url }: ApplicationOptions): Connect {
   const address = { ...addressOf(url, 80), noDelay: true };
-  return (onReady) => connect(address, onReady);
+  const buffer = Buffer.allocUnsafeSlow(readBytes);
+  return (onReady) => {
+    const callback = (bytes: number) => socket.emit("data", buffer.subarray(0, bytes));
+    const socket: Socket = connect({ ...address, onread: { buffer, callback } }, onReady);
+    return socket;
+  };
 }
 
 function connectTls({ url, ca }: ApplicationOptions): Connect {

@@ -140,14 +140,16 @@ export class Connection implements ResponseEvents {
     this.#exchange?.onHead(head, more);
   }
 
-  onData(chunk: Buffer, last: boolean): void {
-    this.#exchange?.onData(chunk, last);
+  onWhole(body: string): void {
+    this.#letGo()?.onWhole(body);
+  }
+
+  onData(chunk: Buffer): void {
+    this.#exchange?.onData(chunk);
   }
 
   onEnd(trailers: readonly string[]): void {
-    const exchange = this.#exchange;
-    this.#exchange = undefined;
-    exchange?.onEnd(trailers);
+    this.#letGo()?.onEnd(trailers);
   }
 
   #receive(chunk: Buffer): void {
@@ -184,10 +186,16 @@ export class Connection implements ResponseEvents {
   }
 
   #fail(error: Error): void {
-    const exchange = this.#exchange;
-    this.#exchange = undefined;
+    const exchange = this.#letGo();
     this.#socket.destroy();
     exchange?.onError(error, this.#served && !this.#answered);
+  }
+
+  /** Carries nothing any more; returns what it carried. */
+  #letGo(): Exchange | undefined {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    return exchange;
   }
 
   #closed(): void {

@@ -79,6 +79,7 @@ interface ReleasedHead {
 /** Interim responses passed on for one request; an application that sends more is at fault. */
 const mostInterimResponses = 20;
 const nothing = Buffer.alloc(0);
+const none: readonly string[] = [];
 const repeatable = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
@@ -198,9 +199,24 @@ class Forwarding implements Exchange {
     );
   }
 
-  onData(chunk: Buffer, last: boolean): void {
-    if (this.#state === "streaming") this.#stream(chunk, last);
-    else if (this.#state === "holding") {
+  /** Most responses: the head has not been sent, and leaves with the body. */
+  onWhole(body: string): void {
+    if (this.#state === "streaming" && this.#head !== undefined) {
+      const { reason, headers } = this.#head;
+      this.#connection = undefined;
+      this.#options.response.sendWhole(this.#status, reason, headers, body);
+      this.#end({ kind: "completed", status: this.#status });
+    } else {
+      if (body !== "") this.onData(Buffer.from(body, "latin1"));
+      this.onEnd(none);
+    }
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#state === "streaming") {
+      this.#writeHead();
+      if (!this.#options.response.write(chunk)) this.#waitForDrain();
+    } else if (this.#state === "holding") {
       this.#early ??= [];
       this.#early.push(chunk);
       this.#reading?.onData(chunk.length);
@@ -275,20 +291,6 @@ class Forwarding implements Exchange {
     this.#head = { reason, headers: responseHeaders(headers) };
     this.#state = "streaming";
     return true;
-  }
-
-  /** A part of the body; the head leaves with the first. */
-  #stream(chunk: Buffer, last: boolean): void {
-    const { response } = this.#options;
-    if (last && this.#head !== undefined) {
-      const { reason, headers } = this.#head;
-      this.#head = undefined;
-      response.sendWhole(this.#status, reason, headers, chunk);
-      return;
-    }
-    this.#writeHead();
-    if (last) response.end(chunk);
-    else if (!response.write(chunk)) this.#waitForDrain();
   }
 
   #writeHead(): void {

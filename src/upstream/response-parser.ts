@@ -8,12 +8,13 @@ export interface ResponseHead {
   readonly headers: readonly string[];
 }
 
-/** Who is told of a response, part by part. */
+/** Who is told of a response, part by part. What they are given is theirs to keep. */
 export interface ResponseEvents {
-  /** `more`: what was received goes on behind the head. */
+  /** `more`: what was received goes on behind the head, or nothing is to come. */
   onHead(head: ResponseHead, more: boolean): void;
-  /** `last`: nothing of the body is missing now. */
-  onData(chunk: Buffer, last: boolean): void;
+  /** The response is whole: its body, if any, came with the head and is short. One byte a character. */
+  onWhole(body: string): void;
+  onData(chunk: Buffer): void;
   /** The response is whole. Trailers alternate as headers do. */
   onEnd(trailers: readonly string[]): void;
 }
@@ -40,6 +41,8 @@ const chunkSizeSyntax = /^([0-9A-Fa-f]{1,13})(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
 const lengthSyntax = /^\d{1,15}$/;
 /** The longest line with the size of a chunk, in bytes. */
 const mostChunkLineBytes = 1024;
+/** The longest body that is handed over as text: what Node can write from its stack. */
+const mostTextBytes = 16_383;
 
 const none: readonly string[] = [];
 const nothing = Buffer.alloc(0);
@@ -86,7 +89,12 @@ export class ResponseParser {
     return this.#expected !== "nothing";
   }
 
-  /** Takes what was received. Throws an UpstreamError where that is not HTTP, or not asked for. */
+  /**
+   * Takes what was received. Throws an UpstreamError where that is not HTTP, or not asked for.
+   *
+   * The buffer is the caller's, who may read the next connection's bytes into it as soon as this returns:
+   * all that is kept or handed on is a copy.
+   */
   read(received: Buffer): void {
     let chunk = received;
     if (this.#partial.length > 0) {
@@ -97,7 +105,7 @@ export class ResponseParser {
     while (at < chunk.length) {
       const next = this.#readPart(chunk, at);
       if (next === at) {
-        this.#partial = at === 0 ? chunk : chunk.subarray(at);
+        this.#partial = copyOf(chunk, at, chunk.length);
         return;
       }
       at = next;
@@ -108,7 +116,6 @@ export class ResponseParser {
   close(): void {
     if (this.#expected !== "body until close") throw closed();
     this.persistent = false;
-    this.#onData(nothing, true);
     this.#finish(none);
   }
 
@@ -121,7 +128,7 @@ export class ResponseParser {
       case "chunk":
         return this.#readBody(chunk, at);
       case "body until close":
-        this.#onData(at === 0 ? chunk : chunk.subarray(at), false);
+        this.#events?.onData(copyOf(chunk, at, chunk.length));
         return chunk.length;
       case "chunk size":
         return this.#readChunkSize(chunk, at);
@@ -150,12 +157,24 @@ export class ResponseParser {
       headers,
     };
     const next = end + 4;
-    if (head.status >= 200) this.#readFraming(head, text.charCodeAt(7) === 49);
-    this.#events?.onHead(head, next < chunk.length && this.#expected !== "nothing");
-    if (head.status >= 200 && this.#left === 0 && this.#expected === "body by length") {
-      this.#finish(none);
+    if (head.status < 200) {
+      this.#events?.onHead(head, next < chunk.length);
+      return next;
     }
-    return next;
+    this.#readFraming(head, text.charCodeAt(7) === 49);
+    return this.#handOver(head, chunk, next);
+  }
+
+  /** Hands a final head over, and the body that begins at `next` where it is all there, and short. */
+  #handOver(head: ResponseHead, chunk: Buffer, next: number): number {
+    const end = next + this.#left;
+    const isSized = this.#expected === "body by length" && this.#left <= mostTextBytes;
+    const isWhole = isSized && end <= chunk.length;
+    this.#events?.onHead(head, isWhole || next < chunk.length);
+    if (!isWhole) return next;
+    this.#left = 0;
+    this.#stop()?.onWhole(chunk.toString("latin1", next, end));
+    return end;
   }
 
   /** Where the response ends, and what becomes of the connection then (RFC 9112 sections 6.3 and 9.3). */
@@ -183,13 +202,11 @@ export class ResponseParser {
 
   #readBody(chunk: Buffer, at: number): number {
     const end = Math.min(at + this.#left, chunk.length);
-    const part = at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end);
-    this.#left -= part.length;
+    this.#left -= end - at;
     const chunked = this.#expected === "chunk";
     if (chunked && this.#left === 0) this.#expected = "chunk end";
-    const last = !chunked && this.#left === 0;
-    this.#onData(part, last);
-    if (last) this.#finish(none);
+    this.#events?.onData(copyOf(chunk, at, end));
+    if (!chunked && this.#left === 0) this.#finish(none);
     return end;
   }
 
@@ -231,16 +248,22 @@ export class ResponseParser {
     return end + 4;
   }
 
-  #onData(chunk: Buffer, last: boolean): void {
-    this.#events?.onData(chunk, last);
+  #finish(trailers: readonly string[]): void {
+    this.#stop()?.onEnd(trailers);
   }
 
-  #finish(trailers: readonly string[]): void {
+  /** Expects nothing any more; returns who was told of the response. */
+  #stop(): ResponseEvents | undefined {
     const events = this.#events;
     this.#events = undefined;
     this.#expected = "nothing";
-    events?.onEnd(trailers);
+    return events;
   }
+}
+
+/** A part of a chunk, in memory of its own. */
+function copyOf(chunk: Buffer, from: number, to: number): Buffer {
+  return Buffer.from(chunk.subarray(from, to));
 }
 
 /** What a head says of where its message ends. */

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import http, { type ServerResponse } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Exchange } from "../../src/upstream/connection.ts";
 import { ConnectionPool } from "../../src/upstream/connection-pool.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
@@ -53,6 +54,38 @@ describe("connections to the application", () => {
       assert.equal((await send(`${gate.url}/x`, { method, headers, ...body })).status, 200);
     }
     assert.equal(connections, 1);
+  });
+
+  it("hand each client its own bytes, in whatever pieces they come and however slowly they are taken", async (t) => {
+    const bodyOf = (path: string) => Buffer.alloc(Number(path.split("/")[2]), `${path} `);
+    const application = await startApplication(t, async ({ url = "" }, response) => {
+      const body = bodyOf(url);
+      const piece = Math.ceil(body.length / 7);
+      if (!url.endsWith("chunked")) response.setHeader("Content-Length", body.length);
+      for (let at = 0; at < body.length; at += piece) {
+        response.write(body.subarray(at, at + piece));
+        if (!url.endsWith("whole")) await nextTurn();
+      }
+      response.end();
+    });
+    const gate = await startGate(t, { upstream: application.url });
+    const sizes = [1, 900, 16_383, 16_384, 70_000, 12_000_000];
+    const paths = [1, 2].flatMap((id) =>
+      sizes.flatMap((size) => ["whole", "sized", "chunked"].map((how) => `/${id}/${size}/${how}`)),
+    );
+    const heads = await Promise.all(
+      paths.map(async (path) => {
+        const request = http.get(`${gate.url}${path}`, { headers, agent: false });
+        const [response] = (await once(request, "response")) as [http.IncomingMessage];
+        return { path, response };
+      }),
+    );
+    // Nobody reads before everybody has a head: what does not fit into the system's buffers waits in the gate.
+    for (const { path, response } of heads) {
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk as Buffer);
+      assert.ok(Buffer.concat(chunks).equals(bodyOf(path)), path);
+    }
   });
 
   it("are never more than configured; what comes on top waits its turn", async (t) => {
@@ -179,6 +212,7 @@ function outcome(pool: ConnectionPool): Promise<string> {
       sendBody() {},
       onDrain() {},
       onHead() {},
+      onWhole: () => resolve("whole"),
       onData() {},
       onPartial() {},
       onEnd: () => resolve("whole"),

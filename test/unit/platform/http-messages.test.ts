@@ -34,7 +34,8 @@ async function receive(
   const server = createServer({ keepAliveTimeout, ...(whole && classes) });
   const listener = (_: IncomingMessage, response: ServerResponse) => {
     const { status, reason, headers, body } = answer;
-    if (response instanceof ProxyResponse) response.sendWhole(status, reason, headers, body);
+    if (response instanceof ProxyResponse)
+      response.sendWhole(status, reason, headers, body.toString("latin1"));
     else response.writeHead(status, reason, [...headers]).end(body);
   };
   for (const event of ["request", "checkContinue"]) server.on(event, listener);
@@ -99,7 +100,7 @@ describe("a response sent whole", () => {
       note("begun");
       response.on("finish", () => note("finish")).on("close", () => note("close"));
       const { status, reason, headers, body } = answerOf();
-      response.sendWhole(status, reason, headers, body);
+      response.sendWhole(status, reason, headers, body.toString("latin1"));
       assert.equal(response.statusCode, 200);
       assert.throws(() => response.writeHead(200), { code: "ERR_HTTP_HEADERS_SENT" });
     });
@@ -127,7 +128,7 @@ describe("a response sent whole", () => {
       });
       // As in a Node that keeps its head elsewhere.
       if (request.url === "/other") Object.assign(response, { _header: undefined });
-      response.sendWhole(status, reason, headers, body);
+      response.sendWhole(status, reason, headers, body.toString("latin1"));
     });
     const connection = await openRaw(t, await listenOnLoopback(t, server));
     for (const path of ["/short", "/other", "/short"]) {
@@ -149,7 +150,7 @@ describe("a response sent whole", () => {
         closed += 1;
       });
       const { status, reason, headers, body } = answerOf([], Buffer.alloc(16_000));
-      response.sendWhole(status, reason, headers, body);
+      response.sendWhole(status, reason, headers, body.toString("latin1"));
       if (socket.writableLength === 0) connection.write(get);
       else connection.socket.destroy();
     });

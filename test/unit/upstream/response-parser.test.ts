@@ -21,20 +21,33 @@ function read(
 ): Reading {
   const parser = new ResponseParser(1000);
   const events: Event[] = [];
-  let body = "";
+  const chunks: Buffer[] = [];
+  let ended: readonly string[] | undefined;
   let error: string | undefined;
   parser.expect(options.method ?? "GET", {
     onHead: ({ status, reason, headers }) => events.push(["head", status, reason, ...headers]),
-    onData: (chunk) => {
-      body += chunk.toString("latin1");
+    onWhole: (text) => {
+      chunks.push(Buffer.from(text, "latin1"));
+      ended = [];
     },
-    onEnd: (trailers) => events.push(["body", body], ["end", ...trailers]),
+    onData: (chunk) => chunks.push(chunk),
+    onEnd: (trailers) => {
+      ended = trailers;
+    },
   });
+  // As from a connection: what comes next, for whomever, overwrites what came before.
+  const received = Buffer.alloc(Math.max(0, ...pieces.map((piece) => piece.length)));
   try {
-    for (const piece of pieces) parser.read(Buffer.from(piece, "latin1"));
+    for (const piece of pieces) {
+      parser.read(received.subarray(0, received.write(piece, "latin1")));
+      received.fill("~");
+    }
     if (options.closes === true && parser.busy) parser.close();
   } catch (cause) {
     error = (cause as Error).message;
+  }
+  if (ended !== undefined) {
+    events.push(["body", Buffer.concat(chunks).toString("latin1")], ["end", ...ended]);
   }
   return { events, error, persistent: parser.persistent && error === undefined };
 }
@@ -183,7 +196,9 @@ describe("a response", () => {
   });
 
   it("without a length ends with the connection, and no other does", () => {
-    assert.deepEqual(read([`${ok}\r\nabc`], { closes: true }).events.at(-2), ["body", "abc"]);
+    for (const pieces of [[`${ok}\r\nabc`], [`${ok}\r\na`, "b", "c"]]) {
+      assert.deepEqual(read(pieces, { closes: true }).events.at(-2), ["body", "abc"]);
+    }
     for (const cut of [
       `${ok}Content-Length: 4\r\n\r\nabc`,
       `${chunked}3\r\nabc\r\n`,
@@ -194,9 +209,36 @@ describe("a response", () => {
     }
   });
 
+  it("comes in one piece, head and all, where it is short and all there", () => {
+    const told = (text: string, method = "GET") => {
+      const calls: string[] = [];
+      const parser = new ResponseParser(1000);
+      parser.expect(method, {
+        onHead: (_, more) => calls.push(more ? "head and more" : "head"),
+        onWhole: (body) => calls.push(`whole of ${body.length}`),
+        onData: (chunk) => calls.push(`data of ${chunk.length}`),
+        onEnd: () => calls.push("end"),
+      });
+      parser.read(Buffer.from(text, "latin1"));
+      return calls;
+    };
+    const sized = (bytes: number) => `${ok}Content-Length: ${bytes}\r\n\r\n${"x".repeat(bytes)}`;
+    assert.deepEqual(told(sized(3)), ["head and more", "whole of 3"]);
+    assert.deepEqual(told(sized(0)), ["head and more", "whole of 0"]);
+    assert.deepEqual(told(`${ok}Content-Length: 3\r\n\r\n`, "HEAD"), [
+      "head and more",
+      "whole of 0",
+    ]);
+    assert.deepEqual(told(sized(16_383)), ["head and more", "whole of 16383"]);
+    assert.deepEqual(told(sized(16_384)), ["head and more", "data of 16384", "end"]);
+    assert.deepEqual(told(sized(3).slice(0, -1)), ["head and more", "data of 2"]);
+    assert.deepEqual(told(sized(3).slice(0, -3)), ["head"]);
+    assert.deepEqual(told(`${chunked}1\r\nx\r\n0\r\n\r\n`), ["head and more", "data of 1", "end"]);
+  });
+
   it("says for how long its connection is kept", () => {
     const parser = new ResponseParser(1000);
-    const nobody = { onHead() {}, onData() {}, onEnd() {} };
+    const nobody = { onHead() {}, onWhole() {}, onData() {}, onEnd() {} };
     parser.expect("GET", nobody);
     parser.read(Buffer.from(`${ok}Keep-Alive: max=3, timeout=5\r\nContent-Length: 0\r\n\r\n`));
     assert.equal(parser.keepAliveSeconds, 5);
