@@ -1,4 +1,5 @@
 import { IncomingMessage, ServerResponse } from "node:http";
+import { atEndOfTurn } from "./end-of-turn.ts";
 import { GatheredBytes } from "./gathered-bytes.ts";
 
 /** How a message says where its body ends. */
@@ -96,10 +97,16 @@ export class ProxyResponse extends ServerResponse<ProxyRequest> {
     const head = `HTTP/1.1 ${status} ${reason}\r\n${fields}${this.#connectionLines()}\r\n`;
     const text = this.req.method === "HEAD" ? head : head + body;
     this.statusCode = status;
-    this.socket?.write(text, "latin1");
     const internals = this.#internals;
     internals._header = head;
     internals._headerSent = true;
+    atEndOfTurn(() => this.#send(text));
+  }
+
+  #send(text: string): void {
+    // The client may have left since.
+    if (this.socket?.writable !== true) return;
+    this.socket.write(text, "latin1");
     // Finds nothing left to send, and does all else that comes behind a response.
     this.end();
   }

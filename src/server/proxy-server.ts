@@ -9,6 +9,7 @@ import { createRequestHandler } from "../gateway/handle-request.ts";
 import { createUpgradeHandler } from "../gateway/handle-upgrade.ts";
 import type { RefusalReason } from "../gateway/verdict.ts";
 import { beginVisit, endVisit, refusalContext } from "../gateway/visit.ts";
+import { atEndOfTurn } from "../platform/end-of-turn.ts";
 import { ProxyRequest, ProxyResponse } from "../platform/http-messages.ts";
 import { inOrder, stateOf } from "./in-order.ts";
 
@@ -54,13 +55,13 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // An upgrade behind an unfinished response would be written into it.
     if (stateOf(request.socket) === "free") handleUpgrade(request, socket, head);
-    else socket.destroy();
+    else closeBehindAnswer(socket);
   });
   server.on("connect", (request: IncomingMessage, socket: Duplex) => {
     if (stateOf(request.socket) === "free") {
       refuseOnSocket(currentGate(), request, socket, "request_ambiguous");
     } else {
-      socket.destroy();
+      closeBehindAnswer(socket);
     }
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
@@ -102,11 +103,20 @@ function refuseOnSocket(
   endVisit(gate, visit, reason);
 }
 
+/** Closes a connection; an answer that is there by now, to a request before, still goes out. */
+function closeBehindAnswer(socket: Duplex): void {
+  atEndOfTurn(() => socket.destroy());
+}
+
 /** What never became a request: Node's parser or one of the time limits gave it up. */
 function answerClientError(gate: Gate, error: NodeJS.ErrnoException, socket: Socket): void {
   const state = stateOf(socket);
-  if (error.code === "ECONNRESET" || !socket.writable || state === "answering") {
+  if (error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
+    return;
+  }
+  if (state === "answering") {
+    closeBehindAnswer(socket);
     return;
   }
   if (state === "ending") return;

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { atEndOfTurn } from "../platform/end-of-turn.ts";
 import type { BodyFraming } from "../platform/http-messages.ts";
 import { type ResponseEvents, type ResponseHead, ResponseParser } from "./response-parser.ts";
 import { UpstreamError } from "./upstream-error.ts";
@@ -95,10 +96,12 @@ export class Connection implements ResponseEvents {
     this.#exchange = exchange;
     this.#answered = false;
     this.#requestSent = exchange.body === "none";
-    this.#parser.expect(exchange.method, this);
-    this.#socket.write(exchange.head, "latin1");
-    this.#awaitHead();
-    if (exchange.body !== "none") exchange.sendBody(this);
+    if (exchange.body === "none") {
+      atEndOfTurn(() => this.#sendHead(exchange));
+    } else {
+      this.#sendHead(exchange);
+      exchange.sendBody(this);
+    }
   }
 
   /** Sends a part of the body; false asks to wait for `onDrain`. */
@@ -152,8 +155,17 @@ export class Connection implements ResponseEvents {
     this.#letGo()?.onEnd(trailers);
   }
 
+  #sendHead(exchange: Exchange): void {
+    // It may have been given up since, or the connection lost.
+    if (this.#socket.destroyed) return;
+    this.#parser.expect(exchange.method, this);
+    this.#socket.write(exchange.head, "latin1");
+    this.#awaitHead();
+  }
+
   #receive(chunk: Buffer): void {
-    this.#answered = true;
+    // What comes before the request has gone out is no answer to it.
+    this.#answered = this.#parser.busy;
     try {
       this.#parser.read(chunk);
     } catch (error) {

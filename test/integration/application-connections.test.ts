@@ -199,25 +199,76 @@ describe("a pool of connections", () => {
     assert.equal(await outcome(silent), "connect_timeout");
     await silent.close();
   });
+
+  it("takes nothing for the answer to a request that has not gone out, and sends none that was given up", async (t) => {
+    const received: string[] = [];
+    const server = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.on("data", (chunk) => {
+        received.push(chunk.toString());
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+      });
+    });
+    const port = await listenOnLoopback(t, server);
+    const sockets: Socket[] = [];
+    const pool = new ConnectionPool({
+      ...{ responseTimeoutMs: 60_000, maxConnections: 1, headBytes: 1000, idleMs: 60_000 },
+      connectTimeoutMs: 60_000,
+      connect(onReady) {
+        const socket = connect(port, "127.0.0.1", onReady);
+        sockets.push(socket);
+        return socket;
+      },
+    });
+    t.after(() => pool.close());
+    const last = () => sockets.at(-1) as Socket;
+
+    assert.equal(await outcome(pool), "whole");
+    // Arrives in the turn in which the request is to leave: the application has given the connection up.
+    const early = outcome(pool);
+    last().emit("data", Buffer.from("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"));
+    assert.equal(await early, "malformed, stale");
+
+    assert.equal(await outcome(pool), "whole");
+    const given = new Promise<void>((resolve) => {
+      pool.carry({
+        ...exchangeFor(() => {}),
+        onConnection(connection) {
+          queueMicrotask(() => {
+            connection.abort();
+            resolve();
+          });
+          return true;
+        },
+      });
+    });
+    await given;
+    assert.equal(await outcome(pool), "whole");
+    assert.deepEqual([received.length, sockets.length], [3, 3]);
+  });
 });
 
 /** What becomes of a request. */
 function outcome(pool: ConnectionPool): Promise<string> {
-  return new Promise((resolve) => {
-    const exchange: Exchange = {
-      method: "GET",
-      head: "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-      body: "none",
-      onConnection: () => true,
-      sendBody() {},
-      onDrain() {},
-      onHead() {},
-      onWhole: () => resolve("whole"),
-      onData() {},
-      onPartial() {},
-      onEnd: () => resolve("whole"),
-      onError: (error) => resolve("code" in error ? String(error.code) : error.message),
-    };
-    pool.carry(exchange);
-  });
+  return new Promise((resolve) => pool.carry(exchangeFor(resolve)));
+}
+
+function exchangeFor(tell: (outcome: string) => void): Exchange {
+  return {
+    method: "GET",
+    head: "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    body: "none",
+    onConnection: () => true,
+    sendBody() {},
+    onDrain() {},
+    onHead() {},
+    onWhole: () => tell("whole"),
+    onData() {},
+    onPartial() {},
+    onEnd: () => tell("whole"),
+    onError(error, stale) {
+      const what = "code" in error ? String(error.code) : error.message;
+      tell(stale ? `${what}, stale` : what);
+    },
+  };
 }

@@ -44,6 +44,25 @@ describe("what can be read in more than one way", () => {
   }
 });
 
+describe("what cannot follow an answer", () => {
+  const upgrade = `GET / HTTP/1.1\r\n${head}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+  const followers: Record<string, string> = {
+    garbage: "GARBAGE!!\r\n\r\n",
+    "an upgrade": upgrade,
+    CONNECT: `CONNECT a:1 HTTP/1.1\r\n${head}\r\n`,
+  };
+  for (const [what, text] of Object.entries(followers)) {
+    it(`closes the connection behind it: ${what}`, async (t) => {
+      const application = await startApplication(t);
+      const gate = await startGate(t, { upstream: application.url });
+      const raw = await openRaw(t, gate.port);
+      raw.write(`GET / HTTP/1.1\r\nHost: a\r\n\r\n${text}`);
+      assert.deepEqual(statusesIn(await raw.untilClosed()), [401]);
+      assert.equal(application.seen.length, 0);
+    });
+  }
+});
+
 describe("limits", () => {
   it("answer a head that is too large with 431, as JSON", async (t) => {
     const application = await startApplication(t);

@@ -165,6 +165,30 @@ describe("a response sent whole", () => {
   });
 });
 
+describe("a response sent whole, on a connection that ends in the same turn", () => {
+  for (const how of ["end", "destroy"] as const) {
+    it(`is not sent any more, and nothing goes wrong: ${how}`, async (t) => {
+      const errors: unknown[] = [];
+      const server = createServer(classes, ({ socket }, response) => {
+        socket.on("error", (error) => errors.push(error));
+        const { status, reason, headers, body } = answerOf();
+        response.sendWhole(status, reason, headers, body.toString("latin1"));
+        socket[how]();
+      });
+      server.on("clientError", (error, socket) => {
+        errors.push(error);
+        socket.destroy();
+      });
+      const connection = await openRaw(t, await listenOnLoopback(t, server));
+      connection.write(get);
+      assert.equal(await connection.untilClosed(), "");
+      connection.socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+      assert.deepEqual(errors, []);
+    });
+  }
+});
+
 describe("a request without a body", () => {
   it("is never read, one with a body is", async (t) => {
     const ended: string[] = [];
