@@ -111,30 +111,25 @@ export class ExpiringTable {
     return this.#indexes[mixed & (indexCount - 1)] as NameIndex;
   }
 
-  /** Loads 128 bits of the name into `#sought`, and returns their mix; 22 base64url characters hold 132. */
+  /**
+   * Loads the first 128 bits of the name into `#sought`, and returns their mix. A word has five of the first
+   * twenty base64url characters, and two bits of the eight that are left.
+   */
   #seek(value: string): number {
     const sought = this.#sought;
-    let at = 0;
-    let bits = 0;
-    let held = 0;
+    const left = (bitsAt(value, 20) << 2) | (bitsAt(value, 21) >>> 4);
     for (let word = 0; word < wordsPerKey; word += 1) {
-      let filled = 0;
-      let assembled = 0;
-      while (filled < 32) {
-        if (held === 0) {
-          bits = sixBits[value.charCodeAt(at) & 127] ?? 0;
-          held = 6;
-          at += 1;
-        }
-        const take = Math.min(held, 32 - filled);
-        assembled = (assembled << take) | ((bits >>> (held - take)) & ((1 << take) - 1));
-        held -= take;
-        filled += take;
-      }
-      sought[word] = assembled;
+      let bits = 0;
+      for (let at = 5 * word; at < 5 * word + 5; at += 1) bits = (bits << 6) | bitsAt(value, at);
+      sought[word] = (bits << 2) | ((left >>> (2 * word)) & 3);
     }
     return this.#mix(sought[0] ?? 0, sought[1] ?? 0);
   }
+}
+
+/** The six bits of a base64url character; those of "A" behind the end. */
+function bitsAt(value: string, at: number): number {
+  return sixBits[value.charCodeAt(at) & 127] ?? 0;
 }
 
 /** A mix that depends on a secret of this process. */
