@@ -40,7 +40,16 @@ describe("revgate init", () => {
 
   it("asks at a terminal for what no option says", async (t) => {
     const { key, file } = folder(t);
-    const answers = ["", "https://id.example.com/jwks", "cookie session", "/in", "", "-", "-", ""];
+    const answers = [
+      "  ",
+      "https://id.example.com/jwks",
+      "cookie session",
+      "/in",
+      "",
+      "-",
+      "-",
+      "",
+    ];
     const done = await revgate(["init", "--output", file, "--data-dir", "/data"], {
       answers: `${answers.join("\n")}\n`,
     });
@@ -48,6 +57,7 @@ describe("revgate init", () => {
     assert.match(done.stdout, /Which route logs out.*\[POST \/logout\]/);
     assert.ok(!done.stdout.includes("In which directory"), "an option said so");
     const { settings } = await loadConfig(file, {});
+    assert.equal(settings.upstream.url.href, "http://127.0.0.1:3000/");
     assert.equal(settings.tokens.keys[0]?.jwksUrl?.href, "https://id.example.com/jwks");
     assert.deepEqual(settings.tokens.from, [{ cookie: "session" }]);
     assert.deepEqual(
@@ -59,6 +69,42 @@ describe("revgate init", () => {
     );
     assert.equal(settings.denylist.redis, undefined);
     assert.ok(existsSync(key));
+  });
+
+  it("asks nothing where it is told so, and takes the defaults", async (t) => {
+    const { key, file } = folder(t);
+    const done = await revgate(["init", "--key", key, "--output", file, "--yes"], {
+      answers: `${"-\n".repeat(9)}`,
+    });
+    assert.equal(done.code, 0, done.stderr);
+    assert.doesNotMatch(done.stdout, /\?/);
+    const { settings } = await loadConfig(file, {});
+    assert.equal(settings.upstream.url.href, "http://127.0.0.1:3000/");
+    assert.deepEqual(settings.tokens.from, [{ header: "token" }]);
+    assert.deepEqual(
+      settings.routes.map(({ path, methods, access, revoke }) => [path, methods, access, revoke]),
+      [
+        ["/login", ["POST"], "public", undefined],
+        ["/reset-password", ["POST"], "public", "token"],
+        ["/change-password", ["POST"], "protected", "subject"],
+        ["/logout", ["POST"], "protected", "token"],
+      ],
+    );
+  });
+
+  it("takes an application without any of the routes, whose key set is beside it", async (t) => {
+    const { file } = folder(t);
+    const none = ["login", "logout", "change-password", "reset-password"].flatMap((route) => [
+      `--${route}`,
+      "-",
+    ]);
+    const key = "http://127.0.0.1:8000/jwks";
+    const done = await revgate(["init", "--output", file, "--key", key, ...none]);
+    assert.equal(done.code, 0, done.stderr);
+    const { settings } = await loadConfig(file, {});
+    assert.equal(settings.tokens.keys[0]?.jwksUrl?.href, key);
+    assert.deepEqual(settings.routes, []);
+    assert.match(readFileSync(file, "utf8"), /^routes: \[\]$/m);
   });
 
   it("replaces nothing unless told to, and nothing by what can't be used", async (t) => {
