@@ -84,10 +84,19 @@ describe("ConfigWatch", () => {
     const file = join(directory, "a.yaml");
     writeFileSync(file, "0");
     const closed = await watch(t, () => [file]);
+    let looks = 0;
+    const closedInALook = await watch(t, () => {
+      looks += 1;
+      if (looks === 2) closedInALook.watched.close();
+      return [file];
+    });
     const open = await watch(t, () => [file]);
     closed.watched.close();
     writeFileSync(file, "1");
     await open.until(1);
+    writeFileSync(file, "2");
+    await open.until(2);
     assert.equal(closed.state.changes, 0);
+    assert.deepEqual([closedInALook.state.changes, looks], [0, 2]);
   });
 });
