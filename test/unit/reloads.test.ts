@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Config } from "../../src/config/load.ts";
+import { ConfigError } from "../../src/errors.ts";
+import { createLogger } from "../../src/observability/logger.ts";
+import { Reloads } from "../../src/reloads.ts";
+
+const config = {} as Config;
+
+/** Reloads whose configurations are taken on when the test says so. */
+function watched() {
+  const events: string[] = [];
+  const taken: (() => void)[] = [];
+  const counter = (name: string) => ({ inc: () => void events.push(name) });
+  const reloads = new Reloads({
+    adopt: () =>
+      new Promise((resolve) => {
+        events.push("adopt");
+        taken.push(() => resolve([]));
+      }),
+    metrics: {
+      reloads: { ok: counter("ok"), failed: counter("failed") },
+      lastReloadSuccessful: { set: (value) => void events.push(`successful ${value}`) },
+      lastReloadSuccess: { setToCurrentTime: () => void events.push("at") },
+    },
+    logger: createLogger("silent", [], { write() {} }),
+  });
+  const turns = async () => {
+    for (let i = 0; i < 10; i += 1) await Promise.resolve();
+  };
+  return { reloads, events, taken, turns };
+}
+
+describe("reloads", () => {
+  it("are taken on one after the other", async () => {
+    const { reloads, events, taken, turns } = watched();
+    const [first, second] = [1, 2].map(() => reloads.run(async () => config));
+    await turns();
+    assert.deepEqual(events, ["adopt"]);
+    taken[0]?.();
+    await first;
+    await turns();
+    assert.deepEqual(events, ["adopt", "at", "successful 1", "ok", "adopt"]);
+    taken[1]?.();
+    await second;
+    assert.equal(events.length, 8);
+  });
+
+  it("that fail are told, and the next one mends it", async () => {
+    const { reloads, events, taken, turns } = watched();
+    await reloads.run(() =>
+      Promise.reject(new ConfigError(["a.yaml:1:2 x: no", "a.yaml:3:4 y: no"])),
+    );
+    assert.deepEqual(events, ["successful 0", "failed"]);
+    assert.match(
+      reloads.trouble ?? "",
+      /^not reloaded: 2 problems, the first at a\.yaml:1:2 x; see/,
+    );
+    const mended = reloads.run(async () => config);
+    await turns();
+    taken[0]?.();
+    await mended;
+    assert.deepEqual(events.slice(2), ["adopt", "at", "successful 1", "ok"]);
+    assert.equal(reloads.trouble, undefined);
+  });
+
+  it("under way end before they are closed, and none begins after that", async () => {
+    const { reloads, events, taken, turns } = watched();
+    void reloads.run(async () => config);
+    void reloads.run(async () => config);
+    await turns();
+    const closed = reloads.close().then(() => events.push("closed"));
+    await turns();
+    assert.deepEqual(events, ["adopt"]);
+    taken[0]?.();
+    await closed;
+    assert.deepEqual(events, ["adopt", "at", "successful 1", "ok", "closed"]);
+  });
+});
