@@ -174,6 +174,7 @@ describe("the status page", () => {
     await page.keyboard.press("Enter");
     await page.locator("#outcome.passed").waitFor();
     assert.match(await page.locator("#outcome").innerText(), /Every token of alice/);
+    assert.equal(await page.locator("#explanation").isVisible(), false, "it was of another token");
     assert.deepEqual([await statusOf(gate, second), await statusOf(gate, other)], [401, 200]);
   });
 
@@ -238,6 +239,123 @@ describe("the status page", () => {
   }
 });
 
+/** What the page's own script declares, as it is seen from within the page. */
+declare const parse: (text: string) => { at: number };
+declare const rate: (now: unknown, was: unknown, name: string) => number | undefined;
+declare const quantile: (now: unknown, was: unknown, name: string, wanted: number) => number;
+declare const refusals: (now: unknown, was: unknown) => [outcome: string, a: number, all: number][];
+declare const showRefusals: (now: unknown) => void;
+declare const showFigures: (now: unknown) => void;
+declare const histories: readonly number[][];
+declare const seconds: (number: number) => string;
+declare const bytes: (number: number) => string;
+declare const perSecond: (number: number) => string;
+
+describe("the page's figures", () => {
+  it("are what Prometheus would make of the same series", async (t) => {
+    const page = await open(t, await start(t));
+    const series = (count: number, ...[least, middle, all]: number[]) =>
+      `c ${count}\nh_bucket{le="0.1"} ${least}\nh_bucket{le="0.2"} ${middle}\nh_bucket{le="+Inf"} ${all}\n`;
+    const texts = [series(100, 100, 100, 100), series(150, 105, 110, 120)] as const;
+    const figures = await page.evaluate(([before, after]) => {
+      const was = { ...parse(before), at: 5000 };
+      const now = { ...parse(after), at: 15_000 };
+      return {
+        // (The second as after a restart, with which counters begin anew.)
+        rates: [
+          rate(now, was, "c"),
+          rate({ ...was, at: 25_000 }, now, "c"),
+          rate(now, undefined, "c"),
+        ],
+        quantiles: [0.125, 0.25, 0.375, 0.5, 0.9].map((wanted) => quantile(now, was, "h", wanted)),
+        none: quantile(now, now, "h", 0.5),
+      };
+    }, texts);
+    assert.deepEqual(figures.rates, [5, 0, undefined]);
+    const rounded = figures.quantiles.map((value) => Number(value.toFixed(6)));
+    assert.deepEqual(rounded, [0.05, 0.1, 0.15, 0.2, 0.2]);
+    assert.equal(figures.none, undefined);
+  });
+
+  it("are drawn for the last sixty readings", async (t) => {
+    const page = await open(t, await start(t));
+    const lengths = await page.evaluate(() => {
+      for (let i = 0; i < 70; i += 1) showFigures(parse(""));
+      return [...new Set(histories.map(({ length }) => length))];
+    });
+    assert.deepEqual(lengths, [60]);
+  });
+
+  it("are written with the units that fit", async (t) => {
+    const page = await open(t, await start(t));
+    const written = await page.evaluate(() => [
+      ...[Number.POSITIVE_INFINITY, 0, 1.54, 0.0123, 0.00045].map((number) => seconds(number)),
+      ...[0, 999, 1500, 2.5e6, 2.5e9, 3e12].map((number) => bytes(number)),
+      ...[0.04, 99.94, 1234.4].map((number) => perSecond(number)),
+    ]);
+    assert.deepEqual(written, [
+      ...["never read", "–", "1.5 s", "12.3 ms", "450 µs"],
+      ...["0 B", "999 B", "1.5 KB", "2.5 MB", "2.5 GB", "3000.0 GB"],
+      ...["0.0", "99.9", "1,234"],
+    ]);
+  });
+
+  it("count as refusals what was refused, the most frequent first", async (t) => {
+    const page = await open(t, await start(t));
+    const series = (counts: Record<string, number>) =>
+      Object.entries(counts)
+        .map(([outcome, count]) => `revgate_requests_total{outcome="${outcome}"} ${count}\n`)
+        .join("");
+    const texts = [
+      series({ token_missing: 1, token_revoked: 4 }),
+      series({
+        ...{ forwarded: 90, preflight_answered: 80, token_missing: 3, token_expired: 0 },
+        ...{ token_revoked: 24, token_invalid: 7 },
+      }),
+    ] as const;
+    const counted = await page.evaluate(([before, after]) => {
+      const was = { ...parse(before), at: 0 };
+      const now = { ...parse(after), at: 10_000 };
+      showRefusals(now);
+      return refusals(now, was).map(([outcome, each]) => [outcome, each]);
+    }, texts);
+    assert.deepEqual(counted, [
+      ...[["token_missing", 0.2] as const, ["token_expired", 0] as const],
+      ...[["token_revoked", 2] as const, ["token_invalid", 0] as const],
+    ]);
+    const rows = await page.locator("#refusals tbody tr td:first-child").allInnerTexts();
+    assert.deepEqual(rows, ["token_revoked", "token_invalid", "token_missing"]);
+  });
+
+  it("say when nobody answers, ask for nothing unseen, and repeat nothing to who listens", async (t) => {
+    const page = await open(t, await start(t));
+    const seen = await page.evaluate(`(async () => {
+      const text = document.querySelector("#health .text");
+      const changes = [];
+      const observer = new MutationObserver((records) => changes.push(...records));
+      observer.observe(text, { childList: true, characterData: true, subtree: true });
+      await refresh();
+      await refresh();
+      const repeated = changes.length;
+      let asked = 0;
+      window.fetch = async () => {
+        asked += 1;
+        throw new Error("gone");
+      };
+      Object.defineProperty(document, "hidden", { value: true, configurable: true });
+      await refresh();
+      const unseen = asked;
+      Object.defineProperty(document, "hidden", { value: false });
+      await refresh();
+      return { repeated, unseen, asks: asked > 0, text: text.textContent };
+    })()`);
+    assert.deepEqual(seen, {
+      ...{ repeated: 0, unseen: 0, asks: true },
+      text: "not ready: no answer",
+    });
+  });
+});
+
 describe("what the page is sent with", () => {
   it("lets nothing in from elsewhere, and nobody frame it", async (t) => {
     const gate = await start(t);
@@ -251,6 +369,9 @@ describe("what the page is sent with", () => {
     assert.ok(!/unsafe|https?:/.test(policy));
     assert.equal(headers["x-content-type-options"], "nosniff");
     assert.equal(headers["cache-control"], "no-store");
+    assert.equal(headers["referrer-policy"], "no-referrer");
+    assert.equal((await send(gate.adminUrl, { method: "HEAD" })).status, 200);
+    assert.notEqual((await send(gate.adminUrl, { method: "POST" })).status, 200);
     assert.ok(!/(?:src|href)=/.test(text), "everything is in the page");
   });
 });
