@@ -68,15 +68,23 @@ describe("ConfigWatch", () => {
     const file = join(directory, "a.yaml");
     writeFileSync(file, "0");
     let looks = 0;
+    let tellLater = () => {};
+    const later = new Promise<void>((resolve) => {
+      tellLater = resolve;
+    });
     // Another content at every look, as long as it is written.
     const { state, until } = await watch(t, () => {
       looks += 1;
+      if (looks === 25) tellLater();
       if (looks > 1 && looks < 20) writeFileSync(file, String(looks));
       return [file];
     });
     await until(1);
     assert.equal(looks, 20, "the first look that found what the one before had found");
-    assert.equal(state.changes, 1);
+    const alive = setInterval(() => {}, 1000);
+    await later;
+    clearInterval(alive);
+    assert.equal(state.changes, 1, "it is told once");
   });
 
   it("ends when it is closed", async (t) => {
