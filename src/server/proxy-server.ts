@@ -105,6 +105,8 @@ function refuseOnSocket(
 
 /** Closes a connection; an answer that is there by now, to a request before, still goes out. */
 function closeBehindAnswer(socket: Duplex): void {
+  // Node has let go of one that asks for an upgrade: nobody else would hear of its errors until then.
+  if (socket.listenerCount("error") === 0) socket.on("error", () => {});
   atEndOfTurn(() => socket.destroy());
 }
 

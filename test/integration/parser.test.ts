@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, it } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
-import { openRaw, statusesIn } from "../helpers/http.ts";
+import { openRaw, send, statusesIn } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
 const token = makeToken();
@@ -61,6 +64,29 @@ describe("what cannot follow an answer", () => {
       assert.equal(application.seen.length, 0);
     });
   }
+});
+
+describe("an upgrade behind an answer that is not taken", () => {
+  it("ends nothing but its connection, even where that is reset at once", async (t) => {
+    const body = Buffer.alloc(8_000_000);
+    const application = await startApplication(t, (_request, response) => response.end(body));
+    const gate = await startGate(t, { upstream: application.url });
+    const behind = `GET / HTTP/1.1\r\n${head}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+    for (let round = 0; round < 10; round += 1) {
+      const clients = Array.from({ length: 10 }, async () => {
+        const socket = connect(gate.port, "127.0.0.1").on("error", () => {});
+        t.after(() => socket.destroy());
+        socket.write(`GET / HTTP/1.1\r\n${head}\r\n`);
+        await once(socket, "readable");
+        // Until no more of the answer goes on its way.
+        for (let turn = 0; turn < 300; turn += 1) await nextTurn();
+        socket.write(behind);
+        socket.resetAndDestroy();
+      });
+      await Promise.all(clients);
+    }
+    assert.equal((await send(`${gate.url}/`, { headers: { token } })).status, 200);
+  });
 });
 
 describe("limits", () => {
