@@ -75,14 +75,15 @@ export class ProxyRequest extends IncomingMessage {
   }
 }
 
-/** What one write takes without being put aside first: Node has so many bytes for it on its stack. */
-const mostBytesAtOnce = 16_384;
+/** What one write takes without being put aside first: Node has so many bytes for it on its stack, less one. */
+export const mostBytesAtOnce = 16_383;
 
 /** A response that can also be sent in one piece. */
 export class ProxyResponse extends ServerResponse<ProxyRequest> {
   /**
    * Sends head and body, which has one byte a character. Name and value of `headers` alternate, as for
-   * `writeHead`; they must be fit to be sent, with a `Content-Length` that is the body's.
+   * `writeHead`; they must be fit to be sent, with the `Content-Length` of the answer (of 304 and to
+   * HEAD, of what it stands for).
    *
    * Most go out as one text in one write, past what Node does for each header and each part, which is a
    * third of what a refusal costs (docs/benchmarks.md). The bytes are the same.
@@ -123,7 +124,7 @@ export class ProxyResponse extends ServerResponse<ProxyRequest> {
     // Without a socket, another response of the connection comes first.
     if (socket === null || !socket.writable || !shouldKeepAlive) return false;
     // What a client sends that waits for `100 Continue` is anybody's guess once it is answered otherwise.
-    return req.headers.expect === undefined && body.length < mostBytesAtOnce;
+    return req.headers.expect === undefined && body.length <= mostBytesAtOnce;
   }
 
   #connectionLines(): string {

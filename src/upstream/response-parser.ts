@@ -1,3 +1,4 @@
+import { mostBytesAtOnce } from "../platform/http-messages.ts";
 import { UpstreamError } from "./upstream-error.ts";
 
 /** The head of a response, interim (below 200) or final, as it was received. */
@@ -41,8 +42,6 @@ const chunkSizeSyntax = /^([0-9A-Fa-f]{1,13})(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
 const lengthSyntax = /^\d{1,15}$/;
 /** The longest line with the size of a chunk, in bytes. */
 const mostChunkLineBytes = 1024;
-/** The longest body that is handed over as text: what Node can write from its stack. */
-const mostTextBytes = 16_383;
 
 const none: readonly string[] = [];
 const nothing = Buffer.alloc(0);
@@ -168,7 +167,7 @@ export class ResponseParser {
   /** Hands a final head over, and the body that begins at `next` where it is all there, and short. */
   #handOver(head: ResponseHead, chunk: Buffer, next: number): number {
     const end = next + this.#left;
-    const isSized = this.#expected === "body by length" && this.#left <= mostTextBytes;
+    const isSized = this.#expected === "body by length" && this.#left <= mostBytesAtOnce;
     const isWhole = isSized && end <= chunk.length;
     this.#events?.onHead(head, isWhole || next < chunk.length);
     if (!isWhole) return next;

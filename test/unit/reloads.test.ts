@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Config } from "../../src/config/load.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { createLogger } from "../../src/observability/logger.ts";
@@ -25,21 +26,18 @@ function watched() {
     },
     logger: createLogger("silent", [], { write() {} }),
   });
-  const turns = async () => {
-    for (let i = 0; i < 10; i += 1) await Promise.resolve();
-  };
-  return { reloads, events, taken, turns };
+  return { reloads, events, taken };
 }
 
 describe("reloads", () => {
   it("are taken on one after the other", async () => {
-    const { reloads, events, taken, turns } = watched();
+    const { reloads, events, taken } = watched();
     const [first, second] = [1, 2].map(() => reloads.run(async () => config));
-    await turns();
+    await nextTurn();
     assert.deepEqual(events, ["adopt"]);
     taken[0]?.();
     await first;
-    await turns();
+    await nextTurn();
     assert.deepEqual(events, ["adopt", "at", "successful 1", "ok", "adopt"]);
     taken[1]?.();
     await second;
@@ -47,7 +45,7 @@ describe("reloads", () => {
   });
 
   it("that fail are told, and the next one mends it", async () => {
-    const { reloads, events, taken, turns } = watched();
+    const { reloads, events, taken } = watched();
     await reloads.run(() =>
       Promise.reject(new ConfigError(["a.yaml:1:2 x: no", "a.yaml:3:4 y: no"])),
     );
@@ -57,7 +55,7 @@ describe("reloads", () => {
       /^not reloaded: 2 problems, the first at a\.yaml:1:2 x; see/,
     );
     const mended = reloads.run(async () => config);
-    await turns();
+    await nextTurn();
     taken[0]?.();
     await mended;
     assert.deepEqual(events.slice(2), ["adopt", "at", "successful 1", "ok"]);
@@ -65,12 +63,12 @@ describe("reloads", () => {
   });
 
   it("under way end before they are closed, and none begins after that", async () => {
-    const { reloads, events, taken, turns } = watched();
+    const { reloads, events, taken } = watched();
     void reloads.run(async () => config);
     void reloads.run(async () => config);
-    await turns();
+    await nextTurn();
     const closed = reloads.close().then(() => events.push("closed"));
-    await turns();
+    await nextTurn();
     assert.deepEqual(events, ["adopt"]);
     taken[0]?.();
     await closed;

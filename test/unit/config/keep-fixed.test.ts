@@ -29,18 +29,20 @@ const changes: readonly (readonly [
   next: string,
   is: (config: Config) => unknown,
 ])[] = [
-  [
-    "listen.host",
-    "listen: { host: 127.0.0.1, port: 0 }",
-    "listen: { host: 127.0.0.2, port: 0 }",
-    ({ settings }) => settings.listen.host,
-  ],
-  [
-    "listen.port",
-    "listen: { host: 127.0.0.1, port: 1 }",
-    "listen: { host: 127.0.0.1, port: 2 }",
-    ({ settings }) => settings.listen.port,
-  ],
+  ...(["listen", "admin"] as const).flatMap((group) => [
+    [
+      `${group}.host`,
+      `${group}: { host: 127.0.0.1, port: 0 }`,
+      `${group}: { host: 127.0.0.2, port: 0 }`,
+      ({ settings }: Config) => settings[group].host,
+    ] as const,
+    [
+      `${group}.port`,
+      `${group}: { host: 127.0.0.1, port: 1 }`,
+      `${group}: { host: 127.0.0.1, port: 2 }`,
+      ({ settings }: Config) => settings[group].port,
+    ] as const,
+  ]),
   [
     "listen.tls",
     "listen: { port: 0 }",
@@ -52,18 +54,6 @@ const changes: readonly (readonly [
     `listen: { port: 0, ${tls} }`,
     "listen: { port: 0 }",
     ({ settings, files }) => [settings.listen.tls, files.tls],
-  ],
-  [
-    "admin.host",
-    "admin: { host: 127.0.0.1, port: 0 }",
-    "admin: { host: 127.0.0.2, port: 0 }",
-    ({ settings }) => settings.admin.host,
-  ],
-  [
-    "admin.port",
-    "admin: { host: 127.0.0.1, port: 1 }",
-    "admin: { host: 127.0.0.1, port: 2 }",
-    ({ settings }) => settings.admin.port,
   ],
   [
     "limits.headerBytes",
