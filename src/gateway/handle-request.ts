@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { ProxyResponse } from "../platform/http-messages.ts";
+import type { Answer } from "../platform/answer.ts";
 import { readCredential } from "../token/credential.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 import { type ForwardOutcome, forwardRequest, type Hold } from "../upstream/forward-request.ts";
@@ -132,35 +132,36 @@ export function admit(
  *       431      400      400               401          401       401/503             502/504   503
  */
 export function createRequestHandler(currentGate: () => Gate) {
-  return function handleRequest(request: IncomingMessage, response: ProxyResponse): void {
+  return function handleRequest(request: IncomingMessage, answer: Answer): void {
     // Whatever is reloaded meanwhile, a request is judged by one configuration from head to end.
     const gate = currentGate();
-    const visit = beginVisit(gate, request, response);
-    if (answerPreflight(gate, visit, response)) return;
+    const visit = beginVisit(gate, request, answer);
+    if (answerPreflight(gate, visit, answer)) return;
 
     admit(
       gate,
       visit,
-      (admitted) => forward(gate, visit, response, admitted),
-      (reason) => refuse(gate, visit, response, reason),
+      (admitted) => forward(gate, visit, answer, admitted),
+      (reason) => refuse(gate, visit, answer, reason),
     );
   };
 }
 
-function refuse(gate: Gate, visit: Visit, response: ProxyResponse, reason: RefusalReason): void {
+function refuse(gate: Gate, visit: Visit, answer: Answer, reason: RefusalReason): void {
   observeCheck(gate, visit);
-  answer(gate, visit, response, reason);
+  say(gate, visit, answer, reason);
 }
 
-function answer(gate: Gate, visit: Visit, response: ProxyResponse, reason: RefusalReason): void {
-  gate.responder.refuse(response, reason, refusalContext(gate, visit));
-  endVisit(gate, visit, reason, response.statusCode);
+/** Answers for revgate itself. */
+function say(gate: Gate, visit: Visit, answer: Answer, reason: RefusalReason): void {
+  gate.responder.refuse(answer, reason, refusalContext(gate, visit));
+  endVisit(gate, visit, reason, answer.status);
 }
 
 function forward(
   gate: Gate,
   visit: Visit,
-  response: ProxyResponse,
+  answer: Answer,
   { route, token, further }: Admitted,
 ): void {
   const sentMs = observeCheck(gate, visit);
@@ -168,20 +169,20 @@ function forward(
     askForBody(visit);
     forwardRequest(gate.application, {
       request: visit.request,
-      response,
+      answer,
       received: visit.body?.bytes,
       headers: forwardedHeaders(gate, visit, { route, token }),
       hold,
       onHead: () => observeHead(gate, visit, sentMs),
       onStreaming: (cut) => watchLive(gate, { route, token }, cut),
-      onEnd: (outcome) => finish(gate, visit, response, outcome),
+      onEnd: (outcome) => finish(gate, visit, answer, outcome),
     });
   };
 
   const hold = holdOn(gate, visit, { route, token, further });
   // Only a revoking request waits here: for the note that it is about to be sent.
   if (hold === undefined) send(undefined);
-  else void hold.then(send, () => answer(gate, visit, response, "denylist_unavailable"));
+  else void hold.then(send, () => say(gate, visit, answer, "denylist_unavailable"));
 }
 
 /** What holds the application's answer back, where it may revoke something. */
@@ -220,25 +221,25 @@ export function watchLive(
   return token !== undefined && depends ? live.add(token, cut) : () => {};
 }
 
-function finish(gate: Gate, visit: Visit, response: ProxyResponse, outcome: ForwardOutcome): void {
+function finish(gate: Gate, visit: Visit, answer: Answer, outcome: ForwardOutcome): void {
   switch (outcome.kind) {
     case "completed":
       endVisit(gate, visit, "forwarded", outcome.status);
       break;
     case "failed":
       gate.log.upstreamFailure(visit.requestId, outcome.cause);
-      answer(gate, visit, response, outcome.reason);
+      say(gate, visit, answer, outcome.reason);
       break;
     case "withheld":
       gate.log.withheld(visit.requestId, outcome.cause);
-      answer(gate, visit, response, "revocation_pending");
+      say(gate, visit, answer, "revocation_pending");
       break;
     case "broken_off":
       gate.log.upstreamFailure(visit.requestId, outcome.cause);
-      endVisit(gate, visit, "broken_off", response.statusCode);
+      endVisit(gate, visit, "broken_off", answer.status);
       break;
     case "cut":
-      endVisit(gate, visit, "cut", response.statusCode);
+      endVisit(gate, visit, "cut", answer.status);
       break;
     case "client_gone":
       endVisit(gate, visit, "client_gone");
@@ -246,7 +247,7 @@ function finish(gate: Gate, visit: Visit, response: ProxyResponse, outcome: Forw
 }
 
 /** A preflight never carries a token; what becomes of it is the operator's choice. */
-function answerPreflight(gate: Gate, visit: Visit, response: ProxyResponse): boolean {
+function answerPreflight(gate: Gate, visit: Visit, answer: Answer): boolean {
   if (gate.cors.preflight === "refuse" || !isPreflight(visit.request.method, visit.headers)) {
     return false;
   }
@@ -258,7 +259,7 @@ function answerPreflight(gate: Gate, visit: Visit, response: ProxyResponse): boo
   if (!wellFormed) return false;
 
   if (gate.cors.preflight === "forward") {
-    forward(gate, visit, response, {
+    forward(gate, visit, answer, {
       route: { access: "public", revoke: undefined },
       token: undefined,
       further: [],
@@ -267,8 +268,7 @@ function answerPreflight(gate: Gate, visit: Visit, response: ProxyResponse): boo
   }
   const headers = preflightHeaders(visit.headers, gate.cors);
   if (headers === undefined) return false;
-  response.writeHead(204, [...headers]);
-  response.end();
+  answer.stream.writeHead(204, [...headers]).end();
   endVisit(gate, visit, "preflight_answered", 204);
   return true;
 }

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { fieldLines, type ProxyResponse } from "../platform/http-messages.ts";
+import type { Answer } from "../platform/answer.ts";
+import { fieldLines, PreparedAnswer } from "../platform/whole-answers.ts";
 import { type RefusalReason, refusalReasons } from "./verdict.ts";
 
 /** How one refusal looks. */
@@ -115,42 +116,29 @@ export interface RefusalContext {
 /** Answers for revgate itself, never for the application. */
 export interface Responder {
   /** Refuses a request. Does nothing where the client has gone. */
-  refuse(response: ProxyResponse, reason: RefusalReason, context: RefusalContext): void;
+  refuse(answer: Answer, reason: RefusalReason, context: RefusalContext): void;
   /** Refuses on a connection that has no response object (upgrades, unparseable requests), and ends it. */
   refuseOnSocket(socket: Duplex, reason: RefusalReason, context: RefusalContext): void;
 }
 
-/** What is the same in every refusal for one reason. */
-interface Answer {
-  /** One byte a character. */
-  readonly body: string;
-  /** Its own reason phrase: the application's may be what could not be sent on. */
-  readonly phrase: string;
-  /** Name and value alternating. */
-  readonly headers: readonly string[];
-}
-
 /** Makes the responder; what is the same in every answer is put together once, here. */
 export function createResponder(options: ResponderOptions): Responder {
-  const answers = Object.fromEntries<Answer>(
-    refusalReasons.map((reason) => {
-      return [reason, answerFor(reason, renderBody(reason, options))];
-    }),
-  ) as Record<RefusalReason, Answer>;
+  const answers = Object.fromEntries(
+    refusalReasons.map((reason) => [reason, prepare(reason, renderBody(reason, options))]),
+  ) as Record<RefusalReason, PreparedAnswer>;
 
   return {
-    refuse(response, reason, context) {
-      if (response.destroyed || response.headersSent) return;
-      const { body, phrase, headers } = answers[reason];
-      const refusal: Refusal = refusals[reason];
-      if (refusal.closes === true) response.shouldKeepAlive = false;
-      response.sendWhole(refusal.status, phrase, [...headers, ...headersFor(context)], body);
+    refuse(answer, reason, context) {
+      if (answer.gone || answer.begun) return;
+      const { closes }: Refusal = refusals[reason];
+      if (closes === true) answer.endConnection();
+      answer.sendPrepared(answers[reason], headersFor(context));
     },
     refuseOnSocket(socket, reason, context) {
       if (socket.destroyed || !socket.writable) return;
-      const { body, phrase, headers } = answers[reason];
+      const { status, reason: phrase, headers, body } = answers[reason];
       const fields = fieldLines([...headers, ...headersFor(context), "Connection", "close"]);
-      socket.write(`HTTP/1.1 ${refusals[reason].status} ${phrase}\r\n${fields}\r\n`, "latin1");
+      socket.write(`HTTP/1.1 ${status} ${phrase}\r\n${fields}\r\n`, "latin1");
       socket.end(body, "latin1", () => socket.destroy());
     },
   };
@@ -169,10 +157,15 @@ export function renderBody(reason: RefusalReason, options: ResponderOptions): st
   );
 }
 
-function answerFor(reason: RefusalReason, text: string): Answer {
-  const phrase = STATUS_CODES[refusals[reason].status] ?? "";
+/** What is the same in every refusal for one reason; the application's phrase may be what could not be sent on. */
+function prepare(reason: RefusalReason, text: string): PreparedAnswer {
+  const { status } = refusals[reason];
   const body = Buffer.from(text).toString("latin1");
-  return { body, phrase, headers: headersOf(reason, body) };
+  return new PreparedAnswer({
+    ...{ status, body },
+    reason: STATUS_CODES[status] ?? "",
+    headers: headersOf(reason, body),
+  });
 }
 
 function headersFor({ requestId, corsHeaders }: RefusalContext): string[] {

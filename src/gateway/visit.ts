@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { TracedRequest } from "../observability/tracing.ts";
+import type { Answer } from "../platform/answer.ts";
 import { HeaderList } from "../platform/header-list.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 import { requestHeaders } from "../upstream/headers.ts";
@@ -29,7 +30,7 @@ export type Outcome = (typeof outcomes)[number];
 export interface Visit {
   readonly request: IncomingMessage;
   /** Undefined for an upgrade, whose request has no body. */
-  readonly response: ServerResponse | undefined;
+  readonly answer: Answer | undefined;
   readonly headers: HeaderList;
   readonly requestId: string;
   readonly peer: Peer;
@@ -44,13 +45,13 @@ export interface Visit {
 const acceptableRequestId = /^[\w.:+/=@-]{1,128}$/;
 
 /** Takes note of a request: its headers as sent, its id (its own where that can stand in a log), its peer. */
-export function beginVisit(gate: Gate, request: IncomingMessage, response?: ServerResponse): Visit {
+export function beginVisit(gate: Gate, request: IncomingMessage, answer?: Answer): Visit {
   const headers = new HeaderList(request.rawHeaders);
   const [sentId, ...moreIds] = headers.all("x-request-id");
   const accepted = sentId !== undefined && moreIds.length === 0 && acceptableRequestId.test(sentId);
   return {
     request,
-    response,
+    answer,
     headers,
     requestId: accepted ? sentId : randomUUID(),
     peer: gate.readPeer(request.socket as Socket),
@@ -67,9 +68,10 @@ export async function readBody(gate: Gate, visit: Visit): Promise<void> {
 }
 
 /** Has a client that waits for it go on (RFC 9110 section 10.1.1); an HTTP/1.0 client would take it for the answer. */
-export function askForBody({ request, response, headers, body }: Visit): void {
+export function askForBody({ request, answer, headers, body }: Visit): void {
   const asked = body !== undefined;
-  if (!asked && headers.has("expect") && request.httpVersionMinor > 0) response?.writeContinue();
+  if (!asked && headers.has("expect") && request.httpVersionMinor > 0)
+    answer?.stream.writeContinue();
 }
 
 /** What a refusal of this request needs to know of it. */

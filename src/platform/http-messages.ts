@@ -1,6 +1,9 @@
 import { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { Readable } from "node:stream";
 import { atEndOfTurn } from "./end-of-turn.ts";
 import { GatheredBytes } from "./gathered-bytes.ts";
+import { textOf, type WholeAnswer } from "./whole-answers.ts";
 
 /** How a message says where its body ends. */
 export type BodyFraming = "none" | "by length" | "chunked";
@@ -37,18 +40,78 @@ const nodeRequest = IncomingMessage.prototype as unknown as RequestInternals;
 /** Pieces of a body that are shorter are put together where nobody takes them at once. */
 const crumbBytes = 1024;
 
+/** Node's class without what its constructor does. */
+const Unbegun = function Unbegun() {} as unknown as typeof IncomingMessage;
+Unbegun.prototype = IncomingMessage.prototype;
+
+/** What a stream of Node's is made of. */
+interface ReadableState {
+  readingMore: boolean;
+}
+
 /**
- * A request whose stream is left alone where it has no body: for such a one, Node begins the stream, reads
- * it to its end, ends and closes it, a tenth of what a refusal costs (docs/benchmarks.md).
- *
- * A Node that does not call `_dump` any more takes longer, and does nothing else.
+ * A request whose stream begins when somebody asks for it. Most have no body, and nobody does: for such a
+ * one, Node makes the stream, reads it to its end, ends and closes it, a sixth of what a refusal costs
+ * (decisions 0019 and 0022). It counts as read to its end.
  *
  * A body that waits takes no more memory than its bytes, even where it came in chunks of one byte: each
  * would be a buffer of some hundred bytes (decision 0020).
  */
-export class ProxyRequest extends IncomingMessage {
+export class ProxyRequest extends Unbegun {
+  declare upgrade: boolean;
+  declare joinDuplicateHeaders: boolean;
+  #begun = false;
   /** What came in this turn of the event loop, behind something that nobody has taken yet. */
   #crumbs: GatheredBytes | undefined;
+
+  constructor(socket: Socket) {
+    super(socket);
+    this.socket = socket;
+    this.httpVersionMajor = 1;
+    this.httpVersionMinor = 1;
+    this.httpVersion = "1.1";
+    this.rawHeaders = [];
+    this.joinDuplicateHeaders = false;
+    this.url = "";
+    this.method = "";
+    this.upgrade = false;
+    this.complete = false;
+    this.aborted = false;
+  }
+
+  static {
+    // An accessor of Node's streams, which its types show as a property.
+    const { get: ended } =
+      Object.getOwnPropertyDescriptor(Readable.prototype, "readableEnded") ?? {};
+    Object.defineProperty(ProxyRequest.prototype, "readableEnded", {
+      get(this: ProxyRequest): boolean {
+        return this.#begun ? ended?.call(this) === true : this.complete;
+      },
+    });
+  }
+
+  /** @internal Where all that Node's streams do begins; its own value from then on. */
+  get _readableState(): ReadableState {
+    this.#begun = true;
+    Reflect.apply(Readable, this, []);
+    // As Node's constructor leaves it.
+    this._readableState.readingMore = true;
+    if (this.complete) super.push(null);
+    return this._readableState;
+  }
+
+  set _readableState(value: ReadableState) {
+    Object.defineProperty(this, "_readableState", { value, writable: true, configurable: true });
+  }
+
+  /** @internal Whether somebody reads it, or nobody has to; its own value once somebody does. */
+  get _consuming(): boolean {
+    return bodyFramingOf(this.rawHeaders) === "none";
+  }
+
+  set _consuming(value: boolean) {
+    Object.defineProperty(this, "_consuming", { value, writable: true, configurable: true });
+  }
 
   /** @internal */
   _dump(): void {
@@ -56,6 +119,8 @@ export class ProxyRequest extends IncomingMessage {
   }
 
   override push(piece: Buffer | null): boolean {
+    // The end of a body that nobody has asked for, and of which there was nothing.
+    if (piece === null && !this.#begun) return false;
     if (piece === null || piece.length >= crumbBytes || this.readableLength === 0) {
       this.#pushCrumbs();
       return super.push(piece);
@@ -75,31 +140,27 @@ export class ProxyRequest extends IncomingMessage {
   }
 }
 
-/** What one write takes without being put aside first: Node has so many bytes for it on its stack, less one. */
-export const mostBytesAtOnce = 16_383;
-
 /** A response that can also be sent in one piece. */
 export class ProxyResponse extends ServerResponse<ProxyRequest> {
   /**
-   * Sends head and body, which has one byte a character. Name and value of `headers` alternate, as for
-   * `writeHead`; they must be fit to be sent, with the `Content-Length` of the answer (of 304 and to
-   * HEAD, of what it stands for).
+   * Sends head and body, with the `Content-Length` of the answer (of 304 and to HEAD, of what it stands
+   * for).
    *
    * Most go out as one text in one write, past what Node does for each header and each part, which is a
    * third of what a refusal costs (docs/benchmarks.md). The bytes are the same.
    */
-  sendWhole(status: number, reason: string, headers: readonly string[], body: string): void {
-    const fields = this.#goesOnAfter(body) ? completeFields(headers) : undefined;
-    if (fields === undefined) {
-      this.writeHead(status, reason, [...headers]);
-      this.end(body, "latin1");
+  sendWhole(answer: WholeAnswer): void {
+    const internals = this.#internals;
+    const text = this.#isFree()
+      ? textOf(answer, this.req.method, internals._keepAliveTimeout)
+      : undefined;
+    if (text === undefined) {
+      this.writeHead(answer.status, answer.reason, [...answer.headers]);
+      this.end(answer.body, "latin1");
       return;
     }
-    const head = `HTTP/1.1 ${status} ${reason}\r\n${fields}${this.#connectionLines()}\r\n`;
-    const text = this.req.method === "HEAD" ? head : head + body;
-    this.statusCode = status;
-    const internals = this.#internals;
-    internals._header = head;
+    this.statusCode = answer.status;
+    internals._header = text;
     internals._headerSent = true;
     atEndOfTurn(() => this.#send(text));
   }
@@ -116,55 +177,14 @@ export class ProxyResponse extends ServerResponse<ProxyRequest> {
     return this as unknown as ResponseInternals;
   }
 
-  /** Whether the connection is free for a text with that body, and is kept behind it. */
-  #goesOnAfter(body: string): boolean {
+  /** Whether the connection is free for a text, and is kept behind it. */
+  #isFree(): boolean {
     const { socket, req, shouldKeepAlive } = this;
     const { _header, _headerSent, _keepAliveTimeout } = this.#internals;
     if (_header !== null || _headerSent !== false || _keepAliveTimeout === undefined) return false;
     // Without a socket, another response of the connection comes first.
     if (socket === null || !socket.writable || !shouldKeepAlive) return false;
     // What a client sends that waits for `100 Continue` is anybody's guess once it is answered otherwise.
-    return req.headers.expect === undefined && body.length <= mostBytesAtOnce;
+    return req.headers.expect === undefined;
   }
-
-  #connectionLines(): string {
-    const { _keepAliveTimeout: keptMs } = this.#internals;
-    const limit = keptMs > 0 ? `Keep-Alive: timeout=${Math.floor(keptMs / 1000)}\r\n` : "";
-    return `Connection: keep-alive\r\n${limit}`;
-  }
-}
-
-/** A field section as it is sent. Name and value alternate. */
-export function fieldLines(headers: readonly string[]): string {
-  let lines = "";
-  for (let i = 0; i < headers.length; i += 2) lines += `${headers[i]}: ${headers[i + 1]}\r\n`;
-  return lines;
-}
-
-/** The same with a `Date`; undefined where it does not say how long the body is. */
-function completeFields(headers: readonly string[]): string | undefined {
-  let dated = false;
-  let sized = false;
-  for (let i = 0; i < headers.length; i += 2) {
-    // Most names are told apart by their length alone.
-    const { length } = headers[i] ?? "";
-    if (length === 4 && headers[i]?.toLowerCase() === "date") dated = true;
-    else if (length === 14 && headers[i]?.toLowerCase() === "content-length") sized = true;
-  }
-  if (!sized) return undefined;
-  const lines = fieldLines(headers);
-  return dated ? lines : `${lines}Date: ${httpDate()}\r\n`;
-}
-
-let dateSecond = 0;
-let dateText = "";
-
-/** The value of `Date` now (RFC 9110 section 5.6.7), put together once a second. */
-function httpDate(): string {
-  const second = Math.floor(Date.now() / 1000);
-  if (second !== dateSecond) {
-    dateSecond = second;
-    dateText = new Date(second * 1000).toUTCString();
-  }
-  return dateText;
 }

@@ -1,7 +1,8 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import { lastResponseOn } from "./in-order.ts";
+import { answerByNode } from "./direct-answers.ts";
+import { lastAnswerOn } from "./in-order.ts";
 
 /** Lets a server end well. */
 export interface Drain {
@@ -34,9 +35,10 @@ export function watchForDrain(server: Server): Drain {
     if (state === "stopping") response.once("close", () => server.closeIdleConnections());
   };
   const finishAll = () => {
+    answerByNode(server);
     for (const socket of clients) {
-      const response = lastResponseOn(socket);
-      if (response !== undefined) finish(response);
+      const answer = lastAnswerOn(socket);
+      if (answer !== undefined) finish(answer.stream);
     }
   };
   server.prependListener("request", (_request, response: ServerResponse) => {

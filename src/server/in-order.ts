@@ -1,17 +1,32 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { Answer } from "../platform/answer.ts";
+import type { ProxyRequest, ProxyResponse } from "../platform/http-messages.ts";
 
 /** Requests that one connection may have waiting behind the one that is being answered. */
 const mostWaiting = 32;
 
-interface Line {
-  current: ServerResponse;
+/** The requests of one connection. */
+export interface Line {
+  /** The answer to the last of them. */
+  current: Answer | undefined;
+  /** How many wait for the one before. */
   waiting: number;
 }
 
 const lines = new WeakMap<Socket, Line>();
 
-type Listener<Response> = (request: IncomingMessage, response: Response) => void;
+/** Whoever answers requests. */
+export type RequestListener = (request: ProxyRequest, answer: Answer) => void;
+
+/** The line of a connection. */
+export function lineOf(socket: Socket): Line {
+  let line = lines.get(socket);
+  if (line === undefined) {
+    line = { current: undefined, waiting: 0 };
+    lines.set(socket, line);
+  }
+  return line;
+}
 
 /**
  * Makes a listener take the requests of one connection one after the other.
@@ -21,34 +36,34 @@ type Listener<Response> = (request: IncomingMessage, response: Response) => void
  * of waiting requests, the connection is closed after the last of them (RFC 9112 section 9.3.2: the
  * client sends the rest again).
  */
-export function inOrder<Response extends ServerResponse>(
-  listener: Listener<Response>,
-): Listener<Response> {
+export function inOrder(
+  listener: RequestListener,
+): (request: ProxyRequest, response: ProxyResponse) => void {
   return (request, response) => {
-    const { socket } = request;
-    const line = lines.get(socket);
-    if (line === undefined) {
-      lines.set(socket, { current: response, waiting: 0 });
-      listener(request, response);
+    const line = lineOf(request.socket);
+    const before = line.current;
+    // It had its turn, and could do without a response until now.
+    if (before?.request === request) {
+      before.attach(response);
       return;
     }
-    if (line.current.writableFinished) {
+    const answer = new Answer(request, response);
+    if (before === undefined || before.finished) {
       // Behind the last answer of a connection nothing counts, not even what has arrived already.
-      if (!line.current.shouldKeepAlive) return;
-      line.current = response;
-      listener(request, response);
+      if (before?.keepsConnection === false) return;
+      line.current = answer;
+      listener(request, answer);
       return;
     }
     if (line.waiting >= mostWaiting) {
-      line.current.shouldKeepAlive = false;
+      before.endConnection();
       return;
     }
-    const before = line.current;
-    line.current = response;
+    line.current = answer;
     line.waiting += 1;
-    before.once("close", () => {
+    before.onClose(() => {
       line.waiting -= 1;
-      if (before.writableFinished && before.shouldKeepAlive) listener(request, response);
+      if (before.finished && before.keepsConnection) listener(request, answer);
     });
   };
 }
@@ -57,12 +72,12 @@ export function inOrder<Response extends ServerResponse>(
 export function stateOf(socket: Socket): "free" | "answering" | "ending" {
   const current = lines.get(socket)?.current;
   if (current === undefined) return "free";
-  if (!current.writableFinished) return "answering";
-  return current.shouldKeepAlive ? "free" : "ending";
+  if (!current.finished) return "answering";
+  return current.keepsConnection ? "free" : "ending";
 }
 
-/** The response that a connection will have last, as far as it has asked by now; undefined where none is due. */
-export function lastResponseOn(socket: Socket): ServerResponse | undefined {
+/** The answer that a connection will have last, as far as it has asked by now; undefined where none is due. */
+export function lastAnswerOn(socket: Socket): Answer | undefined {
   const current = lines.get(socket)?.current;
-  return current === undefined || current.writableFinished ? undefined : current;
+  return current === undefined || current.finished ? undefined : current;
 }

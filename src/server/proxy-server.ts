@@ -11,6 +11,7 @@ import type { RefusalReason } from "../gateway/verdict.ts";
 import { beginVisit, endVisit, refusalContext } from "../gateway/visit.ts";
 import { atEndOfTurn } from "../platform/end-of-turn.ts";
 import { ProxyRequest, ProxyResponse } from "../platform/http-messages.ts";
+import { answerDirectly } from "./direct-answers.ts";
 import { inOrder, stateOf } from "./in-order.ts";
 
 /** TLS and the limits on what clients may take. */
@@ -46,7 +47,9 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
   // Node drops what goes beyond in silence: one more than is allowed, so that it shows.
   server.maxHeadersCount = mostHeaderLines + 1;
 
-  const handleRequest = inOrder(createRequestHandler(currentGate));
+  const answerRequest = createRequestHandler(currentGate);
+  answerDirectly(server, answerRequest);
+  const handleRequest = inOrder(answerRequest);
   const handleUpgrade = createUpgradeHandler(currentGate);
   server.on("request", handleRequest);
   // 100 is sent when the verdict is yes; any other expectation is refused as ambiguous.

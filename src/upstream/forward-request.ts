@@ -1,10 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import {
-  type BodyFraming,
-  bodyFramingOf,
-  fieldLines,
-  type ProxyResponse,
-} from "../platform/http-messages.ts";
+import type { Answer } from "../platform/answer.ts";
+import { type BodyFraming, bodyFramingOf } from "../platform/http-messages.ts";
+import { fieldLines } from "../platform/whole-answers.ts";
 import type { Connection, Exchange } from "./connection.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
 import { responseHeaders } from "./headers.ts";
@@ -52,7 +49,7 @@ export interface Hold {
 /** One request to forward, and who is told what becomes of it. */
 export interface ForwardOptions {
   readonly request: IncomingMessage;
-  readonly response: ProxyResponse;
+  readonly answer: Answer;
   /** What was read of the request's body by now. */
   readonly received?: Buffer | undefined;
   /** Name and value alternating. */
@@ -129,14 +126,14 @@ class Forwarding implements Exchange {
   }
 
   start(): void {
-    const { response, hold } = this.#options;
-    if (response.destroyed && (hold === undefined || this.body !== "none")) {
+    const { answer, hold } = this.#options;
+    if (answer.gone && (hold === undefined || this.body !== "none")) {
       // A body that was not read by now is lost with the connection.
       this.#lose();
       this.#end({ kind: "client_gone" });
       return;
     }
-    response.on("close", () => this.#onClientClose());
+    answer.onClose(() => this.#onClientClose());
     this.#application.carry(this);
   }
 
@@ -204,7 +201,7 @@ class Forwarding implements Exchange {
     if (this.#state === "streaming" && this.#head !== undefined) {
       const { reason, headers } = this.#head;
       this.#connection = undefined;
-      this.#options.response.sendWhole(this.#status, reason, headers, body);
+      this.#options.answer.sendWhole({ status: this.#status, reason, headers, body });
       this.#end({ kind: "completed", status: this.#status });
     } else {
       if (body !== "") this.onData(Buffer.from(body, "latin1"));
@@ -215,7 +212,7 @@ class Forwarding implements Exchange {
   onData(chunk: Buffer): void {
     if (this.#state === "streaming") {
       this.#writeHead();
-      if (!this.#options.response.write(chunk)) this.#waitForDrain();
+      if (!this.#options.answer.stream.write(chunk)) this.#waitForDrain();
     } else if (this.#state === "holding") {
       this.#early ??= [];
       this.#early.push(chunk);
@@ -227,7 +224,7 @@ class Forwarding implements Exchange {
     if (this.#state !== "streaming" || this.#onStreamEnd !== undefined) return;
     this.#onStreamEnd = this.#options.onStreaming(() => {
       if (this.#state !== "streaming") return;
-      breakOff(this.#options.response);
+      breakOff(this.#options.answer);
       this.#abort({ kind: "cut" });
     });
   }
@@ -249,7 +246,7 @@ class Forwarding implements Exchange {
     this.#reading?.settle(undefined);
     if (this.#state === "ended") return;
     if (this.#state === "streaming") {
-      breakOff(this.#options.response);
+      breakOff(this.#options.answer);
       this.#end({ kind: "broken_off", cause: error });
     } else if (this.#state === "waiting" && stale && this.#mayRepeat()) {
       this.#retried = true;
@@ -284,7 +281,7 @@ class Forwarding implements Exchange {
 
   /** Lets the response pass, from its head on. False: nobody is there to have it. */
   #release(reason: string, headers: readonly string[]): boolean {
-    if (this.#options.response.destroyed) {
+    if (this.#options.answer.gone) {
       this.#abort({ kind: "client_gone" });
       return false;
     }
@@ -297,16 +294,16 @@ class Forwarding implements Exchange {
     if (this.#head === undefined) return;
     const { reason, headers } = this.#head;
     this.#head = undefined;
-    this.#options.response.writeHead(this.#status, reason, [...headers]);
+    this.#options.answer.stream.writeHead(this.#status, reason, [...headers]);
   }
 
   /** The head alone, ahead of a body that takes its time. */
   #flushHead(): void {
-    const { response } = this.#options;
+    const { stream } = this.#options.answer;
     this.#writeHead();
     // (flushHeaders would send it as UTF-8, and change bytes beyond ASCII.)
-    response.write(nothing);
-    if (response.writableNeedDrain) this.#waitForDrain();
+    stream.write(nothing);
+    if (stream.writableNeedDrain) this.#waitForDrain();
   }
 
   /** The client does not keep up: the application waits until it has. */
@@ -314,7 +311,7 @@ class Forwarding implements Exchange {
     this.#connection?.pause();
     if (this.#draining) return;
     this.#draining = true;
-    this.#options.response.once("drain", () => {
+    this.#options.answer.stream.once("drain", () => {
       this.#draining = false;
       this.#connection?.resume();
     });
@@ -325,22 +322,22 @@ class Forwarding implements Exchange {
     if (this.#state !== "holding") return;
     if (!this.#release(reason, headers)) return;
     this.#writeHead();
-    const { response } = this.#options;
-    for (const chunk of this.#early ?? [nothing]) response.write(chunk);
+    const { stream } = this.#options.answer;
+    for (const chunk of this.#early ?? [nothing]) stream.write(chunk);
     if (this.#earlyTrailers !== undefined) {
       this.#complete(this.#earlyTrailers);
       return;
     }
-    if (response.writableNeedDrain) this.#waitForDrain();
+    if (stream.writableNeedDrain) this.#waitForDrain();
     else this.#connection?.resume();
     this.onPartial();
   }
 
   #complete(trailers: readonly string[]): void {
-    const { response } = this.#options;
+    const { stream } = this.#options.answer;
     this.#writeHead();
-    if (trailers.length > 0) response.addTrailers(pairs(trailers));
-    response.end();
+    if (trailers.length > 0) stream.addTrailers(pairs(trailers));
+    stream.end();
     this.#end({ kind: "completed", status: this.#status });
   }
 
@@ -350,7 +347,7 @@ class Forwarding implements Exchange {
 
   /** 102 and 103 go to the client as they are; an HTTP/1.0 client does not know them (RFC 9110 section 15.2). */
   #passInterim(status: number, reason: string, headers: readonly string[]): void {
-    const { request, response } = this.#options;
+    const { request, answer } = this.#options;
     // The connection takes an error thrown here for the end of the request.
     if (status < 102) {
       throw new UpstreamError("malformed", `the application answered ${status} unasked`);
@@ -362,12 +359,12 @@ class Forwarding implements Exchange {
         `the application sent more than ${mostInterimResponses} interim responses`,
       );
     }
-    if (request.httpVersionMinor < 1 || response.destroyed) return;
+    if (request.httpVersionMinor < 1 || answer.gone) return;
     const lines = [`HTTP/1.1 ${status} ${reason}`];
     const passed = responseHeaders(headers);
     for (let i = 0; i < passed.length; i += 2) lines.push(`${passed[i]}: ${passed[i + 1]}`);
     // Requests of one connection are answered one after the other, so the line is free.
-    response.socket?.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+    request.socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
   }
 
   /** Only a request that may be sent twice (RFC 9110 section 9.2.2). */
@@ -382,7 +379,7 @@ class Forwarding implements Exchange {
   }
 
   #onClientClose(): void {
-    if (this.#options.response.writableFinished || this.#state === "ended") return;
+    if (this.#options.answer.finished || this.#state === "ended") return;
     this.#clientGone = true;
     // A request with a hold is seen through.
     if (this.#state === "streaming" || this.#options.hold === undefined) {
@@ -420,13 +417,13 @@ function requestHead(
 }
 
 /** Ends a response so that nobody can take it for a whole one. */
-function breakOff(response: ProxyResponse): void {
-  const { socket } = response;
+function breakOff({ stream }: Answer): void {
+  const { socket } = stream;
   // Where the end of the connection is the end of the body (HTTP/1.0), only a reset says "broken". (One
   // that is about to be ended, because the client has left, can't be reset: Node would leak its handle.)
   const canReset = socket !== null && !("encrypted" in socket) && !socket.writableEnded;
   if (canReset) socket.resetAndDestroy();
-  else response.destroy();
+  else stream.destroy();
 }
 
 function pairs(alternating: readonly string[]): [string, string][] {

@@ -1,4 +1,3 @@
-import { mostBytesAtOnce } from "../platform/http-messages.ts";
 import { UpstreamError } from "./upstream-error.ts";
 
 /** The head of a response, interim (below 200) or final, as it was received. */
@@ -37,6 +36,11 @@ const headSyntax = new RegExp(
   `^HTTP/1\\.[01] [1-9]\\d\\d(?: [\\t\\x20-\\x7e\\x80-\\xff]*)?(?:${fieldLine})*$`,
 );
 const trailerSyntax = new RegExp(`^(?:${fieldLine})*$`);
+/**
+ * The longest body that is handed over as text: what one write takes without being put aside first. (Node
+ * has so many bytes for it on its stack, less one.)
+ */
+const mostBytesAtOnce = 16_383;
 /** At most 2^52 bytes; extensions mean nothing here (RFC 9112 section 7.1.1). */
 const chunkSizeSyntax = /^([0-9A-Fa-f]{1,13})(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
 const lengthSyntax = /^\d{1,15}$/;

@@ -6,6 +6,7 @@ import {
   measureGrowth,
   measureHeads,
   measureIdle,
+  measureQueue,
   measureSlowReader,
   measureWaitingCrumbs,
 } from "./growth.ts";
@@ -44,6 +45,13 @@ describe("memory", () => {
       assert.ok(after - before < 80, `from ${before} to ${after} MB`);
     });
   }
+
+  it("takes little for requests behind one that waits", async (t) => {
+    const { before, after } = await measureQueue(t, 100_000);
+    t.diagnostic(`${before.toFixed()} MB, then ${after.toFixed()} MB`);
+    // With a response for each they were 140.
+    assert.ok(after - before < 60, `from ${before} to ${after} MB`);
+  });
 
   it("is given back, with all descriptors, by connections that were cut or closed", async (t) => {
     const { closes, cutMs, open, left } = await measureLiveConnections(t, 1000);

@@ -170,6 +170,16 @@ export async function measureWaitingCrumbs(t: TestContext, connections: number):
   return { before, after: residentMegabytes(gate) };
 }
 
+/** Sends so many requests behind one that the application does not answer. */
+export async function measureQueue(t: TestContext, requests: number): Promise<Growth> {
+  const gate = await startMeasured(t, { listener: () => {} });
+  const before = residentMegabytes(gate);
+  const head = `GET /me HTTP/1.1\r\nHost: a\r\ntoken: ${makeToken()}\r\n\r\n`;
+  const queue = "GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(requests);
+  await sendUnended(t, gate, head + queue, 1);
+  return { before, after: residentMegabytes(gate) };
+}
+
 /** Sends the beginning of a request over so many connections, and lets it be read. */
 async function sendUnended(
   t: TestContext,

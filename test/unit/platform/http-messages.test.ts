@@ -1,93 +1,45 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { describe, it, type TestContext } from "node:test";
+import { createServer, type IncomingMessage } from "node:http";
+import { describe, it } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { ProxyRequest, ProxyResponse } from "../../../src/platform/http-messages.ts";
+import type { ProxyResponse } from "../../../src/platform/http-messages.ts";
 import { listenOnLoopback } from "../../helpers/application.ts";
 import { openRaw } from "../../helpers/http.ts";
 import { until } from "../../helpers/store.ts";
+import {
+  type Answering,
+  answerOf,
+  answers,
+  classes,
+  get,
+  last,
+  receive,
+  requests,
+} from "../../helpers/whole-answers.ts";
 
-interface Answer {
-  readonly status: number;
-  readonly reason: string;
-  readonly headers: readonly string[];
-  readonly body: Buffer;
-}
-
-const classes = { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse };
-const hello = Buffer.from("hello");
-
-function answerOf(more: readonly string[] = [], body: Buffer = hello): Answer {
-  const headers = ["Content-Type", "text/plain", "content-length", String(body.length), ...more];
-  return { status: 200, reason: "OK", headers, body };
-}
-
-/** What a client receives until its connection ends, which its last request asks for; the date made equal. */
-async function receive(
-  t: TestContext,
-  answer: Answer,
-  sent: string,
-  whole: boolean,
-  keepAliveTimeout = 5000,
-): Promise<string> {
-  const server = createServer({ keepAliveTimeout, ...(whole && classes) });
-  const listener = (_: IncomingMessage, response: ServerResponse) => {
-    const { status, reason, headers, body } = answer;
-    if (response instanceof ProxyResponse)
-      response.sendWhole(status, reason, headers, body.toString("latin1"));
-    else response.writeHead(status, reason, [...headers]).end(body);
-  };
+const whole: Answering = (server, answer) => {
+  const listener = (_: IncomingMessage, response: ProxyResponse) => response.sendWhole(answer);
   for (const event of ["request", "checkContinue"]) server.on(event, listener);
-  const connection = await openRaw(t, await listenOnLoopback(t, server));
-  connection.write(sent);
-  const received = await connection.untilClosed();
-  return received.replaceAll(/\r\nDate: \w{3}, [^\r]* GMT\r\n/g, "\r\nDate: then\r\n");
-}
-
-const last = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-
-const requests: Record<string, string> = {
-  "one request and another": `${get}${last}`,
-  "ten at once": `${get.repeat(10)}${last}`,
-  HEAD: `HEAD / HTTP/1.1\r\nHost: a\r\n\r\n${last}`,
-  "one with a body that nobody reads": `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc${last}`,
-  "one with a chunked body": `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n${last}`,
-  "one with an empty body": `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n${last}`,
-  "one that waits for 100 Continue":
-    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
-  "HTTP/1.0": "GET / HTTP/1.0\r\n\r\n",
-  "HTTP/1.0 that is kept": `GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n${last}`,
-};
-
-const answers: Record<string, Answer> = {
-  "a short answer": answerOf(),
-  "an empty one": answerOf([], Buffer.alloc(0)),
-  "one with a date of its own": answerOf(["DATE", "yesterday"]),
-  "bytes beyond ASCII": answerOf(["X-Name", "caf\xe9"], Buffer.from([0, 0xe9, 0xff, 0x80])),
-  "another reason": { ...answerOf(), status: 299, reason: "Wh\xff not" },
-  "a long one": answerOf([], Buffer.alloc(100_000, "é")),
-  "one as long as goes at once, and a byte": answerOf([], Buffer.alloc(16_384, "x")),
-  "one that does not say how long it is": { ...answerOf(), headers: ["X-A", "b"] },
 };
 
 describe("a response sent whole", () => {
   for (const [what, answer] of Object.entries(answers)) {
     for (const [how, sent] of Object.entries(requests)) {
       it(`is what Node would have sent: ${what}, ${how}`, async (t) => {
-        const expected = await receive(t, answer, sent, false);
+        const expected = await receive(t, { sent }, answer);
         assert.match(expected, /^HTTP\/1\.1 2/);
-        assert.equal(await receive(t, answer, sent, true), expected);
+        assert.equal(await receive(t, { sent }, answer, whole), expected);
       });
     }
   }
 
   it("says for how long the connection is kept, where it is limited", async (t) => {
-    for (const timeout of [0, 1500, 61_000]) {
-      const expected = await receive(t, answerOf(), `${get}${last}`, false, timeout);
-      assert.equal(expected.includes("Keep-Alive:"), timeout > 0);
-      assert.equal(await receive(t, answerOf(), `${get}${last}`, true, timeout), expected);
+    for (const keepAliveTimeout of [0, 1500, 61_000]) {
+      const kept = { sent: `${get}${last}`, keepAliveTimeout };
+      const expected = await receive(t, kept, answerOf());
+      assert.equal(expected.includes("Keep-Alive:"), keepAliveTimeout > 0);
+      assert.equal(await receive(t, kept, answerOf(), whole), expected);
     }
   });
 
@@ -99,8 +51,7 @@ describe("a response sent whole", () => {
       };
       note("begun");
       response.on("finish", () => note("finish")).on("close", () => note("close"));
-      const { status, reason, headers, body } = answerOf();
-      response.sendWhole(status, reason, headers, body.toString("latin1"));
+      response.sendWhole(answerOf());
       assert.equal(response.statusCode, 200);
       assert.throws(() => response.writeHead(200), { code: "ERR_HTTP_HEADERS_SENT" });
     });
@@ -121,14 +72,13 @@ describe("a response sent whole", () => {
   it("takes the short way where it can, and else the long one", async (t) => {
     const went: string[] = [];
     const server = createServer(classes, (request, response) => {
-      const { status, reason, headers, body } = answerOf();
       const writeHead = t.mock.method(response, "writeHead");
       response.on("close", () => {
         if (writeHead.mock.callCount() > 0) went.push(request.url ?? "");
       });
       // As in a Node that keeps its head elsewhere.
       if (request.url === "/other") Object.assign(response, { _header: undefined });
-      response.sendWhole(status, reason, headers, body.toString("latin1"));
+      response.sendWhole(answerOf());
     });
     const connection = await openRaw(t, await listenOnLoopback(t, server));
     for (const path of ["/short", "/other", "/short"]) {
@@ -149,8 +99,7 @@ describe("a response sent whole", () => {
       response.on("close", () => {
         closed += 1;
       });
-      const { status, reason, headers, body } = answerOf([], Buffer.alloc(16_000));
-      response.sendWhole(status, reason, headers, body.toString("latin1"));
+      response.sendWhole(answerOf([], Buffer.alloc(16_000)));
       if (socket.writableLength === 0) connection.write(get);
       else connection.socket.destroy();
     });
@@ -171,8 +120,7 @@ describe("a response sent whole, on a connection that ends in the same turn", ()
       const errors: unknown[] = [];
       const server = createServer(classes, ({ socket }, response) => {
         socket.on("error", (error) => errors.push(error));
-        const { status, reason, headers, body } = answerOf();
-        response.sendWhole(status, reason, headers, body.toString("latin1"));
+        response.sendWhole(answerOf());
         socket[how]();
       });
       server.on("clientError", (error, socket) => {
@@ -203,6 +151,51 @@ describe("a request without a body", () => {
     );
     await connection.untilClosed();
     assert.deepEqual(ended, ["/b"]);
+  });
+});
+
+describe("a request's stream", () => {
+  it("ends where there is no body, whenever it is read", async (t) => {
+    const ended: string[] = [];
+    const server = createServer(classes, async (request, response) => {
+      if (request.url === "/later") await nextTurn();
+      assert.equal(request.readableEnded, request.url === "/later");
+      for await (const piece of request) assert.fail(`there is ${piece}`);
+      ended.push(request.url ?? "");
+      response.end();
+    });
+    const connection = await openRaw(t, await listenOnLoopback(t, server));
+    for (const path of ["/now", "/later"]) connection.write(get.replace("/", path));
+    connection.write(last);
+    await connection.untilClosed();
+    assert.deepEqual(ended.sort(), ["/", "/later", "/now"]);
+  });
+
+  it("is not begun where nobody asks for it", async (t) => {
+    const seen: IncomingMessage[] = [];
+    const server = createServer(classes, (request, response) => {
+      seen.push(request);
+      response.end();
+    });
+    const connection = await openRaw(t, await listenOnLoopback(t, server));
+    connection.write(get + last);
+    await connection.untilClosed();
+    assert.deepEqual(
+      seen.map((request) => [request.readableEnded, Object.hasOwn(request, "_readableState")]),
+      [
+        [true, false],
+        [true, false],
+      ],
+    );
+  });
+
+  it("is read to its end where the answer did not wait for it", async (t) => {
+    const server = createServer(classes, (_, response) => response.end("ok"));
+    const connection = await openRaw(t, await listenOnLoopback(t, server));
+    connection.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    await connection.until(/ok/);
+    connection.write("x".repeat(100_000) + last);
+    assert.equal((await connection.untilClosed()).match(/200 OK/g)?.length, 2);
   });
 });
 

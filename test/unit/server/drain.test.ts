@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import http, { createServer, type RequestListener } from "node:http";
+import http, { createServer, type Server } from "node:http";
 import https, { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
+import { ProxyRequest, ProxyResponse } from "../../../src/platform/http-messages.ts";
 import { watchForDrain } from "../../../src/server/drain.ts";
 import { inOrder } from "../../../src/server/in-order.ts";
 import { makeCertificate } from "../../helpers/certificate.ts";
@@ -13,14 +14,17 @@ const long = 60_000;
 
 async function start(t: TestContext, scheme: "http" | "https") {
   const waiting: (() => void)[] = [];
-  const listener: RequestListener = inOrder((request, response) => {
-    if (request.url === "/slow") waiting.push(() => response.end("done"));
-    else response.end("ok");
+  const listener = inOrder((request, { stream }) => {
+    if (request.url === "/slow") waiting.push(() => stream.end("done"));
+    else stream.end("ok");
   });
-  const server =
-    scheme === "http"
-      ? createServer(listener)
-      : createTlsServer(makeCertificate(temporaryDirectory(t)), listener);
+  const classes = { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse };
+  const server = (scheme === "http"
+    ? createServer(classes, listener)
+    : createTlsServer(
+        { ...classes, ...makeCertificate(temporaryDirectory(t)) },
+        listener,
+      )) as unknown as Server;
   const drain = watchForDrain(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
