@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { placeInFront } from "./classes/fronted.ts";
 import { fuzzExemptions, fuzzLogouts } from "./fuzz-targets.ts";
 import { placeRevgate } from "./gatekeepers.ts";
-import { measureGrowth, measureIdle, measureSlowReader } from "./growth.ts";
+import { measureGrowth, measureIdle, measureQueue, measureSlowReader } from "./growth.ts";
 import { measureLiveConnections } from "./live.ts";
 
 const { values } = parseArgs({
@@ -40,6 +40,7 @@ const say = (what: string, result: unknown) =>
   void process.stdout.write(`${what}: ${JSON.stringify(result)}\n`);
 try {
   say("200,000 requests", await measureGrowth(t, 200_000));
+  say("1,000,000 requests behind one that waits", await measureQueue(t, 1_000_000));
   const many = connectionsOf(10_000);
   say(`${many} idle connections`, await measureIdle(t, many));
   say(`${many} live connections`, await measureLiveConnections(t, many));

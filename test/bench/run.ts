@@ -7,6 +7,7 @@
  * CPU is that of whole processes. Absolute figures are this machine's; the ratios are what counts. A
  * difference under 10 % is none.
  */
+import { parseArgs } from "node:util";
 import { startRedis } from "../helpers/redis.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { type Contender, listContenders, prove } from "./contenders.ts";
@@ -28,7 +29,9 @@ import {
 import { type Part, renderReport, type Verdict, writeReport } from "./report.ts";
 import { measureSidecars } from "./sidecars.ts";
 
-const quick = process.argv.includes("--quick");
+const {
+  values: { quick },
+} = parseArgs({ options: { quick: { type: "boolean", default: false } } });
 const plan = quick
   ? { rounds: 1, warmUp: 1000, measured: 1000, tokens: 200, refused: 30 }
   : { rounds: 3, warmUp: 50_000, measured: 50_000, tokens: 1000, refused: 200 };
