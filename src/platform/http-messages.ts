@@ -1,5 +1,5 @@
 import { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { atEndOfTurn } from "./end-of-turn.ts";
 import { GatheredBytes } from "./gathered-bytes.ts";
@@ -40,9 +40,26 @@ const nodeRequest = IncomingMessage.prototype as unknown as RequestInternals;
 /** Pieces of a body that are shorter are put together where nobody takes them at once. */
 const crumbBytes = 1024;
 
-/** Node's class without what its constructor does. */
+/**
+ * Node's class without its constructor, which begins a stream. Of the fields that it sets, those that are the
+ * same in every request are there all the same: more of them come with each version.
+ */
 const Unbegun = function Unbegun() {} as unknown as typeof IncomingMessage;
-Unbegun.prototype = IncomingMessage.prototype;
+Unbegun.prototype = Object.create(
+  IncomingMessage.prototype,
+  fieldsOf(new IncomingMessage(new Socket())),
+);
+
+/** The fields of a message but for what is an object of its own. */
+function fieldsOf(message: IncomingMessage): PropertyDescriptorMap {
+  const fields: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(message);
+  for (const name of Reflect.ownKeys(fields)) {
+    const { value } = fields[name] ?? {};
+    if (Array.isArray(value)) Object.freeze(value);
+    else if (typeof value === "object" && value !== null) delete fields[name];
+  }
+  return fields;
+}
 
 /** What a stream of Node's is made of. */
 interface ReadableState {
@@ -59,7 +76,6 @@ interface ReadableState {
  */
 export class ProxyRequest extends Unbegun {
   declare upgrade: boolean;
-  declare joinDuplicateHeaders: boolean;
   #begun = false;
   /** What came in this turn of the event loop, behind something that nobody has taken yet. */
   #crumbs: GatheredBytes | undefined;
@@ -67,16 +83,6 @@ export class ProxyRequest extends Unbegun {
   constructor(socket: Socket) {
     super(socket);
     this.socket = socket;
-    this.httpVersionMajor = 1;
-    this.httpVersionMinor = 1;
-    this.httpVersion = "1.1";
-    this.rawHeaders = [];
-    this.joinDuplicateHeaders = false;
-    this.url = "";
-    this.method = "";
-    this.upgrade = false;
-    this.complete = false;
-    this.aborted = false;
   }
 
   static {

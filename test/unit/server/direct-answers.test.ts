@@ -228,7 +228,9 @@ describe("an idle connection with direct answers", { concurrency: true }, () => 
     const fresh = await openRaw(t, port);
     for (const path of ["/", "/streamed"]) {
       const connection = await openRaw(t, port);
-      connection.write(to(path) + get);
+      connection.write(to(path));
+      await connection.until(/hello$|streamed/);
+      connection.write(get);
       assert.match(await connection.untilClosed(), /hello$/);
     }
     assert.deepEqual(byNode, ["/streamed"]);
