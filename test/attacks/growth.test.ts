@@ -49,7 +49,7 @@ describe("memory", () => {
   it("takes little for requests behind one that waits", async (t) => {
     const { before, after } = await measureQueue(t, 100_000);
     t.diagnostic(`${before.toFixed()} MB, then ${after.toFixed()} MB`);
-    // With a response for each they were 140.
+    // With a response for each they take 100.
     assert.ok(after - before < 60, `from ${before} to ${after} MB`);
   });
 

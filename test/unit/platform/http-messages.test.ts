@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, IncomingMessage } from "node:http";
+import { Socket } from "node:net";
 import { describe, it } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { ProxyResponse } from "../../../src/platform/http-messages.ts";
+import { ProxyRequest, type ProxyResponse } from "../../../src/platform/http-messages.ts";
 import { listenOnLoopback } from "../../helpers/application.ts";
 import { openRaw } from "../../helpers/http.ts";
 import { until } from "../../helpers/store.ts";
@@ -151,6 +152,21 @@ describe("a request without a body", () => {
     );
     await connection.untilClosed();
     assert.deepEqual(ended, ["/b"]);
+  });
+});
+
+describe("a request", () => {
+  it("has all fields of one of Node's, with their values", (t) => {
+    const socket = new Socket();
+    t.after(() => socket.destroy());
+    const [nodes, own] = [new IncomingMessage(socket), new ProxyRequest(socket)];
+    // What begins later, and the name of the socket in responses.
+    const others = new Set<string | symbol>(["_events", "_readableState", "_consuming", "client"]);
+    const fields = Object.getOwnPropertyDescriptors(nodes) as PropertyDescriptorMap;
+    for (const name of Reflect.ownKeys(fields)) {
+      if (others.has(name)) continue;
+      assert.deepEqual(Reflect.get(own, name), fields[name]?.value, String(name));
+    }
   });
 });
 
