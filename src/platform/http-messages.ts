@@ -76,7 +76,9 @@ interface ReadableState {
  */
 export class ProxyRequest extends Unbegun {
   declare upgrade: boolean;
-  #begun = false;
+  /** Set once the stream has begun. */
+  #state: ReadableState | undefined;
+  #consuming: boolean | undefined;
   /** What came in this turn of the event loop, behind something that nobody has taken yet. */
   #crumbs: GatheredBytes | undefined;
 
@@ -91,32 +93,36 @@ export class ProxyRequest extends Unbegun {
       Object.getOwnPropertyDescriptor(Readable.prototype, "readableEnded") ?? {};
     Object.defineProperty(ProxyRequest.prototype, "readableEnded", {
       get(this: ProxyRequest): boolean {
-        return this.#begun ? ended?.call(this) === true : this.complete;
+        return this.#state === undefined ? this.complete : ended?.call(this) === true;
       },
     });
   }
 
-  /** @internal Where all that Node's streams do begins; its own value from then on. */
+  /** @internal Where all that Node's streams do begins. */
   get _readableState(): ReadableState {
-    this.#begun = true;
+    return this.#state ?? this.#begin();
+  }
+
+  set _readableState(state: ReadableState) {
+    this.#state = state;
+  }
+
+  #begin(): ReadableState {
     Reflect.apply(Readable, this, []);
+    const state = this._readableState;
     // As Node's constructor leaves it.
-    this._readableState.readingMore = true;
+    state.readingMore = true;
     if (this.complete) super.push(null);
-    return this._readableState;
+    return state;
   }
 
-  set _readableState(value: ReadableState) {
-    Object.defineProperty(this, "_readableState", { value, writable: true, configurable: true });
-  }
-
-  /** @internal Whether somebody reads it, or nobody has to; its own value once somebody does. */
+  /** @internal Whether somebody reads it, or nobody has to. */
   get _consuming(): boolean {
-    return bodyFramingOf(this.rawHeaders) === "none";
+    return this.#consuming ?? bodyFramingOf(this.rawHeaders) === "none";
   }
 
   set _consuming(value: boolean) {
-    Object.defineProperty(this, "_consuming", { value, writable: true, configurable: true });
+    this.#consuming = value;
   }
 
   /** @internal */
@@ -126,7 +132,7 @@ export class ProxyRequest extends Unbegun {
 
   override push(piece: Buffer | null): boolean {
     // The end of a body that nobody has asked for, and of which there was nothing.
-    if (piece === null && !this.#begun) return false;
+    if (piece === null && this.#state === undefined) return false;
     if (piece === null || piece.length >= crumbBytes || this.readableLength === 0) {
       this.#pushCrumbs();
       return super.push(piece);
