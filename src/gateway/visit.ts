@@ -69,9 +69,8 @@ export async function readBody(gate: Gate, visit: Visit): Promise<void> {
 
 /** Has a client that waits for it go on (RFC 9110 section 10.1.1); an HTTP/1.0 client would take it for the answer. */
 export function askForBody({ request, answer, headers, body }: Visit): void {
-  const asked = body !== undefined;
-  if (!asked && headers.has("expect") && request.httpVersionMinor > 0)
-    answer?.stream.writeContinue();
+  const waits = body === undefined && headers.has("expect") && request.httpVersionMinor > 0;
+  if (waits) answer?.stream.writeContinue();
 }
 
 /** What a refusal of this request needs to know of it. */

@@ -69,10 +69,16 @@ class DirectAnswers {
     this.#connections.add(connection);
     this.#checkIdle();
     socket.once("close", () => {
-      this.#connections.delete(connection);
+      this.forget(connection);
       connection.onClose();
-      if (this.#connections.size === 0) this.#checkNoMore();
     });
+  }
+
+  forget(connection: ClientConnection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size > 0) return;
+    clearInterval(this.#idleCheck);
+    this.#idleCheck = undefined;
   }
 
   end(): void {
@@ -83,11 +89,6 @@ class DirectAnswers {
   /** From time to time, all of them: a timer for each connection would be set twice for each request. */
   #checkIdle(): void {
     this.#idleCheck ??= setInterval(() => this.#closeIdle(), checkIdleEveryMs).unref();
-  }
-
-  #checkNoMore(): void {
-    clearInterval(this.#idleCheck);
-    this.#idleCheck = undefined;
   }
 
   #closeIdle(): void {
@@ -159,8 +160,11 @@ class ClientConnection implements DirectConnection {
   }
 
   #take(request: ProxyRequest, keepsAlive: boolean): number {
-    // Whoever hears of it closes the connection where something else is under way.
-    if (request.upgrade) return this.#nodes(request, keepsAlive);
+    if (request.upgrade) {
+      // However quiet it is from here on, that is its own affair; where something is under way, it is closed.
+      this.#all.forget(this);
+      return this.#nodes(request, keepsAlive);
+    }
     // Nothing counts behind the last answer, and Node would keep a response for each of any number of requests.
     if (this.#line.current?.keepsConnection === false) return 0;
     this.settle();

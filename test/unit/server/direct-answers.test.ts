@@ -289,6 +289,23 @@ describe("an idle connection with direct answers", { concurrency: true }, () => 
     assert.equal(socket.destroyed, false);
   });
 
+  it("is no longer one once it has been upgraded", async (t) => {
+    const { server, port } = await start(t, { keepAliveTimeout: 1 });
+    server.on("upgrade", (_: IncomingMessage, socket: Socket) => {
+      socket.on("error", () => {});
+      socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    });
+    const connection = await openRaw(t, port);
+    connection.write(get);
+    await connection.until(/hello/);
+    connection.write(
+      "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    );
+    await connection.until(/101 Switching/);
+    await idleTwice(t);
+    assert.equal(connection.socket.readable, true);
+  });
+
   it("is kept for longer than clients are told", async (t) => {
     const { port } = await start(t, { keepAliveTimeout: 500 });
     const connection = await openRaw(t, port);
