@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { dataDirOf } from "../app/store.ts";
 import { loadConfig } from "../config/load.ts";
+import { connectControl } from "../control/control-socket.ts";
+import type { StoreCommand } from "../control/store-commands.ts";
 import { ControlError, UsageError } from "../errors.ts";
-import { dataDirOf } from "../open-store.ts";
-import { connectControl } from "../server/control-socket.ts";
-import type { StoreCommand } from "../server/store-commands.ts";
 import { configFile, configOptionHelp, readArguments } from "./arguments.ts";
 import { type Command, exitCodes, print } from "./io.ts";
 import { only } from "./with-store.ts";

@@ -1,10 +1,10 @@
 import { ConfigError, RevgateError, UsageError } from "../errors.ts";
 import { version } from "../version.ts";
 import { checkConfig } from "./check-config.ts";
-import { demo } from "./demo.ts";
+import { demo } from "./demo/demo.ts";
 import { drain } from "./drain.ts";
 import { importTokens } from "./import.ts";
-import { init } from "./init.ts";
+import { init } from "./init/init.ts";
 import { type Command, type CommandIo, complain, type ExitCode, exitCodes, print } from "./io.ts";
 import { list } from "./list.ts";
 import { run } from "./run.ts";

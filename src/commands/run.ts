@@ -1,4 +1,4 @@
-import { startApp } from "../app.ts";
+import { startApp } from "../app/app.ts";
 import { loadConfig } from "../config/load.ts";
 import { credentialHeaders } from "../config/routes.ts";
 import { ConfigWatch } from "../config/watch.ts";

@@ -1,5 +1,5 @@
+import type { TokenStanding } from "../control/store-commands.ts";
 import { UsageError } from "../errors.ts";
-import type { TokenStanding } from "../server/store-commands.ts";
 import {
   configFile,
   configOptionHelp,

@@ -1,9 +1,9 @@
+import { dataDirOf, openStore } from "../app/store.ts";
 import { type Config, loadConfig } from "../config/load.ts";
+import { connectControl } from "../control/control-socket.ts";
+import type { StoreCommand } from "../control/store-commands.ts";
 import { createLogger } from "../observability/logger.ts";
 import { createMetrics } from "../observability/metrics.ts";
-import { dataDirOf, openStore } from "../open-store.ts";
-import { connectControl } from "../server/control-socket.ts";
-import type { StoreCommand } from "../server/store-commands.ts";
 import type { CommandIo } from "./io.ts";
 
 /** Carries out store commands; every value of an answer is yielded. */

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ConfigError, KeyUnusableError } from "../errors.ts";
-import { type KeyMaterial, loadKey, type VerificationKey } from "../token/keys.ts";
+import { type KeyMaterial, loadKey, type VerificationKey } from "../token/keys/keys.ts";
 import type { SettingPath } from "./document.ts";
 import type { Settings } from "./schema.ts";
 

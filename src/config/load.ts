@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
 import { ConfigError } from "../errors.ts";
-import type { VerificationKey } from "../token/keys.ts";
+import type { VerificationKey } from "../token/keys/keys.ts";
 import { type ConfigDocument, readDocument, type SettingPath } from "./document.ts";
 import { type KeySettings, readKeys, type SettingFiles } from "./key-files.ts";
 import type { RedisFiles } from "./redis.ts";

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { RedisAddress, RedisTopology } from "../denylist/redis-connection.ts";
+import type { RedisAddress, RedisTopology } from "../denylist/redis/connection.ts";
 import { choice, duration, flag, group, list, text, whole } from "./readers.ts";
 
 const file = text("the path of a file");

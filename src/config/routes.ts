@@ -1,7 +1,7 @@
-import type { Lifetimes } from "../gateway/revocation.ts";
 import type { FurtherToken, NamedSubject, RouteRule, SubjectSource } from "../gateway/route.ts";
-import type { BodySource } from "../platform/body-fields.ts";
-import { spelledWithHyphens } from "../platform/header-list.ts";
+import type { BodySource } from "../http/body-fields.ts";
+import { spelledWithHyphens } from "../http/field-lines.ts";
+import type { Lifetimes } from "../revocation/entries.ts";
 import type { CredentialSource } from "../token/credential.ts";
 import type { RequestHeaderOptions } from "../upstream/headers.ts";
 import { namespacesOf } from "./issuers.ts";

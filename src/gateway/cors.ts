@@ -1,4 +1,4 @@
-import type { HeaderList } from "../platform/header-list.ts";
+import type { HeaderList } from "../http/field-lines.ts";
 
 /** What pages of other origins may do (Fetch standard, section 3.3). */
 export interface CorsOptions {

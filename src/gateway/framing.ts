@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { HeaderList } from "../platform/header-list.ts";
+import type { HeaderList } from "../http/field-lines.ts";
 
 const hostSyntax = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 const digits = /^\d+$/;

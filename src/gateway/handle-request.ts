@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { Answer } from "../platform/answer.ts";
+import type { Answer } from "../node-http/answer.ts";
 import { readCredential } from "../token/credential.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 import { type ForwardOutcome, forwardRequest, type Hold } from "../upstream/forward-request.ts";

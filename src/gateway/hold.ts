@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Denylist, Entry, Intent, UnknownOutcome } from "../denylist/denylist.ts";
 import type { Clock } from "../platform/clock.ts";
+import { untilCutOff } from "../revocation/cut-off.ts";
+import { entriesFor, type Lifetimes } from "../revocation/entries.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 import type { Hold } from "../upstream/forward-request.ts";
 import { namesSubjectsInResponse, type SubjectName, subjectsInResponse } from "./named-subjects.ts";
-import { entriesFor, type Lifetimes } from "./revocation.ts";
 import type { Route } from "./route.ts";
 
 /** What a hold revokes with, and who is told. */
@@ -99,20 +99,4 @@ function holdWith(
       await intent.revoke(entries).catch(() => {});
     },
   };
-}
-
-/**
- * Resolves when tokens that are issued from now on are behind the entries' cut-offs.
- *
- * Whoever has changed a password logs in again at once: that token must not be taken for one of those
- * that were issued in the same second before.
- */
-export async function untilCutOff(entries: readonly Entry[], clock: Clock): Promise<void> {
-  const cutoff = Math.max(...entries.map((entry) => entry.cutoff ?? Number.NEGATIVE_INFINITY));
-  for (;;) {
-    const leftMs = (cutoff + 1 - clock.nowSeconds()) * 1000;
-    if (!(leftMs > 0)) return;
-    // A timer may go off a fraction of a millisecond early: then it is asked again.
-    await sleep(leftMs);
-  }
 }

@@ -1,4 +1,4 @@
-import { type HeaderList, spelledWithHyphens } from "../platform/header-list.ts";
+import { type HeaderList, spelledWithHyphens } from "../http/field-lines.ts";
 
 /** Headers by which frameworks let a client name another method than the request line's. */
 const overrideHeaders = ["x-http-method-override", "x-http-method", "x-method-override"];

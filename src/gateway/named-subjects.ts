@@ -1,5 +1,5 @@
-import { type BodyFields, isJson, readResponseFields, valuesOf } from "../platform/body-fields.ts";
-import { HeaderList } from "../platform/header-list.ts";
+import { type BodyFields, isJson, readResponseFields, valuesOf } from "../http/body-fields.ts";
+import { HeaderList } from "../http/field-lines.ts";
 import { isInBody } from "../token/credential.ts";
 import { nameOfClaim } from "../token/verifier.ts";
 import type { HeldResponse } from "../upstream/forward-request.ts";

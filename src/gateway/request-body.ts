@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import { type BodyFields, readRequestFields } from "../platform/body-fields.ts";
+import { type BodyFields, readRequestFields } from "../http/body-fields.ts";
+import type { HeaderList } from "../http/field-lines.ts";
 import { GatheredBytes } from "../platform/gathered-bytes.ts";
-import type { HeaderList } from "../platform/header-list.ts";
 
 /** What was read of a request's body before the request is forwarded. */
 export interface ReceivedBody {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Answer } from "../platform/answer.ts";
-import { fieldLines, PreparedAnswer } from "../platform/whole-answers.ts";
+import type { Answer } from "../node-http/answer.ts";
+import { fieldLines, PreparedAnswer } from "../node-http/whole-answers.ts";
 import { type RefusalReason, refusalReasons } from "./verdict.ts";
 
 /** How one refusal looks. */

@@ -1,6 +1,6 @@
-import type { BodySource } from "../platform/body-fields.ts";
+import type { BodySource } from "../http/body-fields.ts";
+import type { RevocationScope } from "../revocation/entries.ts";
 import { type CredentialSource, isInBody } from "../token/credential.ts";
-import type { RevocationScope } from "./revocation.ts";
 import type { Target } from "./target.ts";
 
 /** A further token that a request to a revoking route may carry, and that ends with the first. */

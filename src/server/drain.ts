@@ -1,8 +1,8 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import { answerByNode } from "./direct-answers.ts";
-import { lastAnswerOn } from "./in-order.ts";
+import { answerByNode } from "../node-http/direct-answers.ts";
+import { lastAnswerOn } from "../node-http/in-order.ts";
 
 /** Lets a server end well. */
 export interface Drain {

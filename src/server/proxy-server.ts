@@ -9,10 +9,10 @@ import { createRequestHandler } from "../gateway/handle-request.ts";
 import { createUpgradeHandler } from "../gateway/handle-upgrade.ts";
 import type { RefusalReason } from "../gateway/verdict.ts";
 import { beginVisit, endVisit, refusalContext } from "../gateway/visit.ts";
-import { atEndOfTurn } from "../platform/end-of-turn.ts";
-import { ProxyRequest, ProxyResponse } from "../platform/http-messages.ts";
-import { answerDirectly } from "./direct-answers.ts";
-import { inOrder, stateOf } from "./in-order.ts";
+import { answerDirectly } from "../node-http/direct-answers.ts";
+import { atEndOfTurn } from "../node-http/end-of-turn.ts";
+import { ProxyRequest, ProxyResponse } from "../node-http/http-messages.ts";
+import { inOrder, stateOf } from "../node-http/in-order.ts";
 
 /** TLS and the limits on what clients may take. */
 export interface ProxyServerOptions {

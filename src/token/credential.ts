@@ -1,5 +1,5 @@
-import { type BodyFields, type BodySource, valuesOf } from "../platform/body-fields.ts";
-import type { HeaderList } from "../platform/header-list.ts";
+import { type BodyFields, type BodySource, valuesOf } from "../http/body-fields.ts";
+import type { HeaderList } from "../http/field-lines.ts";
 
 /** One place in which a client may send its token. */
 export type CredentialSource =

@@ -1,6 +1,6 @@
 import jsonwebtoken from "jsonwebtoken";
 import type { CompactJws } from "./compact-jws.ts";
-import type { Algorithm, VerificationKey } from "./keys.ts";
+import type { Algorithm, VerificationKey } from "./keys/keys.ts";
 
 /** The keys that may have made this signature: those of its `kid` where one is configured, else those without an id. */
 export function keysFor(

@@ -4,8 +4,8 @@ import type { EpochSeconds } from "../platform/clock.ts";
 import { areRevocable, type ClaimRules } from "./claim-checks.ts";
 import { claimHeaders } from "./claim-headers.ts";
 import { type CompactJws, hasThreeParts, parseCompactJws } from "./compact-jws.ts";
-import { fixedKeys, type KeyRing } from "./key-ring.ts";
-import type { VerificationKey } from "./keys.ts";
+import { fixedKeys, type KeyRing } from "./keys/key-ring.ts";
+import type { VerificationKey } from "./keys/keys.ts";
 import { isSignedWith, keysFor } from "./signature.ts";
 import { type TokenId, tokenIdOf } from "./token-id.ts";
 

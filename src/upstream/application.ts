@@ -1,6 +1,6 @@
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectSecurely } from "node:tls";
-import { ConnectionPool, type ConnectionPoolOptions } from "./connection-pool.ts";
+import { ConnectionPool, type ConnectionPoolOptions } from "./http1/connection-pool.ts";
 
 /** Where the application is and how long revgate waits for it. */
 export interface ApplicationOptions {

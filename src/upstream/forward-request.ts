@@ -1,11 +1,11 @@
 import type { IncomingMessage } from "node:http";
-import type { Answer } from "../platform/answer.ts";
-import { type BodyFraming, bodyFramingOf } from "../platform/http-messages.ts";
-import { fieldLines } from "../platform/whole-answers.ts";
-import type { Connection, Exchange } from "./connection.ts";
-import type { ConnectionPool } from "./connection-pool.ts";
+import type { Answer } from "../node-http/answer.ts";
+import { type BodyFraming, bodyFramingOf } from "../node-http/http-messages.ts";
+import { fieldLines } from "../node-http/whole-answers.ts";
 import { responseHeaders } from "./headers.ts";
-import type { ResponseHead } from "./response-parser.ts";
+import type { Connection, Exchange } from "./http1/connection.ts";
+import type { ConnectionPool } from "./http1/connection-pool.ts";
+import type { ResponseHead } from "./http1/response-parser.ts";
 import { classifyUpstreamError, UpstreamError, type UpstreamFailure } from "./upstream-error.ts";
 
 /** How a forwarded request ended. */

@@ -1,4 +1,4 @@
-import { type HeaderList, spelledWithHyphens } from "../platform/header-list.ts";
+import { type HeaderList, spelledWithHyphens } from "../http/field-lines.ts";
 
 /** Header names of RFC 9110 section 7.6.1 (and the one browsers made up) that end at each hop. */
 const hopByHop = new Set([

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { readTarget } from "../../src/gateway/target.ts";
-import { readRequestFields, readResponseFields, valuesOf } from "../../src/platform/body-fields.ts";
-import { HeaderList } from "../../src/platform/header-list.ts";
+import { readRequestFields, readResponseFields, valuesOf } from "../../src/http/body-fields.ts";
+import { HeaderList } from "../../src/http/field-lines.ts";
 import { claimHeaders } from "../../src/token/claim-headers.ts";
 import { parseCompactJws } from "../../src/token/compact-jws.ts";
 import { readCredential } from "../../src/token/credential.ts";

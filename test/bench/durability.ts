@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openEmbeddedDenylist } from "../../src/denylist/embedded-denylist.ts";
+import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 
 const forMs = 3000;

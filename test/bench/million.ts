@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { formatRecord, journalTitle } from "../../src/denylist/journal-record.ts";
+import { formatRecord, journalTitle } from "../../src/denylist/journal/record.ts";
 import { send } from "../helpers/http.ts";
 import { fillRedis, startRedis } from "../helpers/redis.ts";
 import { makeToken } from "../helpers/tokens.ts";

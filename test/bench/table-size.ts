@@ -1,5 +1,5 @@
 /** A million revocations in a table: what one takes of memory and of time. Prints JSON. */
-import { RevocationTable } from "../../src/denylist/revocation-table.ts";
+import { RevocationTable } from "../../src/denylist/memory/revocation-table.ts";
 
 const count = 1_000_000;
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

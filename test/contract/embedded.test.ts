@@ -1,4 +1,4 @@
-import { openEmbeddedDenylist } from "../../src/denylist/embedded-denylist.ts";
+import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { describeDenylist } from "./denylist-suite.ts";

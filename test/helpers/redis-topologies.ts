@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
 import { Redis } from "ioredis";
-import type { RedisTopology } from "../../src/denylist/redis-connection.ts";
+import type { RedisTopology } from "../../src/denylist/redis/connection.ts";
 import { findProgram } from "../tools/programs.ts";
 import { freePort, startRedis, type TestRedis } from "./redis.ts";
 import { until } from "./store.ts";

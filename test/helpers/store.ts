@@ -1,11 +1,8 @@
 import type { TestContext } from "node:test";
-import {
-  type EmbeddedDenylist,
-  openEmbeddedDenylist,
-} from "../../src/denylist/embedded-denylist.ts";
-import { Outbox } from "../../src/denylist/outbox.ts";
-import { RedisReplica, type RedisReplicaOptions } from "../../src/denylist/redis-replica.ts";
-import { SharedDenylist, type SharedDenylistOptions } from "../../src/denylist/shared-denylist.ts";
+import { type EmbeddedDenylist, openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
+import { Outbox } from "../../src/denylist/journal/outbox.ts";
+import { RedisReplica, type RedisReplicaOptions } from "../../src/denylist/redis/replica.ts";
+import { SharedDenylist, type SharedDenylistOptions } from "../../src/denylist/shared.ts";
 import { systemClock, systemStopwatch } from "../../src/platform/clock.ts";
 import { temporaryDirectory } from "./temporary.ts";
 

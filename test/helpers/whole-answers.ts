@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { TestContext } from "node:test";
-import { ProxyRequest, ProxyResponse } from "../../src/platform/http-messages.ts";
-import type { WholeAnswer } from "../../src/platform/whole-answers.ts";
+import { ProxyRequest, ProxyResponse } from "../../src/node-http/http-messages.ts";
+import type { WholeAnswer } from "../../src/node-http/whole-answers.ts";
 import { listenOnLoopback } from "./application.ts";
 import { openRaw } from "./http.ts";
 

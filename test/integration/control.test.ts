@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { holdDataDir } from "../../src/server/control-socket.ts";
+import { holdDataDir } from "../../src/control/control-socket.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";

@@ -10,8 +10,8 @@ import {
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import type { Entry } from "../../src/denylist/denylist.ts";
-import { type Journal, openJournal } from "../../src/denylist/journal.ts";
-import { Outbox } from "../../src/denylist/outbox.ts";
+import { type Journal, openJournal } from "../../src/denylist/journal/journal.ts";
+import { Outbox } from "../../src/denylist/journal/outbox.ts";
 import { entryFor } from "../contract/denylist-suite.ts";
 import { breakFiles, tearWrites } from "../helpers/broken-disk.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";

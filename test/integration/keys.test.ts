@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { RemoteKeys } from "../../src/token/remote-keys.ts";
+import { RemoteKeys } from "../../src/token/keys/remote-keys.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";

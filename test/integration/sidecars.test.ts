@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { connectControl } from "../../src/server/control-socket.ts";
+import { connectControl } from "../../src/control/control-socket.ts";
 import { tokenIdOf } from "../../src/token/token-id.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";

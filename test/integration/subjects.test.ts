@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openEmbeddedDenylist } from "../../src/denylist/embedded-denylist.ts";
+import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type CorsOptions, corsHeaders, isPreflight } from "../../../src/gateway/cors.ts";
-import { HeaderList } from "../../../src/platform/header-list.ts";
+import { HeaderList } from "../../../src/http/field-lines.ts";
 
 const options: CorsOptions = {
   allowOrigins: ["https://shop.example"],

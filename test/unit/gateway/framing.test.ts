@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
 import { describe, it } from "node:test";
 import { isWellFramed } from "../../../src/gateway/framing.ts";
-import { HeaderList } from "../../../src/platform/header-list.ts";
+import { HeaderList } from "../../../src/http/field-lines.ts";
 
 function framed(raw: string[], { method = "GET", httpVersion = "1.1" } = {}): boolean {
   return isWellFramed({ method, httpVersion } as IncomingMessage, new HeaderList(raw));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { methodReadings } from "../../../src/gateway/method.ts";
-import { HeaderList } from "../../../src/platform/header-list.ts";
+import { HeaderList } from "../../../src/http/field-lines.ts";
 
 describe("methodReadings", () => {
   it("is the method alone for an ordinary request", () => {

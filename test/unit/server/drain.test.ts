@@ -4,9 +4,9 @@ import http, { createServer, type Server } from "node:http";
 import https, { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
-import { ProxyRequest, ProxyResponse } from "../../../src/platform/http-messages.ts";
+import { ProxyRequest, ProxyResponse } from "../../../src/node-http/http-messages.ts";
+import { inOrder } from "../../../src/node-http/in-order.ts";
 import { watchForDrain } from "../../../src/server/drain.ts";
-import { inOrder } from "../../../src/server/in-order.ts";
 import { makeCertificate } from "../../helpers/certificate.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";
 

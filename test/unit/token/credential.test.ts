@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { HeaderList } from "../../../src/platform/header-list.ts";
+import { HeaderList } from "../../../src/http/field-lines.ts";
 import { type CredentialSource, readCredential } from "../../../src/token/credential.ts";
 
 const tokenHeader: CredentialSource = { kind: "header", name: "token", scheme: undefined };

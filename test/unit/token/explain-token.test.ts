@@ -3,7 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { explainToken } from "../../../src/token/explain-token.ts";
-import { loadKey } from "../../../src/token/keys.ts";
+import { loadKey } from "../../../src/token/keys/keys.ts";
 import { createVerifier, type VerifierOptions } from "../../../src/token/verifier.ts";
 import { makeToken, publicPem } from "../../helpers/tokens.ts";
 

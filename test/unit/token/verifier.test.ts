@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
-import { type Algorithm, loadKey, type VerificationKey } from "../../../src/token/keys.ts";
+import { type Algorithm, loadKey, type VerificationKey } from "../../../src/token/keys/keys.ts";
 import { createVerifier, type VerifierOptions } from "../../../src/token/verifier.ts";
 import { makeToken, publicPem, threeDays } from "../../helpers/tokens.ts";
 

@@ -1,0 +1,250 @@
+import type { IncomingMessage } from "node:http";
+import type { Denylist, Entry } from "../denylist/denylist.ts";
+import type { RevocationTrigger, SignalResult } from "../observability/metrics.ts";
+import type { Clock } from "../platform/clock.ts";
+import { untilCutOff } from "../revocation/cut-off.ts";
+import { endOfAll, type Lifetimes, subjectEntry } from "../revocation/entries.ts";
+import { logoutTokenTypes, readLogoutToken, type Whose } from "../token/events/logout-token.ts";
+import {
+  EventKeysUnavailable,
+  EventRefused,
+  type EventSource,
+  type SecurityEvent,
+  verifyEvent,
+} from "../token/events/security-event.ts";
+import { readSignal, type SignalledWhose, signalTypes } from "../token/events/shared-signals.ts";
+import { nameOfClaim } from "../token/verifier.ts";
+import {
+  type AdminHandler,
+  type Answer,
+  type Audit,
+  answerWith,
+  BadRequest,
+  failure,
+  rateLimit,
+  readBody,
+  readForm,
+  refusal,
+} from "./exchange.ts";
+
+/** An identity provider that says when sessions end. */
+export interface SignalSource extends EventSource {
+  /**
+   * What a logout ends: everything that its event names, or the session alone where it names one. The
+   * latter takes tokens with a `sid`.
+   */
+  readonly ends: "subject" | "session";
+}
+
+/** Who is listened to, and what their events are carried out with. */
+export interface SignalReceiverOptions {
+  /** Those that may send logout tokens, and those that may push events. */
+  readonly logouts: readonly SignalSource[];
+  readonly transmitters: readonly SignalSource[];
+  readonly denylist: Pick<Denylist, "lookUp" | "ask" | "revoke">;
+  readonly clock: Clock;
+  readonly lifetimes: Lifetimes;
+  readonly subjectClaim: string;
+  /** By issuer of tokens, what its subjects, sessions and `jti` are told apart by. */
+  readonly namespaces: ReadonlyMap<string | undefined, string | undefined>;
+  /** How many requests are answered in a second, right or wrong. */
+  readonly requestsPerSecond: number;
+  readonly audit: Audit;
+  readonly onRevoked: (trigger: RevocationTrigger, entries: readonly Entry[]) => void;
+  /** Told what became of each request. */
+  readonly onSignal: (result: SignalResult) => void;
+}
+
+/**
+ * Makes what identity providers send their events to. Their own signatures are what they are trusted by.
+ *
+ *     POST /backchannel-logout   OpenID Connect Back-Channel Logout 1.0
+ *     POST /events               Shared Signals by push (RFC 8935): CAEP and RISC events
+ */
+export function createSignalReceiver(options: SignalReceiverOptions): AdminHandler {
+  const isAllowed = rateLimit(options.requestsPerSecond);
+  const receive = createReception(options);
+  const operations: Readonly<Record<string, (request: IncomingMessage) => Promise<Answer>>> = {
+    ...(options.logouts.length > 0 && {
+      "POST /backchannel-logout": (request) => receiveLogout(request, options, receive),
+    }),
+    ...(options.transmitters.length > 0 && {
+      "POST /events": (request) => receiveEvent(request, options, receive),
+    }),
+  };
+
+  return (request, response) => {
+    const [path] = (request.url ?? "/").split("?", 1);
+    const operation = operations[`${request.method} ${path}`];
+    if (operation === undefined) return false;
+    const tooMany = { ...refusal(429, "too_many_requests"), headers: { "Retry-After": "1" } };
+    const answer = isAllowed() ? operation(request) : Promise.resolve(tooMany);
+    answerWith(request, response, answer, options.audit);
+    return true;
+  };
+}
+
+/** What is carried out; `isNew` is false where the same event has been before. */
+interface Reception {
+  readonly isNew: boolean;
+  readonly entries: readonly Entry[];
+}
+
+type Receive = (
+  event: SecurityEvent<SignalSource>,
+  whose: readonly SignalledWhose[],
+) => Promise<Reception>;
+
+/** Section 2.8 knows two answers: done, and everything else. */
+async function receiveLogout(
+  request: IncomingMessage,
+  options: SignalReceiverOptions,
+  receive: Receive,
+): Promise<Answer> {
+  try {
+    const [token, ...more] = (await readForm(request)).getAll("logout_token");
+    if (token === undefined || more.length > 0) throw new BadRequest("expected one logout_token");
+    const event = await verify(token, options, options.logouts, logoutTokenTypes);
+    const whose = readLogoutToken(event, options.subjectClaim);
+    const { isNew, entries } = await receive(event, [whose]);
+    if (!isNew) throw new EventRefused("invalid_request", "this logout token has been used");
+    options.onSignal("revoked");
+    return { status: 200, names: namesOf(entries) };
+  } catch (error) {
+    const answer = answerTo(error, options);
+    return answer.status >= 500 ? { ...answer, status: 400 } : answer;
+  }
+}
+
+/** One that comes again is acknowledged again (RFC 8935 section 2.1): its sender may have missed the answer. */
+async function receiveEvent(
+  request: IncomingMessage,
+  options: SignalReceiverOptions,
+  receive: Receive,
+): Promise<Answer> {
+  try {
+    const text = (await readBody(request, "application/secevent+jwt")).trim();
+    const event = await verify(text, options, options.transmitters, signalTypes);
+    const whose = readSignal(event, options.subjectClaim);
+    const { entries } = await receive(event, whose);
+    options.onSignal(entries.length > 0 ? "revoked" : "ignored");
+    return { status: 202, names: namesOf(entries) };
+  } catch (error) {
+    const { body, headers, ...answer } = answerTo(error, options);
+    const said = body as { error: string; error_description?: string };
+    return {
+      ...answer,
+      headers: { ...headers, "Content-Language": "en" },
+      body: { err: said.error, description: said.error_description ?? said.error },
+    };
+  }
+}
+
+function verify(
+  text: string,
+  options: SignalReceiverOptions,
+  sources: readonly SignalSource[],
+  types: readonly (string | undefined)[],
+): Promise<SecurityEvent<SignalSource>> {
+  const { clock, lifetimes } = options;
+  const { clockToleranceSeconds, maxLifetimeSeconds } = lifetimes;
+  // No token is alive that was issued before an older event.
+  const times = { clock, clockToleranceSeconds, maxAgeSeconds: maxLifetimeSeconds };
+  return verifyEvent(text, { ...times, sources, types });
+}
+
+/**
+ * Carries events out, each once.
+ *
+ * That it has been is remembered like a revocation, so every sidecar knows; and only when it has been, so
+ * that its sender can try again where it could not be.
+ */
+function createReception(options: SignalReceiverOptions): Receive {
+  const { denylist, clock, onRevoked } = options;
+  const underWay = new Map<string, Promise<unknown>>();
+
+  return (event, whose) => {
+    const jti = nameOfClaim(event.jti, `event of ${event.source.issuer}`) ?? "";
+    const before = underWay.get(jti) ?? Promise.resolve();
+    const mine = before
+      .catch(() => {})
+      .then(() => receiveOnce(event, whose, jti))
+      .finally(() => {
+        if (underWay.get(jti) === mine) underWay.delete(jti);
+      });
+    underWay.set(jti, mine);
+    return mine;
+  };
+
+  async function receiveOnce(
+    { source, expiresAt }: SecurityEvent<SignalSource>,
+    whose: readonly SignalledWhose[],
+    jti: string,
+  ): Promise<Reception> {
+    if (await isKnown(jti)) return { isNew: false, entries: [] };
+    const entries = entriesOf(source, whose, options);
+    if (entries.length > 0) await carryOut(entries, { kind: "jti", value: jti, expiresAt });
+    return { isNew: true, entries };
+  }
+
+  async function carryOut(entries: readonly Entry[], used: Entry): Promise<void> {
+    await Promise.all([denylist.revoke(entries), untilCutOff(entries, clock)]);
+    onRevoked("signal", entries);
+    await denylist.revoke([used]);
+  }
+
+  async function isKnown(jti: string): Promise<boolean> {
+    // Under no other name: it is no token that could have been revoked by one.
+    const names = { id: jti, jti };
+    const known = denylist.lookUp(names);
+    return (known === "ask" ? await denylist.ask(names) : known) === "revoked";
+  }
+}
+
+function entriesOf(
+  source: SignalSource,
+  whose: readonly SignalledWhose[],
+  { clock, lifetimes, namespaces }: SignalReceiverOptions,
+): Entry[] {
+  const now = clock.nowSeconds();
+  const expiresAt = endOfAll(now, lifetimes);
+  return whose.flatMap((each) => {
+    const { issuer = source.issuer } = each;
+    // An issuer of tokens speaks of its own; others say whose they mean, or mean the main one's.
+    const foreign = namespaces.has(source.issuer) && issuer !== source.issuer;
+    if (foreign || (each.issuer !== undefined && !namespaces.has(issuer))) return [];
+    const namespace = namespaces.get(issuer);
+    const { sid, subject, jti } = pick(each, source);
+    const entries: Entry[] = [];
+    const add = (kind: "sid" | "jti", text: string) => {
+      entries.push({ kind, value: nameOfClaim(text, namespace) ?? "", expiresAt });
+    };
+    if (sid !== undefined) add("sid", sid);
+    if (jti !== undefined) add("jti", jti);
+    if (subject !== undefined) {
+      entries.push(subjectEntry(nameOfClaim(subject, namespace) ?? "", now, lifetimes));
+    }
+    return entries;
+  });
+}
+
+function pick({ sid, subject, jti }: Whose, { ends }: SignalSource): Whose {
+  return ends === "session" && sid !== undefined ? { sid } : { sid, subject, jti };
+}
+
+function answerTo(error: unknown, { onSignal }: SignalReceiverOptions): Answer {
+  if (error instanceof EventRefused) {
+    onSignal("refused");
+    return refusal(400, error.code, error.message);
+  }
+  const answer =
+    error instanceof EventKeysUnavailable
+      ? { ...refusal(503, "keys_unavailable", error.message), headers: { "Retry-After": "1" } }
+      : failure(error);
+  onSignal(answer.status < 500 ? "refused" : "failed");
+  return answer;
+}
+
+function namesOf(entries: readonly Entry[]): string[] {
+  return entries.map(({ kind, value }) => `${kind}:${value}`);
+}

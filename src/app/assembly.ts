@@ -1,0 +1,215 @@
+import { createAdminApi } from "../admin/api.ts";
+import type { AdminHandler, Audit } from "../admin/exchange.ts";
+import { keepFixed } from "../config/keep-fixed.ts";
+import type { Config } from "../config/load.ts";
+import { credentialSources, guardedHeaders, lifetimesOf, routeRules } from "../config/routes.ts";
+import type { Gate } from "../gateway/gate.ts";
+import type { LiveConnections } from "../gateway/live-connections.ts";
+import { createPeerReader } from "../gateway/peer.ts";
+import { createResponder } from "../gateway/respond.ts";
+import { compileRoutes } from "../gateway/route.ts";
+import type { outcomes } from "../gateway/visit.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Metrics } from "../observability/metrics.ts";
+import { createRequestLog } from "../observability/request-log.ts";
+import type { Tracing } from "../observability/tracing.ts";
+import { systemClock } from "../platform/clock.ts";
+import { isSameData } from "../platform/same-data.ts";
+import { type ApplicationOptions, connectApplication } from "../upstream/application.ts";
+import { createUpgradeForwarder, type UpgradeForwarder } from "../upstream/forward-upgrade.ts";
+import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
+import { type OpenSignals, openSignals } from "./signals.ts";
+import type { Store } from "./store.ts";
+import { type OpenVerifier, reopenVerifier } from "./verification.ts";
+
+/** What stays while configurations come and go. */
+export interface Foundation {
+  readonly store: Store;
+  readonly metrics: Metrics<(typeof outcomes)[number]>;
+  readonly logger: Logger;
+  readonly live: LiveConnections;
+  readonly tracing: Tracing | undefined;
+}
+
+/** What a configuration makes of revgate; a reload puts another in its place. */
+interface Assembly {
+  readonly config: Config;
+  readonly verification: OpenVerifier;
+  readonly gate: Gate;
+  readonly application: Application;
+  readonly signals: OpenSignals | undefined;
+  readonly handlers: readonly AdminHandler[];
+}
+
+/** The ways to the application. */
+interface Application {
+  readonly options: ApplicationOptions;
+  readonly pool: ConnectionPool;
+  readonly forwardUpgrade: UpgradeForwarder;
+}
+
+/** The configuration in force and what it made of revgate, until another is taken on. */
+export class CurrentAssembly {
+  readonly #foundation: Foundation;
+  /** All that were ever used: requests may still be under way on those of former configurations. */
+  readonly #pools: Set<ConnectionPool>;
+  #current: Assembly;
+
+  constructor(first: Config, foundation: Foundation) {
+    this.#foundation = foundation;
+    this.#current = assemble(first, foundation, foundation.store.verification);
+    this.#pools = new Set([this.#current.application.pool]);
+  }
+
+  get config(): Config {
+    return this.#current.config;
+  }
+
+  get gate(): Gate {
+    return this.#current.gate;
+  }
+
+  /** What the admin listener answers besides probes and metrics. */
+  get handlers(): readonly AdminHandler[] {
+    return this.#current.handlers;
+  }
+
+  /**
+   * Takes on another configuration, as far as that can be done while revgate runs; resolves with the
+   * settings that stay what they were.
+   *
+   * Rejects with ConfigError, and changes nothing, where it can't be used.
+   */
+  async adopt(asked: Config): Promise<readonly string[]> {
+    const { store, metrics, logger } = this.#foundation;
+    const { config, needRestart } = keepFixed(this.config, asked);
+    const context = { metrics: metrics.store, logger };
+    const verification = await reopenVerifier(config, context, this.#current);
+    const before = this.#current;
+    // From here on nothing can fail, and nothing is waited for: all of it changes at once.
+    this.#current = assemble(config, this.#foundation, verification, before);
+    this.#pools.add(this.#current.application.pool);
+    store.configure(config, verification);
+    logger.level = config.settings.log.level;
+    void retire(before, this.#current);
+    return needRestart;
+  }
+
+  /** Lets requests under way finish, for as long as that may take; then they are broken off. */
+  async close(timeoutMs: number): Promise<void> {
+    const pools = [...this.#pools];
+    const cut = setTimeout(
+      () => {
+        for (const pool of pools) pool.destroy();
+      },
+      Math.max(timeoutMs, 0),
+    );
+    await Promise.all(pools.map((pool) => pool.close()));
+    clearTimeout(cut);
+    this.#current.signals?.close();
+  }
+}
+
+/**
+ * Puts together what a configuration decides. What `before` has and is the same under this one goes on:
+ * connections to the application, keys of identity providers.
+ */
+function assemble(
+  config: Config,
+  foundation: Foundation,
+  verification: OpenVerifier,
+  before?: Assembly,
+): Assembly {
+  const application = reachApplication(applicationOptions(config), before?.application);
+  const audit: Audit = (event) => foundation.logger.info({ audit: event }, "admin listener");
+  const signals =
+    before !== undefined && isSameForSignals(config, verification, before)
+      ? before.signals
+      : openSignals(config, { ...foundation, verification, audit });
+  return {
+    ...{ config, verification, application, signals },
+    gate: assembleGate(config, foundation, { verification, application }),
+    handlers: adminHandlers(config, foundation, { signals, audit }),
+  };
+}
+
+/** Lets go of what another assembly has taken the place of; connections that are idle close by themselves. */
+async function retire({ verification, signals }: Assembly, next: Assembly): Promise<void> {
+  if (signals !== next.signals) signals?.close();
+  if (verification === next.verification) return;
+  // A request may still wait for a key that is being fetched.
+  await verification.settled();
+  verification.close();
+}
+
+function assembleGate(
+  config: Config,
+  { store, live, metrics, logger, tracing }: Foundation,
+  { verification, application }: Pick<Assembly, "verification" | "application">,
+): Gate {
+  const { settings } = config;
+  const { cors } = settings;
+  return {
+    target: settings.target,
+    routes: compileRoutes(routeRules(settings)),
+    sources: credentialSources(settings),
+    ...guardedHeaders(settings),
+    verifier: verification.verifier,
+    tokenBytes: settings.limits.tokenBytes,
+    bodyBytes: settings.limits.bodyBytes,
+    clock: systemClock,
+    lifetimes: lifetimesOf(settings),
+    denylist: store.denylist,
+    live,
+    onUnknownOutcome: settings.denylist.onUnknownOutcome,
+    cors: { ...cors, maxAgeSeconds: cors.maxAge / 1000 },
+    responder: createResponder({
+      ...settings.errors,
+      messages: settings.errors.messages as Record<string, string>,
+    }),
+    application: application.pool,
+    forwardUpgrade: application.forwardUpgrade,
+    readPeer: createPeerReader(settings.listen.trustedProxies),
+    metrics: metrics.gate,
+    log: createRequestLog(logger, settings.log.requests),
+    tracing,
+  };
+}
+
+/** The API, and what identity providers send their events to, where that is configured. */
+function adminHandlers(
+  { files, settings }: Config,
+  { store: { commands } }: Foundation,
+  { signals, audit }: { readonly signals: OpenSignals | undefined; readonly audit: Audit },
+): AdminHandler[] {
+  const { adminToken: secret } = files;
+  const { requestsPerSecond } = settings.admin;
+  const api = secret && createAdminApi({ commands, secret, requestsPerSecond, audit });
+  return [...(api ? [api] : []), ...(signals ? [signals.handler] : [])];
+}
+
+function isSameForSignals(config: Config, verification: OpenVerifier, before: Assembly): boolean {
+  const basis = ({ settings }: Config) => ({ signals: settings.signals, tokens: settings.tokens });
+  return verification === before.verification && isSameData(basis(config), basis(before.config));
+}
+
+function reachApplication(options: ApplicationOptions, before?: Application): Application {
+  if (before !== undefined && isSameData(options, before.options)) return before;
+  return {
+    options,
+    pool: connectApplication(options),
+    forwardUpgrade: createUpgradeForwarder(options),
+  };
+}
+
+function applicationOptions({ settings, files }: Config): ApplicationOptions {
+  const { upstream } = settings;
+  return {
+    url: upstream.url,
+    ca: files.upstreamCa,
+    connectTimeoutMs: upstream.connectTimeout,
+    responseTimeoutMs: upstream.responseTimeout,
+    maxConnections: upstream.maxConnections,
+    headerBytes: settings.limits.headerBytes,
+  };
+}

@@ -1,0 +1,226 @@
+import { resolve } from "node:path";
+import { namespacesOf } from "../config/issuers.ts";
+import type { Config } from "../config/load.ts";
+import { type RedisSettings, redisAccess } from "../config/redis.ts";
+import { lifetimesOf } from "../config/routes.ts";
+import { type DataDirHold, holdDataDir } from "../control/control-socket.ts";
+import { createStoreCommands } from "../control/store-commands.ts";
+import type { Denylist } from "../denylist/denylist.ts";
+import { type EmbeddedDenylist, openEmbeddedDenylist } from "../denylist/embedded.ts";
+import { Outbox } from "../denylist/journal/outbox.ts";
+import { RedisReplica } from "../denylist/redis/replica.ts";
+import { SharedDenylist } from "../denylist/shared.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Metrics } from "../observability/metrics.ts";
+import { describe } from "../observability/request-log.ts";
+import { type Clock, systemClock, systemStopwatch } from "../platform/clock.ts";
+import { type OpenVerifier, openVerifier } from "./verification.ts";
+
+/** The denylist as configured, with what is needed to work on it. */
+export interface Store {
+  readonly denylist: Denylist;
+  readonly journalBytes: () => number;
+  /** Seconds since the table was last proved to have all that Redis has; 0 without Redis. */
+  readonly redisStaleness: () => number;
+  /** The verifier and its keys, as configured at present. */
+  readonly verification: OpenVerifier;
+  /** Answers commands, in this process and through the control socket. */
+  readonly commands: ReturnType<typeof createStoreCommands>;
+  /** Goes on with other settings of tokens, and what was opened for them; the denylist stays as it is. */
+  configure(config: Config, verification: OpenVerifier): void;
+  close(): Promise<void>;
+}
+
+/** Who counts and who logs for the store. */
+export interface StoreContext {
+  readonly metrics: Metrics<string>["store"];
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** Has clients leave, and says how many connections are left; without it nothing serves. */
+  readonly drain?: () => number;
+}
+
+/** The directory that the configuration gives to this sidecar alone. */
+export function dataDirOf(config: Config): string {
+  return resolve(config.directory, config.settings.denylist.dataDir);
+}
+
+/**
+ * Takes hold of the data directory and opens the denylist in it.
+ *
+ * Rejects with DataDirInUseError or JournalDamagedError; a Redis that is away is not waited for.
+ */
+export async function openStore(config: Config, context: StoreContext): Promise<Store> {
+  const hold = await holdDataDir(dataDirOf(config));
+  try {
+    return await openHeldStore(config, context, hold);
+  } catch (error) {
+    await hold.release();
+    throw error;
+  }
+}
+
+async function openHeldStore(
+  config: Config,
+  context: StoreContext,
+  hold: DataDirHold,
+): Promise<Store> {
+  const { metrics, logger, clock = systemClock } = context;
+  const { redis } = config.settings.denylist;
+  const outbox = redis && new Outbox();
+  const embedded = await openEmbeddedDenylist({
+    dataDir: dataDirOf(config),
+    clock,
+    outbox,
+    onUnknownOutcome: config.settings.denylist.onUnknownOutcome,
+    onCompactionFailure: (error) =>
+      logger.warn({ cause: describe(error) }, "the journal could not be compacted"),
+    onSync: (seconds) => metrics.journalSyncSeconds.observe(seconds),
+    onDisk(error) {
+      metrics.journalFailing.set(error === undefined ? 0 : 1);
+      if (error === undefined) logger.info("the journal is written again");
+      else logger.error({ cause: describe(error) }, "the journal cannot be written");
+    },
+  });
+  if (embedded.journal.tornRecords > 0) {
+    logger.warn("dropped a record at the end of the journal that was being written at a crash");
+  }
+  reportUnsettled(config, context, embedded);
+  const shared = redis && outbox && shareThroughRedis(redis, { config, context, embedded, outbox });
+  const denylist = shared ?? embedded;
+  const tokens = currentTokens(config, openVerifier(config, context));
+  const commands = createStoreCommands({
+    ...{ denylist, tokens, clock, drain: context.drain },
+    onRevoked: metrics.countRevoked,
+  });
+  hold.serve(commands);
+
+  return {
+    denylist,
+    commands,
+    get verification() {
+      return tokens.verification;
+    },
+    configure: tokens.configure,
+    journalBytes: () => embedded.journal.size,
+    redisStaleness: () => shared?.stalenessSeconds ?? 0,
+    async close() {
+      tokens.verification.close();
+      await denylist.close();
+      await hold.release();
+    },
+  };
+}
+
+/** How tokens are read at present, for commands that outlive a configuration. */
+function currentTokens(first: Config, verification: OpenVerifier) {
+  let current = { config: first, verification };
+  return {
+    get verification() {
+      return current.verification;
+    },
+    get verifier() {
+      return current.verification.verifier;
+    },
+    get explain() {
+      return current.verification.explain;
+    },
+    get lifetimes() {
+      return lifetimesOf(current.config.settings);
+    },
+    get namespaces() {
+      return namespacesOf(current.config.settings.tokens);
+    },
+    configure(config: Config, verification: OpenVerifier) {
+      current = { config, verification };
+    },
+  };
+}
+
+/** Says what became of requests that were under way when the process before this one died. */
+function reportUnsettled(
+  { settings }: Config,
+  { metrics, logger }: StoreContext,
+  { journal }: EmbeddedDenylist,
+): void {
+  const count = journal.unsettled.length;
+  if (count === 0) return;
+  const { onUnknownOutcome } = settings.denylist;
+  if (onUnknownOutcome === "revoke") {
+    metrics.countRevoked(
+      "recovery",
+      journal.unsettled.flatMap(({ entries }) => entries),
+    );
+  }
+  logger.warn(
+    { count, onUnknownOutcome },
+    "revoking requests were under way at a crash, and their outcome is unknown",
+  );
+}
+
+/** The denylist that several sidecars share; it takes over the embedded one, which it closes with itself. */
+function shareThroughRedis(
+  redis: RedisSettings,
+  { config, context, embedded, outbox }: SharedParts,
+): SharedDenylist {
+  const { metrics, logger, clock = systemClock } = context;
+  const replica = new RedisReplica({
+    ...redisAccess(redis, config.files.redis),
+    keyPrefix: redis.keyPrefix,
+    stalenessMs: redis.staleness,
+    graceMs: redis.grace,
+    waitReplicas: redis.waitReplicas,
+    feedLines: redis.feedLines,
+    connectTimeoutMs: redis.connectTimeout,
+    commandTimeoutMs: redis.commandTimeout,
+    clock,
+    onConnection: reportConnection(context),
+  });
+  return new SharedDenylist({
+    local: embedded,
+    outbox,
+    replica,
+    clock,
+    now: systemStopwatch,
+    reads: redis.reads,
+    whenUnavailable: redis.whenUnavailable,
+    allowEviction: redis.allowEviction,
+    holdTimeoutMs: 2 * redis.grace + redis.commandTimeout,
+    onPending: (count) => metrics.outboxPending.set(count),
+    onTrouble(reason) {
+      if (reason === undefined) logger.info("the denylist in redis can be relied on");
+      else logger.warn({ reason }, "the denylist in redis cannot be relied on");
+    },
+    onEpoch({ stalenessMs }) {
+      metrics.redisEpochs.inc();
+      if (stalenessMs === redis.staleness) return;
+      const used = `${stalenessMs}ms`;
+      const configured = `${redis.staleness}ms`;
+      logger.warn(
+        { used, configured },
+        "the store in redis has another staleness than the configuration; the store's is used",
+      );
+    },
+  });
+}
+
+interface SharedParts {
+  readonly config: Config;
+  readonly context: StoreContext;
+  readonly embedded: EmbeddedDenylist;
+  readonly outbox: Outbox;
+}
+
+/** Counts connections, and logs when they come and go. */
+function reportConnection({ metrics, logger }: StoreContext) {
+  let wasUp: boolean | undefined;
+  return (up: boolean, error: Error | undefined) => {
+    metrics.redisUp.set(up ? 1 : 0);
+    // Every failed attempt to connect ends here too; the change is the news.
+    if (up !== wasUp) {
+      if (up) logger.info("connected to redis");
+      else logger.error({ cause: describe(error ?? "closed") }, "redis is not connected");
+    }
+    wasUp = up;
+  };
+}

@@ -1,0 +1,181 @@
+import { type KeySettings, reloadKeys } from "../config/key-files.ts";
+import type { Config } from "../config/load.ts";
+import { ConfigError } from "../errors.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Metrics } from "../observability/metrics.ts";
+import { describe } from "../observability/request-log.ts";
+import { type Clock, systemClock } from "../platform/clock.ts";
+import { isSameData } from "../platform/same-data.ts";
+import { explainToken, type TokenExplanation } from "../token/explain-token.ts";
+import { fixedKeys, joinRings, type KeyRing } from "../token/keys/key-ring.ts";
+import type { VerificationKey } from "../token/keys/keys.ts";
+import { RemoteKeys } from "../token/keys/remote-keys.ts";
+import { areSameKeys, WatchedKeys } from "../token/keys/watched-keys.ts";
+import {
+  createVerifier,
+  type Issuer,
+  type Verifier,
+  type VerifierOptions,
+} from "../token/verifier.ts";
+
+/** The verifier as configured, with the keys that it lives on. */
+export interface OpenVerifier {
+  readonly verifier: Verifier;
+  /** Says why it decides about a credential as it does. */
+  readonly explain: (credential: string) => Promise<TokenExplanation>;
+  /** The keys of each issuer of tokens that is named. */
+  readonly rings: ReadonlyMap<string | undefined, KeyRing>;
+  /** Why no token of some issuer can be checked at present; undefined where all can. */
+  keysTrouble(): string | undefined;
+  /** Resolves when no fetch of keys is under way. */
+  settled(): Promise<void>;
+  /** Stops looking for other keys. */
+  close(): void;
+}
+
+/** Who counts and who logs for the verifier. */
+export interface VerifierContext {
+  readonly metrics: Metrics<string>["store"];
+  readonly logger: Logger;
+  readonly clock?: Clock;
+}
+
+/** How often key files are read again. */
+const rereadMs = 2000;
+
+/** Opens the keys of all issuers, and makes the verifier that checks by them. */
+export function openVerifier(config: Config, context: VerifierContext): OpenVerifier {
+  const { tokens } = config.settings;
+  const { metrics, clock = systemClock } = context;
+  const opened = [tokens, ...tokens.issuers].map((issuer, index) =>
+    openKeys(issuer, (index === 0 ? config.files.keys : config.files.issuerKeys[index - 1]) ?? [], {
+      config,
+      context,
+    }),
+  );
+  const [main = fixedKeys([]), ...others] = opened.map(joinRings);
+  const issuers = tokens.issuers.map(
+    ({ issuer, audience }, index): Issuer => ({
+      ...{ issuer, audience, namespace: issuer },
+      keys: others[index] ?? fixedKeys([]),
+    }),
+  );
+  const options: VerifierOptions = {
+    keys: main,
+    issuer: tokens.issuer,
+    audience: tokens.audience,
+    issuers,
+    subjectClaim: tokens.subjectClaim,
+    forwardClaims: new Map(Object.entries(tokens.forwardClaims)),
+    ...requirementsOf(config.settings),
+    clockToleranceSeconds: tokens.clockTolerance / 1000,
+    maxLifetimeSeconds: tokens.maxLifetime / 1000,
+    cacheEntries: tokens.cacheEntries,
+    clock,
+    onCacheLookup: (hit) => metrics.cacheLookups[hit ? "hit" : "miss"].inc(),
+    onSignatureCheck: () => metrics.signatureChecks.inc(),
+  };
+  const rings = opened.flat();
+  return {
+    verifier: createVerifier(options),
+    explain: (credential) => explainToken(credential, options),
+    rings: new Map([
+      [tokens.issuer, main],
+      ...issuers.map(({ issuer, keys }) => [issuer, keys] as const),
+    ]),
+    keysTrouble: () => rings.find(({ keys }) => keys.length === 0)?.trouble,
+    settled: async () => void (await Promise.all(rings.map((ring) => ring.settled()))),
+    close() {
+      for (const ring of rings) ring.close();
+    },
+  };
+}
+
+/**
+ * The verifier for a changed configuration: the one that is there, where nothing changed for it, or
+ * another, whose keys have all been fetched.
+ *
+ * Rejects with ConfigError where some can't be: the old ones are better than none.
+ */
+export async function reopenVerifier(
+  config: Config,
+  context: VerifierContext,
+  running: { readonly config: Config; readonly verification: OpenVerifier },
+): Promise<OpenVerifier> {
+  if (isSameFor(config, running.config)) return running.verification;
+  const verification = openVerifier(config, context);
+  await verification.settled();
+  const trouble = verification.keysTrouble();
+  if (trouble === undefined) return verification;
+  verification.close();
+  throw new ConfigError([trouble]);
+}
+
+/** Whether a verifier for one configuration does for another. */
+function isSameFor(one: Config, other: Config): boolean {
+  const basis = ({ settings }: Config) => ({ ...settings.tokens, ...requirementsOf(settings) });
+  const keysOf = ({ files }: Config) => [files.keys, ...files.issuerKeys];
+  return (
+    isSameData(basis(one), basis(other)) &&
+    keysOf(one).every((keys, index) => areSameKeys(keys, keysOf(other)[index] ?? []))
+  );
+}
+
+/** What other groups of settings ask of tokens. */
+function requirementsOf({ routes, limits }: Config["settings"]) {
+  // A cut-off can't tell when a token was issued that does not say so.
+  const requireIssuedAt = routes.some(({ revoke }) => revoke === "subject");
+  return { requireIssuedAt, tokenBytes: limits.tokenBytes };
+}
+
+/** Keys that are looked after until they are closed. */
+export type OpenRing = KeyRing & { settled(): Promise<void>; close(): void };
+
+/** Opens the keys of one issuer: those of its files, which were read at start, and those that it publishes. */
+export function openKeys(
+  settings: KeySettings,
+  keys: readonly VerificationKey[],
+  { config, context }: { config: Config; context: VerifierContext },
+): OpenRing[] {
+  const { logger, metrics } = context;
+  const { refresh, coolDown, timeout, maxBytes } = config.settings.tokens.jwks;
+  const urls = settings.keys.flatMap(
+    ({ jwksUrl, insecureJwksUrl }) => jwksUrl ?? insecureJwksUrl ?? [],
+  );
+  const remote = urls.map(
+    (url) =>
+      new RemoteKeys({
+        url,
+        algorithms: settings.algorithms,
+        refreshMs: refresh,
+        coolDownMs: coolDown,
+        timeoutMs: timeout,
+        mostBytes: maxBytes,
+        onFetch(result) {
+          const failed = result instanceof Error;
+          metrics.jwksFetches[failed ? "failed" : "ok"].inc();
+          if (failed)
+            logger.warn(
+              { url: url.href, cause: describe(result) },
+              "a key set could not be fetched",
+            );
+        },
+      }),
+  );
+  const watched = new WatchedKeys({
+    keys,
+    everyMs: rereadMs,
+    reload: () => reloadKeys(settings, config.directory),
+    onReload(result) {
+      if (result instanceof Error) {
+        logger.error(
+          { cause: describe(result) },
+          "the key files cannot be used; the keys stay what they were",
+        );
+      } else {
+        logger.info({ keys: result }, "the key files hold other keys, which are used from now on");
+      }
+    },
+  });
+  return keys.length === 0 ? remote : [watched, ...remote];
+}

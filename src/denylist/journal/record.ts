@@ -1,0 +1,126 @@
+import { crc32 } from "node:zlib";
+import type { EpochSeconds } from "../../platform/clock.ts";
+import { type Entry, type EntryKind, type EntryName, entryKinds, hasCutoff } from "../denylist.ts";
+
+/** The first line of every journal: what the file is, and in which form its lines are. */
+export const journalTitle = "revgate-journal 1\n";
+
+/**
+ * What one line of the journal says.
+ *
+ * `revoked`: an entry of this sidecar's own; `shared`: one that Redis has; `acked`: Redis has that
+ * revoked one now. `known`: all shared ones of a part of the store are there under that epoch of it.
+ * `intent`: a request that would revoke this entry is about to be forwarded; `settled`: what became of
+ * the intent of that number is known. An intent without its settlement is an outcome nobody knows.
+ */
+export type JournalRecord =
+  | { readonly verb: "revoked" | "shared"; readonly entry: Entry }
+  | { readonly verb: "acked"; readonly name: EntryName }
+  | { readonly verb: "known"; readonly shard: string; readonly epoch: string }
+  | { readonly verb: "intent"; readonly id: number; readonly entry: Entry }
+  | { readonly verb: "settled"; readonly id: number };
+
+/**
+ * One line a record: the CRC-32 of what follows in eight hexadecimal digits, a space, the record.
+ *
+ *     5d1c9a3e revoked tok mJ1s…(43 characters) 1764000000
+ *     c2014e8b revoked sub 9sKd… 1764000000 1763990000
+ *     77a0b1c4 acked tok mJ1s…
+ *     91b02c77 intent 17 tok mJ1s… 1764000000
+ *     0ac3d1f2 settled 17
+ */
+export function formatRecord(record: JournalRecord): string {
+  const text = textOf(record);
+  return `${checksum(text)} ${text}\n`;
+}
+
+function textOf(record: JournalRecord): string {
+  switch (record.verb) {
+    case "revoked":
+    case "shared":
+      return `${record.verb} ${formatEntry(record.entry)}`;
+    case "acked":
+      return `acked ${record.name.kind} ${record.name.value}`;
+    case "known":
+      return `known ${record.shard} ${record.epoch}`;
+    case "intent":
+      return `intent ${record.id} ${formatEntry(record.entry)}`;
+    case "settled":
+      return `settled ${record.id}`;
+  }
+}
+
+/** Whether a record says of an entry that it is revoked, and will be for a while. */
+export function isLive(
+  record: JournalRecord,
+  now: EpochSeconds,
+): record is JournalRecord & { verb: "revoked" | "shared" } {
+  return (record.verb === "revoked" || record.verb === "shared") && record.entry.expiresAt > now;
+}
+
+/** Reads one line (without its line feed), or returns undefined where it is not a whole record. */
+export function parseRecord(line: string): JournalRecord | undefined {
+  const text = line.slice(9);
+  if (line[8] !== " " || line.slice(0, 8) !== checksum(text)) return undefined;
+  const [verb, ...words] = text.split(" ");
+  switch (verb) {
+    case "revoked":
+    case "shared":
+      return withEntry(words, (entry) => ({ verb, entry }));
+    case "acked":
+      return withName(words, (name, rest) => (rest.length === 0 ? { verb, name } : undefined));
+    case "known": {
+      const [shard, epoch, ...rest] = words;
+      if (shard === undefined || epoch === undefined || rest.length > 0) return undefined;
+      return { verb, shard, epoch };
+    }
+    case "intent":
+      return withId(words, (id, rest) => withEntry(rest, (entry) => ({ verb, id, entry })));
+    case "settled":
+      return withId(words, (id, rest) => (rest.length === 0 ? { verb, id } : undefined));
+    default:
+      return undefined;
+  }
+}
+
+/** An entry in words, as in the journal and in the feed: kind, value, expiry, and a cut-off where it has one. */
+export function formatEntry({ kind, value, expiresAt, cutoff }: Entry): string {
+  const text = `${kind} ${value} ${Math.ceil(expiresAt)}`;
+  return cutoff === undefined ? text : `${text} ${Math.ceil(cutoff)}`;
+}
+
+/** Reads what formatEntry wrote, or returns undefined. */
+export function parseEntry(text: string): Entry | undefined {
+  return withEntry(text.split(" "), (entry) => entry);
+}
+
+const wholeNumber = /^\d+$/;
+
+function withEntry<T>(words: readonly string[], make: (entry: Entry) => T): T | undefined {
+  return withName(words, (name, [expiresAt = "", cutoff, ...more]) => {
+    if (!wholeNumber.test(expiresAt) || more.length > 0) return undefined;
+    if (!hasCutoff(name.kind)) {
+      return cutoff === undefined ? make({ ...name, expiresAt: Number(expiresAt) }) : undefined;
+    }
+    if (cutoff === undefined || !wholeNumber.test(cutoff)) return undefined;
+    return make({ ...name, expiresAt: Number(expiresAt), cutoff: Number(cutoff) });
+  });
+}
+
+function withName<T>(words: readonly string[], make: (name: EntryName, rest: string[]) => T) {
+  const [kind, value, ...rest] = words;
+  return isEntryKind(kind) && value !== undefined ? make({ kind, value }, rest) : undefined;
+}
+
+function withId<T>(words: readonly string[], make: (id: number, rest: string[]) => T) {
+  const [id = "", ...rest] = words;
+  return wholeNumber.test(id) ? make(Number(id), rest) : undefined;
+}
+
+function checksum(text: string): string {
+  return crc32(text).toString(16).padStart(8, "0");
+}
+
+function isEntryKind(text: string | undefined): text is EntryKind {
+  return entryKinds.some((kind) => kind === text);
+}

@@ -1,0 +1,149 @@
+import { randomBytes } from "node:crypto";
+import type { Clock, EpochSeconds } from "../../platform/clock.ts";
+import { EntryPool, wordsPerKey } from "./entry-pool.ts";
+import { type Mix, NameIndex } from "./name-index.ts";
+
+/** A power of two. Indexes grow one by one, so that the growth of a large table is no pause. */
+const indexCount = 256;
+
+/** The value of each base64url character, by its code. */
+const sixBits = new Uint8Array(128);
+for (const [value, character] of [
+  ..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+].entries()) {
+  sixBits[character.charCodeAt(0)] = value;
+}
+
+/**
+ * Live revocations of one kind, in memory: 128 bits of the name's hash and its expiry, and where they are:
+ * 25 to 28 bytes an entry (four more with cut-offs).
+ *
+ * Where a name lands depends on a secret of this process, so that no client can choose names that
+ * collide.
+ */
+export class ExpiringTable {
+  readonly #pool: EntryPool;
+  readonly #indexes: readonly NameIndex[];
+  readonly #mix: Mix;
+  readonly #sought = new Uint32Array(wordsPerKey);
+  readonly #clock: Clock;
+  #size = 0;
+  /** The entry where the sweep goes on. */
+  #swept = 0;
+
+  constructor(clock: Clock, { withCutoffs = false } = {}) {
+    this.#clock = clock;
+    this.#mix = secretMix();
+    this.#pool = new EntryPool(withCutoffs);
+    this.#indexes = Array.from({ length: indexCount }, () => new NameIndex(this.#pool, this.#mix));
+  }
+
+  /** Entries held, those included that expired since the last sweep. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whether that name is in the table and has not expired. */
+  has(value: string): boolean {
+    return this.#findLive(value) !== undefined;
+  }
+
+  /** The cut-off of that name, in whole seconds; undefined where it is not in the table or has expired. */
+  cutoffOf(value: string): EpochSeconds | undefined {
+    const entry = this.#findLive(value);
+    return entry === undefined ? undefined : this.#pool.cutoffOf(entry);
+  }
+
+  /**
+   * Adds a name, or extends it: of two expiries and of two cut-offs the later holds.
+   *
+   * Returns whether that says more than the table knew.
+   */
+  add(value: string, expiresAt: EpochSeconds, cutoff: EpochSeconds = 0): boolean {
+    const mixed = this.#seek(value);
+    const index = this.#indexOf(mixed);
+    this.#size -= index.makeRoom(this.#clock.nowSeconds());
+    const [expiry, later] = [wholeSeconds(expiresAt), wholeSeconds(cutoff)];
+    const entry = index.find(this.#sought, mixed);
+    if (entry === undefined) {
+      index.insert(this.#pool.add(this.#sought, expiry, later), mixed);
+      this.#size += 1;
+      return true;
+    }
+    const held = this.#pool.expiryOf(entry);
+    const heldCutoff = this.#pool.cutoffOf(entry) ?? later;
+    this.#pool.update(entry, Math.max(held, expiry), Math.max(heldCutoff, later));
+    return expiry > held || later > heldCutoff;
+  }
+
+  /**
+   * Drops what has expired among the next `entries`, and goes on there the next time.
+   *
+   * A sweep in small steps costs no request a pause, whatever the table's size.
+   */
+  sweep(entries: number): void {
+    const now = this.#clock.nowSeconds();
+    for (let step = Math.min(entries, this.#pool.end); step > 0; step -= 1) {
+      if (this.#swept >= this.#pool.end) this.#swept = 0;
+      const expiry = this.#pool.expiryOf(this.#swept);
+      if (expiry !== 0 && expiry <= now) this.#remove(this.#swept);
+      this.#swept += 1;
+    }
+  }
+
+  #remove(entry: number): void {
+    const mixed = this.#mix(this.#pool.wordOf(entry, 0), this.#pool.wordOf(entry, 1));
+    this.#indexOf(mixed).remove(entry, mixed);
+    this.#pool.free(entry);
+    this.#size -= 1;
+  }
+
+  #findLive(value: string): number | undefined {
+    const mixed = this.#seek(value);
+    const entry = this.#indexOf(mixed).find(this.#sought, mixed);
+    if (entry === undefined || this.#pool.expiryOf(entry) <= this.#clock.nowSeconds()) {
+      return undefined;
+    }
+    return entry;
+  }
+
+  #indexOf(mixed: number): NameIndex {
+    return this.#indexes[mixed & (indexCount - 1)] as NameIndex;
+  }
+
+  /**
+   * Loads the first 128 bits of the name into `#sought`, and returns their mix. A word has five of the first
+   * twenty base64url characters, and two bits of the eight that are left.
+   */
+  #seek(value: string): number {
+    const sought = this.#sought;
+    const left = (bitsAt(value, 20) << 2) | (bitsAt(value, 21) >>> 4);
+    for (let word = 0; word < wordsPerKey; word += 1) {
+      let bits = 0;
+      for (let at = 5 * word; at < 5 * word + 5; at += 1) bits = (bits << 6) | bitsAt(value, at);
+      sought[word] = (bits << 2) | ((left >>> (2 * word)) & 3);
+    }
+    return this.#mix(sought[0] ?? 0, sought[1] ?? 0);
+  }
+}
+
+/** The six bits of a base64url character; those of "A" behind the end. */
+function bitsAt(value: string, at: number): number {
+  return sixBits[value.charCodeAt(at) & 127] ?? 0;
+}
+
+/** A mix that depends on a secret of this process. */
+function secretMix(): Mix {
+  const [first = 0, second = 0] = new Uint32Array(new Uint8Array(randomBytes(8)).buffer);
+  return (a, b) => {
+    let mixed = Math.imul(a ^ first, 0x9e3779b1);
+    mixed = Math.imul(mixed ^ (mixed >>> 15) ^ b, 0x85ebca77) ^ second;
+    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae3d);
+    return (mixed ^ (mixed >>> 16)) >>> 0;
+  };
+}
+
+/** Rounded up, so that nothing ends early; the 32 bits last until the year 2106. */
+function wholeSeconds(time: EpochSeconds): number {
+  return Math.min(Math.ceil(time), 2 ** 32 - 1);
+}

@@ -1,0 +1,55 @@
+import type { Clock } from "../../platform/clock.ts";
+import { type Entry, type EntryKind, fallsUnder, type TokenNames } from "../denylist.ts";
+import { ExpiringTable } from "./expiring-table.ts";
+
+/** Every live revocation this sidecar knows of, in memory: what answers a request, synchronously. */
+export class RevocationTable {
+  /** One a kind: who may choose a subject must not be able to name somebody's token. */
+  readonly #tables: Readonly<Record<EntryKind, ExpiringTable>>;
+
+  readonly #listeners: ((entry: Entry) => void)[] = [];
+
+  constructor(clock: Clock) {
+    this.#tables = {
+      tok: new ExpiringTable(clock),
+      jti: new ExpiringTable(clock),
+      sid: new ExpiringTable(clock),
+      sub: new ExpiringTable(clock, { withCutoffs: true }),
+    };
+  }
+
+  /** Entries held, those included that expired since the last sweep. */
+  get size(): number {
+    const { tok, jti, sid, sub } = this.#tables;
+    return tok.size + jti.size + sid.size + sub.size;
+  }
+
+  /** Whether one of the token's names has been revoked. */
+  has(token: TokenNames): boolean {
+    const { tok, jti, sid, sub } = this.#tables;
+    if (tok.has(token.id)) return true;
+    if (token.otherId !== undefined && tok.has(token.otherId)) return true;
+    if (jti.size > 0 && token.jti !== undefined && jti.has(token.jti)) return true;
+    if (sid.size > 0 && token.sid !== undefined && sid.has(token.sid)) return true;
+    if (sub.size === 0 || token.subject === undefined) return false;
+    const cutoff = sub.cutoffOf(token.subject);
+    return cutoff !== undefined && fallsUnder(token, cutoff);
+  }
+
+  /** Adds a revocation; returns whether that says more than the table knew. */
+  add(entry: Entry): boolean {
+    const isNews = this.#tables[entry.kind].add(entry.value, entry.expiresAt, entry.cutoff);
+    for (const listener of this.#listeners) listener(entry);
+    return isNews;
+  }
+
+  /** Calls back for every revocation that is added from now on, whether it is news or not. */
+  onAdded(listener: (entry: Entry) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Drops what has expired among the next `entries` of each kind, and goes on there the next time. */
+  sweep(entries: number): void {
+    for (const table of Object.values(this.#tables)) table.sweep(entries);
+  }
+}

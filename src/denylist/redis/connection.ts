@@ -1,0 +1,276 @@
+import { createHash } from "node:crypto";
+import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { StoreUnavailableError } from "../../errors.ts";
+import { type ScriptName, scripts } from "./scripts.ts";
+
+/** A host and a port. */
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Which of the three ways to run Redis, and where. */
+export type RedisTopology =
+  | { readonly kind: "single"; readonly address: RedisAddress; readonly database: number }
+  | {
+      readonly kind: "sentinel";
+      readonly primary: string;
+      readonly sentinels: readonly RedisAddress[];
+      readonly username: string | undefined;
+      readonly password: string | undefined;
+      readonly database: number;
+    }
+  | { readonly kind: "cluster"; readonly nodes: readonly RedisAddress[] };
+
+/** How to reach Redis, and how long it may take. */
+export interface RedisConnectionOptions {
+  readonly topology: RedisTopology;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  /** TLS to servers and sentinels, with PEM certificates to trust besides the system's. */
+  readonly tls: { readonly ca: Buffer | undefined } | undefined;
+  readonly connectTimeoutMs: number;
+  /** How long a command may take before Redis counts as unavailable. */
+  readonly commandTimeoutMs: number;
+  /** Told when the connection comes up (undefined) and when it goes (the error, if there is one). */
+  readonly onConnection?: (up: boolean, error: Error | undefined) => void;
+}
+
+/** WAIT: how many replicas must have a write before it counts. */
+export interface RunOptions {
+  readonly replicas?: number;
+}
+
+const longestReconnectDelayMs = 1000;
+/** How often a Cluster is asked which node has which slots. */
+const slotsEveryMs = 1000;
+/** How long a server that hangs has to say good-bye. */
+const disconnectTimeoutMs = 100;
+
+const digests = Object.fromEntries(
+  Object.entries(scripts).map(([name, text]) => [
+    name,
+    createHash("sha1").update(text).digest("hex"),
+  ]),
+) as Record<ScriptName, string>;
+
+/**
+ * One connection to Redis, however Redis is run; with a Cluster, one to each node.
+ *
+ * It connects, and goes on doing so until closed. Nothing queues meanwhile: a command then rejects at once
+ * with StoreUnavailableError. One that takes too long does the same, and the connection is made anew: what
+ * hangs may be a server that has been replaced.
+ */
+export class RedisConnection {
+  readonly #redis: Redis | Cluster;
+  readonly #commandTimeoutMs: number;
+  readonly #readyListeners: (() => void)[] = [];
+  readonly #slotsTimer: NodeJS.Timeout | undefined;
+  #reconnecting = false;
+
+  constructor(options: RedisConnectionOptions) {
+    this.#commandTimeoutMs = options.commandTimeoutMs;
+    this.#redis = connect(options);
+    if (this.#redis instanceof Cluster) this.#slotsTimer = refreshSlots(this.#redis);
+    let lastError: Error | undefined;
+    this.#redis.on("error", (error: Error) => {
+      lastError = error;
+    });
+    this.#redis.on("ready", () => {
+      options.onConnection?.(true, undefined);
+      for (const listener of this.#readyListeners) listener();
+    });
+    this.#redis.on("close", () => options.onConnection?.(false, lastError));
+  }
+
+  /** Whether commands can be sent at present. */
+  get up(): boolean {
+    return this.#redis.status === "ready";
+  }
+
+  /** Calls back each time the connection becomes usable, the first time included. */
+  onReady(listener: () => void): void {
+    this.#readyListeners.push(listener);
+    if (this.up) listener();
+  }
+
+  /** Runs a script; with `replicas`, resolves only when that many replicas have what it wrote. */
+  run(
+    name: ScriptName,
+    keys: readonly string[],
+    args: readonly (string | number)[] = [],
+    { replicas = 0 }: RunOptions = {},
+  ): Promise<unknown> {
+    return this.#inTime(() =>
+      replicas === 0
+        ? this.#evaluate(name, keys, args)
+        : this.#replicate(name, keys, args, replicas),
+    );
+  }
+
+  async #evaluate(
+    name: ScriptName,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    try {
+      return await this.#redis.evalsha(digests[name], keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!(error as Error).message.startsWith("NOSCRIPT")) throw error;
+      return this.#redis.eval(scripts[name], keys.length, ...keys, ...args);
+    }
+  }
+
+  async #replicate(
+    name: ScriptName,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    replicas: number,
+  ): Promise<unknown> {
+    const replies = await this.#redis
+      .pipeline()
+      .eval(scripts[name], keys.length, ...keys, ...args)
+      .wait(replicas, Math.ceil(this.#commandTimeoutMs / 2))
+      .exec();
+    const [[writeError, reply] = [null, undefined], [waitError, reached] = [null, 0]] =
+      replies ?? [];
+    const failure = writeError ?? waitError;
+    if (failure) {
+      if (this.#redis instanceof Cluster) this.#redis.refreshSlotsCache();
+      throw failure;
+    }
+    if (Number(reached) < replicas) {
+      throw new Error(`${reached} of ${replicas} replicas acknowledged the write`);
+    }
+    return reply;
+  }
+
+  /** All keys that match a pattern, in batches; a key may come twice. */
+  async *scan(match: string, count: number): AsyncGenerator<string[]> {
+    for (const node of this.#primaries()) {
+      let cursor = "0";
+      do {
+        const [next, keys] = await this.#inTime(() =>
+          node.scan(cursor, "MATCH", match, "COUNT", count),
+        );
+        cursor = next;
+        if (keys.length > 0) yield keys;
+      } while (cursor !== "0");
+    }
+  }
+
+  /** A section of INFO, of each primary. */
+  info(section: string): Promise<string[]> {
+    return this.#inTime(() => Promise.all(this.#primaries().map((node) => node.info(section))));
+  }
+
+  close(): void {
+    clearInterval(this.#slotsTimer);
+    this.#redis.disconnect();
+  }
+
+  #primaries(): Redis[] {
+    return this.#redis instanceof Cluster ? this.#redis.nodes("master") : [this.#redis];
+  }
+
+  /** In front of ioredis's own time-out, because a Cluster would go on trying. */
+  async #inTime<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.up) throw new StoreUnavailableError("redis is not connected");
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new Error("redis did not answer in time"));
+        this.#reconnect();
+      }, this.#commandTimeoutMs);
+    });
+    try {
+      return await Promise.race([work(), late]);
+    } catch (error) {
+      throw new StoreUnavailableError("redis does not answer", error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #reconnect(): void {
+    // Of many commands that are late together, the first is enough.
+    if (this.#reconnecting) return;
+    this.#reconnecting = true;
+    setTimeout(() => {
+      this.#reconnecting = false;
+    }, disconnectTimeoutMs).unref();
+    if (this.#redis instanceof Cluster) {
+      for (const node of this.#redis.nodes("all")) node.disconnect(true);
+    } else if (this.up) {
+      this.#redis.disconnect(true);
+    }
+  }
+}
+
+function connect(options: RedisConnectionOptions): Redis | Cluster {
+  const { topology } = options;
+  const common = commonOptions(options);
+  switch (topology.kind) {
+    case "single":
+      return new Redis({ ...common, ...topology.address, db: topology.database });
+    case "sentinel":
+      return new Redis({
+        ...common,
+        db: topology.database,
+        name: topology.primary,
+        sentinels: [...topology.sentinels],
+        ...defined({ sentinelUsername: topology.username, sentinelPassword: topology.password }),
+        sentinelRetryStrategy: reconnectDelay,
+        sentinelReconnectStrategy: reconnectDelay,
+        // Leaves a primary as soon as a sentinel says that there is another.
+        failoverDetector: true,
+        ...(common.tls ? { sentinelTLS: common.tls, enableTLSForSentinelMode: true } : {}),
+      });
+    case "cluster": {
+      const { retryStrategy, enableOfflineQueue, ...redisOptions } = common;
+      return new Cluster([...topology.nodes], {
+        enableOfflineQueue: false,
+        clusterRetryStrategy: reconnectDelay,
+        clusterNodeRetryStrategy: reconnectDelay,
+        slotsRefreshInterval: 0,
+        retryDelayOnFailover: 50,
+        redisOptions,
+      });
+    }
+  }
+}
+
+/**
+ * Not left to ioredis: a refresh that is under way when it is closed sets its timer anew, and then it goes
+ * on for ever.
+ */
+function refreshSlots(cluster: Cluster): NodeJS.Timeout {
+  return setInterval(() => cluster.refreshSlotsCache(), slotsEveryMs).unref();
+}
+
+function commonOptions(options: RedisConnectionOptions): Omit<RedisOptions, "replyMapping"> {
+  const { username, password, tls, connectTimeoutMs } = options;
+  return {
+    ...defined({ username, password }),
+    ...(tls === undefined ? {} : { tls: defined({ ca: tls.ca }) }),
+    connectTimeout: connectTimeoutMs,
+    disconnectTimeout: disconnectTimeoutMs,
+    // Fail at once rather than queue: the request that waits is answered 503 and comes again.
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    // What every Redis and every stand-in for it speaks; nothing here needs more.
+    protocol: 2,
+    retryStrategy: reconnectDelay,
+  };
+}
+
+function reconnectDelay(attempt: number): number {
+  return Math.min(50 * 2 ** Math.min(attempt, 10), longestReconnectDelayMs);
+}
+
+/** Without what is undefined: ioredis takes such a property for a setting. */
+function defined<T extends object>(settings: T): { [Key in keyof T]?: NonNullable<T[Key]> } {
+  return Object.fromEntries(
+    Object.entries(settings).filter(([, value]) => value !== undefined),
+  ) as { [Key in keyof T]?: NonNullable<T[Key]> };
+}

@@ -1,0 +1,67 @@
+import { type EntryName, entryKinds } from "../denylist.ts";
+
+/**
+ * How the store is laid out: keys, and the shards they belong to.
+ *
+ * A server by itself is one shard, "", and its keys are as plain as `revgate:tok:<hash>`. In a Cluster
+ * each node may lose its data alone, so entries are spread over 64 shards by the first character of their
+ * hash, each a slot with an epoch of its own (`revgate:{A}:tok:A…`), and the feed is a shard by itself.
+ */
+export class KeySpace {
+  readonly #prefix: string;
+  readonly #spread: boolean;
+
+  constructor(prefix: string, { spread }: { readonly spread: boolean }) {
+    this.#prefix = prefix;
+    this.#spread = spread;
+  }
+
+  /** Where the feed is. */
+  get feedShard(): string {
+    return this.#spread ? "feed" : "";
+  }
+
+  /** All shards that hold entries. */
+  get entryShards(): readonly string[] {
+    return this.#spread ? [...base64url] : [""];
+  }
+
+  shardOf({ value }: EntryName): string {
+    return this.#spread ? value.slice(0, 1) : "";
+  }
+
+  /** The keys that every script is given first: the shard's epoch and its grace period. */
+  stateKeys(shard: string): [string, string] {
+    const start = this.#startOf(shard);
+    return [`${start}epoch`, `${start}grace`];
+  }
+
+  get feedKey(): string {
+    return `${this.#startOf(this.feedShard)}feed`;
+  }
+
+  keyOf(name: EntryName): string {
+    return `${this.#startOf(this.shardOf(name))}${name.kind}:${name.value}`;
+  }
+
+  /** A pattern of SCAN that matches every entry's key, and little else. */
+  get pattern(): string {
+    const prefix = this.#prefix.replace(/[\\*?[\]]/g, "\\$&");
+    return `${prefix}${this.#spread ? "{?}:" : ""}???:*`;
+  }
+
+  /** The name in an entry's key, or undefined where it is another key. */
+  nameOf(key: string): EntryName | undefined {
+    const [value = "", kind = ""] = key.split(":").reverse();
+    const name = entryKinds.find((known) => known === kind);
+    if (name === undefined || !/^[\w-]{43}$/.test(value)) return undefined;
+    const entry = { kind: name, value };
+    return this.keyOf(entry) === key ? entry : undefined;
+  }
+
+  #startOf(shard: string): string {
+    return shard === "" ? this.#prefix : `${this.#prefix}{${shard}}:`;
+  }
+}
+
+const base64url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -1,0 +1,186 @@
+import { setMaxListeners } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { RevocationPendingError, StoreUnavailableError } from "../errors.ts";
+import type { Clock, Stopwatch } from "../platform/clock.ts";
+import type { Denylist, DenylistHealth, Entry, Intent, Standing, TokenNames } from "./denylist.ts";
+import type { EmbeddedDenylist } from "./embedded.ts";
+import type { Outbox } from "./journal/outbox.ts";
+import { Courier } from "./redis/courier.ts";
+import { FeedFollower } from "./redis/feed-follower.ts";
+import type { RedisReplica } from "./redis/replica.ts";
+import { type Epoch, isIn, type ShardState } from "./redis/store-state.ts";
+
+/** The parts of a shared denylist, and what holds while one is away. */
+export interface SharedDenylistOptions {
+  /** What this sidecar knows by itself: its table answers, its journal remembers. */
+  readonly local: EmbeddedDenylist;
+  /** What of that Redis has not acknowledged. */
+  readonly outbox: Outbox;
+  readonly replica: RedisReplica;
+  readonly clock: Clock;
+  readonly now: Stopwatch;
+  /** Whether the table alone may clear a token while it is fresh, or Redis is asked each time. */
+  readonly reads: "local" | "every-request";
+  /** What a request gets while Redis does not answer: a refusal, or the table's word. */
+  readonly whenUnavailable: "deny" | "serve-known";
+  /** Trusts a Redis that may evict keys. */
+  readonly allowEviction: boolean;
+  /** How long a revocation may wait for a store that has lost data, in milliseconds, before it is pending. */
+  readonly holdTimeoutMs: number;
+  /** Told how many revocations Redis has not acknowledged. */
+  readonly onPending?: (count: number) => void;
+  /** Told what keeps the store from being relied on (and undefined when nothing does any more). */
+  readonly onTrouble?: (reason: string | undefined) => void;
+  /** Told of every new epoch: the first, and each that began because the store had lost something. */
+  readonly onEpoch?: (epoch: Epoch) => void;
+}
+
+const settlingPollMs = 50;
+
+/**
+ * A denylist that several sidecars share through Redis.
+ *
+ * The table is always trusted for a yes; for a no only while it is fresh: while it is proved to hold all
+ * that Redis held a moment ago. The other half of the bargain is the hold: whoever revokes waits, after
+ * Redis has acknowledged, until nobody can rely on an older table any more. docs/decisions/0010 has the
+ * argument, test/model searches all its cases.
+ */
+export class SharedDenylist implements Denylist {
+  readonly #options: SharedDenylistOptions;
+  readonly #courier: Courier;
+  readonly #follower: FeedFollower;
+  readonly #closing = new AbortController();
+
+  constructor(options: SharedDenylistOptions) {
+    this.#options = options;
+    // As many revocations as there are may be held at a time.
+    setMaxListeners(0, this.#closing.signal);
+    const { local, outbox, replica, clock, now, allowEviction, reads } = options;
+    this.#courier = new Courier({
+      outbox,
+      journal: local.journal,
+      replica,
+      clock,
+      onPending: options.onPending,
+    });
+    this.#follower = new FeedFollower({
+      replica,
+      now,
+      allowEviction,
+      reads,
+      onEntries: (entries) => local.learn(entries),
+      onEpoch: (epoch) => {
+        options.onEpoch?.(epoch);
+        this.#courier.restore(replica.keys.entryShards);
+      },
+      onLost: (shard) => this.#courier.restore([shard]),
+      onTrouble: (reason) => options.onTrouble?.(reason),
+    });
+  }
+
+  get size(): number {
+    return this.#options.local.size;
+  }
+
+  /** How old the proof is that the table has everything, in seconds; Infinity while it does not. */
+  get stalenessSeconds(): number {
+    const { freshness } = this.#follower;
+    return freshness.complete ? freshness.ageMs() / 1000 : Number.POSITIVE_INFINITY;
+  }
+
+  // Handed on without its object by those who ask on every request.
+  readonly lookUp = (token: TokenNames): Standing => {
+    const { local, reads } = this.#options;
+    if (local.lookUp(token) === "revoked") return "revoked";
+    return reads === "local" && this.#follower.freshness.isFresh() ? "live" : "ask";
+  };
+
+  async ask(token: TokenNames): Promise<"revoked" | "live"> {
+    const { replica, local, whenUnavailable } = this.#options;
+    try {
+      const standing = await replica.ask(token);
+      if (standing === "live" && this.#follower.mayEvict) {
+        throw new StoreUnavailableError("redis may have evicted it");
+      }
+      return standing;
+    } catch (error) {
+      if (whenUnavailable === "serve-known") return local.ask(token);
+      throw error;
+    }
+  }
+
+  revoke(entries: readonly Entry[]): Promise<void> {
+    return this.#share(entries, () => this.#options.local.revoke(entries));
+  }
+
+  async intend(entries: readonly Entry[]): Promise<Intent> {
+    const intent = await this.#options.local.intend(entries);
+    return {
+      revoke: (revoked = entries) => this.#share(revoked, () => intent.revoke(revoked)),
+      drop: intent.drop,
+    };
+  }
+
+  /** In the journal first, then to Redis, then held until it is in force everywhere. */
+  async #share(entries: readonly Entry[], record: () => Promise<void>): Promise<void> {
+    const now = this.#options.clock.nowSeconds();
+    const live = entries.filter((entry) => entry.expiresAt > now);
+    // Before the disk has it: a disk that fails must not keep the others from learning of it.
+    const sent = live.length === 0 ? undefined : this.#putInForce(live);
+    const [recorded, shared] = await Promise.allSettled([record(), sent]);
+    if (recorded.status === "rejected") throw recorded.reason;
+    if (shared.status === "rejected") {
+      const reason = "recorded here, but not known to be in force everywhere";
+      throw new RevocationPendingError(reason, shared.reason);
+    }
+  }
+
+  /** Resolves when no sidecar can take the entries' tokens for live any more. */
+  async #putInForce(entries: readonly Entry[]): Promise<void> {
+    const giveUpAtMs = performance.now() + this.#options.holdTimeoutMs;
+    for (;;) {
+      const epoch = await this.#courier.deliver(entries);
+      // A timer may go off a fraction of a millisecond early.
+      await sleep(epoch.stalenessMs + 1, undefined, { signal: this.#closing.signal });
+      // If the store is what it was, it has had them for as long as anybody goes without looking.
+      if (isIn(epoch, await this.#untilTrusted(giveUpAtMs))) return;
+    }
+  }
+
+  async #untilTrusted(giveUpAtMs: number): Promise<ShardState> {
+    const { replica } = this.#options;
+    for (;;) {
+      const state = await replica.state(replica.keys.feedShard);
+      if (state.kind === "trusted") return state;
+      if (performance.now() > giveUpAtMs) {
+        throw new StoreUnavailableError("redis has lost data, and is being filled again");
+      }
+      await sleep(settlingPollMs, undefined, { signal: this.#closing.signal });
+    }
+  }
+
+  onRevoked(listener: (entry: Entry) => void): void {
+    this.#options.local.onRevoked(listener);
+  }
+
+  entries(): AsyncIterable<Entry> {
+    return this.#options.local.entries();
+  }
+
+  health(): DenylistHealth {
+    const { replica, local, whenUnavailable } = this.#options;
+    const own = local.health();
+    if (!own.ready) return own;
+    const reason = replica.up ? this.#follower.trouble : "redis is not connected";
+    if (reason === undefined) return own;
+    return { ready: whenUnavailable === "serve-known", reason };
+  }
+
+  async close(): Promise<void> {
+    await this.#courier.close();
+    this.#closing.abort();
+    this.#options.replica.close();
+    await this.#follower.close();
+    await this.#options.local.close();
+  }
+}

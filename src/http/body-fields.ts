@@ -1,0 +1,151 @@
+import type { HeaderList } from "./field-lines.ts";
+
+/**
+ * What a message's body says, as far as it has one reading.
+ *
+ * `none`: there is no body. `unreadable`: it is too long, broken, of a type that revgate does not read, or
+ * two parsers may find different things in it; then nobody can tell what it says.
+ */
+export type BodyFields =
+  | { readonly kind: "none" | "unreadable" }
+  | { readonly kind: "json"; readonly value: unknown }
+  | { readonly kind: "form"; readonly text: string };
+
+/** A field of a body: `pointer` is a JSON Pointer (RFC 6901), `name` a field of a form. */
+export type BodySource =
+  | { readonly kind: "json"; readonly pointer: string }
+  | { readonly kind: "form"; readonly name: string };
+
+const unreadable: BodyFields = { kind: "unreadable" };
+const jsonTypes = /^(?:application|text)\/(?:[\w.+-]+\+)?json$/;
+const formType = "application/x-www-form-urlencoded";
+
+/**
+ * Reads a request's body: JSON in UTF-8, or a form (`application/x-www-form-urlencoded`), by its type.
+ *
+ * Whoever sends it may mean it to be read in two ways, here and by the application. So a member that is
+ * there twice in any letter case (some parsers take the first, some the last, and some ignore the case),
+ * another charset or a content coding make it unreadable.
+ */
+export function readRequestFields(bytes: Buffer, headers: HeaderList): BodyFields {
+  if (bytes.length === 0) return { kind: "none" };
+  const [type, ...moreTypes] = headers.allSpellings("content-type");
+  if (type === undefined || moreTypes.length > 0 || isCoded(headers)) {
+    return unreadable;
+  }
+  const media = mediaTypeOf(type);
+  const text = decode(bytes);
+  if (text === undefined || media === undefined) return unreadable;
+  if (media === formType) return { kind: "form", text };
+  if (!jsonTypes.test(media)) return unreadable;
+  const value = parseJson(text);
+  return value === undefined || hasRepeatedMember(text, value)
+    ? unreadable
+    : { kind: "json", value };
+}
+
+function isCoded(headers: HeaderList): boolean {
+  return headers.allSpellings("content-encoding").length > 0;
+}
+
+/** Reads a response's body where it is JSON; the application says one thing only. */
+export function readResponseFields(bytes: Buffer): BodyFields {
+  const value = parseJson(decode(bytes) ?? "");
+  return value === undefined ? unreadable : { kind: "json", value };
+}
+
+/** Whether a response says of itself that it is JSON, as it stands. */
+export function isJson(headers: HeaderList): boolean {
+  const media = mediaTypeOf(headers.first("content-type") ?? "");
+  const coding = headers.first("content-encoding")?.toLowerCase() ?? "identity";
+  return media !== undefined && jsonTypes.test(media) && coding === "identity";
+}
+
+/** The values of a field: none, one, or several where it has more than one reading. */
+export function valuesOf(fields: BodyFields, source: BodySource): readonly string[] {
+  if (fields.kind === "unreadable") return ["", ""];
+  if (fields.kind === "json" && source.kind === "json")
+    return valueAt(fields.value, source.pointer);
+  if (fields.kind === "form" && source.kind === "form") return formValues(fields.text, source.name);
+  return [];
+}
+
+/** A type without its parameters, in lower case; undefined where its text is in another charset than UTF-8. */
+function mediaTypeOf(type: string): string | undefined {
+  const [media = "", ...parameters] = type.toLowerCase().split(";");
+  const foreign = parameters.some(
+    (parameter) => parameter.includes("charset") && !/^\s*charset="?utf-8"?\s*$/.test(parameter),
+  );
+  return foreign ? undefined : media.trim();
+}
+
+function decode(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text or whole number that a JSON Pointer names. */
+function valueAt(value: unknown, pointer: string): string[] {
+  let at = value;
+  for (const step of pointer.split("/").slice(1)) {
+    const name = step.replaceAll("~1", "/").replaceAll("~0", "~");
+    if (typeof at !== "object" || at === null || !Object.hasOwn(at, name)) return [];
+    at = (at as Record<string, unknown>)[name];
+  }
+  if (Number.isSafeInteger(at)) return [String(at)];
+  return typeof at === "string" && at !== "" ? [at] : [];
+}
+
+/** Whether an object in it has a member twice, in any letter case. `value` is what the text was parsed to. */
+function hasRepeatedMember(text: string, value: unknown): boolean {
+  // In text that is JSON, a string before a colon is a member's name, and nothing else is.
+  const strings = text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g);
+  let written = 0;
+  for (const [, colon] of strings) if (colon !== undefined) written += 1;
+  let distinct = 0;
+  const open = [value];
+  while (open.length > 0) {
+    const inner = open.pop();
+    if (typeof inner !== "object" || inner === null) continue;
+    for (const one of Object.values(inner)) open.push(one);
+    if (!Array.isArray(inner)) distinct += new Set(Object.keys(inner).map(folded)).size;
+  }
+  return written !== distinct;
+}
+
+/** A name in one letter case; some letters have a second lower case, such as the long s. */
+function folded(name: string): string {
+  return name.toUpperCase().toLowerCase();
+}
+
+/**
+ * The values that a form has for a name. Frameworks differ on `;` between fields, on `name[]`, and on
+ * spaces and dots in names; where that makes a difference, there are several.
+ */
+function formValues(text: string, name: string): string[] {
+  const strict = new URLSearchParams(text).getAll(name);
+  const spelled = looselySpelled(name);
+  const loose = [...new URLSearchParams(text.replaceAll(";", "&"))].filter(
+    ([written]) => looselySpelled(written) === spelled,
+  );
+  const agreed =
+    loose.length === strict.length && loose.every(([, value], i) => value === strict[i]);
+  if (!agreed) return ["", ""];
+  return strict.length === 1 && strict[0] === "" ? [] : strict;
+}
+
+function looselySpelled(name: string): string {
+  const [plain = ""] = name.split("[", 1);
+  return folded(plain.split("\0", 1)[0]?.trim() ?? "").replace(/[ .]/g, "_");
+}

@@ -1,0 +1,197 @@
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+import { Server as TlsServer } from "node:tls";
+import { Answer, type DirectConnection } from "./answer.ts";
+import { bodyFramingOf, type ProxyRequest } from "./http-messages.ts";
+import { type Line, lineOf, type RequestListener, stateOf } from "./in-order.ts";
+
+/** What Node's parser of requests has, and its types do not show. */
+interface RequestParser {
+  /** Called with each request when its head has come: makes the response, and tells the server's listeners. */
+  onIncoming: OnIncoming | undefined;
+  /** The request that is being received. */
+  incoming: ProxyRequest | null;
+}
+type OnIncoming = (request: ProxyRequest, keepsAlive: boolean) => number;
+
+const checkIdleEveryMs = 1000;
+/** What comes on top of the time that clients are told, as in Node's own way: they shall close first. */
+const marginMs = 1000;
+
+const direct = new WeakMap<Server, DirectAnswers>();
+
+/**
+ * Has requests without a body answered past Node's responses, as long as they come one by one and are
+ * answered as a whole; all others go Node's way, and so does such a one as soon as anything else happens.
+ *
+ * That needs `onIncoming`, which is not in Node's documentation. A Node that has something else there takes
+ * all requests in its own way (decision 0022).
+ */
+export function answerDirectly(server: Server, listener: RequestListener): void {
+  const answers = new DirectAnswers(server, listener);
+  direct.set(server, answers);
+  const event = server instanceof TlsServer ? "secureConnection" : "connection";
+  server.on(event, (socket: Socket & { readonly parser?: RequestParser }) => {
+    const { parser } = socket;
+    const nodes = parser?.onIncoming;
+    if (parser && typeof nodes === "function") answers.onConnection(socket, parser, nodes);
+  });
+}
+
+/** Has every further request of a server go Node's way, which knows how to end its connections. */
+export function answerByNode(server: Server): void {
+  direct.get(server)?.end();
+}
+
+/** What is answered directly on one server. */
+class DirectAnswers {
+  readonly listener: RequestListener;
+  readonly #server: Server;
+  readonly #connections = new Set<ClientConnection>();
+  #idleCheck: NodeJS.Timeout | undefined;
+  #ended = false;
+
+  constructor(server: Server, listener: RequestListener) {
+    this.#server = server;
+    this.listener = listener;
+  }
+
+  get keptMs(): number {
+    return this.#server.keepAliveTimeout;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  onConnection(socket: Socket, parser: RequestParser, nodes: OnIncoming): void {
+    const connection = new ClientConnection(this, socket, parser, nodes);
+    this.#connections.add(connection);
+    this.#checkIdle();
+    socket.once("close", () => {
+      this.forget(connection);
+      connection.onClose();
+    });
+  }
+
+  forget(connection: ClientConnection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size > 0) return;
+    clearInterval(this.#idleCheck);
+    this.#idleCheck = undefined;
+  }
+
+  end(): void {
+    this.#ended = true;
+    for (const connection of this.#connections) connection.settle();
+  }
+
+  /** From time to time, all of them: a timer for each connection would be set twice for each request. */
+  #checkIdle(): void {
+    this.#idleCheck ??= setInterval(() => this.#closeIdle(), checkIdleEveryMs).unref();
+  }
+
+  #closeIdle(): void {
+    if (this.keptMs === 0) return;
+    const nowMs = performance.now();
+    for (const connection of this.#connections) {
+      connection.closeIfIdle(nowMs, this.keptMs + marginMs);
+    }
+  }
+}
+
+/** A client's connection. */
+class ClientConnection implements DirectConnection {
+  readonly socket: Socket;
+  readonly #all: DirectAnswers;
+  readonly #parser: RequestParser;
+  readonly #nodes: OnIncoming;
+  readonly #line: Line;
+  /** Whether it has had an answer: until then, the limits on a request's time hold. */
+  #served = false;
+  /** What had been received by the last look, and when there was anything new, in `performance.now()`. */
+  #received = 0;
+  #activeMs = 0;
+
+  constructor(all: DirectAnswers, socket: Socket, parser: RequestParser, nodes: OnIncoming) {
+    this.#all = all;
+    this.socket = socket;
+    this.#parser = parser;
+    this.#nodes = nodes;
+    this.#line = lineOf(socket);
+    parser.onIncoming = (request, keepsAlive) => this.#take(request, keepsAlive);
+  }
+
+  get keptMs(): number {
+    return this.#all.keptMs;
+  }
+
+  giveToNode({ request }: Answer): void {
+    this.#nodes(request, true);
+  }
+
+  onSent(answer: Answer): void {
+    // The connection may be idle for long: nothing of the request is kept, the token least of all.
+    if (this.#parser.incoming === answer.request) this.#parser.incoming = null;
+    if (this.#line.current === answer) this.#line.current = undefined;
+    this.#served = true;
+  }
+
+  onClose(): void {
+    this.#line.current?.onConnectionClosed();
+  }
+
+  /** What has been answered is sent, and what has not is Node's from now on. */
+  settle(): void {
+    this.#line.current?.flush();
+    if (this.#line.current?.finished === false) void this.#line.current.stream;
+  }
+
+  /** Closes a connection on which nothing has come and nothing been answered for so long. */
+  closeIfIdle(nowMs: number, idleMs: number): void {
+    const { bytesRead, writableLength } = this.socket;
+    const quiet = this.#served && writableLength === 0 && stateOf(this.socket) !== "answering";
+    if (!quiet || bytesRead !== this.#received) {
+      this.#received = bytesRead;
+      this.#activeMs = nowMs;
+    } else if (nowMs - this.#activeMs >= idleMs) {
+      this.socket.destroy();
+    }
+  }
+
+  #take(request: ProxyRequest, keepsAlive: boolean): number {
+    if (request.upgrade) {
+      // However quiet it is from here on, that is its own affair; where something is under way, it is closed.
+      this.#all.forget(this);
+      return this.#nodes(request, keepsAlive);
+    }
+    // Nothing counts behind the last answer, and Node would keep a response for each of any number of requests.
+    if (this.#line.current?.keepsConnection === false) return 0;
+    this.settle();
+    if (!keepsAlive || !this.#isFree() || !isPlain(request)) {
+      return this.#nodes(request, keepsAlive);
+    }
+    // Node's own, for an idle connection, of which it does not know that it is not any more.
+    if (this.socket.timeout) this.socket.setTimeout(0);
+    const answer = new Answer(request, this);
+    this.#line.current = answer;
+    this.#all.listener(request, answer);
+    return 0;
+  }
+
+  /** Whether nothing is under way here, and the client takes what it is sent. */
+  #isFree(): boolean {
+    const { current } = this.#line;
+    if (current !== undefined && !current.finished) return false;
+    return !this.socket.writableNeedDrain && !this.#all.ended;
+  }
+}
+
+/** HTTP/1.1 without a body, and without an expectation. */
+function isPlain({ httpVersionMajor, httpVersionMinor, rawHeaders }: ProxyRequest): boolean {
+  if (httpVersionMajor !== 1 || httpVersionMinor !== 1) return false;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.length === 6 && rawHeaders[i]?.toLowerCase() === "expect") return false;
+  }
+  return bodyFramingOf(rawHeaders) === "none";
+}

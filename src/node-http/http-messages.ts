@@ -1,0 +1,202 @@
+import { IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import { Readable } from "node:stream";
+import { GatheredBytes } from "../platform/gathered-bytes.ts";
+import { atEndOfTurn } from "./end-of-turn.ts";
+import { textOf, type WholeAnswer } from "./whole-answers.ts";
+
+/** How a message says where its body ends. */
+export type BodyFraming = "none" | "by length" | "chunked";
+
+/** What a field section says of the body behind it. Name and value alternate, as received. */
+export function bodyFramingOf(rawHeaders: readonly string[]): BodyFraming {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? "";
+    if (name.length === 14 && name.toLowerCase() === "content-length") {
+      return rawHeaders[i + 1] === "0" ? "none" : "by length";
+    }
+    if (name.length === 17 && name.toLowerCase() === "transfer-encoding") return "chunked";
+  }
+  return "none";
+}
+
+/** What Node's own requests have, and its types do not show. */
+interface RequestInternals {
+  /** Reads what is left of a request; called when its response is done and nobody has read it. */
+  _dump(): void;
+}
+
+/** The same of responses. A Node that has something else there gets every response in the long way. */
+interface ResponseInternals {
+  /** The head as it is sent; null as long as there is none. */
+  _header: string | null;
+  _headerSent: boolean;
+  /** For how long, in milliseconds, the connection is kept after this response. */
+  readonly _keepAliveTimeout: number;
+}
+
+const nodeRequest = IncomingMessage.prototype as unknown as RequestInternals;
+
+/** Pieces of a body that are shorter are put together where nobody takes them at once. */
+const crumbBytes = 1024;
+
+/**
+ * Node's class without its constructor, which begins a stream. Of the fields that it sets, those that are the
+ * same in every request are there all the same: more of them come with each version.
+ */
+const Unbegun = function Unbegun() {} as unknown as typeof IncomingMessage;
+Unbegun.prototype = Object.create(
+  IncomingMessage.prototype,
+  fieldsOf(new IncomingMessage(new Socket())),
+);
+
+/** The fields of a message but for what is an object of its own. */
+function fieldsOf(message: IncomingMessage): PropertyDescriptorMap {
+  const fields: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(message);
+  for (const name of Reflect.ownKeys(fields)) {
+    const { value } = fields[name] ?? {};
+    if (Array.isArray(value)) Object.freeze(value);
+    else if (typeof value === "object" && value !== null) delete fields[name];
+  }
+  return fields;
+}
+
+/** What a stream of Node's is made of. */
+interface ReadableState {
+  readingMore: boolean;
+}
+
+/**
+ * A request whose stream begins when somebody asks for it. Most have no body, and nobody does: for such a
+ * one, Node makes the stream, reads it to its end, ends and closes it, a sixth of what a refusal costs
+ * (decisions 0019 and 0022). It counts as read to its end.
+ *
+ * A body that waits takes no more memory than its bytes, even where it came in chunks of one byte: each
+ * would be a buffer of some hundred bytes (decision 0020).
+ */
+export class ProxyRequest extends Unbegun {
+  declare upgrade: boolean;
+  /** Set once the stream has begun. */
+  #state: ReadableState | undefined;
+  #consuming: boolean | undefined;
+  /** What came in this turn of the event loop, behind something that nobody has taken yet. */
+  #crumbs: GatheredBytes | undefined;
+
+  constructor(socket: Socket) {
+    super(socket);
+    this.socket = socket;
+  }
+
+  static {
+    // An accessor of Node's streams, which its types show as a property.
+    const { get: ended } =
+      Object.getOwnPropertyDescriptor(Readable.prototype, "readableEnded") ?? {};
+    Object.defineProperty(ProxyRequest.prototype, "readableEnded", {
+      get(this: ProxyRequest): boolean {
+        return this.#state === undefined ? this.complete : ended?.call(this) === true;
+      },
+    });
+  }
+
+  /** @internal Where all that Node's streams do begins. */
+  get _readableState(): ReadableState {
+    return this.#state ?? this.#begin();
+  }
+
+  set _readableState(state: ReadableState) {
+    this.#state = state;
+  }
+
+  #begin(): ReadableState {
+    Reflect.apply(Readable, this, []);
+    const state = this._readableState;
+    // As Node's constructor leaves it.
+    state.readingMore = true;
+    if (this.complete) super.push(null);
+    return state;
+  }
+
+  /** @internal Whether somebody reads it, or nobody has to. */
+  get _consuming(): boolean {
+    return this.#consuming ?? bodyFramingOf(this.rawHeaders) === "none";
+  }
+
+  set _consuming(value: boolean) {
+    this.#consuming = value;
+  }
+
+  /** @internal */
+  _dump(): void {
+    if (bodyFramingOf(this.rawHeaders) !== "none") nodeRequest._dump.call(this);
+  }
+
+  override push(piece: Buffer | null): boolean {
+    // The end of a body that nobody has asked for, and of which there was nothing.
+    if (piece === null && this.#state === undefined) return false;
+    if (piece === null || piece.length >= crumbBytes || this.readableLength === 0) {
+      this.#pushCrumbs();
+      return super.push(piece);
+    }
+    if (this.#crumbs === undefined) {
+      this.#crumbs = new GatheredBytes();
+      setImmediate(() => this.#pushCrumbs());
+    }
+    this.#crumbs.add(piece);
+    return this.readableLength + this.#crumbs.length < this.readableHighWaterMark;
+  }
+
+  #pushCrumbs(): void {
+    const crumbs = this.#crumbs;
+    this.#crumbs = undefined;
+    if (crumbs !== undefined) super.push(crumbs.bytes);
+  }
+}
+
+/** A response that can also be sent in one piece. */
+export class ProxyResponse extends ServerResponse<ProxyRequest> {
+  /**
+   * Sends head and body, with the `Content-Length` of the answer (of 304 and to HEAD, of what it stands
+   * for).
+   *
+   * Most go out as one text in one write, past what Node does for each header and each part, which is a
+   * third of what a refusal costs (docs/benchmarks.md). The bytes are the same.
+   */
+  sendWhole(answer: WholeAnswer): void {
+    const internals = this.#internals;
+    const text = this.#isFree()
+      ? textOf(answer, this.req.method, internals._keepAliveTimeout)
+      : undefined;
+    if (text === undefined) {
+      this.writeHead(answer.status, answer.reason, [...answer.headers]);
+      this.end(answer.body, "latin1");
+      return;
+    }
+    this.statusCode = answer.status;
+    internals._header = text;
+    internals._headerSent = true;
+    atEndOfTurn(() => this.#send(text));
+  }
+
+  #send(text: string): void {
+    // The client may have left since.
+    if (this.socket?.writable !== true) return;
+    this.socket.write(text, "latin1");
+    // Finds nothing left to send, and does all else that comes behind a response.
+    this.end();
+  }
+
+  get #internals(): ResponseInternals {
+    return this as unknown as ResponseInternals;
+  }
+
+  /** Whether the connection is free for a text, and is kept behind it. */
+  #isFree(): boolean {
+    const { socket, req, shouldKeepAlive } = this;
+    const { _header, _headerSent, _keepAliveTimeout } = this.#internals;
+    if (_header !== null || _headerSent !== false || _keepAliveTimeout === undefined) return false;
+    // Without a socket, another response of the connection comes first.
+    if (socket === null || !socket.writable || !shouldKeepAlive) return false;
+    // What a client sends that waits for `100 Continue` is anybody's guess once it is answered otherwise.
+    return req.headers.expect === undefined;
+  }
+}

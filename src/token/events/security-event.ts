@@ -1,0 +1,142 @@
+import type { Clock, EpochSeconds } from "../../platform/clock.ts";
+import { isNumericDate } from "../claim-checks.ts";
+import { type CompactJws, isObject, parseCompactJws } from "../compact-jws.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
+import { isSignedWith, keysFor } from "../signature.ts";
+
+/** Whose events are listened to, and whom they must be for. */
+export interface EventSource {
+  /** The `iss` of its events. */
+  readonly issuer: string;
+  /** Must be among their `aud`. */
+  readonly audience: string;
+  readonly keys: KeyRing;
+}
+
+/** A Security Event Token (RFC 8417) whose signature, issuer, audience and times are right. */
+export interface SecurityEvent<Source extends EventSource = EventSource> {
+  readonly source: Source;
+  readonly jti: string;
+  readonly issuedAt: EpochSeconds;
+  /** After that it would be refused. */
+  readonly expiresAt: EpochSeconds;
+  readonly payload: Readonly<Record<string, unknown>>;
+  /** What happened, by the URI of its kind. */
+  readonly events: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+/** Why an event is refused: the codes of RFC 8935 section 2.4. */
+export type EventError =
+  | "invalid_request"
+  | "invalid_key"
+  | "invalid_issuer"
+  | "invalid_audience"
+  | "authentication_failed";
+
+/** An event that is refused; nothing is done about it. */
+export class EventRefused extends Error {
+  override readonly name = "EventRefused";
+  readonly code: EventError;
+
+  constructor(code: EventError, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The keys of an event's issuer can't be had at present: it can't be told whether it is to be believed. */
+export class EventKeysUnavailable extends Error {
+  override readonly name = "EventKeysUnavailable";
+}
+
+/** What an event must be like. */
+export interface EventRules<Source extends EventSource> {
+  readonly sources: readonly Source[];
+  /** The values of `typ` that are accepted, in lower case, without `application/`; undefined: none is needed. */
+  readonly types: readonly (string | undefined)[];
+  readonly clock: Clock;
+  readonly clockToleranceSeconds: number;
+  /** How long, in seconds, an event is of use: what is issued earlier is refused. */
+  readonly maxAgeSeconds: number;
+}
+
+/**
+ * Checks a Security Event Token; waits where its key has to be fetched first.
+ *
+ * Rejects with EventRefused where anything is wrong with it, and with EventKeysUnavailable where that
+ * can't be told.
+ */
+export async function verifyEvent<Source extends EventSource>(
+  text: string,
+  rules: EventRules<Source>,
+): Promise<SecurityEvent<Source>> {
+  const jws = parseCompactJws(text);
+  if (jws === undefined) throw new EventRefused("invalid_request", "expected a signed JWT");
+  if (!rules.types.includes(typeOf(jws))) {
+    throw new EventRefused("invalid_request", `expected typ ${rules.types.join(" or ")}`);
+  }
+  const source = sourceOf(jws, rules.sources);
+  await checkSignature(text, jws, source.keys);
+  return { source, ...readClaims(jws.payload, rules) };
+}
+
+/** `typ` as RFC 7515 section 4.1.9 has it compared. */
+function typeOf({ header: { typ } }: CompactJws): string | undefined {
+  return typeof typ === "string" ? typ.toLowerCase().replace(/^application\//, "") : undefined;
+}
+
+function sourceOf<Source extends EventSource>(
+  { payload: { iss, aud } }: CompactJws,
+  sources: readonly Source[],
+): Source {
+  const issuers = sources.filter(({ issuer }) => issuer === iss);
+  if (issuers.length === 0) throw new EventRefused("invalid_issuer", "iss is not known here");
+  const audiences = Array.isArray(aud) ? aud : [aud];
+  const source = issuers.find(({ audience }) => audiences.includes(audience));
+  if (source === undefined) throw new EventRefused("invalid_audience", "aud names somebody else");
+  return source;
+}
+
+async function checkSignature(text: string, jws: CompactJws, ring: KeyRing): Promise<void> {
+  for (;;) {
+    const keys = keysFor(jws, ring.keys);
+    if (keys.some((key) => isSignedWith(text, key, {}))) return;
+    const { kid } = jws.header;
+    const isThere = ring.keys.some((key) => kid !== undefined && key.kid === kid);
+    const search = isThere ? undefined : ring.lookFor();
+    if (search === undefined) throw keys.length > 0 ? wrongSignature() : noKey(isThere, ring);
+    await search;
+  }
+}
+
+function wrongSignature(): Error {
+  return new EventRefused("authentication_failed", "the signature is wrong");
+}
+
+function noKey(isThere: boolean, { trouble }: KeyRing): Error {
+  if (!isThere && trouble !== undefined) return new EventKeysUnavailable(trouble);
+  return new EventRefused("invalid_key", "signed with no key or algorithm that its issuer has");
+}
+
+function readClaims(
+  payload: CompactJws["payload"],
+  { clock, clockToleranceSeconds, maxAgeSeconds }: EventRules<EventSource>,
+): Omit<SecurityEvent, "source"> {
+  const { jti, iat, exp, events } = payload;
+  const wrong = (message: string) => new EventRefused("invalid_request", message);
+  if (typeof jti !== "string" || jti === "") throw wrong("expected jti");
+  if (!isNumericDate(iat)) throw wrong("expected iat in seconds");
+  if (exp !== undefined && !isNumericDate(exp)) throw wrong("expected exp in seconds");
+  const now = clock.nowSeconds();
+  const expiresAt = Math.min(exp ?? Number.POSITIVE_INFINITY, iat + maxAgeSeconds);
+  if (iat > now + clockToleranceSeconds) throw wrong("iat is still to come");
+  if (now >= expiresAt + clockToleranceSeconds) throw wrong("it has expired");
+  if (!isObject(events)) throw wrong("expected events");
+  for (const [kind, event] of Object.entries(events)) {
+    if (!isObject(event)) throw wrong(`expected an object as ${kind}`);
+  }
+  return {
+    ...{ jti, issuedAt: iat, expiresAt: expiresAt + clockToleranceSeconds, payload },
+    events: events as SecurityEvent["events"],
+  };
+}

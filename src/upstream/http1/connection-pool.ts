@@ -1,0 +1,179 @@
+import type { Socket } from "node:net";
+import { UpstreamError } from "../upstream-error.ts";
+import { Connection, type ConnectionOwner, type Exchange } from "./connection.ts";
+
+/** How connections to the application are made and kept. */
+export interface ConnectionPoolOptions {
+  /** Begins to connect; `onReady` is called when requests can be sent. */
+  readonly connect: (onReady: () => void) => Socket;
+  readonly connectTimeoutMs: number;
+  /** From the request being sent to the head of the response. */
+  readonly responseTimeoutMs: number;
+  readonly maxConnections: number;
+  /** The longest response head, in bytes. */
+  readonly headBytes: number;
+  /** How long a connection is kept without work, at most. */
+  readonly idleMs: number;
+}
+
+interface Idle {
+  readonly connection: Connection;
+  readonly untilMs: number;
+}
+
+/** The connections to the application: what is asked of it goes over one that is free, or a new one, or waits. */
+export class ConnectionPool implements ConnectionOwner {
+  readonly headBytes: number;
+  readonly responseTimeoutMs: number;
+  readonly #options: ConnectionPoolOptions;
+  /** Those that connect included. */
+  readonly #sockets = new Map<Connection | Socket, { destroy(): void }>();
+  readonly #waiting: Exchange[] = [];
+  /** The one that was used last is used next: the others get old, and are closed. */
+  readonly #idle: Idle[] = [];
+  #connecting = 0;
+  #sweep: NodeJS.Timeout | undefined;
+  #closing: (() => void) | undefined;
+
+  constructor(options: ConnectionPoolOptions) {
+    this.#options = options;
+    this.headBytes = options.headBytes;
+    this.responseTimeoutMs = options.responseTimeoutMs;
+  }
+
+  /** Sends a request as soon as there is a connection for it. */
+  carry(exchange: Exchange): void {
+    const connection = this.#takeIdle();
+    if (connection !== undefined) {
+      connection.carry(exchange);
+      return;
+    }
+    this.#waiting.push(exchange);
+    this.#connectWhereNeeded();
+  }
+
+  /** Takes back a request that waits for a connection; false where it waits no more. */
+  withdraw(exchange: Exchange): boolean {
+    const index = this.#waiting.indexOf(exchange);
+    if (index === -1) return false;
+    this.#waiting.splice(index, 1);
+    this.#closeWhenDone();
+    return true;
+  }
+
+  /** Closes what is idle: after an application has closed one connection under a request, the others are no better. */
+  closeIdle(): void {
+    for (const { connection } of this.#idle.splice(0)) connection.abort();
+  }
+
+  /** Resolves when every request has come to its end and every connection is closed. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#closing = resolve;
+      this.closeIdle();
+      this.#closeWhenDone();
+    });
+  }
+
+  /** Cuts all connections; what they carried, or should have, ends in errors. */
+  destroy(): void {
+    for (const exchange of this.#waiting.splice(0)) {
+      exchange.onError(new UpstreamError("aborted", "revgate is shutting down"), false);
+    }
+    for (const socket of [...this.#sockets.values()]) socket.destroy();
+  }
+
+  onFree(connection: Connection): void {
+    const next = this.#waiting.shift();
+    if (next !== undefined) {
+      connection.carry(next);
+      return;
+    }
+    const idleMs = connection.idleMs(this.#options.idleMs);
+    if (this.#closing !== undefined || idleMs <= 0) {
+      connection.abort();
+      return;
+    }
+    this.#idle.push({ connection, untilMs: performance.now() + idleMs });
+    this.#sweep ??= setTimeout(() => this.#closeOld(), this.#options.idleMs).unref();
+  }
+
+  onClosed(connection: Connection): void {
+    this.#forget(connection);
+    const index = this.#idle.findIndex((idle) => idle.connection === connection);
+    if (index !== -1) this.#idle.splice(index, 1);
+  }
+
+  #takeIdle(): Connection | undefined {
+    const nowMs = performance.now();
+    for (;;) {
+      const idle = this.#idle.pop();
+      if (idle === undefined) return undefined;
+      if (idle.connection.isOpen && nowMs < idle.untilMs) return idle.connection;
+      idle.connection.abort();
+    }
+  }
+
+  #closeOld(): void {
+    this.#sweep = undefined;
+    const nowMs = performance.now();
+    const kept = this.#idle.filter(({ untilMs }) => nowMs < untilMs);
+    const old = this.#idle.filter(({ untilMs }) => nowMs >= untilMs);
+    this.#idle.splice(0, this.#idle.length, ...kept);
+    for (const { connection } of old) connection.abort();
+    const [next] = kept;
+    if (next === undefined) return;
+    this.#sweep = setTimeout(() => this.#closeOld(), this.#options.idleMs / 4).unref();
+  }
+
+  #connectWhereNeeded(): void {
+    while (
+      this.#connecting < this.#waiting.length &&
+      this.#sockets.size < this.#options.maxConnections
+    ) {
+      this.#connect();
+    }
+  }
+
+  #connect(): void {
+    const socket = this.#options.connect(() => {
+      settle();
+      this.#sockets.delete(socket);
+      const connection = new Connection(socket, this);
+      this.#sockets.set(connection, socket);
+      this.onFree(connection);
+    });
+    const fail = (error: Error) => {
+      settle();
+      socket.on("error", () => {}).destroy();
+      // One attempt, one request that fails for it.
+      const exchange = this.#waiting.shift();
+      this.#forget(socket);
+      exchange?.onError(error, false);
+    };
+    const onClose = () => fail(new UpstreamError("closed", "the connection was closed at once"));
+    const timer = setTimeout(() => {
+      fail(new UpstreamError("connect_timeout", "the application cannot be connected to in time"));
+    }, this.#options.connectTimeoutMs);
+    const settle = () => {
+      this.#connecting -= 1;
+      clearTimeout(timer);
+      socket.off("error", fail).off("close", onClose);
+    };
+    this.#connecting += 1;
+    this.#sockets.set(socket, socket);
+    socket.on("error", fail).on("close", onClose);
+  }
+
+  #forget(key: Connection | Socket): void {
+    this.#sockets.delete(key);
+    this.#connectWhereNeeded();
+    this.#closeWhenDone();
+  }
+
+  #closeWhenDone(): void {
+    if (this.#closing === undefined || this.#sockets.size > 0 || this.#waiting.length > 0) return;
+    clearTimeout(this.#sweep);
+    this.#closing();
+  }
+}

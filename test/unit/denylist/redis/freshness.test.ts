@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Freshness } from "../../../../src/denylist/redis/freshness.ts";
+import { elapsedMs } from "../../../../src/platform/clock.ts";
+
+/** A machine's two clocks, to be moved by hand. */
+function startClocks() {
+  const now = { monotonicMs: 1000, wallMs: 1_700_000_000_000 };
+  return {
+    read: () => ({ ...now }),
+    pass: (ms: number) => {
+      now.monotonicMs += ms;
+      now.wallMs += ms;
+    },
+    suspend: (ms: number) => {
+      now.wallMs += ms;
+    },
+    setWall: (ms: number) => {
+      now.wallMs += ms;
+    },
+  };
+}
+
+/** A table that was loaded and has just been proved, with a staleness of 150 ms. */
+function startFresh() {
+  const clocks = startClocks();
+  const freshness = new Freshness(clocks.read);
+  freshness.enter(150, { handedOver: false });
+  freshness.prove(clocks.read());
+  freshness.loaded();
+  return { clocks, freshness };
+}
+
+describe("elapsedMs", () => {
+  it("counts a suspension, during which the monotonic clock stands still", () => {
+    const clocks = startClocks();
+    const before = clocks.read();
+    clocks.suspend(60_000);
+    assert.equal(elapsedMs(before, clocks.read()), 60_000);
+  });
+
+  it("is not fooled by a wall clock that is set back", () => {
+    const clocks = startClocks();
+    const before = clocks.read();
+    clocks.setWall(-3_600_000);
+    clocks.pass(200);
+    assert.equal(elapsedMs(before, clocks.read()), 200);
+  });
+});
+
+describe("freshness", () => {
+  it("needs a load and a proof", () => {
+    const clocks = startClocks();
+    const freshness = new Freshness(clocks.read);
+    freshness.enter(150, { handedOver: false });
+    assert.equal(freshness.isFresh(), false);
+    freshness.loaded();
+    assert.equal(freshness.isFresh(), false);
+    freshness.prove(clocks.read());
+    assert.equal(freshness.isFresh(), true);
+  });
+
+  it("ends exactly a staleness after the proof was asked for, not after it came", () => {
+    const { clocks, freshness } = startFresh();
+    const sent = clocks.read();
+    clocks.pass(100);
+    freshness.prove(sent);
+    clocks.pass(49);
+    assert.equal(freshness.isFresh(), true);
+    clocks.pass(1);
+    assert.equal(freshness.isFresh(), false);
+  });
+
+  it("ends in a suspension", () => {
+    const { clocks, freshness } = startFresh();
+    clocks.suspend(150);
+    assert.equal(freshness.isFresh(), false);
+  });
+
+  it("ends when a part of the feed was missed, and only a load brings it back", () => {
+    const { clocks, freshness } = startFresh();
+    freshness.missed();
+    freshness.prove(clocks.read());
+    assert.equal(freshness.isFresh(), false);
+    freshness.loaded();
+    assert.equal(freshness.isFresh(), true);
+  });
+
+  it("goes on in a new epoch for whoever was fresh, unless another server has taken over", () => {
+    const same = startFresh();
+    same.freshness.enter(150, { handedOver: false });
+    assert.equal(same.freshness.isFresh(), true);
+
+    const other = startFresh();
+    other.freshness.enter(150, { handedOver: true });
+    assert.equal(other.freshness.complete, false);
+
+    const late = startFresh();
+    late.clocks.pass(150);
+    late.freshness.enter(150, { handedOver: false });
+    assert.equal(late.freshness.complete, false);
+  });
+});

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { EntryName } from "../../../../src/denylist/denylist.ts";
+import { KeySpace } from "../../../../src/denylist/redis/key-space.ts";
+import { LookUps } from "../../../../src/denylist/redis/look-ups.ts";
+import type { ShardState } from "../../../../src/denylist/redis/store-state.ts";
+
+const trusted = { kind: "trusted" } as ShardState;
+const settling = { kind: "settling" } as unknown as ShardState;
+const token = { id: "t".repeat(43), subject: "s".repeat(43), issuedAt: 200 };
+
+/** A store that holds some values, and remembers what it was asked. */
+function lookUpsIn(values: Record<string, string>, state = trusted, { spread = false } = {}) {
+  const asked: [string, readonly EntryName[]][] = [];
+  const lookUps = new LookUps(new KeySpace("x:", { spread }), async (shard, names) => {
+    asked.push([shard, names]);
+    return { state, values: names.map(({ kind }) => values[kind] ?? null) };
+  });
+  return { lookUps, asked };
+}
+
+describe("LookUps", () => {
+  it("ask for all names of a token, and of all tokens of a moment, at once", async () => {
+    const { lookUps, asked } = lookUpsIn({});
+    const tokens = [token, { ...token, jti: "j".repeat(43), sid: "d".repeat(43) }];
+    const answers = await Promise.all(tokens.map((each) => lookUps.ask(each)));
+    assert.deepEqual(answers, ["live", "live"]);
+    const kinds = asked.map(([, names]) => names.map(({ kind }) => kind));
+    assert.deepEqual(kinds, [["tok", "sub", "tok", "jti", "sid", "sub"]]);
+  });
+
+  it("ask each shard for the names that are there", async () => {
+    const { lookUps, asked } = lookUpsIn({ sub: "9000 200" }, trusted, { spread: true });
+    assert.equal(await lookUps.ask(token), "revoked");
+    assert.deepEqual(
+      asked.map(([shard, names]) => [shard, names.map(({ kind }) => kind)]),
+      [
+        ["t", ["tok"]],
+        ["s", ["sub"]],
+      ],
+    );
+  });
+
+  it("give no all-clear by a shard that has lost data, whatever else is there", async () => {
+    // Issued behind the subject's cut-off; the token's own entry may have been lost.
+    const { lookUps } = lookUpsIn({ sub: "9000 100" }, settling);
+    await assert.rejects(lookUps.ask(token), /lost data/);
+    await assert.rejects(lookUpsIn({}, settling).lookUps.ask(token), /lost data/);
+    assert.equal(await lookUpsIn({ tok: "9000" }, settling).lookUps.ask(token), "revoked");
+  });
+
+  it("tell each token its own answer", async () => {
+    const revoked = "r".repeat(43);
+    const lookUps = new LookUps(new KeySpace("x:", { spread: false }), async (_shard, names) => ({
+      state: trusted,
+      values: names.map(({ value }) => (value === revoked ? "9000" : null)),
+    }));
+    const tokens = [token, { id: revoked }, { ...token, id: "u".repeat(43) }, { id: revoked }];
+    const answers = await Promise.all(tokens.map((each) => lookUps.ask(each)));
+    assert.deepEqual(answers, ["live", "revoked", "live", "revoked"]);
+  });
+});

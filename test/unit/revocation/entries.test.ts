@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { entriesFor } from "../../../src/revocation/entries.ts";
+
+const token = {
+  id: "t".repeat(43),
+  subject: "s".repeat(43),
+  issuedAt: 90,
+  expiresAt: 1000,
+  notBefore: undefined,
+};
+const lifetimes = { clockToleranceSeconds: 5, maxLifetimeSeconds: 5000 };
+const own = { kind: "tok", value: token.id, expiresAt: 1005 };
+
+describe("entriesFor", () => {
+  it("names one token for as long as anybody might accept it", () => {
+    assert.deepEqual(
+      entriesFor({ scope: "token", tokens: [token], subjects: [] }, 100.5, lifetimes),
+      [own],
+    );
+  });
+
+  it("names all of a subject's up to this second, until the last of them is over", () => {
+    // Issued in the second 100 by a clock that is 5 s ahead, accepted for 5000 s and 5 s more.
+    const all = { kind: "sub", value: token.subject, cutoff: 100, expiresAt: 5111 };
+    assert.deepEqual(
+      entriesFor({ scope: "subject", tokens: [token], subjects: [] }, 100.5, lifetimes),
+      [own, all],
+    );
+  });
+
+  it("names nothing twice", () => {
+    const other = { ...token, id: "u".repeat(43) };
+    const kinds = entriesFor(
+      { scope: "subject", tokens: [token, other, token], subjects: [] },
+      100.5,
+      lifetimes,
+    ).map(({ kind }) => kind);
+    assert.deepEqual(kinds.sort(), ["sub", "tok", "tok"]);
+  });
+
+  it("names the token alone where it has no subject", () => {
+    const nobodys = { ...token, subject: undefined };
+    assert.deepEqual(
+      entriesFor({ scope: "subject", tokens: [nobodys], subjects: [] }, 100.5, lifetimes),
+      [own],
+    );
+  });
+});
