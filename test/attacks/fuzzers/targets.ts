@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { makeToken } from "../helpers/tokens.ts";
-import { assertNothingElseReached } from "./classes/exemptions.ts";
-import type { Fronted } from "./classes/fronted.ts";
-import { exchange, head } from "./exchange.ts";
+import { makeToken } from "../../helpers/tokens.ts";
+import { assertNothingElseReached } from "../classes/exemptions.ts";
+import { type Fronted, placeInFront } from "../classes/fronted.ts";
+import { exchange, head } from "../exchange.ts";
+import { placeRevgate } from "../gatekeepers.ts";
+import { type Fuzzer, type FuzzOptions, tryEach } from "./fuzzer.ts";
 
 /** What targets are made of: the routes, and everything that has ever been put between them. */
 const words = [
@@ -142,13 +144,6 @@ const override = fc.oneof(
     .map((pair) => pair.join(": ")),
 );
 
-/** How long to go on, and from which seed. */
-export interface FuzzOptions {
-  readonly runs: number;
-  readonly seed: number | undefined;
-  readonly timeLimitMs: number;
-}
-
 /** Tries targets without a token at one framework after the other; resolves to how many were tried. */
 export async function fuzzExemptions(
   fronts: readonly Fronted[],
@@ -192,16 +187,30 @@ export async function fuzzLogouts(
 
 function check(
   targets: fc.Arbitrary<string>,
-  { runs, seed, timeLimitMs }: FuzzOptions,
+  options: FuzzOptions,
   attempt: (path: string, verb: string, more: readonly string[]) => Promise<void>,
 ): Promise<void> {
-  const property = fc.asyncProperty(targets, method, override, (path, verb, header) =>
+  return tryEach(fc.tuple(targets, method, override), options, ([path, verb, header]) =>
     attempt(path, verb, header === undefined ? [] : [header]),
   );
-  return fc.assert(property, {
-    numRuns: runs,
-    ...(seed === undefined ? {} : { seed }),
-    interruptAfterTimeLimit: timeLimitMs,
-    endOnFailure: true,
-  });
 }
+
+const short = { runs: 4000, timeLimitMs: 30_000 };
+
+/** Targets without a token. */
+export const exemptionsFuzzer: Fuzzer = {
+  name: "exemptions",
+  claim: "nothing but what is open is reached without a token, at any framework",
+  short: { ...short, atLeast: { tried: 1000 } },
+  fuzz: async (t, options) => ({
+    tried: await fuzzExemptions(await placeInFront(t, placeRevgate), options),
+  }),
+};
+
+/** Targets with a token. */
+export const logoutsFuzzer: Fuzzer = {
+  name: "logouts",
+  claim: "what a framework takes for a logout ends the token",
+  short: { ...short, atLeast: { loggedOut: 11 } },
+  fuzz: async (t, options) => fuzzLogouts(await placeInFront(t, placeRevgate), options),
+};
