@@ -3,7 +3,7 @@ import type { Clock } from "../platform/clock.ts";
 import { untilCutOff } from "../revocation/cut-off.ts";
 import { entriesFor, type Lifetimes } from "../revocation/entries.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
-import type { Hold } from "../upstream/forward-request.ts";
+import type { Hold } from "../upstream/held-response.ts";
 import { namesSubjectsInResponse, type SubjectName, subjectsInResponse } from "./named-subjects.ts";
 import type { Route } from "./route.ts";
 

@@ -2,7 +2,7 @@ import { type BodyFields, isJson, readResponseFields, valuesOf } from "../http/b
 import { HeaderList } from "../http/field-lines.ts";
 import { isInBody } from "../token/credential.ts";
 import { nameOfClaim } from "../token/verifier.ts";
-import type { HeldResponse } from "../upstream/forward-request.ts";
+import type { HeldResponse } from "../upstream/held-response.ts";
 import type { NamedSubject, Route } from "./route.ts";
 import type { Visit } from "./visit.ts";
 

@@ -3,6 +3,7 @@ import type { Answer } from "../node-http/answer.ts";
 import { type BodyFraming, bodyFramingOf } from "../node-http/http-messages.ts";
 import { fieldLines } from "../node-http/whole-answers.ts";
 import { responseHeaders } from "./headers.ts";
+import { HeldBody, type Hold } from "./held-response.ts";
 import type { Connection, Exchange } from "./http1/connection.ts";
 import type { ConnectionPool } from "./http1/connection-pool.ts";
 import type { ResponseHead } from "./http1/response-parser.ts";
@@ -22,29 +23,6 @@ export type ForwardOutcome =
   | { readonly kind: "cut" }
   /** The client went away. */
   | { readonly kind: "client_gone" };
-
-/** A response whose head has come, and that is not passed on yet. */
-export interface HeldResponse {
-  readonly status: number;
-  /** Name and value alternating. */
-  readonly headers: readonly string[];
-  /**
-   * Resolves to its whole body; to undefined where that is longer, breaks off, or takes too long. To be
-   * called before anything is awaited, at most once.
-   */
-  readBody(mostBytes: number): Promise<Buffer | undefined>;
-}
-
-/** Keeps a response until something has happened. One of the two is called, once. */
-export interface Hold {
-  /**
-   * The final response head has come. The response is released when the promise resolves, and withheld
-   * when it rejects; undefined releases at once.
-   */
-  onResponse(response: HeldResponse): Promise<void> | undefined;
-  /** It will not come. `sent`: the application may have had the request, or a part of it. */
-  onLost(sent: boolean): Promise<void>;
-}
 
 /** One request to forward, and who is told what becomes of it. */
 export interface ForwardOptions {
@@ -104,11 +82,8 @@ class Forwarding implements Exchange {
   #draining = false;
   #retried = false;
   #interimResponses = 0;
-  /** What came of the response's body, and its trailers where it came to its end, while its head was held. */
-  #early: Buffer[] | undefined;
-  #earlyTrailers: readonly string[] | undefined;
-  /** Set while whoever holds the response waits for its body. */
-  #reading: { onData(bytes: number): void; settle(body: Buffer | undefined): void } | undefined;
+  /** Set while the head of the response is held. */
+  #held: HeldBody | undefined;
   #onStreamEnd: (() => void) | undefined;
   /** The head of the response, until the first part of the body comes, with which it leaves. */
   #head: ReleasedHead | undefined;
@@ -179,18 +154,29 @@ class Forwarding implements Exchange {
     }
     this.#status = status;
     this.#options.onHead();
-    const held = this.#options.hold?.onResponse({
-      status,
+    const { hold } = this.#options;
+    const released = hold && this.#keep(hold, headers);
+    if (released !== undefined) {
+      this.#releaseLater(released, reason, headers);
+    } else if (this.#release(reason, headers) && !more) this.#flushHead();
+  }
+
+  /** Shows the head to whoever may hold it; undefined: it is not held. */
+  #keep(hold: Hold, headers: readonly string[]): Promise<void> | undefined {
+    const { responseTimeoutMs } = this.#application;
+    const body = new HeldBody(responseTimeoutMs, () => this.#connection?.pause());
+    this.#held = body;
+    return hold.onResponse({
+      status: this.#status,
       headers,
-      readBody: (mostBytes) => this.#readBody(mostBytes),
+      readBody: (maxBytes) => body.read(maxBytes),
     });
-    if (held === undefined) {
-      if (this.#release(reason, headers) && !more) this.#flushHead();
-      return;
-    }
+  }
+
+  #releaseLater(released: Promise<void>, reason: string, headers: readonly string[]): void {
     this.#state = "holding";
-    if (this.#reading === undefined) this.#connection?.pause();
-    held.then(
+    if (this.#held?.isAwaited !== true) this.#connection?.pause();
+    released.then(
       () => this.#releaseHeld(reason, headers),
       (cause: Error) => this.#withhold(cause),
     );
@@ -213,11 +199,7 @@ class Forwarding implements Exchange {
     if (this.#state === "streaming") {
       this.#writeHead();
       if (!this.#options.answer.stream.write(chunk)) this.#waitForDrain();
-    } else if (this.#state === "holding") {
-      this.#early ??= [];
-      this.#early.push(chunk);
-      this.#reading?.onData(chunk.length);
-    }
+    } else if (this.#state === "holding") this.#held?.add(chunk);
   }
 
   onPartial(): void {
@@ -231,10 +213,8 @@ class Forwarding implements Exchange {
 
   onEnd(trailers: readonly string[]): void {
     this.#connection = undefined;
-    if (this.#state === "holding") {
-      this.#earlyTrailers = trailers;
-      this.#reading?.settle(Buffer.concat(this.#early ?? []));
-    } else if (this.#state === "streaming") this.#complete(trailers);
+    if (this.#state === "holding") this.#held?.end(trailers);
+    else if (this.#state === "streaming") this.#complete(trailers);
   }
 
   onDrain(): void {
@@ -243,7 +223,7 @@ class Forwarding implements Exchange {
 
   onError(error: Error, stale: boolean): void {
     this.#connection = undefined;
-    this.#reading?.settle(undefined);
+    this.#held?.lose();
     if (this.#state === "ended") return;
     if (this.#state === "streaming") {
       breakOff(this.#options.answer);
@@ -256,27 +236,6 @@ class Forwarding implements Exchange {
       this.#lose();
       this.#end({ kind: "failed", reason: classifyUpstreamError(error), cause: error });
     }
-  }
-
-  #readBody(mostBytes: number): Promise<Buffer | undefined> {
-    return new Promise((resolve) => {
-      let leftBytes = mostBytes;
-      const settle = (body: Buffer | undefined) => {
-        clearTimeout(deadline);
-        this.#reading = undefined;
-        resolve(body);
-      };
-      const giveUp = () => {
-        this.#connection?.pause();
-        settle(undefined);
-      };
-      const deadline = setTimeout(giveUp, this.#application.responseTimeoutMs);
-      const onData = (bytes: number) => {
-        leftBytes -= bytes;
-        if (leftBytes < 0) giveUp();
-      };
-      this.#reading = { onData, settle };
-    });
   }
 
   /** Lets the response pass, from its head on. False: nobody is there to have it. */
@@ -323,9 +282,10 @@ class Forwarding implements Exchange {
     if (!this.#release(reason, headers)) return;
     this.#writeHead();
     const { stream } = this.#options.answer;
-    for (const chunk of this.#early ?? [nothing]) stream.write(chunk);
-    if (this.#earlyTrailers !== undefined) {
-      this.#complete(this.#earlyTrailers);
+    const { chunks = [], trailers } = this.#held ?? {};
+    for (const chunk of chunks.length === 0 ? [nothing] : chunks) stream.write(chunk);
+    if (trailers !== undefined) {
+      this.#complete(trailers);
       return;
     }
     if (stream.writableNeedDrain) this.#waitForDrain();
