@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { meaningOf } from "./meanings.ts";
 import { configSchema } from "./schema.ts";
+import type { About } from "./settings/readers.ts";
 
 /** A JSON Schema (draft 2020-12), or a part of one. */
 export type JsonSchema = z.core.JSONSchema.BaseSchema;
@@ -10,8 +10,18 @@ export interface SettingDescription {
   /** Names joined by dots; `[]` behind a list stands for its items. */
   readonly path: string;
   readonly schema: JsonSchema;
-  readonly meaning: string | undefined;
+  /** Undefined for items of lists alone; a test holds that. */
+  readonly about: About | undefined;
+  /** Whether a configuration must have it. */
+  readonly required: boolean;
 }
+
+const aboutKeys = [
+  "meaning",
+  "why",
+  "example",
+  "furtherExamples",
+] as const satisfies (keyof About)[];
 
 const environmentReference: JsonSchema = {
   type: "string",
@@ -21,9 +31,10 @@ const environmentReference: JsonSchema = {
 /** The schema of the configuration as it is written, with what each setting is for. */
 export function configJsonSchema(): JsonSchema {
   const schema = plainSchema();
-  for (const { path, schema: setting, meaning } of settingsIn(schema)) {
-    setting.description = [meaning, setting.description].filter(Boolean).join(" Expects ");
+  for (const { path, schema: setting, about } of settingsIn(schema)) {
+    setting.description = [about?.meaning, setting.description].filter(Boolean).join(" Expects ");
     if (path.endsWith("]")) delete setting.description;
+    for (const key of aboutKeys) delete setting[key];
     letEnvironmentIn(setting);
   }
   return { title: "revgate", ...schema };
@@ -38,15 +49,23 @@ function plainSchema(): JsonSchema {
   return z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" });
 }
 
-function settingsIn(schema: JsonSchema, path = ""): SettingDescription[] {
-  const own = path === "" ? [] : [{ path, schema, meaning: meaningOf(path) }];
+function settingsIn(schema: JsonSchema, path = "", required = false): SettingDescription[] {
+  const own = path === "" ? [] : [{ path, schema, about: aboutOf(schema), required }];
   if (schema.type === "array") {
     return [...own, ...settingsIn(schema.items as JsonSchema, `${path}[]`)];
   }
   const inner = Object.entries(schema.properties ?? {}).flatMap(([name, setting]) =>
-    settingsIn(setting as JsonSchema, path === "" ? name : `${path}.${name}`),
+    settingsIn(
+      setting as JsonSchema,
+      path === "" ? name : `${path}.${name}`,
+      schema.required?.includes(name) ?? false,
+    ),
   );
   return [...own, ...inner];
+}
+
+function aboutOf(schema: JsonSchema): About | undefined {
+  return typeof schema["meaning"] === "string" ? (schema as unknown as About) : undefined;
 }
 
 /** A value may also be `${NAME}`, wherever it is not any text that is allowed. */

@@ -1,46 +1,62 @@
-import type { Socket } from "node:net";
-import ipaddr from "ipaddr.js";
+import { BlockList, isIP, type Socket } from "node:net";
 
 /** The other end of a connection. */
 export interface Peer {
   /** Its address; an IPv4 address that arrived over IPv6 is written as IPv4. */
   readonly address: string;
-  /** Whether it is a proxy that may say who stands behind it. */
+  /** Whether it is a proxy whose forwarding headers are believed. */
   readonly trusted: boolean;
   readonly proto: "http" | "https";
 }
 
 /** Makes the reader of peers; `trustedProxies` are addresses or CIDR ranges. It reads each connection once. */
 export function createPeerReader(trustedProxies: readonly string[]): (socket: Socket) => Peer {
-  const ranges = trustedProxies.map(parseRange);
+  const trusted = new BlockList();
+  for (const range of trustedProxies) addRange(trusted, range);
   const known = new WeakMap<Socket, Peer>();
 
   return (socket) => {
     let peer = known.get(socket);
     if (peer === undefined) {
-      peer = readPeer(socket, ranges);
+      peer = readPeer(socket, trusted);
       known.set(socket, peer);
     }
     return peer;
   };
 }
 
-type Range = ReturnType<typeof ipaddr.parseCIDR>;
-
-/** Throws where the text is neither an address nor a range. */
-export function parseRange(text: string): Range {
-  if (text.includes("/")) return ipaddr.parseCIDR(text);
-  const address = ipaddr.process(text);
-  return [address, address.kind() === "ipv4" ? 32 : 128];
+/** Whether a text is an IP address or a CIDR range. */
+export function isRange(text: string): boolean {
+  try {
+    addRange(new BlockList(), text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
-function readPeer(socket: Socket, ranges: readonly Range[]): Peer {
+/** Throws if the text is neither an address nor a range. */
+function addRange(list: BlockList, text: string): void {
+  const [address = "", prefix, ...rest] = text.split("/");
+  const family = familyOf(address);
+  // A zone names an interface of one machine: no range is meant by it.
+  if (address.includes("%")) throw new RangeError(`no range: ${text}`);
+  if (prefix === undefined) {
+    list.addAddress(address, family);
+    return;
+  }
+  if (rest.length > 0 || !/^\d{1,3}$/.test(prefix)) throw new RangeError(`no range: ${text}`);
+  list.addSubnet(address, Number(prefix), family);
+}
+
+function familyOf(address: string): "ipv4" | "ipv6" {
+  return isIP(address) === 6 ? "ipv6" : "ipv4";
+}
+
+function readPeer(socket: Socket, trusted: BlockList): Peer {
+  const { remoteAddress } = socket;
   const proto = "encrypted" in socket ? "https" : "http";
-  if (socket.remoteAddress === undefined) return { address: "unknown", trusted: false, proto };
-  const address = ipaddr.process(socket.remoteAddress);
-  const trusted = ranges.some(
-    ([network, bits]) =>
-      network.kind() === address.kind() && address.match([network, bits] as never),
-  );
-  return { address: address.toString(), trusted, proto };
+  if (remoteAddress === undefined) return { address: "unknown", trusted: false, proto };
+  const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, "");
+  return { address, trusted: trusted.check(address, familyOf(address)), proto };
 }

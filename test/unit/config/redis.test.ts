@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { redisAccess, redisSchema } from "../../../src/config/redis.ts";
+import { redisAccess } from "../../../src/config/redis.ts";
+import { redis as redisSchema } from "../../../src/config/settings/redis.ts";
 
 const none = { password: undefined, sentinelPassword: undefined, ca: undefined };
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { describe, it } from "node:test";
-import { createPeerReader } from "../../../src/gateway/peer.ts";
+import { createPeerReader, isRange } from "../../../src/gateway/peer.ts";
 
 const from = (remoteAddress: string) => ({ remoteAddress }) as Socket;
 
@@ -15,9 +15,35 @@ describe("peers", () => {
     assert.equal(read(from("2001:db8::1")).trusted, true);
     assert.equal(read(from("2001:db9::1")).trusted, false);
     assert.equal(createPeerReader([])(from("127.0.0.1")).trusted, false);
+    assert.equal(read(from("fe80::1%eth0")).trusted, false);
+  });
+
+  it("are trusted in either spelling if the range is written as IPv4 in IPv6", () => {
+    const read = createPeerReader(["::ffff:192.168.0.0/112", "::ffff:192.0.2.1"]);
+    assert.equal(read(from("192.168.0.5")).trusted, true);
+    assert.equal(read(from("::ffff:192.168.0.5")).trusted, true);
+    assert.equal(read(from("192.0.2.1")).trusted, true);
+    assert.equal(read(from("192.169.0.5")).trusted, false);
+  });
+
+  it("are in no range of the other family", () => {
+    assert.equal(createPeerReader(["0.0.0.0/0"])(from("2001:db8::1")).trusted, false);
+    assert.equal(createPeerReader(["2000::/3"])(from("32.1.13.184")).trusted, false);
   });
 
   it("are named by their IPv4 address where they have one", () => {
     assert.equal(createPeerReader([])(from("::ffff:10.1.2.3")).address, "10.1.2.3");
+  });
+
+  it("have ranges that are addresses with a prefix of their family, and nothing else", () => {
+    for (const range of ["10.0.0.0/8", "192.0.2.1", "2001:db8::/128", "::1"]) {
+      assert.equal(isRange(range), true, range);
+    }
+    for (const text of [
+      ...["", "10", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/8/8", "10.0.0.0/-1"],
+      ...["::/129", "example.com", "::1%eth0/128", "10.0.0.0/1e1"],
+    ]) {
+      assert.equal(isRange(text), false, text);
+    }
   });
 });

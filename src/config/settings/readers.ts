@@ -8,40 +8,61 @@ function toMs(text: string): number {
   return amount === undefined ? Number.NaN : Number(amount) * unitMs[unit as Unit];
 }
 
+/** What the documents say of a setting, besides what it takes and its default. */
+export interface About {
+  /** One line: what it is for. */
+  readonly meaning: string;
+  /** Why an operator would change it, or what to mind; in config.example.yaml behind the meaning. */
+  readonly why?: string;
+  /** The value that config.example.yaml shows for a setting without a default. */
+  readonly example?: unknown;
+  /** Items of a list that config.example.yaml shows commented out, behind the example. */
+  readonly furtherExamples?: readonly unknown[];
+}
+
+/** Says what a setting is for: example, reference and JSON Schema are written from it. */
+export function about<Setting extends z.ZodType>(
+  meaning: string,
+  setting: Setting,
+  more: Omit<About, "meaning"> = {},
+): Setting {
+  return setting.meta({ ...setting.meta(), meaning, ...more });
+}
+
 /** A length of time, written with its unit (`500ms`, `5s`, `3d`); read as milliseconds. */
-export function duration(standard: string, shortest: string, longest: string) {
-  const expected = `expected a duration from ${shortest} to ${longest}, such as "${standard}"`;
+export function duration(byDefault: string, min: string, max: string) {
+  const expected = `expected a duration from ${min} to ${max}, such as "${byDefault}"`;
   return z
     .string({ error: expected })
     .meta({
       pattern: "^\\d+(ms|s|m|h|d)$",
-      description: `a duration from ${shortest} to ${longest}`,
+      description: `a duration from ${min} to ${max}`,
     })
-    .refine((text) => toMs(text) >= toMs(shortest) && toMs(text) <= toMs(longest), expected)
+    .refine((text) => toMs(text) >= toMs(min) && toMs(text) <= toMs(max), expected)
     .transform(toMs)
-    .prefault(standard);
+    .prefault(byDefault);
 }
 
 /** A whole number; `unit` is for the message. */
-export function whole(standard: number, smallest: number, largest: number, unit: string) {
-  const expected = `expected a whole number of ${unit} from ${smallest} to ${largest}`;
+export function whole(byDefault: number, min: number, max: number, unit: string) {
+  const expected = `expected a whole number of ${unit} from ${min} to ${max}`;
   return z
     .number({ error: expected })
     .int(expected)
-    .min(smallest, expected)
-    .max(largest, expected)
-    .meta({ description: `a whole number of ${unit} from ${smallest} to ${largest}` })
-    .default(standard);
+    .min(min, expected)
+    .max(max, expected)
+    .meta({ description: `a whole number of ${unit} from ${min} to ${max}` })
+    .default(byDefault);
 }
 
 /** A TCP port; 0 takes any that is free. */
-export function port(standard: number) {
-  return whole(standard, 0, 65_535, "a TCP port").describe("a TCP port; 0 takes any that is free");
+export function port(byDefault: number) {
+  return whole(byDefault, 0, 65_535, "a TCP port").describe("a TCP port; 0 takes any that is free");
 }
 
 /** true or false. */
-export function flag(standard: boolean) {
-  return z.boolean({ error: "expected true or false" }).default(standard);
+export function flag(byDefault: boolean) {
+  return z.boolean({ error: "expected true or false" }).default(byDefault);
 }
 
 /** A text that is not empty; `expected` completes the message. */

@@ -1,0 +1,113 @@
+import { supportedAlgorithms } from "../../token/keys/keys.ts";
+import { about, choice, duration, group, list, text, url } from "./readers.ts";
+
+/** The name of a header (RFC 9110 section 5.1). */
+export const headerName = text("the name of a header").regex(
+  /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/,
+  "expected the name of a header (RFC 9110 section 5.1)",
+);
+
+/** The path of a file, relative to the configuration. */
+export const file = text("the path of a file");
+
+/** RFC 6901; the whole document is no token and no subject. */
+export const jsonPointer = text("a JSON Pointer").regex(
+  /^(?:\/(?:[^~/]|~[01])*)+$/,
+  'expected a JSON Pointer, such as "/user/id" (RFC 6901)',
+);
+
+/** A key that verifies tokens, or a place that publishes keys. */
+export const key = group({
+  publicKeyFile: about("A public key or a certificate, PEM.", file.optional()),
+  secretFile: about("A shared secret.", file.optional()),
+  jwksUrl: about(
+    "A published key set: https:, or http: on this machine.",
+    url(isSecureUrl, "https: (or http: on this machine)").optional(),
+  ),
+  insecureJwksUrl: about(
+    "A published key set, over any http:.",
+    url(() => true, "http: or https:").optional(),
+  ),
+  kid: about("Only tokens with this kid are checked with this key.", text("a key id").optional()),
+}).superRefine(({ kid, ...sources }, context) => {
+  const named = Object.values(sources).filter((source) => source !== undefined);
+  if (named.length !== 1) {
+    const message = "expected either publicKeyFile, secretFile or jwksUrl";
+    context.addIssue({ code: "custom", message });
+  }
+  const isSet = sources.jwksUrl !== undefined || sources.insecureJwksUrl !== undefined;
+  if (kid !== undefined && isSet) {
+    const message = "expected no kid beside a key set, which names its keys itself";
+    context.addIssue({ code: "custom", message, path: ["kid"] });
+  }
+});
+
+/** Which signatures count. */
+export const algorithms = about(
+  "Which signatures count; a key serves the algorithms of its own family only.",
+  list(choice(supportedAlgorithms), "algorithms")
+    .min(1, "expected at least one algorithm")
+    .default(["RS256"]),
+);
+
+const inHead = {
+  header: about("The header that carries it.", headerName.optional()),
+  scheme: about(
+    "The authentication scheme in front of it there, such as Bearer.",
+    text("an authentication scheme")
+      .regex(/^[\w!#$%&'*+.^`|~-]+$/)
+      .optional(),
+  ),
+  cookie: about("The cookie that carries it.", text("the name of a cookie").optional()),
+};
+
+/** Places in a request's body. */
+export const bodyFields = {
+  requestJson: about("A JSON Pointer (RFC 6901) into the request's body.", jsonPointer.optional()),
+  form: about("A field of the request's form.", text("the name of a field").optional()),
+};
+
+const headPlaces = ["header", "cookie"] as const;
+const requestPlaces = [...headPlaces, "requestJson", "form"] as const;
+
+/** Where a token is sent on any route. */
+export const credentialSource = group(inHead).superRefine(checkSource(headPlaces));
+
+/** Where a token is sent on one route. */
+export const routeSource = group({ ...inHead, ...bodyFields }).superRefine(
+  checkSource(requestPlaces),
+);
+
+/** Another token that ends with the first. */
+export const otherToken = group({
+  ...inHead,
+  ...bodyFields,
+  lifetime: about(
+    "How long a token is remembered that is no JWT of the issuer's.",
+    duration("30d", "1s", "3650d"),
+  ),
+}).superRefine(checkSource(requestPlaces));
+
+type Check = Parameters<ReturnType<typeof group>["superRefine"]>[0];
+
+/** Exactly one of these settings. */
+export function checkPlace(places: readonly string[]): Check {
+  return (settings, context) => {
+    if (places.filter((place) => settings[place] !== undefined).length === 1) return;
+    context.addIssue({ code: "custom", message: `expected one of ${places.join(", ")}` });
+  };
+}
+
+function checkSource(places: readonly string[]): Check {
+  return (settings, context) => {
+    checkPlace(places)(settings, context);
+    if (settings["scheme"] !== undefined && settings["header"] === undefined) {
+      context.addIssue({ code: "custom", message: "expected scheme only beside header" });
+    }
+  };
+}
+
+/** A URL whose answer nobody on the way can change. */
+function isSecureUrl({ protocol, hostname }: URL): boolean {
+  return protocol === "https:" || ["127.0.0.1", "[::1]", "localhost"].includes(hostname);
+}

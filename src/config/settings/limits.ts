@@ -1,0 +1,61 @@
+import { logLevels } from "../../observability/logger.ts";
+import { requestLogModes } from "../../observability/request-log.ts";
+import { about, choice, duration, group, whole } from "./readers.ts";
+
+/** What is logged. */
+export const log = about(
+  "JSON lines on standard output. No credential is ever in them.",
+  group({
+    level: about("The lowest level that is logged.", choice(logLevels).default("info")),
+    requests: about("Which requests get a line.", choice(requestLogModes).default("denied")),
+  }).prefault({}),
+);
+
+/** Bounds on what clients can make grow or wait. */
+export const limits = about(
+  "Bounds on what clients can make grow or wait.",
+  group({
+    headerBytes: about(
+      "Max size of the head of a request or of a response. A request has at most 255 header lines.",
+      whole(16_384, 1024, 1_048_576, "bytes"),
+    ),
+    tokenBytes: about(
+      "Max size of a credential; longer ones are refused unseen.",
+      whole(8192, 256, 1_048_576, "bytes"),
+    ),
+    bodyBytes: about(
+      "Max size of a body that is read, on routes whose rules look into it.",
+      whole(65_536, 1024, 1_048_576, "bytes"),
+      { why: "Longer ones are passed on unread." },
+    ),
+    headersTimeout: about(
+      "Max time of a client for the head of a request.",
+      duration("10s", "100ms", "5m"),
+    ),
+    requestTimeout: about(
+      "Max time of a client for a whole request.",
+      duration("5m", "100ms", "1d"),
+    ),
+    idleTimeout: about(
+      "How long a connection without a request is kept.",
+      duration("65s", "100ms", "1h"),
+      { why: "Longer than the load balancer's, so that the balancer is the one to close." },
+    ),
+    maxConnections: about(
+      "Max connections of clients; more are turned away.",
+      whole(10_000, 1, 1_000_000, "connections"),
+    ),
+    drainTimeout: about(
+      "How long SIGTERM waits for what is under way; shorter than terminationGracePeriodSeconds.",
+      duration("20s", "0s", "1h"),
+    ),
+  })
+    .prefault({})
+    .superRefine(({ headersTimeout, requestTimeout }, context) => {
+      if (headersTimeout > requestTimeout) {
+        const message =
+          "expected headersTimeout to be no longer than requestTimeout, of which it is a part";
+        context.addIssue({ code: "custom", message, path: ["headersTimeout"] });
+      }
+    }),
+);

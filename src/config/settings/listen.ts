@@ -1,0 +1,43 @@
+import { isRange } from "../../gateway/peer.ts";
+import { file } from "./fields.ts";
+import { about, choice, group, list, port, text } from "./readers.ts";
+
+const tls = group({
+  certFile: about("The certificate chain, PEM.", file),
+  keyFile: about("Its private key, PEM.", file),
+});
+
+const addressRange = text("an IP address or a CIDR range").refine(
+  isRange,
+  'expected an IP address or a CIDR range, such as "10.0.0.0/8"',
+);
+
+/** Where clients connect. */
+export const listen = about(
+  "Where clients connect.",
+  group({
+    host: about("The address to listen on.", text("an address to listen on").default("0.0.0.0")),
+    port: about("The port that clients are pointed at.", port(8080), {
+      why: "Point the Service here, and let nothing else reach the application's port.",
+    }),
+    tls: about("TLS on this side; most pods leave it to the mesh or the ingress.", tls.optional(), {
+      example: { certFile: "tls.crt", keyFile: "tls.key" },
+    }),
+    trustedProxies: about(
+      "Addresses or ranges of proxies in front of revgate. Their X-Forwarded-* and Forwarded headers are believed and extended; those of any other peer are dropped and made anew.",
+      list(addressRange, "addresses or ranges").default([]),
+    ),
+  }).prefault({}),
+);
+
+/** Connections that outlive the judgement of their request. */
+export const liveConnections = about(
+  "WebSocket connections, and responses that are still being sent. They end when their token is revoked.",
+  group({
+    atExpiry: about(
+      "What happens to a live connection when its token expires.",
+      choice(["cut", "keep"]).default("cut"),
+      { why: "keep is for applications that check what comes later themselves." },
+    ),
+  }).prefault({}),
+);

@@ -1,0 +1,168 @@
+import type { z } from "zod";
+import { readTarget } from "../../gateway/target.ts";
+import { revocationScopes } from "../../revocation/entries.ts";
+import {
+  bodyFields,
+  checkPlace,
+  headerName,
+  jsonPointer,
+  otherToken,
+  routeSource,
+} from "./fields.ts";
+import { about, choice, flag, group, list, text } from "./readers.ts";
+
+/** How paths are read. */
+export const target = about(
+  "How paths are read.",
+  group({
+    allowEncodedSlash: about(
+      "Lets %2F through, on protected routes only; frameworks disagree on what it means.",
+      flag(false),
+    ),
+  }).prefault({}),
+);
+
+const subjectSource = group({
+  ...bodyFields,
+  responseJson: about(
+    "A JSON Pointer (RFC 6901) into the application's answer.",
+    jsonPointer.optional(),
+  ),
+  responseHeader: about("A header of the application's answer.", headerName.optional()),
+  issuer: about("Whose subject it is, if there are several issuers.", text("an issuer").optional()),
+}).superRefine(checkPlace(["requestJson", "form", "responseJson", "responseHeader"]));
+
+const forwardOrRefuse = choice(["refuse", "forward"]).optional();
+
+const route = group({
+  path: about(
+    "As the application's own. * as a whole segment is one segment, or everything below if it is the last.",
+    text("a path").refine(
+      isPattern,
+      'expected a path in canonical form, such as "/login", with "*" only as a whole segment',
+    ),
+  ),
+  methods: about(
+    "In upper case; default: all.",
+    list(text("a method").regex(/^[A-Z]+$/, "expected a method in upper case"), "methods")
+      .min(1, "expected at least one method; leave methods out for all")
+      .optional(),
+  ),
+  access: about(
+    "public: no token is asked for, if path and method are exactly as written here.",
+    choice(["public", "protected"]).default("protected"),
+  ),
+  revoke: about(
+    "What a 2xx there ends: the token that was carried, or every token of its subject.",
+    choice(revocationScopes).optional(),
+    {
+      why: "subject ends all tokens of the subject that were issued until then, on all devices. Tokens state in whole seconds when they were issued, so the answer is held until the second is over: a login right after it counts as later. Tokens without iat are refused as invalid if any rule says subject. Matches in any letter case, with or without a trailing slash.",
+    },
+  ),
+  alsoRevoke: about(
+    "Other tokens that end with it, such as the refresh token.",
+    list(otherToken, "sources").optional(),
+    {
+      why: "{ cookie: refresh, lifetime: 30d }, { header: …, scheme: … }, { requestJson: /refresh_token } or { form: refresh_token }. A token that is no JWT of the issuer's is remembered by the hash of its text for lifetime.",
+    },
+  ),
+  subjectFrom: about(
+    "Where the subject is named, on a route that is reached without a token of that subject.",
+    subjectSource.optional(),
+    {
+      why: "{ requestJson: /user/id } (a JSON Pointer), { form: user }, { responseJson: /user/id } or { responseHeader: x-user-id }; beside it issuer, if there are several. Put it on the step that completes the reset, never on the one that asks for a mail: a 2xx ends the sessions of the subject it names. If no subject is found, the answer goes through, and it is counted and logged.",
+    },
+  ),
+  from: about(
+    "Where this route's token is sent, in place of tokens.from.",
+    list(routeSource, "sources").min(1, "expected at least one source").optional(),
+    {
+      why: "The body counts too: a refresh route that carries the refresh token is checked for that token.",
+    },
+  ),
+  tokens: about(
+    "opaque: tokens there may be ones that revgate can't read; they pass unless they have been revoked.",
+    choice(["jwt", "opaque"]).optional(),
+    {
+      why: "The subject of an opaque token is unknown, so revoke: subject does not end it. A JWT of the issuer's, with sub and iat, it does end.",
+    },
+  ),
+  expired: about("forward lets a logout be reached with an expired token.", forwardOrRefuse, {
+    why: "Matches exactly as written. Default: refuse.",
+  }),
+  revoked: about(
+    "forward lets a logout be reached with a revoked token (logging out twice).",
+    forwardOrRefuse,
+    { why: "Matches exactly as written. Default: refuse." },
+  ),
+}).superRefine(checkRoute);
+
+/** What is open, and what ends a token. */
+export const routes = about(
+  "What is open, and what ends a token. What no rule names needs a valid token.",
+  list(route, "route rules").prefault([]),
+  {
+    why: "The first rule that matches decides about access; a revoking rule applies wherever it stands.",
+    example: [
+      { path: "/login", methods: ["POST"], access: "public" },
+      { path: "/reset-password", methods: ["POST"], access: "public", revoke: "token" },
+      { path: "/change-password", methods: ["POST"], revoke: "subject" },
+      { path: "/logout", methods: ["POST"], revoke: "token" },
+    ],
+    furtherExamples: [
+      {
+        path: "/sign-out",
+        methods: ["POST"],
+        revoke: "token",
+        alsoRevoke: [{ cookie: "refresh", lifetime: "30d" }],
+        expired: "forward",
+        revoked: "forward",
+      },
+      {
+        path: "/forgotten-password",
+        methods: ["POST"],
+        access: "public",
+        revoke: "subject",
+        subjectFrom: { responseJson: "/user/id", issuer: "https://id.example.com" },
+      },
+      { path: "/refresh", methods: ["POST"], from: [{ cookie: "refresh" }], tokens: "opaque" },
+    ],
+  },
+);
+
+type RouteSetting =
+  | "revoke"
+  | "alsoRevoke"
+  | "subjectFrom"
+  | "from"
+  | "tokens"
+  | "expired"
+  | "revoked";
+
+/** Settings that mean nothing without another one are mistakes. */
+function checkRoute(
+  rule: { readonly [setting in RouteSetting]?: unknown },
+  context: z.RefinementCtx,
+): void {
+  const needs = (setting: RouteSetting, other: "revoke" | "from", why: string) => {
+    if (rule[setting] === undefined || rule[other] !== undefined) return;
+    const message = `expected ${other} beside it: ${why}`;
+    context.addIssue({ code: "custom", message, path: [setting] });
+  };
+  needs("alsoRevoke", "revoke", "it says what else a revoking route revokes");
+  needs("expired", "revoke", "only a route that revokes may be reached with an expired token");
+  needs("revoked", "revoke", "only a route that revokes may be reached with a revoked token");
+  if (rule["subjectFrom"] !== undefined && rule["revoke"] !== "subject") {
+    const message = "expected revoke: subject beside it: it says whose tokens end";
+    context.addIssue({ code: "custom", message, path: ["subjectFrom"] });
+  }
+  needs("tokens", "from", "opaque tokens are sent elsewhere than the application's own");
+}
+
+/** A pattern in another form than the one requests are matched in would never match, or match too much. */
+function isPattern(pattern: string): boolean {
+  const read = readTarget(pattern, { allowEncodedSlash: false });
+  if (read === undefined || read.contested || read.path !== pattern) return false;
+  if (pattern.includes("?")) return false;
+  return pattern.split("/").every((segment) => segment === "*" || !segment.includes("*"));
+}

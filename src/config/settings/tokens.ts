@@ -1,0 +1,109 @@
+import { z } from "zod";
+import { algorithms, credentialSource, headerName, key } from "./fields.ts";
+import { about, duration, flag, group, list, text, whole } from "./readers.ts";
+
+/** One that means something to HTTP, or that revgate sets by itself, can't be an identity. */
+const identityHeader = headerName.refine(
+  (name) =>
+    !/^(?:connection|keep-alive|te|trailer|transfer-encoding|upgrade|proxy-.*|host|content-.*|expect|date|cookie|authorization|forwarded|x-forwarded-.*|x-real-ip|x-request-id)$/i.test(
+      name.replaceAll("_", "-"),
+    ),
+  "expected a header of your own, such as x-user-id",
+);
+
+const issuer = group({
+  issuer: about("The iss of its tokens.", text("an issuer")),
+  audience: about("Whom its tokens are for.", text("an audience").optional()),
+  algorithms,
+  keys: about("The keys that verify them.", list(key, "keys").min(1, "expected at least one key")),
+});
+
+const jwks = group({
+  refresh: about("Interval between fetches.", duration("10m", "1s", "1d")),
+  coolDown: about(
+    "Min interval between fetches caused by an unknown kid.",
+    duration("10s", "100ms", "1h"),
+  ),
+  timeout: about("Max time of a fetch.", duration("5s", "10ms", "1m")),
+  maxBytes: about("Max size of a key set.", whole(262_144, 1024, 10_485_760, "bytes")),
+});
+
+/** The tokens that the application hands out. */
+export const tokens = about(
+  "The tokens that the application hands out.",
+  group({
+    from: about(
+      "Where clients send them, first to last. Sources that carry different tokens are refused, never chosen from.",
+      list(credentialSource, "sources")
+        .min(1, "expected at least one source")
+        .default([{ header: "token" }]),
+      { why: "Also: { header: authorization, scheme: Bearer } and { cookie: session }." },
+    ),
+    algorithms,
+    keys: about(
+      "The keys that verify them.",
+      list(key, "keys").min(1, "expected at least one key"),
+      {
+        why: "Public keys or certificates in PEM, shared secrets with secretFile, and what an issuer publishes (its jwks_uri). Files and sets may change while revgate runs; if they become unusable, the last usable keys stay.",
+        example: [{ publicKeyFile: "jwt-public.pem" }],
+        furtherExamples: [
+          { publicKeyFile: "jwt-public-2026.pem", kid: "key-2026" },
+          { secretFile: "hs256-secret.txt" },
+          { jwksUrl: "https://id.example.com/jwks" },
+          { insecureJwksUrl: "http://id.internal/jwks" },
+        ],
+      },
+    ),
+    issuer: about("If set, tokens of any other issuer are refused.", text("an issuer").optional(), {
+      example: "https://id.example.com",
+    }),
+    audience: about(
+      "If set, tokens for any other audience are refused.",
+      text("an audience").optional(),
+      { example: "shop" },
+    ),
+    issuers: about(
+      "Further issuers, each with keys, audience and algorithms of its own.",
+      list(issuer, "issuers").prefault([]),
+      {
+        why: "A subject of one issuer is never the subject of the same name of another.",
+        furtherExamples: [
+          {
+            issuer: "https://other.example.com",
+            audience: "shop",
+            algorithms: ["RS256"],
+            keys: [{ jwksUrl: "https://other.example.com/jwks" }],
+          },
+        ],
+      },
+    ),
+    jwks: about("How published key sets are fetched.", jwks.prefault({})),
+    subjectClaim: about(
+      "The claim that names the subject, for revoke: subject.",
+      text("the name of a claim").default("sub"),
+    ),
+    forwardClaims: about(
+      "Headers that tell the application verified claims, such as { sub: x-user-id }. Clients' own copies are dropped, on every route.",
+      z
+        .record(z.string(), identityHeader, {
+          error: "expected claims and the names of their headers",
+        })
+        .default({}),
+      { why: "Values beyond printable ASCII are percent-encoded." },
+    ),
+    forwardCredential: about("Whether the application receives the token itself.", flag(true)),
+    clockTolerance: about(
+      "Max difference between clocks, for exp and nbf; revocations are kept that much longer.",
+      duration("5s", "0s", "5m"),
+    ),
+    maxLifetime: about(
+      "Tokens that live longer are refused: what is accepted must be revocable for as long as it lives.",
+      duration("30d", "1s", "3650d"),
+    ),
+    cacheEntries: about(
+      "Max number of verified tokens that are remembered, by hash, so that a signature is checked once.",
+      whole(10_000, 1, 1_000_000, "tokens"),
+      { why: "About 400 bytes each." },
+    ),
+  }),
+);
