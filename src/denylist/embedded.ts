@@ -34,6 +34,7 @@ export async function openEmbeddedDenylist(
   const journal = await openJournal({
     ...options,
     onEntry: (entry) => void table.add(entry),
+    acknowledged: table,
   });
 
   const housekeeping = startHousekeeping(table, journal, options);
@@ -48,10 +49,8 @@ export async function openEmbeddedDenylist(
     if (live.length > 0 || settles !== undefined) await journal.append(live, settles);
   }
 
-  for (const { id, entries } of journal.unsettled) {
-    if (options.onUnknownOutcome === "revoke") await revoke(cutOffNow(entries, clock), id);
-    else journal.settle(id);
-  }
+  if (options.onUnknownOutcome === "revoke") await recover(journal, clock, revoke);
+  else for (const { id } of journal.unsettled) journal.settle(id);
 
   return {
     journal,
@@ -89,10 +88,31 @@ export async function openEmbeddedDenylist(
   };
 }
 
-/** What was intended may have happened at any time since: cut-offs are those of now. */
+/** Revokes what a crash left unfinished. */
+async function recover(
+  { unsettled }: Journal,
+  clock: Clock,
+  revoke: (entries: readonly Entry[], settles: number) => Promise<void>,
+): Promise<void> {
+  for (const { id, entries } of unsettled) {
+    // A disk that fails keeps nobody from starting: they are in force, and written as soon as it works.
+    await revoke(cutOffNow(entries, clock), id).catch(() => {});
+  }
+}
+
+/**
+ * What was intended may have happened at any time since: cut-offs are those of now.
+ *
+ * The deadline moves with the cut-off: tokens that were issued up to now live that much longer.
+ */
 function cutOffNow(entries: readonly Entry[], clock: Clock): Entry[] {
-  const cutoff = Math.floor(clock.nowSeconds());
-  return entries.map((entry) => (hasCutoff(entry.kind) ? { ...entry, cutoff } : entry));
+  const now = Math.floor(clock.nowSeconds());
+  return entries.map((entry) => {
+    if (!hasCutoff(entry.kind)) return entry;
+    const { cutoff: intended = now, expiresAt } = entry;
+    const cutoff = Math.max(intended, now);
+    return { ...entry, cutoff, expiresAt: expiresAt + cutoff - intended };
+  });
 }
 
 /** Sweeps the table in small steps, and compacts the journal when most of it is dead. */

@@ -36,6 +36,8 @@ export interface SharedDenylistOptions {
 }
 
 const settlingPollMs = 50;
+const retryRecoveredMs = 500;
+const recovering = "revocations from before the last stop are not in force everywhere yet";
 
 /**
  * A denylist that several sidecars share through Redis.
@@ -50,6 +52,8 @@ export class SharedDenylist implements Denylist {
   readonly #courier: Courier;
   readonly #follower: FeedFollower;
   readonly #closing = new AbortController();
+  /** Nobody is let through until what the last process left unsent is in force everywhere. */
+  #recovering: boolean;
 
   constructor(options: SharedDenylistOptions) {
     this.#options = options;
@@ -76,6 +80,9 @@ export class SharedDenylist implements Denylist {
       onLost: (shard) => this.#courier.restore([shard]),
       onTrouble: (reason) => options.onTrouble?.(reason),
     });
+    const unsent = outbox.first(outbox.size);
+    this.#recovering = unsent.length > 0;
+    if (this.#recovering) void this.#recover(unsent);
   }
 
   get size(): number {
@@ -91,6 +98,7 @@ export class SharedDenylist implements Denylist {
   // Handed on without its object by those who ask on every request.
   readonly lookUp = (token: TokenNames): Standing => {
     const { local, reads } = this.#options;
+    if (this.#recovering) return "ask";
     if (local.lookUp(token) === "revoked") return "revoked";
     return reads === "local" && this.#follower.freshness.isFresh() ? "live" : "ask";
   };
@@ -98,6 +106,7 @@ export class SharedDenylist implements Denylist {
   async ask(token: TokenNames): Promise<"revoked" | "live"> {
     const { replica, local, whenUnavailable } = this.#options;
     try {
+      if (this.#recovering) throw new StoreUnavailableError(recovering);
       const standing = await replica.ask(token);
       if (standing === "live" && this.#follower.mayEvict) {
         throw new StoreUnavailableError("redis may have evicted it");
@@ -147,6 +156,18 @@ export class SharedDenylist implements Denylist {
     }
   }
 
+  async #recover(unsent: readonly Entry[]): Promise<void> {
+    while (this.#recovering && !this.#closing.signal.aborted) {
+      try {
+        await this.#putInForce(unsent);
+        this.#recovering = false;
+      } catch {
+        // Whatever is in the way is in health(); they stay in the outbox.
+        await sleep(retryRecoveredMs, undefined, { signal: this.#closing.signal }).catch(() => {});
+      }
+    }
+  }
+
   async #untilTrusted(giveUpAtMs: number): Promise<ShardState> {
     const { replica } = this.#options;
     for (;;) {
@@ -171,9 +192,13 @@ export class SharedDenylist implements Denylist {
     const { replica, local, whenUnavailable } = this.#options;
     const own = local.health();
     if (!own.ready) return own;
-    const reason = replica.up ? this.#follower.trouble : "redis is not connected";
+    const reason = replica.up ? this.#trouble() : "redis is not connected";
     if (reason === undefined) return own;
     return { ready: whenUnavailable === "serve-known", reason };
+  }
+
+  #trouble(): string | undefined {
+    return this.#recovering ? recovering : this.#follower.trouble;
   }
 
   async close(): Promise<void> {

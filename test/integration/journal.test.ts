@@ -12,6 +12,7 @@ import { describe, it, type TestContext } from "node:test";
 import type { Entry } from "../../src/denylist/denylist.ts";
 import { type Journal, openJournal } from "../../src/denylist/journal/journal.ts";
 import { Outbox } from "../../src/denylist/journal/outbox.ts";
+import { RevocationTable } from "../../src/denylist/memory/revocation-table.ts";
 import { entryFor } from "../contract/denylist-suite.ts";
 import { breakFiles, tearWrites } from "../helpers/broken-disk.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
@@ -22,6 +23,8 @@ interface Opened {
   readonly found: readonly Entry[];
   readonly syncs: number[];
   readonly disk: (Error | undefined)[];
+  /** Puts an entry in the table, as whoever appends it does. */
+  readonly add: (entry: Entry) => void;
 }
 
 async function openIn(
@@ -30,19 +33,25 @@ async function openIn(
   nowSeconds?: () => number,
   outbox?: Outbox,
 ): Promise<Opened> {
+  const clock = { nowSeconds: nowSeconds ?? (() => Date.now() / 1000) };
+  const table = new RevocationTable(clock);
   const found: Entry[] = [];
   const syncs: number[] = [];
   const disk: (Error | undefined)[] = [];
   const journal = await openJournal({
     dataDir,
     outbox,
-    clock: { nowSeconds: nowSeconds ?? (() => Date.now() / 1000) },
-    onEntry: (entry) => void found.push(entry),
+    clock,
+    acknowledged: table,
+    onEntry(entry) {
+      table.add(entry);
+      found.push(entry);
+    },
     onSync: (seconds) => void syncs.push(seconds),
     onDisk: (error) => void disk.push(error),
   });
   t.after(() => journal.close().catch(() => {}));
-  return { journal, found, syncs, disk };
+  return { journal, found, syncs, disk, add: (entry) => void table.add(entry) };
 }
 
 const entries = (count: number, what = "e") =>
@@ -166,14 +175,14 @@ describe("the journal", () => {
     const [pending, acknowledged, learned] = entries(3);
     assert.ok(pending && acknowledged && learned);
     const outbox = new Outbox();
-    const { journal } = await openIn(t, dataDir, undefined, outbox);
+    const { journal, add } = await openIn(t, dataDir, undefined, outbox);
     for (const entry of [pending, acknowledged]) {
-      outbox.add(entry);
+      add(entry);
       await journal.append([entry]);
     }
     journal.keep([learned]);
     outbox.acknowledge([acknowledged]);
-    journal.note({ verb: "acked", name: acknowledged });
+    journal.acknowledge(acknowledged);
     journal.note({ verb: "known", shard: "0", epoch: "x" });
     // Notes go with the next write.
     await journal.append([]);
@@ -188,6 +197,24 @@ describe("the journal", () => {
     assert.equal(found.length, 3);
     assert.deepEqual(after.first(9), [pending]);
     assert.equal(after.knows("0", "x"), true);
+  });
+
+  it("takes nothing for shared that Redis has not acknowledged, whatever the outbox has", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const outbox = new Outbox();
+    const { journal, add } = await openIn(t, dataDir, undefined, outbox);
+    const [own] = entries(1);
+    assert.ok(own);
+    add(own);
+    await journal.append([own]);
+    assert.deepEqual(outbox.first(9), [own]);
+    // As if the outbox had lost it.
+    outbox.acknowledge([own]);
+    await journal.compact();
+    await journal.close();
+    const after = new Outbox();
+    await openIn(t, dataDir, undefined, after);
+    assert.deepEqual(after.first(9), [own]);
   });
 
   it("ignores what a crash left of a compaction", async (t) => {

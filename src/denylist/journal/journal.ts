@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { RevocationPendingError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { ensureDirectory, syncDirectory, writeWhole } from "../../platform/durable-file.ts";
-import type { Entry } from "../denylist.ts";
+import type { Entry, EntryName } from "../denylist.ts";
 import { Intents } from "./intents.ts";
 import type { Outbox } from "./outbox.ts";
 import { type JournalContents, readJournal, readRecords } from "./reader.ts";
@@ -17,12 +17,20 @@ export interface JournalOptions {
   readonly clock: Clock;
   /** Called for every live entry found at start. */
   readonly onEntry: (entry: Entry) => void;
-  /** Follows what Redis has acknowledged; without it, everything counts as unacknowledged. */
+  /** What Redis has yet to acknowledge: every entry that is appended is in it, from then on. */
   readonly outbox?: Outbox | undefined;
+  /** What Redis has acknowledged; without it, nothing is known to be there. */
+  readonly acknowledged?: Acknowledged | undefined;
   /** Told how long each write and sync took, in seconds. */
   readonly onSync?: (seconds: number) => void;
   /** Told when the disk failed (with the error) and when it works again (undefined). */
   readonly onDisk?: (error: Error | undefined) => void;
+}
+
+/** What Redis has acknowledged, in writing: told by an answer of Redis or by a record, never inferred. */
+export interface Acknowledged {
+  markShared(entry: Entry): void;
+  isShared(name: EntryName): boolean;
 }
 
 /** The file that makes revocations durable. One writer a directory. */
@@ -37,12 +45,10 @@ export interface Journal {
   append(entries: readonly Entry[], settles?: number): Promise<void>;
   /** Keeps entries that Redis has. Nobody waits for it. */
   keep(entries: readonly Entry[]): void;
-  /**
-   * Notes what Redis has acknowledged, with the next write: at worst it is sent once more.
-   *
-   * A note of an epoch means that Redis has everything kept or acknowledged so far.
-   */
-  note(record: JournalRecord & { verb: "acked" | "known" }): void;
+  /** Notes that Redis has an entry, with the next write: at worst it is sent once more. */
+  acknowledge(entry: Entry): void;
+  /** Notes, with the next write, the epoch in which Redis has everything kept or acknowledged so far. */
+  note(record: JournalRecord & { verb: "known" }): void;
   /**
    * Notes that a request which would revoke these is about to be forwarded.
    *
@@ -89,8 +95,9 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   const intents = new Intents();
   const found = await readJournal(path, (record) => {
     intents.replay(record);
-    options.outbox?.replay(record);
     if (isLive(record, clock.nowSeconds())) onEntry(record.entry);
+    replayAcknowledgement(record, options);
+    options.outbox?.replay(record);
   });
   options.outbox?.dropExpired(clock.nowSeconds());
   const file = await open(path, "a", 0o600);
@@ -99,6 +106,16 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   await file.datasync();
   await syncDirectory(dataDir);
   return new JournalFile(path, file, { found, intents, options });
+}
+
+/** Redis has what was shared, and what it acknowledged: the entry that was pending then. */
+function replayAcknowledgement(
+  record: JournalRecord,
+  { outbox, acknowledged }: JournalOptions,
+): void {
+  if (record.verb === "shared") acknowledged?.markShared(record.entry);
+  const entry = record.verb === "acked" ? outbox?.get(record.name) : undefined;
+  if (entry !== undefined) acknowledged?.markShared(entry);
 }
 
 const retryAfterMs = 1000;
@@ -166,6 +183,8 @@ class JournalFile implements Journal {
   }
 
   append(entries: readonly Entry[], settles?: number): Promise<void> {
+    // Here, so that there is no way for an entry to be on disk and never be sent.
+    for (const entry of entries) this.#options.outbox?.ensure(entry);
     const records = entries.map((entry): JournalRecord => ({ verb: "revoked", entry }));
     if (settles !== undefined) {
       records.push({ verb: "settled", id: settles });
@@ -186,8 +205,14 @@ class JournalFile implements Journal {
   }
 
   keep(entries: readonly Entry[]): void {
+    for (const entry of entries) this.#options.acknowledged?.markShared(entry);
     // Where the disk fails, they are kept like every other record.
     this.#enqueue(entries.map((entry) => ({ verb: "shared", entry }))).catch(() => {});
+  }
+
+  acknowledge(entry: Entry): void {
+    this.#options.acknowledged?.markShared(entry);
+    this.note({ verb: "acked", name: { kind: entry.kind, value: entry.value } });
   }
 
   note(record: JournalRecord): void {
@@ -310,7 +335,7 @@ class JournalFile implements Journal {
       origin: this.#file,
       upTo: this.#size,
       now: this.#options.clock.nowSeconds(),
-      isPending: (name) => this.#options.outbox?.has(name) ?? true,
+      isShared: (name) => this.#options.acknowledged?.isShared(name) ?? false,
     });
   }
 

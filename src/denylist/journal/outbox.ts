@@ -23,8 +23,19 @@ export class Outbox {
     this.#pending.set(key, earlier === undefined ? entry : later(earlier, entry));
   }
 
+  /** Sees to it that an entry is pending; changes nothing if what is pending says as much. */
+  ensure(entry: Entry): void {
+    const pending = this.get(entry);
+    if (pending === undefined || !says(pending, entry)) this.add(entry);
+  }
+
   has(name: EntryName): boolean {
     return this.#pending.has(keyOfName(name));
+  }
+
+  /** What is pending under a name. */
+  get(name: EntryName): Entry | undefined {
+    return this.#pending.get(keyOfName(name));
   }
 
   /** The oldest entries, at most `count`. */
@@ -65,6 +76,11 @@ export class Outbox {
   records(): JournalRecord[] {
     return [...this.#known].map(([shard, epoch]) => ({ verb: "known", shard, epoch }));
   }
+}
+
+/** Whether an entry says all that another one of its name says. */
+function says(one: Entry, other: Entry): boolean {
+  return one.expiresAt >= other.expiresAt && (one.cutoff ?? 0) >= (other.cutoff ?? 0);
 }
 
 /** What two revocations of one name come to: of two expiries and two cut-offs the later holds. */

@@ -22,13 +22,13 @@ export interface CopyOptions extends Pick<Replacement, "temporary" | "origin" | 
   readonly path: string;
   /** What has expired by then is left behind. */
   readonly now: EpochSeconds;
-  /** Whether Redis has yet to acknowledge an entry. */
-  readonly isPending: (name: EntryName) => boolean;
+  /** Whether Redis has acknowledged an entry, in writing; what nobody knows of is not. */
+  readonly isShared: (name: EntryName) => boolean;
 }
 
 /** Writes the live revocations of a journal to a new file and syncs it; the journal may grow meanwhile. */
 export async function copyLive(options: CopyOptions): Promise<Replacement> {
-  const { path, temporary, origin, upTo, now, isPending } = options;
+  const { path, temporary, origin, upTo, now, isShared } = options;
   const file = await createForAppending(temporary);
   try {
     let bytes = await writeWhole(file, journalTitle);
@@ -38,7 +38,7 @@ export async function copyLive(options: CopyOptions): Promise<Replacement> {
       for (const { record } of some) {
         if (!isLive(record, now)) continue;
         // Its acknowledgement is left behind, so the entry itself must say that Redis has it.
-        const verb = isPending(record.entry) ? record.verb : "shared";
+        const verb = isShared(record.entry) ? "shared" : record.verb;
         lines.push(formatRecord({ ...record, verb }));
       }
       bytes += await writeWhole(file, lines.join(""));

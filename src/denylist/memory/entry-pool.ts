@@ -12,12 +12,14 @@ const cutoffAt = wordsPerKey + 1;
 /**
  * The entries of a table: key, expiry and, where asked for, cut-off, side by side in blocks.
  *
- * 20 bytes an entry (24 with cut-offs) and nothing for the garbage collector to walk. An entry is known by
+ * 21 bytes an entry (25 with cut-offs) and nothing for the garbage collector to walk. An entry is known by
  * its number, and keeps it. Times are whole seconds; an entry that is not in use has an expiry of 0, and
  * the number of the next such entry, plus one, for a key.
  */
 export class EntryPool {
   readonly #blocks: Uint32Array[] = [];
+  /** One byte an entry: 1 if Redis has acknowledged all that the entry says. */
+  readonly #shared: Uint8Array[] = [];
   readonly #words: number;
   /** Entries ever used: numbers are below it. */
   #end = 0;
@@ -41,6 +43,7 @@ export class EntryPool {
     for (let word = 0; word < wordsPerKey; word += 1) block[at + word] = key[word] ?? 0;
     block[at + expiryAt] = expiry;
     if (this.#words > cutoffAt) block[at + cutoffAt] = cutoff;
+    this.markShared(entry, false);
     return entry;
   }
 
@@ -89,6 +92,16 @@ export class EntryPool {
     if (this.#words > cutoffAt) block[at + cutoffAt] = cutoff;
   }
 
+  /** Whether Redis has acknowledged all that the entry says. */
+  isShared(entry: number): boolean {
+    return this.#sharedBlockOf(entry)[entry & (entriesPerBlock - 1)] === 1;
+  }
+
+  /** Notes whether Redis has acknowledged all that the entry says. */
+  markShared(entry: number, shared: boolean): void {
+    this.#sharedBlockOf(entry)[entry & (entriesPerBlock - 1)] = shared ? 1 : 0;
+  }
+
   #take(): number {
     if (this.#free !== 0) {
       const entry = this.#free - 1;
@@ -97,6 +110,7 @@ export class EntryPool {
     }
     if (this.#end === this.#blocks.length * entriesPerBlock) {
       this.#blocks.push(new Uint32Array(entriesPerBlock * this.#words));
+      this.#shared.push(new Uint8Array(entriesPerBlock));
     }
     this.#end += 1;
     return this.#end - 1;
@@ -104,6 +118,10 @@ export class EntryPool {
 
   #blockOf(entry: number): Uint32Array {
     return this.#blocks[Math.floor(entry / entriesPerBlock)] as Uint32Array;
+  }
+
+  #sharedBlockOf(entry: number): Uint8Array {
+    return this.#shared[Math.floor(entry / entriesPerBlock)] as Uint8Array;
   }
 
   #startOf(entry: number): number {

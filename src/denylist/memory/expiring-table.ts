@@ -16,7 +16,7 @@ for (const [value, character] of [
 
 /**
  * Live revocations of one kind, in memory: 128 bits of the name's hash and its expiry, and where they are:
- * 25 to 28 bytes an entry (four more with cut-offs).
+ * 26 to 29 bytes an entry (four more with cut-offs).
  *
  * Where a name lands depends on a secret of this process, so that no client can choose names that
  * collide.
@@ -72,8 +72,31 @@ export class ExpiringTable {
     }
     const held = this.#pool.expiryOf(entry);
     const heldCutoff = this.#pool.cutoffOf(entry) ?? later;
-    this.#pool.update(entry, Math.max(held, expiry), Math.max(heldCutoff, later));
-    return expiry > held || later > heldCutoff;
+    const isNews = expiry > held || later > heldCutoff;
+    if (isNews) {
+      this.#pool.update(entry, Math.max(held, expiry), Math.max(heldCutoff, later));
+      this.#pool.markShared(entry, false);
+    }
+    return isNews;
+  }
+
+  /**
+   * Notes that Redis has acknowledged a name with at least that expiry and that cut-off.
+   *
+   * It changes nothing if the table knows more of that name than Redis has acknowledged.
+   */
+  markShared(value: string, expiresAt: EpochSeconds, cutoff: EpochSeconds = 0): void {
+    const entry = this.#find(value);
+    if (entry === undefined) return;
+    const says = this.#pool.expiryOf(entry) <= wholeSeconds(expiresAt);
+    const cuts = (this.#pool.cutoffOf(entry) ?? 0) <= wholeSeconds(cutoff);
+    if (says && cuts) this.#pool.markShared(entry, true);
+  }
+
+  /** Whether Redis has acknowledged all that the table knows of that name. */
+  isShared(value: string): boolean {
+    const entry = this.#find(value);
+    return entry !== undefined && this.#pool.isShared(entry);
   }
 
   /**
@@ -98,9 +121,13 @@ export class ExpiringTable {
     this.#size -= 1;
   }
 
-  #findLive(value: string): number | undefined {
+  #find(value: string): number | undefined {
     const mixed = this.#seek(value);
-    const entry = this.#indexOf(mixed).find(this.#sought, mixed);
+    return this.#indexOf(mixed).find(this.#sought, mixed);
+  }
+
+  #findLive(value: string): number | undefined {
+    const entry = this.#find(value);
     if (entry === undefined || this.#pool.expiryOf(entry) <= this.#clock.nowSeconds()) {
       return undefined;
     }

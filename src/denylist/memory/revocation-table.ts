@@ -1,5 +1,11 @@
 import type { Clock } from "../../platform/clock.ts";
-import { type Entry, type EntryKind, fallsUnder, type TokenNames } from "../denylist.ts";
+import {
+  type Entry,
+  type EntryKind,
+  type EntryName,
+  fallsUnder,
+  type TokenNames,
+} from "../denylist.ts";
 import { ExpiringTable } from "./expiring-table.ts";
 
 /** Every live revocation this sidecar knows of, in memory: what answers a request, synchronously. */
@@ -41,6 +47,16 @@ export class RevocationTable {
     const isNews = this.#tables[entry.kind].add(entry.value, entry.expiresAt, entry.cutoff);
     for (const listener of this.#listeners) listener(entry);
     return isNews;
+  }
+
+  /** Notes that Redis has acknowledged an entry; changes nothing if the table knows more of its name. */
+  markShared({ kind, value, expiresAt, cutoff }: Entry): void {
+    this.#tables[kind].markShared(value, expiresAt, cutoff);
+  }
+
+  /** Whether Redis has acknowledged all that the table knows of a name. */
+  isShared({ kind, value }: EntryName): boolean {
+    return this.#tables[kind].isShared(value);
   }
 
   /** Calls back for every revocation that is added from now on, whether it is news or not. */

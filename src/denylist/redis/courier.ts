@@ -107,9 +107,7 @@ export class Courier {
         const batch = outbox.first(entriesPerSend);
         const waiters = [...this.#waiters];
         const epoch = await this.#sendUntilTaken(batch);
-        for (const entry of outbox.acknowledge(batch)) {
-          journal.note({ verb: "acked", name: { kind: entry.kind, value: entry.value } });
-        }
+        for (const entry of outbox.acknowledge(batch)) journal.acknowledge(entry);
         this.#reportPending();
         this.#release(waiters, batch, epoch);
       }
