@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { ControlHandler } from "../control/control-socket.ts";
 import type { StoreCommand } from "../control/store-commands.ts";
 import type { Entry } from "../denylist/denylist.ts";
+import { maxJsonDepth, readJson } from "../http/json.ts";
 import {
   type AdminHandler,
   type Answer,
@@ -99,7 +100,7 @@ function operationsOn(commands: ControlHandler): Readonly<Record<string, Operati
       return { status: 200, body: await ask({ command: "explain", credential: tokenIn(form) }) };
     },
     async "POST /revocations"(request) {
-      const ended = await ask({ command: "end", ...readWhose(await readJson(request)) });
+      const ended = await ask({ command: "end", ...readWhose(await readMembers(request)) });
       return { status: 201, body: ended, names: namesIn(ended) };
     },
     async "POST /drain"() {
@@ -159,13 +160,10 @@ function wholeNumber(url: URL, name: string, standard: number, most: number): nu
   return value;
 }
 
-async function readJson(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
-  const text = await readBody(request, "application/json");
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new BadRequest("expected JSON");
+async function readMembers(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  const value = readJson(await readBody(request, "application/json"));
+  if (value === undefined) {
+    throw new BadRequest(`expected JSON, nested ${maxJsonDepth} deep at most`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new BadRequest("expected a JSON object");

@@ -1,4 +1,5 @@
 import type { HeaderList } from "./field-lines.ts";
+import { readJson } from "./json.ts";
 
 /**
  * What a message's body says, as far as it has one reading.
@@ -38,7 +39,7 @@ export function readRequestFields(bytes: Buffer, headers: HeaderList): BodyField
   if (text === undefined || media === undefined) return unreadable;
   if (media === formType) return { kind: "form", text };
   if (!jsonTypes.test(media)) return unreadable;
-  const value = parseJson(text);
+  const value = readJson(text);
   return value === undefined || hasRepeatedMember(text, value)
     ? unreadable
     : { kind: "json", value };
@@ -50,7 +51,7 @@ function isCoded(headers: HeaderList): boolean {
 
 /** Reads a response's body where it is JSON; the application says one thing only. */
 export function readResponseFields(bytes: Buffer): BodyFields {
-  const value = parseJson(decode(bytes) ?? "");
+  const value = readJson(decode(bytes) ?? "");
   return value === undefined ? unreadable : { kind: "json", value };
 }
 
@@ -82,14 +83,6 @@ function mediaTypeOf(type: string): string | undefined {
 function decode(bytes: Buffer): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
   } catch {
     return undefined;
   }

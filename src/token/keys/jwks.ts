@@ -1,5 +1,6 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
 import { KeyUnusableError } from "../../errors.ts";
+import { readJson } from "../../http/json.ts";
 import { type Algorithm, algorithmsFor, isTooShort, type VerificationKey } from "./keys.ts";
 
 /** More keys than that are no issuer's. */
@@ -27,11 +28,9 @@ export function parseJwks(text: string, allowed: readonly Algorithm[]): Verifica
 }
 
 function readSet(text: string): readonly Readonly<Record<string, unknown>>[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new KeyUnusableError("the key set is not JSON", error);
+  const value = readJson(text);
+  if (value === undefined) {
+    throw new KeyUnusableError("the key set is not JSON, or too deep to be one");
   }
   const keys = isObject(value) ? value["keys"] : undefined;
   if (!Array.isArray(keys)) throw new KeyUnusableError('the key set has no list "keys"');
