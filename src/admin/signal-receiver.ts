@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Denylist, Entry } from "../denylist/denylist.ts";
 import type { RevocationTrigger, SignalResult } from "../observability/metrics.ts";
-import type { Clock } from "../platform/clock.ts";
+import type { Clock, EpochSeconds } from "../platform/clock.ts";
 import { untilCutOff } from "../revocation/cut-off.ts";
 import { endOfAll, type Lifetimes, subjectEntry } from "../revocation/entries.ts";
 import { logoutTokenTypes, readLogoutToken, type Whose } from "../token/events/logout-token.ts";
@@ -93,7 +93,22 @@ interface Reception {
 type Receive = (
   event: SecurityEvent<SignalSource>,
   whose: readonly SignalledWhose[],
+  /** Tokens issued after that are not meant; by default, those issued from now on. */
+  until?: EpochSeconds,
 ) => Promise<Reception>;
+
+/**
+ * Until when a token was issued that a logout token may mean.
+ *
+ * Who sends logout tokens issues the tokens too (by one clock, but for its nodes), so what it issues later
+ * belongs to a later login: a logout token that is sent again, to another sidecar too, ends nothing new.
+ */
+function lastIssuedBy(
+  { issuedAt }: SecurityEvent,
+  { lifetimes: { clockToleranceSeconds } }: SignalReceiverOptions,
+): EpochSeconds {
+  return issuedAt + clockToleranceSeconds;
+}
 
 /** Section 2.8 knows two answers: done, and everything else. */
 async function receiveLogout(
@@ -106,7 +121,7 @@ async function receiveLogout(
     if (token === undefined || more.length > 0) throw new BadRequest("expected one logout_token");
     const event = await verify(token, options, options.logouts, logoutTokenTypes);
     const whose = readLogoutToken(event, options.subjectClaim);
-    const { isNew, entries } = await receive(event, [whose]);
+    const { isNew, entries } = await receive(event, [whose], lastIssuedBy(event, options));
     if (!isNew) throw new EventRefused("invalid_request", "this logout token has been used");
     options.onSignal("revoked");
     return { status: 200, names: namesOf(entries) };
@@ -163,12 +178,12 @@ function createReception(options: SignalReceiverOptions): Receive {
   const { denylist, clock, onRevoked } = options;
   const underWay = new Map<string, Promise<unknown>>();
 
-  return (event, whose) => {
+  return (event, whose, until) => {
     const jti = nameOfClaim(event.jti, `event of ${event.source.issuer}`) ?? "";
     const before = underWay.get(jti) ?? Promise.resolve();
     const mine = before
       .catch(() => {})
-      .then(() => receiveOnce(event, whose, jti))
+      .then(() => receiveOnce(event, entriesOf(event.source, whose, { ...options, until }), jti))
       .finally(() => {
         if (underWay.get(jti) === mine) underWay.delete(jti);
       });
@@ -177,12 +192,11 @@ function createReception(options: SignalReceiverOptions): Receive {
   };
 
   async function receiveOnce(
-    { source, expiresAt }: SecurityEvent<SignalSource>,
-    whose: readonly SignalledWhose[],
+    { expiresAt }: SecurityEvent<SignalSource>,
+    entries: readonly Entry[],
     jti: string,
   ): Promise<Reception> {
     if (await isKnown(jti)) return { isNew: false, entries: [] };
-    const entries = entriesOf(source, whose, options);
     if (entries.length > 0) await carryOut(entries, { kind: "jti", value: jti, expiresAt });
     return { isNew: true, entries };
   }
@@ -204,9 +218,15 @@ function createReception(options: SignalReceiverOptions): Receive {
 function entriesOf(
   source: SignalSource,
   whose: readonly SignalledWhose[],
-  { clock, lifetimes, namespaces }: SignalReceiverOptions,
+  {
+    clock,
+    lifetimes,
+    namespaces,
+    until = Number.POSITIVE_INFINITY,
+  }: SignalReceiverOptions & { readonly until: EpochSeconds | undefined },
 ): Entry[] {
   const now = clock.nowSeconds();
+  const cutoff = Math.floor(Math.min(now, until));
   const expiresAt = endOfAll(now, lifetimes);
   return whose.flatMap((each) => {
     const { issuer = source.issuer } = each;
@@ -222,7 +242,8 @@ function entriesOf(
     if (sid !== undefined) add("sid", sid);
     if (jti !== undefined) add("jti", jti);
     if (subject !== undefined) {
-      entries.push(subjectEntry(nameOfClaim(subject, namespace) ?? "", now, lifetimes));
+      const name = nameOfClaim(subject, namespace) ?? "";
+      entries.push({ ...subjectEntry(name, now, lifetimes), cutoff });
     }
     return entries;
   });

@@ -116,8 +116,8 @@ async function startReceiver(t: TestContext, setup: ReceiverSetup) {
     push: (body: string, type = "application/secevent+jwt") =>
       send(`${url}/events`, { method: "POST", headers: { "content-type": type }, body }),
     url,
-    subject: (text: string, namespace?: string) =>
-      standing({ subject: nameOfClaim(text, namespace) }),
+    subject: (text: string, namespace?: string, issuedAt = setup.now - 10) =>
+      standing({ subject: nameOfClaim(text, namespace), issuedAt }),
     session: (text: string) => standing({ sid: nameOfClaim(text) }),
     jti: (text: string) => standing({ jti: nameOfClaim(text) }),
   };
@@ -256,6 +256,18 @@ describe("back-channel logout", () => {
     assert.match(String(expired.json["error_description"]), /expired/);
     // Another issuer's jti is another one; and so is a token's own.
     assert.equal(receiver.jti(logoutExample.jti), "live");
+  });
+
+  it("ends nothing that was issued later, wherever and whenever it is sent again", async (t) => {
+    const token = sign({ ...logoutExample, exp: logoutExample.iat + 3000 }, "logout+jwt");
+    // Another sidecar, with a store of its own, has not seen that it was used.
+    const later = { ...logoutSetup, now: logoutExample.iat + 2000 };
+    const receiver = await startReceiver(t, later);
+    assert.equal((await receiver.logOut(token)).status, 200);
+    const issuedAt = (seconds: number) =>
+      receiver.subject(logoutExample.sub, undefined, logoutExample.iat + seconds);
+    // The clock tolerance is five seconds.
+    assert.deepEqual([issuedAt(-60), issuedAt(5), issuedAt(6)], ["revoked", "revoked", "live"]);
   });
 
   it("can be tried again where it could not be carried out", async (t) => {

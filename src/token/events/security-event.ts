@@ -75,8 +75,7 @@ export async function verifyEvent<Source extends EventSource>(
   if (!rules.types.includes(typeOf(jws))) {
     throw new EventRefused("invalid_request", `expected typ ${rules.types.join(" or ")}`);
   }
-  const source = sourceOf(jws, rules.sources);
-  await checkSignature(text, jws, source.keys);
+  const source = await signerOf(text, jws, sourcesOf(jws, rules.sources));
   return { source, ...readClaims(jws.payload, rules) };
 }
 
@@ -85,36 +84,49 @@ function typeOf({ header: { typ } }: CompactJws): string | undefined {
   return typeof typ === "string" ? typ.toLowerCase().replace(/^application\//, "") : undefined;
 }
 
-function sourceOf<Source extends EventSource>(
+/** Those that such an event may come from: an issuer may be there twice, with other keys each time. */
+function sourcesOf<Source extends EventSource>(
   { payload: { iss, aud } }: CompactJws,
   sources: readonly Source[],
-): Source {
+): readonly Source[] {
   const issuers = sources.filter(({ issuer }) => issuer === iss);
   if (issuers.length === 0) throw new EventRefused("invalid_issuer", "iss is not known here");
   const audiences = Array.isArray(aud) ? aud : [aud];
-  const source = issuers.find(({ audience }) => audiences.includes(audience));
-  if (source === undefined) throw new EventRefused("invalid_audience", "aud names somebody else");
-  return source;
+  const meant = issuers.filter(({ audience }) => audiences.includes(audience));
+  if (meant.length === 0) throw new EventRefused("invalid_audience", "aud names somebody else");
+  return meant;
 }
 
-async function checkSignature(text: string, jws: CompactJws, ring: KeyRing): Promise<void> {
-  for (;;) {
-    const keys = keysFor(jws, ring.keys);
-    if (keys.some((key) => isSignedWith(text, key, {}))) return;
-    const { kid } = jws.header;
-    const isThere = ring.keys.some((key) => kid !== undefined && key.kid === kid);
-    const search = isThere ? undefined : ring.lookFor();
-    if (search === undefined) throw keys.length > 0 ? wrongSignature() : noKey(isThere, ring);
-    await search;
-  }
+/** The one whose key has signed it; waits once, for one fetch of each set, if no known key has. */
+async function signerOf<Source extends EventSource>(
+  text: string,
+  jws: CompactJws,
+  sources: readonly Source[],
+): Promise<Source> {
+  const find = () =>
+    sources.find(({ keys }) => keysFor(jws, keys.keys).some((key) => isSignedWith(text, key, {})));
+  const known = find();
+  if (known !== undefined) return known;
+  const lacking = () => sources.map(({ keys }) => keys).filter((ring) => !hasNamedKey(jws, ring));
+  await Promise.all(lacking().map((ring) => ring.lookFor()));
+  const signer = find();
+  if (signer !== undefined) return signer;
+  const fits = sources.some(({ keys }) => keysFor(jws, keys.keys).length > 0);
+  throw fits ? wrongSignature() : noKey(lacking());
+}
+
+function hasNamedKey({ header: { kid } }: CompactJws, { keys }: KeyRing): boolean {
+  return kid !== undefined && keys.some((key) => key.kid === kid);
 }
 
 function wrongSignature(): Error {
   return new EventRefused("authentication_failed", "the signature is wrong");
 }
 
-function noKey(isThere: boolean, { trouble }: KeyRing): Error {
-  if (!isThere && trouble !== undefined) return new EventKeysUnavailable(trouble);
+/** What to say where no key may have signed it; `lacking` are the rings that may yet get it. */
+function noKey(lacking: readonly KeyRing[]): Error {
+  const trouble = lacking.find((ring) => ring.trouble !== undefined)?.trouble;
+  if (trouble !== undefined) return new EventKeysUnavailable(trouble);
   return new EventRefused("invalid_key", "signed with no key or algorithm that its issuer has");
 }
 

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { describe, it } from "node:test";
+import {
+  EventRefused,
+  type EventSource,
+  verifyEvent,
+} from "../../../src/token/events/security-event.ts";
+import { fixedKeys } from "../../../src/token/keys/key-ring.ts";
+import { keyPair, makeToken } from "../../helpers/tokens.ts";
+
+const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const issuer = "https://id.example.com";
+const now = Math.floor(Date.now() / 1000);
+
+function source(name: string, { publicKey }: typeof keyPair, audience = "shop") {
+  const keys = fixedKeys([{ key: publicKey, kid: name, algorithms: ["RS256"] }]);
+  return { name, issuer, audience, keys } satisfies EventSource & { name: string };
+}
+
+const rules = {
+  types: ["secevent+jwt"],
+  clock: { nowSeconds: () => now },
+  clockToleranceSeconds: 0,
+  maxAgeSeconds: 60,
+};
+
+function event(key: typeof keyPair, kid: string, claims: Record<string, unknown> = {}): string {
+  return makeToken(
+    { iss: issuer, aud: "shop", exp: undefined, iat: now, events: {}, ...claims },
+    { key: key.privateKey, header: { kid, typ: "secevent+jwt" } },
+  );
+}
+
+describe("two transmitters of one issuer", () => {
+  const sources = [source("first", keyPair), source("second", other)];
+
+  it("are both believed, each by its own keys", async () => {
+    const first = await verifyEvent(event(keyPair, "first"), { ...rules, sources });
+    assert.equal(first.source.name, "first");
+    const second = await verifyEvent(event(other, "second"), { ...rules, sources });
+    assert.equal(second.source.name, "second");
+  });
+
+  it("are believed for their own audience only", async () => {
+    const apart = [source("first", keyPair), source("second", other, "bank")];
+    const forBoth = event(other, "second", { aud: ["bank", "shop"] });
+    assert.equal((await verifyEvent(forBoth, { ...rules, sources: apart })).source.name, "second");
+    const forShop = verifyEvent(event(other, "second"), { ...rules, sources: apart });
+    await assert.rejects(forShop, (error) => (error as EventRefused).code === "invalid_key");
+  });
+
+  it("do not make a wrong signature right", async () => {
+    const forged = verifyEvent(event(other, "first"), { ...rules, sources });
+    await assert.rejects(
+      forged,
+      (error) => error instanceof EventRefused && error.code === "authentication_failed",
+    );
+  });
+});
