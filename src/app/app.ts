@@ -138,6 +138,7 @@ function observe(
     denylistEntries: () => store.denylist.size,
     journalBytes: store.journalBytes,
     redisStaleness: store.redisStaleness,
+    jwksAge: () => store.verification.keysAgeSeconds(),
     connections: () => drain.connections,
     liveConnections: () => live.size,
   });
@@ -166,7 +167,9 @@ function readinessOf(
   if (leaving !== undefined) return { ready: false, reason: leaving };
   const health = denylist.health();
   const trouble = verification.keysTrouble();
-  return health.ready && trouble !== undefined ? { ready: false, reason: trouble } : health;
+  if (health.ready && trouble !== undefined) return { ready: false, reason: trouble };
+  // Still trusted, so still ready; but whoever looks is told.
+  return { ...health, reason: health.reason ?? verification.keysDoubt() };
 }
 
 /** Has connections end with their tokens. */

@@ -27,6 +27,10 @@ export interface OpenVerifier {
   readonly rings: ReadonlyMap<string | undefined, KeyRing>;
   /** Why no token of some issuer can be checked at present; undefined where all can. */
   keysTrouble(): string | undefined;
+  /** Why some issuer's keys may not be its latest; undefined if all are up to date. */
+  keysDoubt(): string | undefined;
+  /** Seconds since the published key set was fetched that is oldest; 0 without any. */
+  keysAgeSeconds(): number;
   /** Resolves when no fetch of keys is under way. */
   settled(): Promise<void>;
   /** Stops looking for other keys. */
@@ -46,7 +50,6 @@ const rereadMs = 2000;
 /** Opens the keys of all issuers, and makes the verifier that checks by them. */
 export function openVerifier(config: Config, context: VerifierContext): OpenVerifier {
   const { tokens } = config.settings;
-  const { metrics, clock = systemClock } = context;
   const opened = [tokens, ...tokens.issuers].map((issuer, index) =>
     openKeys(issuer, (index === 0 ? config.files.keys : config.files.issuerKeys[index - 1]) ?? [], {
       config,
@@ -60,14 +63,36 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
       keys: others[index] ?? fixedKeys([]),
     }),
   );
-  const options: VerifierOptions = {
+  const options = verifierOptions(config, { main, issuers }, context);
+  const rings = opened.flat();
+  return {
+    verifier: createVerifier(options),
+    explain: (credential) => explainToken(credential, options),
+    rings: ringsByIssuer([{ issuer: tokens.issuer, keys: main }, ...issuers]),
+    keysTrouble: () => rings.find(({ keys }) => keys.length === 0)?.trouble,
+    keysDoubt: () => rings.find(({ trouble }) => trouble !== undefined)?.trouble,
+    keysAgeSeconds: () => Math.max(0, ...rings.map(({ ageMs }) => ageMs)) / 1000,
+    settled: async () => void (await Promise.all(rings.map((ring) => ring.settled()))),
+    close() {
+      for (const ring of rings) ring.close();
+    },
+  };
+}
+
+function verifierOptions(
+  { settings }: Config,
+  { main, issuers }: { readonly main: KeyRing; readonly issuers: readonly Issuer[] },
+  { metrics, clock = systemClock }: VerifierContext,
+): VerifierOptions {
+  const { tokens } = settings;
+  return {
     keys: main,
     issuer: tokens.issuer,
     audience: tokens.audience,
     issuers,
     subjectClaim: tokens.subjectClaim,
     forwardClaims: new Map(Object.entries(tokens.forwardClaims)),
-    ...requirementsOf(config.settings),
+    ...requirementsOf(settings),
     clockToleranceSeconds: tokens.clockTolerance / 1000,
     maxLifetimeSeconds: tokens.maxLifetime / 1000,
     cacheEntries: tokens.cacheEntries,
@@ -75,20 +100,16 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
     onCacheLookup: (hit) => metrics.cacheLookups[hit ? "hit" : "miss"].inc(),
     onSignatureCheck: () => metrics.signatureChecks.inc(),
   };
-  const rings = opened.flat();
-  return {
-    verifier: createVerifier(options),
-    explain: (credential) => explainToken(credential, options),
-    rings: new Map([
-      [tokens.issuer, main],
-      ...issuers.map(({ issuer, keys }) => [issuer, keys] as const),
-    ]),
-    keysTrouble: () => rings.find(({ keys }) => keys.length === 0)?.trouble,
-    settled: async () => void (await Promise.all(rings.map((ring) => ring.settled()))),
-    close() {
-      for (const ring of rings) ring.close();
-    },
-  };
+}
+
+/** An issuer that is configured twice, for two audiences say, signs with the keys of both. */
+function ringsByIssuer(
+  issuers: readonly Pick<Issuer, "issuer" | "keys">[],
+): Map<string | undefined, KeyRing> {
+  const names = new Set(issuers.map(({ issuer }) => issuer));
+  const ringOf = (name: string | undefined) =>
+    joinRings(issuers.filter(({ issuer }) => issuer === name).map(({ keys }) => keys));
+  return new Map([...names].map((name) => [name, ringOf(name)]));
 }
 
 /**
@@ -129,7 +150,12 @@ function requirementsOf({ routes, limits }: Config["settings"]) {
 }
 
 /** Keys that are looked after until they are closed. */
-export type OpenRing = KeyRing & { settled(): Promise<void>; close(): void };
+export type OpenRing = KeyRing & {
+  /** Milliseconds since they were fetched; 0 for those of files. */
+  readonly ageMs: number;
+  settled(): Promise<void>;
+  close(): void;
+};
 
 /** Opens the keys of one issuer: those of its files, which were read at start, and those that it publishes. */
 export function openKeys(
@@ -138,7 +164,7 @@ export function openKeys(
   { config, context }: { config: Config; context: VerifierContext },
 ): OpenRing[] {
   const { logger, metrics } = context;
-  const { refresh, coolDown, timeout, maxBytes } = config.settings.tokens.jwks;
+  const { refresh, coolDown, timeout, maxAge, maxBytes } = config.settings.tokens.jwks;
   const urls = settings.keys.flatMap(
     ({ jwksUrl, insecureJwksUrl }) => jwksUrl ?? insecureJwksUrl ?? [],
   );
@@ -150,6 +176,7 @@ export function openKeys(
         refreshMs: refresh,
         coolDownMs: coolDown,
         timeoutMs: timeout,
+        maxAgeMs: maxAge,
         mostBytes: maxBytes,
         onFetch(result) {
           const failed = result instanceof Error;

@@ -37,12 +37,15 @@ export function readFurtherTokens(
 function readFurtherToken(
   gate: Gate,
   { source, lifetimeSeconds }: FurtherToken,
-  { headers, body }: Visit,
+  visit: Visit,
 ): VerifiedToken | FurtherUnknown | undefined {
-  const reading = readCredential(headers, [source], body?.fields);
+  const reading = readCredential(visit.headers, [source], visit.body?.fields);
   if (reading.kind === "ambiguous") return { kind: "deny", reason: "token_ambiguous" };
   if (reading.kind === "missing") return undefined;
-  const verification = verifyOrName(gate, reading.credential, lifetimeSeconds);
+  const verification = verifyOrName(gate, visit, {
+    credential: reading.credential,
+    lifetimeSeconds,
+  });
   if (verification.kind === "invalid") return undefined;
   if (verification.kind !== "unknown_key") return verification.token;
   const { ready } = verification;
@@ -52,16 +55,37 @@ function readFurtherToken(
 /** Who checks a route's token: signatures alone count, unless the route's tokens may be opaque. */
 export function verifierFor(
   gate: Gate,
-  { opaqueLifetimeSeconds }: Route,
+  { opaqueLifetimeSeconds: lifetimeSeconds }: Route,
+  visit: Visit,
 ): (credential: string) => Verification {
-  if (opaqueLifetimeSeconds === undefined) return gate.verifier.verify;
-  return (credential) => verifyOrName(gate, credential, opaqueLifetimeSeconds);
+  if (lifetimeSeconds === undefined) return (credential) => verifyOnce(gate, visit, credential);
+  return (credential) => verifyOrName(gate, visit, { credential, lifetimeSeconds });
+}
+
+const noSearch = { search: false };
+
+/** Checks a credential; a request waits once for its key: however slow a key set is, the wait ends. */
+function verifyOnce(gate: Gate, visit: Visit, credential: string): Verification {
+  if (visit.keysSoughtFor?.has(credential)) return gate.verifier.verify(credential, noSearch);
+  const verification = gate.verifier.verify(credential);
+  if (verification.kind === "unknown_key") {
+    visit.keysSoughtFor ??= new Set();
+    visit.keysSoughtFor.add(credential);
+  }
+  return verification;
 }
 
 /** A token that is not one of the issuer's is taken as it stands; the application knows what it is worth. */
-function verifyOrName(gate: Gate, credential: string, lifetimeSeconds: number): Verification {
+function verifyOrName(
+  gate: Gate,
+  visit: Visit,
+  {
+    credential,
+    lifetimeSeconds,
+  }: { readonly credential: string; readonly lifetimeSeconds: number },
+): Verification {
   const text = decodeCookieValue(credential);
-  const verification = gate.verifier.verify(text);
+  const verification = verifyOnce(gate, visit, text);
   if (verification.kind !== "invalid" || text.length > gate.tokenBytes) return verification;
   const expiresAt = gate.clock.nowSeconds() + lifetimeSeconds;
   return { kind: "valid", token: readOpaqueToken(text, expiresAt) };

@@ -60,7 +60,7 @@ function judge(gate: Gate, visit: Visit): Judgement {
   const verdict = decide({
     route,
     credential,
-    verify: verifierFor(gate, route),
+    verify: verifierFor(gate, route, visit),
     lookUp: gate.denylist.lookUp,
   });
   if (verdict.kind === "deny") return refused(verdict.reason);

@@ -40,6 +40,8 @@ export interface Visit {
   readonly times: { checkedMs: number | undefined; headMs: number | undefined } | undefined;
   /** Set on routes that need the body, when that has been read. */
   body: ReceivedBody | undefined;
+  /** Credentials for which a key was sought already: that happens once a request. */
+  keysSoughtFor: Set<string> | undefined;
 }
 
 const acceptableRequestId = /^[\w.:+/=@-]{1,128}$/;
@@ -58,6 +60,7 @@ export function beginVisit(gate: Gate, request: IncomingMessage, answer?: Answer
     startedMs: performance.now(),
     times: gate.tracing && { checkedMs: undefined, headMs: undefined },
     body: undefined,
+    keysSoughtFor: undefined,
   };
 }
 

@@ -70,6 +70,7 @@ export interface MetricSources {
   connections(): number;
   liveConnections(): number;
   redisStaleness(): number;
+  jwksAge(): number;
 }
 
 /** All metrics, by who counts them. */
@@ -310,6 +311,11 @@ function observeSources(registry: Registry, sources: MetricSources): void {
     "revgate_redis_staleness_seconds",
     "Age of the proof that memory holds all that Redis does; +Inf before the first, 0 without Redis.",
     sources.redisStaleness,
+  );
+  read(
+    "revgate_jwks_age_seconds",
+    "Seconds since the oldest published key set in use was fetched; 0 without any.",
+    sources.jwksAge,
   );
   read("revgate_connections", "Connections of clients.", sources.connections);
   read(

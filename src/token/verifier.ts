@@ -69,8 +69,12 @@ export interface VerifierOptions extends ClaimRules {
 
 /** Checks credentials, and remembers those that were right. */
 export interface Verifier {
-  /** Checks a credential's signature and claims; never throws, whatever the text is. */
-  verify(credential: string): Verification;
+  /**
+   * Checks a credential's signature and claims; never throws, whatever the text is.
+   *
+   * With `search: false` nothing is fetched for it: `unknown_key` then never has `ready`.
+   */
+  verify(credential: string, options?: { readonly search?: boolean }): Verification;
 }
 
 const invalid: Verification = { kind: "invalid" };
@@ -100,7 +104,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     });
   }
 
-  function verify(credential: string): Verification {
+  function verify(credential: string, { search = true } = {}): Verification {
     // What can't be a compact JWS at first sight is worth no hash.
     if (credential.length > tokenBytes || !hasThreeParts(credential)) return invalid;
     const digest = hash("sha256", credential, "base64url");
@@ -109,12 +113,12 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (remembered !== undefined) return inTime(remembered);
     if (forged.has(digest)) return invalid;
 
-    return check(credential, digest);
+    return check(credential, digest, search);
   }
 
   /** Checks a credential that is new here. */
-  function check(credential: string, digest: string): Verification {
-    const token = verifySignature(credential, issuers, options);
+  function check(credential: string, digest: string, search: boolean): Verification {
+    const token = verifySignature(credential, issuers, { ...options, search });
     if (token === undefined) return invalid;
     if (token === "forged") {
       // Only this holds until the keys change: what else makes a token invalid may pass with time.
@@ -149,22 +153,22 @@ type UnknownKey = Extract<Verification, { kind: "unknown_key" }>;
 function verifySignature(
   credential: string,
   issuers: readonly Issuer[],
-  options: VerifierOptions,
+  options: VerifierOptions & { readonly search: boolean },
 ): VerifiedToken | UnknownKey | "forged" | undefined {
   const jws = parseCompactJws(credential);
   if (jws === undefined) return undefined;
+  // Cheap, and spares the signature's check; nothing is made of the claims before that.
+  if (!areRevocable(jws.payload, options)) return undefined;
   const possible = issuersNamedIn(jws, issuers);
   for (const issuer of possible) {
-    const token = readClaims(jws, issuer, options);
-    if (token === undefined) return undefined;
     const keys = keysFor(jws, issuer.keys.keys);
     const signed = keys.some((key) => {
       options.onSignatureCheck?.();
       return isSignedWith(credential, key, issuer);
     });
-    if (signed) return token;
+    if (signed) return readClaims(jws, issuer, options);
   }
-  return unknownKey(jws, possible);
+  return unknownKey(jws, possible, options.search);
 }
 
 /** Those whose tokens say `iss` as this one does; one that has no name takes any. */
@@ -176,6 +180,7 @@ export function issuersNamedIn({ payload }: CompactJws, issuers: readonly Issuer
 function unknownKey(
   { header: { kid } }: CompactJws,
   issuers: readonly Issuer[],
+  search: boolean,
 ): UnknownKey | "forged" | undefined {
   const lacking = issuers
     .map(({ keys }) => keys)
@@ -183,7 +188,7 @@ function unknownKey(
       ({ keys, grows }) => grows && (kid === undefined || keys.every((key) => key.kid !== kid)),
     );
   if (lacking.length === 0) return "forged";
-  const searches = lacking.flatMap((keys) => keys.lookFor() ?? []);
+  const searches = search ? lacking.flatMap((keys) => keys.lookFor() ?? []) : [];
   if (searches.length > 0) {
     return { kind: "unknown_key", ready: Promise.all(searches).then(() => {}) };
   }
@@ -192,23 +197,20 @@ function unknownKey(
   return inTrouble ? { kind: "unknown_key", ready: undefined } : undefined;
 }
 
-/** Verifies a credential, and waits where its key has to be fetched. */
+/** Verifies a credential; waits once, for one fetch, if its key has to be fetched. */
 export async function verifyInFull(verifier: Verifier, credential: string): Promise<Verification> {
-  for (;;) {
-    const verification = verifier.verify(credential);
-    if (verification.kind !== "unknown_key" || verification.ready === undefined)
-      return verification;
-    await verification.ready;
-  }
+  const verification = verifier.verify(credential);
+  if (verification.kind !== "unknown_key" || verification.ready === undefined) return verification;
+  await verification.ready;
+  return verifier.verify(credential, { search: false });
 }
 
-/** The claims revgate lives by, or undefined where a token could not be revoked for as long as it lives. */
+/** The claims that revgate needs of a token whose signature is right and whose claims are revocable. */
 export function readClaims(
   { payload, signingInput }: CompactJws,
   { namespace }: Issuer,
   options: VerifierOptions,
-): VerifiedToken | undefined {
-  if (!areRevocable(payload, options)) return undefined;
+): VerifiedToken {
   const { subjectClaim = "sub", forwardClaims } = options;
   const { exp, nbf, iat, jti, sid, [subjectClaim]: subject } = payload;
   return {

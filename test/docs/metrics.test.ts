@@ -22,6 +22,7 @@ async function exposed(): Promise<string> {
     connections: () => 1,
     liveConnections: () => 1,
     redisStaleness: () => 1,
+    jwksAge: () => 1,
   });
   return (await metrics.render()).text;
 }

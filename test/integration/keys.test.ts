@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { systemStopwatch } from "../../src/platform/clock.ts";
 import { RemoteKeys } from "../../src/token/keys/remote-keys.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate } from "../helpers/gate.ts";
@@ -157,6 +158,94 @@ describe("a published key set", () => {
   });
 });
 
+describe("a key set that is slower than its cool-down", () => {
+  it("is waited for once by a request, and fetched once for all of them", async (t) => {
+    const known = makeKey("known");
+    const issuer = await startIssuer(t, known);
+    const gate = await startFor(t, jwks(issuer.url, "coolDown: 100ms, timeout: 1s, refresh: 1h"));
+    assert.equal(await answerFor(gate, sign(known)), "200");
+    issuer.answer = () => {};
+    const before = issuer.fetches;
+    const forged = ["a", "b", "c"].map((kid) => answerFor(gate, sign({ ...known, kid })));
+    assert.deepEqual(new Set(await Promise.all(forged)), new Set(["503 keys_unavailable"]));
+    assert.equal(issuer.fetches, before + 1);
+  });
+
+  it("is not fetched again right after it was", async (t) => {
+    const issuer = await startIssuer(t, makeKey("known"));
+    issuer.answer = (response) => void setTimeout(() => response.end("{}"), 150);
+    const keys = new RemoteKeys({
+      url: new URL(issuer.url),
+      algorithms: ["RS256"],
+      ...{ timeoutMs: 5000, mostBytes: 1024, refreshMs: 3_600_000, coolDownMs: 100 },
+      maxAgeMs: 3_600_000,
+      onFetch() {},
+    });
+    t.after(() => keys.close());
+    await keys.settled();
+    await keys.lookFor();
+    assert.equal(keys.lookFor(), undefined);
+    assert.equal(issuer.fetches, 2);
+  });
+});
+
+describe("a key set that can't be fetched any more", () => {
+  it("is trusted for its maxAge, which a suspended machine can't stretch, and no longer", async (t) => {
+    const known = makeKey("known");
+    const issuer = await startIssuer(t, known);
+    const start = systemStopwatch();
+    let passedMs = 0;
+    const keys = new RemoteKeys({
+      url: new URL(issuer.url),
+      algorithms: ["RS256"],
+      ...{ timeoutMs: 5000, mostBytes: 4096, refreshMs: 3_600_000, coolDownMs: 0 },
+      maxAgeMs: 60_000,
+      // As after a suspension: only the wall clock has gone on.
+      now: () => ({ monotonicMs: start.monotonicMs, wallMs: start.wallMs + passedMs }),
+      onFetch() {},
+    });
+    t.after(() => keys.close());
+    let changes = 0;
+    keys.onChange(() => {
+      changes += 1;
+    });
+    await keys.settled();
+    assert.equal(keys.keys.length, 1);
+    issuer.answer = (response) => response.writeHead(500).end();
+    passedMs = 59_000;
+    await keys.lookFor();
+    assert.deepEqual([keys.keys.length, keys.ageMs], [1, 59_000]);
+    passedMs = 60_000;
+    await keys.lookFor();
+    assert.deepEqual([keys.keys.length, changes], [0, 2], "verified tokens are forgotten too");
+    assert.match(keys.trouble ?? "", /answered 500; .*older than tokens\.jwks\.maxAge/);
+    issuer.answer = undefined;
+    await keys.lookFor();
+    assert.deepEqual([keys.keys.length, keys.trouble, keys.ageMs], [1, undefined, 0]);
+  });
+
+  it("is reported while it is still trusted, and refused with 503 afterwards", async (t) => {
+    const known = makeKey("known");
+    const issuer = await startIssuer(t, known);
+    const gate = await startFor(t, jwks(issuer.url, "coolDown: 100ms, refresh: 1s, maxAge: 2s"));
+    const token = sign(known);
+    assert.equal(await answerFor(gate, token), "200");
+    issuer.answer = (response) => response.writeHead(500).end();
+    let ready = await send(`${gate.adminUrl}/readyz`);
+    while (ready.json["reason"] === undefined) ready = await send(`${gate.adminUrl}/readyz`);
+    assert.match(ready.text, /cannot be fetched: answered 500/);
+    while ((await answerFor(gate, token)) === "200");
+    assert.equal(await answerFor(gate, token), "503 keys_unavailable");
+    ready = await send(`${gate.adminUrl}/readyz`);
+    assert.equal(ready.status, 503);
+    assert.match(ready.text, /older than tokens\.jwks\.maxAge/);
+    const age = /^revgate_jwks_age_seconds (\S+)$/m.exec(
+      (await send(`${gate.adminUrl}/metrics`)).text,
+    );
+    assert.ok(Number(age?.[1]) >= 2, age?.[0]);
+  });
+});
+
 describe("an issuer that never answers", () => {
   it("is given up after the time-out, whatever is collected meanwhile", async (t) => {
     setFlagsFromString("--expose-gc");
@@ -169,6 +258,7 @@ describe("an issuer that never answers", () => {
         url: new URL(`http://127.0.0.1:${port}/jwks`),
         algorithms: ["RS256"],
         ...{ timeoutMs: 300, mostBytes: 1024, refreshMs: 60_000, coolDownMs: 1000 },
+        maxAgeMs: 3_600_000,
         onFetch: (outcome) => resolve([outcome]),
       });
       t.after(() => keys.close());

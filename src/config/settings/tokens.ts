@@ -21,10 +21,17 @@ const issuer = group({
 const jwks = group({
   refresh: about("Interval between fetches.", duration("10m", "1s", "1d")),
   coolDown: about(
-    "Min interval between fetches caused by an unknown kid.",
+    "Min time from the end of a fetch caused by an unknown kid to the next such fetch.",
     duration("10s", "100ms", "1h"),
   ),
   timeout: about("Max time of a fetch.", duration("5s", "10ms", "1m")),
+  maxAge: about(
+    "Max age of a key set that can't be fetched again; then its keys are dropped, and its issuer's tokens get 503.",
+    duration("1d", "1s", "20d"),
+    {
+      why: "A key that its issuer has withdrawn must not live for as long as somebody keeps the set from being fetched.",
+    },
+  ),
   maxBytes: about("Max size of a key set.", whole(262_144, 1024, 10_485_760, "bytes")),
 });
 
@@ -77,7 +84,13 @@ export const tokens = about(
         ],
       },
     ),
-    jwks: about("How published key sets are fetched.", jwks.prefault({})),
+    jwks: about(
+      "How published key sets are fetched.",
+      jwks.prefault({}).refine(({ refresh, maxAge }) => maxAge > refresh, {
+        message: "expected maxAge to be longer than refresh",
+        path: ["maxAge"],
+      }),
+    ),
     subjectClaim: about(
       "The claim that names the subject, for revoke: subject.",
       text("the name of a claim").default("sub"),

@@ -1,3 +1,4 @@
+import { elapsedMs, type Moment, type Stopwatch, systemStopwatch } from "../../platform/clock.ts";
 import { parseJwks } from "./jwks.ts";
 import type { KeyRing } from "./key-ring.ts";
 import type { Algorithm, VerificationKey } from "./keys.ts";
@@ -11,8 +12,12 @@ export interface RemoteKeysOptions {
   readonly mostBytes: number;
   /** How often it is fetched without anybody asking. */
   readonly refreshMs: number;
-  /** How long nobody's unknown `kid` has it fetched again, after one had. */
+  /** Min time from the end of a fetch caused by an unknown `kid` to the next such fetch. */
   readonly coolDownMs: number;
+  /** How long a set is trusted after it was fetched; then its keys are dropped. */
+  readonly maxAgeMs: number;
+  /** Where time comes from; tests bring their own. */
+  readonly now?: Stopwatch;
   /** Told how each fetch ended: with an error, or with how many keys there are. */
   readonly onFetch: (result: Error | number) => void;
 }
@@ -20,35 +25,45 @@ export interface RemoteKeysOptions {
 /**
  * The keys that an issuer publishes (`jwks_uri`, RFC 8414 section 2), kept up to date.
  *
- * The last set that could be used stays until there is another. However many tokens ask for an unknown
- * key, there is one fetch at a time, and one in `coolDownMs`.
+ * The last set that could be used stays until there is another, for `maxAgeMs` at most: an issuer that
+ * withdraws a key must not depend on nobody keeping its set from being fetched. However many tokens ask
+ * for an unknown key, there is one fetch at a time, and one in `coolDownMs`.
  */
 export class RemoteKeys implements KeyRing {
   readonly grows = true;
   keys: readonly VerificationKey[] = [];
   trouble: string | undefined;
   readonly #options: RemoteKeysOptions;
+  readonly #now: Stopwatch;
   readonly #listeners: (() => void)[] = [];
   #closed = false;
   #download: AbortController | undefined;
   #text: string | undefined;
+  #fetchedAt: Moment | undefined;
   #fetching: Promise<void> | undefined;
-  #askedAtMs = Number.NEGATIVE_INFINITY;
+  #searchedAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
+
+  /** Milliseconds since the set was fetched; 0 before the first. */
+  get ageMs(): number {
+    return this.#fetchedAt === undefined ? 0 : elapsedMs(this.#fetchedAt, this.#now());
+  }
 
   /** Begins to fetch. */
   constructor(options: RemoteKeysOptions) {
     this.#options = options;
+    this.#now = options.now ?? systemStopwatch;
     this.trouble = `the keys of ${options.url.origin} have not been fetched yet`;
     void this.#fetch();
   }
 
   lookFor(): Promise<void> | undefined {
     if (this.#fetching !== undefined) return this.#fetching;
-    const nowMs = performance.now();
-    if (nowMs < this.#askedAtMs + this.#options.coolDownMs) return undefined;
-    this.#askedAtMs = nowMs;
-    return this.#fetch();
+    if (performance.now() < this.#searchedAtMs + this.#options.coolDownMs) return undefined;
+    // From its end: from its beginning, one that is slower than the cool-down would have none.
+    return this.#fetch().finally(() => {
+      this.#searchedAtMs = performance.now();
+    });
   }
 
   onChange(listener: () => void): void {
@@ -71,29 +86,52 @@ export class RemoteKeys implements KeyRing {
     this.#fetching ??= this.#update().finally(() => {
       this.#fetching = undefined;
       if (this.#closed) return;
-      // Sooner after a failure, but not all sidecars in the same moment.
-      const share = this.trouble === undefined ? 0.9 + Math.random() / 10 : 0.05;
-      this.#timer = setTimeout(() => void this.#fetch(), this.#options.refreshMs * share).unref();
+      this.#timer = setTimeout(() => void this.#fetch(), this.#pauseMs()).unref();
     });
     return this.#fetching;
+  }
+
+  /** Until the next fetch: sooner after a failure, and when the set is too old, but not all sidecars in the same moment. */
+  #pauseMs(): number {
+    const { refreshMs, maxAgeMs } = this.#options;
+    if (this.trouble === undefined)
+      return Math.min(refreshMs * (0.9 + Math.random() / 10), maxAgeMs);
+    const leftMs = this.keys.length > 0 ? maxAgeMs - this.ageMs : Number.POSITIVE_INFINITY;
+    return Math.max(Math.min(refreshMs * 0.05, leftMs), 1);
   }
 
   async #update(): Promise<void> {
     const { url, algorithms, onFetch } = this.#options;
     try {
+      const askedAt = this.#now();
       const text = await this.#load();
       const keys = parseJwks(text, algorithms);
+      this.#fetchedAt = askedAt;
       this.trouble = undefined;
       onFetch(keys.length);
       if (text === this.#text) return;
       this.#text = text;
-      this.keys = keys;
-      for (const listener of this.#listeners) listener();
+      this.#replace(keys);
     } catch (error) {
       if (this.#closed) return;
       this.trouble = `the keys of ${url.origin} cannot be fetched: ${(error as Error).message}`;
+      this.#dropIfTooOld();
       onFetch(error as Error);
     }
+  }
+
+  /** Trusts no key any more if the set is too old. */
+  #dropIfTooOld(): void {
+    if (this.#fetchedAt === undefined || this.ageMs < this.#options.maxAgeMs) return;
+    this.trouble += "; those at hand are older than tokens.jwks.maxAge, and no longer trusted";
+    if (this.keys.length === 0) return;
+    this.#text = undefined;
+    this.#replace([]);
+  }
+
+  #replace(keys: readonly VerificationKey[]): void {
+    this.keys = keys;
+    for (const listener of this.#listeners) listener();
   }
 
   /**

@@ -21,6 +21,8 @@ export class WatchedKeys implements KeyRing {
   keys: readonly VerificationKey[];
   readonly grows = false;
   readonly trouble: undefined;
+  /** Files are read again every few seconds: they are never old. */
+  readonly ageMs = 0;
   readonly #options: WatchedKeysOptions;
   readonly #listeners: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout;

@@ -96,6 +96,30 @@ describe("verifier", () => {
     assert.equal(checks, 2);
   });
 
+  it("makes nothing of the claims of a token before its signature is known to be right", () => {
+    let read = 0;
+    class Watched extends Map<string, string> {
+      override [Symbol.iterator]() {
+        read += 1;
+        return super[Symbol.iterator]();
+      }
+    }
+    const verifier = verifierWith({ forwardClaims: new Watched([["sub", "x-user"]]) });
+    const token = makeToken();
+    const forged = `${makeToken().split(".").slice(0, 2).join(".")}.${token.split(".")[2]}`;
+    assert.equal(verifier.verify(forged).kind, "invalid");
+    assert.equal(read, 0);
+    assert.equal(verifier.verify(token).kind, "valid");
+    assert.equal(read, 1);
+  });
+
+  it("refuses a token whose claims are nested too deep, however it is signed", () => {
+    const nested = (deep: number) => JSON.parse("[".repeat(deep) + "]".repeat(deep)) as unknown;
+    const verifier = verifierWith({ tokenBytes: 65_536 });
+    assert.equal(verifier.verify(makeToken({ roles: nested(63) })).kind, "valid");
+    assert.equal(verifier.verify(makeToken({ roles: nested(64) })).kind, "invalid");
+  });
+
   it("does not hold against a token what passes with time", () => {
     let seconds = now;
     const verifier = verifierWith({
