@@ -3,6 +3,7 @@ import type { AdminHandler, Audit } from "../admin/exchange.ts";
 import { keepFixed } from "../config/keep-fixed.ts";
 import type { Config } from "../config/load.ts";
 import { credentialSources, guardedHeaders, lifetimesOf, routeRules } from "../config/routes.ts";
+import type { ControlHandler } from "../control/control-socket.ts";
 import type { Gate } from "../gateway/gate.ts";
 import type { LiveConnections } from "../gateway/live-connections.ts";
 import { createPeerReader } from "../gateway/peer.ts";
@@ -18,13 +19,18 @@ import { isSameData } from "../platform/same-data.ts";
 import { type ApplicationOptions, connectApplication } from "../upstream/application.ts";
 import { createUpgradeForwarder, type UpgradeForwarder } from "../upstream/forward-upgrade.ts";
 import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
+import type { InForce } from "./in-force.ts";
 import { type OpenSignals, openSignals } from "./signals.ts";
 import type { Store } from "./store.ts";
-import { type OpenVerifier, reopenVerifier } from "./verification.ts";
+import { reopenVerifier } from "./verification.ts";
 
 /** What stays while configurations come and go. */
 export interface Foundation {
-  readonly store: Store;
+  /** The first configuration, and what it made; each reload replaces both. */
+  readonly inForce: InForce;
+  readonly store: Pick<Store, "denylist">;
+  /** Answers the commands of the admin API. */
+  readonly commands: ControlHandler;
   readonly metrics: Metrics<(typeof outcomes)[number]>;
   readonly logger: Logger;
   readonly live: LiveConnections;
@@ -33,13 +39,14 @@ export interface Foundation {
 
 /** What a configuration makes of revgate; a reload puts another in its place. */
 interface Assembly {
-  readonly config: Config;
-  readonly verification: OpenVerifier;
   readonly gate: Gate;
   readonly application: Application;
   readonly signals: OpenSignals | undefined;
   readonly handlers: readonly AdminHandler[];
 }
+
+/** An assembly, and what it was made of. */
+type Former = Assembly & Readonly<InForce>;
 
 /** The ways to the application. */
 interface Application {
@@ -48,21 +55,17 @@ interface Application {
   readonly forwardUpgrade: UpgradeForwarder;
 }
 
-/** The configuration in force and what it made of revgate, until another is taken on. */
+/** What the configuration in force has made of revgate, until another is taken on. */
 export class CurrentAssembly {
   readonly #foundation: Foundation;
   /** All that were ever used: requests may still be under way on those of former configurations. */
   readonly #pools: Set<ConnectionPool>;
   #current: Assembly;
 
-  constructor(first: Config, foundation: Foundation) {
+  constructor(foundation: Foundation) {
     this.#foundation = foundation;
-    this.#current = assemble(first, foundation, foundation.store.verification);
+    this.#current = assemble(foundation.inForce, foundation);
     this.#pools = new Set([this.#current.application.pool]);
-  }
-
-  get config(): Config {
-    return this.#current.config;
   }
 
   get gate(): Gate {
@@ -81,17 +84,17 @@ export class CurrentAssembly {
    * Rejects with ConfigError, and changes nothing, where it can't be used.
    */
   async adopt(asked: Config): Promise<readonly string[]> {
-    const { store, metrics, logger } = this.#foundation;
-    const { config, needRestart } = keepFixed(this.config, asked);
-    const context = { metrics: metrics.store, logger };
-    const verification = await reopenVerifier(config, context, this.#current);
-    const before = this.#current;
+    const { inForce, metrics, logger } = this.#foundation;
+    const { config, needRestart } = keepFixed(inForce.config, asked);
+    const verification = await reopenVerifier(config, { metrics: metrics.store, logger }, inForce);
+    const before: Former = { ...this.#current, ...inForce };
+    const next = { config, verification };
     // From here on nothing can fail, and nothing is waited for: all of it changes at once.
-    this.#current = assemble(config, this.#foundation, verification, before);
+    this.#current = assemble(next, this.#foundation, before);
+    Object.assign(inForce, next);
     this.#pools.add(this.#current.application.pool);
-    store.configure(config, verification);
     logger.level = config.settings.log.level;
-    void retire(before, this.#current);
+    void retire(before, { ...this.#current, ...next });
     return needRestart;
   }
 
@@ -107,6 +110,7 @@ export class CurrentAssembly {
     await Promise.all(pools.map((pool) => pool.close()));
     clearTimeout(cut);
     this.#current.signals?.close();
+    this.#foundation.inForce.verification.close();
   }
 }
 
@@ -114,27 +118,23 @@ export class CurrentAssembly {
  * Puts together what a configuration decides. What `before` has and is the same under this one goes on:
  * connections to the application, keys of identity providers.
  */
-function assemble(
-  config: Config,
-  foundation: Foundation,
-  verification: OpenVerifier,
-  before?: Assembly,
-): Assembly {
+function assemble(made: Readonly<InForce>, foundation: Foundation, before?: Former): Assembly {
+  const { config, verification } = made;
   const application = reachApplication(applicationOptions(config), before?.application);
   const audit: Audit = (event) => foundation.logger.info({ audit: event }, "admin listener");
   const signals =
-    before !== undefined && isSameForSignals(config, verification, before)
+    before !== undefined && isSameForSignals(made, before)
       ? before.signals
       : openSignals(config, { ...foundation, verification, audit });
   return {
-    ...{ config, verification, application, signals },
-    gate: assembleGate(config, foundation, { verification, application }),
+    ...{ application, signals },
+    gate: assembleGate(made, foundation, application),
     handlers: adminHandlers(config, foundation, { signals, audit }),
   };
 }
 
 /** Lets go of what another assembly has taken the place of; connections that are idle close by themselves. */
-async function retire({ verification, signals }: Assembly, next: Assembly): Promise<void> {
+async function retire({ verification, signals }: Former, next: Former): Promise<void> {
   if (signals !== next.signals) signals?.close();
   if (verification === next.verification) return;
   // A request may still wait for a key that is being fetched.
@@ -143,9 +143,9 @@ async function retire({ verification, signals }: Assembly, next: Assembly): Prom
 }
 
 function assembleGate(
-  config: Config,
+  { config, verification }: Readonly<InForce>,
   { store, live, metrics, logger, tracing }: Foundation,
-  { verification, application }: Pick<Assembly, "verification" | "application">,
+  application: Application,
 ): Gate {
   const { settings } = config;
   const { cors } = settings;
@@ -179,7 +179,7 @@ function assembleGate(
 /** The API, and what identity providers send their events to, where that is configured. */
 function adminHandlers(
   { files, settings }: Config,
-  { store: { commands } }: Foundation,
+  { commands }: Foundation,
   { signals, audit }: { readonly signals: OpenSignals | undefined; readonly audit: Audit },
 ): AdminHandler[] {
   const { adminToken: secret } = files;
@@ -188,9 +188,12 @@ function adminHandlers(
   return [...(api ? [api] : []), ...(signals ? [signals.handler] : [])];
 }
 
-function isSameForSignals(config: Config, verification: OpenVerifier, before: Assembly): boolean {
-  const basis = ({ settings }: Config) => ({ signals: settings.signals, tokens: settings.tokens });
-  return verification === before.verification && isSameData(basis(config), basis(before.config));
+function isSameForSignals(one: Readonly<InForce>, other: Readonly<InForce>): boolean {
+  const basis = ({ config: { settings } }: Readonly<InForce>) => ({
+    signals: settings.signals,
+    tokens: settings.tokens,
+  });
+  return one.verification === other.verification && isSameData(basis(one), basis(other));
 }
 
 function reachApplication(options: ApplicationOptions, before?: Application): Application {

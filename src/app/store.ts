@@ -1,10 +1,7 @@
 import { resolve } from "node:path";
-import { namespacesOf } from "../config/issuers.ts";
 import type { Config } from "../config/load.ts";
 import { type RedisSettings, redisAccess } from "../config/redis.ts";
-import { lifetimesOf } from "../config/routes.ts";
-import { type DataDirHold, holdDataDir } from "../control/control-socket.ts";
-import { createStoreCommands } from "../control/store-commands.ts";
+import { type ControlHandler, type DataDirHold, holdDataDir } from "../control/control-socket.ts";
 import type { Denylist } from "../denylist/denylist.ts";
 import { type EmbeddedDenylist, openEmbeddedDenylist } from "../denylist/embedded.ts";
 import { Outbox } from "../denylist/journal/outbox.ts";
@@ -14,20 +11,15 @@ import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import { describe } from "../observability/request-log.ts";
 import { type Clock, systemClock, systemStopwatch } from "../platform/clock.ts";
-import { type OpenVerifier, openVerifier } from "./verification.ts";
 
-/** The denylist as configured, with what is needed to work on it. */
+/** The denylist as configured, and the hold on its data directory. */
 export interface Store {
   readonly denylist: Denylist;
   readonly journalBytes: () => number;
   /** Seconds since the table was last proved to have all that Redis has; 0 without Redis. */
   readonly redisStaleness: () => number;
-  /** The verifier and its keys, as configured at present. */
-  readonly verification: OpenVerifier;
-  /** Answers commands, in this process and through the control socket. */
-  readonly commands: ReturnType<typeof createStoreCommands>;
-  /** Goes on with other settings of tokens, and what was opened for them; the denylist stays as it is. */
-  configure(config: Config, verification: OpenVerifier): void;
+  /** Answers the commands that come through the control socket; those that came before have waited. */
+  serveCommands(commands: ControlHandler): void;
   close(): Promise<void>;
 }
 
@@ -36,8 +28,6 @@ export interface StoreContext {
   readonly metrics: Metrics<string>["store"];
   readonly logger: Logger;
   readonly clock?: Clock;
-  /** Has clients leave, and says how many connections are left; without it nothing serves. */
-  readonly drain?: () => number;
 }
 
 /** The directory that the configuration gives to this sidecar alone. */
@@ -88,51 +78,15 @@ async function openHeldStore(
   reportUnsettled(config, context, embedded);
   const shared = redis && outbox && shareThroughRedis(redis, { config, context, embedded, outbox });
   const denylist = shared ?? embedded;
-  const tokens = currentTokens(config, openVerifier(config, context));
-  const commands = createStoreCommands({
-    ...{ denylist, tokens, clock, drain: context.drain },
-    onRevoked: metrics.countRevoked,
-  });
-  hold.serve(commands);
 
   return {
     denylist,
-    commands,
-    get verification() {
-      return tokens.verification;
-    },
-    configure: tokens.configure,
     journalBytes: () => embedded.journal.size,
     redisStaleness: () => shared?.stalenessSeconds ?? 0,
+    serveCommands: hold.serve,
     async close() {
-      tokens.verification.close();
       await denylist.close();
       await hold.release();
-    },
-  };
-}
-
-/** How tokens are read at present, for commands that outlive a configuration. */
-function currentTokens(first: Config, verification: OpenVerifier) {
-  let current = { config: first, verification };
-  return {
-    get verification() {
-      return current.verification;
-    },
-    get verifier() {
-      return current.verification.verifier;
-    },
-    get explain() {
-      return current.verification.explain;
-    },
-    get lifetimes() {
-      return lifetimesOf(current.config.settings);
-    },
-    get namespaces() {
-      return namespacesOf(current.config.settings.tokens);
-    },
-    configure(config: Config, verification: OpenVerifier) {
-      current = { config, verification };
     },
   };
 }

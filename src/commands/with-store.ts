@@ -1,9 +1,12 @@
+import { tokensInForce } from "../app/in-force.ts";
 import { dataDirOf, openStore } from "../app/store.ts";
+import { openVerifier } from "../app/verification.ts";
 import { type Config, loadConfig } from "../config/load.ts";
 import { connectControl } from "../control/control-socket.ts";
-import type { StoreCommand } from "../control/store-commands.ts";
+import { createStoreCommands, type StoreCommand } from "../control/store-commands.ts";
 import { createLogger } from "../observability/logger.ts";
 import { createMetrics } from "../observability/metrics.ts";
+import { systemClock } from "../platform/clock.ts";
 import type { CommandIo } from "./io.ts";
 
 /** Carries out store commands; every value of an answer is yielded. */
@@ -23,11 +26,23 @@ export async function withStore<Result>(
   const running = await connectControl(dataDir);
   if (running !== undefined) return work(askRunning(dataDir, running), config);
 
-  const logger = createLogger("silent", []);
-  const store = await openStore(config, { metrics: createMetrics([], "").store, logger });
+  const context = {
+    logger: createLogger("silent", []),
+    metrics: createMetrics([], "").store,
+  };
+  const store = await openStore(config, context);
+  const verification = openVerifier(config, context);
+  const commands = createStoreCommands({
+    denylist: store.denylist,
+    tokens: tokensInForce({ config, verification }),
+    clock: systemClock,
+    onRevoked: context.metrics.countRevoked,
+  });
+  store.serveCommands(commands);
   try {
-    return await work(store.commands, config);
+    return await work(commands, config);
   } finally {
+    verification.close();
     await store.close();
   }
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { ControlError, DataDirInUseError, RevgateError } from "../errors.ts";
 import { ensureDirectory } from "../platform/durable-file.ts";
+import { GatheredBytes } from "../platform/gathered-bytes.ts";
 
 /** Answers one command; every value it yields goes back as a line. Throws RevgateError for what can't be done. */
 export type ControlHandler = (request: unknown) => AsyncIterable<unknown>;
@@ -13,11 +14,14 @@ export type ControlHandler = (request: unknown) => AsyncIterable<unknown>;
 export interface DataDirHold {
   /** Answers commands from now on; those that came earlier have waited. */
   serve(handler: ControlHandler): void;
-  /** Lets go of the directory. */
+  /** Lets go of the directory; commands that still wait to be served are told that they are not. */
   release(): Promise<void>;
 }
 
 const longestSocketPath = 100;
+const lineFeed = 0x0a;
+/** How long a client may take to read the rest of its answer when the directory is let go. */
+const cutAfterMs = 1000;
 
 function controlPath(dataDir: string): string {
   return join(dataDir, "control.sock");
@@ -41,10 +45,18 @@ export async function holdDataDir(dataDir: string): Promise<DataDirHold> {
   }
 
   let handle: (handler: ControlHandler) => void = () => {};
-  const handler = new Promise<ControlHandler>((resolve) => {
+  let giveUp = () => {};
+  const handler = new Promise<ControlHandler>((resolve, reject) => {
     handle = resolve;
+    giveUp = () => reject(new ControlError("revgate ended before it served"));
   });
-  const server = createServer((socket) => void answer(socket, handler));
+  handler.catch(() => {});
+  const connections = new Set<Socket>();
+  const server = createServer((socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
+    void answer(socket, handler);
+  });
   await listen(server, own);
   try {
     await chmod(own, 0o600);
@@ -59,10 +71,22 @@ export async function holdDataDir(dataDir: string): Promise<DataDirHold> {
   return {
     serve: handle,
     async release() {
+      giveUp();
       await unlink(path).catch(() => {});
-      await new Promise((resolve) => server.close(resolve));
+      await closeAll(server, connections);
     },
   };
+}
+
+/** Ends the connections of a server when they have what they were sent; one that does not read is cut. */
+async function closeAll(server: Server, connections: ReadonlySet<Socket>): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  for (const socket of connections) socket.destroySoon();
+  const cut = setTimeout(() => {
+    for (const socket of connections) socket.destroy();
+  }, cutAfterMs);
+  await closed;
+  clearTimeout(cut);
 }
 
 async function tryLink(from: string, to: string): Promise<boolean> {
@@ -125,6 +149,8 @@ async function answer(socket: Socket, handler: Promise<ControlHandler>): Promise
   try {
     const handle = await handler;
     for await (const value of handle(JSON.parse(line))) {
+      // Whoever has left, or heard enough, is not told the rest.
+      if (!socket.writable) return;
       if (!send({ value })) await drained(socket);
     }
     send({ done: true });
@@ -135,9 +161,24 @@ async function answer(socket: Socket, handler: Promise<ControlHandler>): Promise
   socket.end();
 }
 
-async function firstLine(socket: Socket): Promise<string | undefined> {
-  for await (const line of createInterface({ input: socket })) return line;
-  return undefined;
+/** What comes before the first line feed; undefined if the other side leaves before. */
+function firstLine(socket: Socket): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const gathered = new GatheredBytes();
+    const settle = (line: string | undefined) => {
+      socket.off("data", take).off("close", leave);
+      // What comes behind it is not looked at; that the other side leaves is noticed.
+      socket.resume();
+      resolve(line);
+    };
+    const take = (piece: Buffer) => {
+      const end = piece.indexOf(lineFeed);
+      gathered.add(end === -1 ? piece : piece.subarray(0, end));
+      if (end !== -1) settle(gathered.bytes.toString());
+    };
+    const leave = () => settle(undefined);
+    socket.on("data", take).on("close", leave);
+  });
 }
 
 function drained(socket: Socket): Promise<void> {
@@ -170,16 +211,21 @@ export async function connectControl(
 
 async function* exchange(socket: Socket, request: unknown): AsyncGenerator<unknown> {
   socket.write(`${JSON.stringify(request)}\n`);
-  for await (const line of createInterface({ input: socket })) {
-    const reply = JSON.parse(line) as {
-      value?: unknown;
-      done?: true;
-      error?: string;
-      message?: string;
-    };
-    if (reply.done) return;
-    if (reply.error !== undefined) throw new ControlError(reply.message ?? reply.error);
-    yield reply.value;
+  try {
+    for await (const line of createInterface({ input: socket })) {
+      const reply = JSON.parse(line) as {
+        value?: unknown;
+        done?: true;
+        error?: string;
+        message?: string;
+      };
+      if (reply.done) return;
+      if (reply.error !== undefined) throw new ControlError(reply.message ?? reply.error);
+      yield reply.value;
+    }
+  } finally {
+    // Whoever has heard enough does not keep the other side waiting.
+    socket.destroy();
   }
   throw new ControlError("the running revgate ended before it had answered");
 }

@@ -10,6 +10,8 @@ export interface Drain {
   readonly connections: number;
   /** Whether it has begun. */
   readonly begun: boolean;
+  /** Watches the connections of a server, from before it listens; there is one server. */
+  watch(server: Server): void;
   /**
    * Has clients leave: every response closes its connection from now on. New connections are still
    * taken, since whoever routes them here learns of it later.
@@ -23,54 +25,75 @@ export interface Drain {
   run(timeoutMs: number): Promise<void>;
 }
 
-/** Watches a server's connections from its start on. */
-export function watchForDrain(server: Server): Drain {
-  const sockets = keepSet(server, "connection");
-  // What requests come from: with TLS, not what was accepted.
-  const clients = server instanceof TlsServer ? keepSet(server, "secureConnection") : sockets;
+/** Makes the drain; it is there before the server, so that it can be begun at any moment. */
+export function createDrain(): Drain {
   let state: "serving" | "draining" | "stopping" = "serving";
+  let watched: WatchedServer | undefined;
 
-  const finish = (response: ServerResponse) => {
+  const finish = (server: Server, response: ServerResponse) => {
     response.shouldKeepAlive = false;
     if (state === "stopping") response.once("close", () => server.closeIdleConnections());
   };
   const finishAll = () => {
-    answerByNode(server);
-    for (const socket of clients) {
+    if (watched === undefined) return;
+    answerByNode(watched.server);
+    for (const socket of watched.clients) {
       const answer = lastAnswerOn(socket);
-      if (answer !== undefined) finish(answer.stream);
+      if (answer !== undefined) finish(watched.server, answer.stream);
     }
   };
-  server.prependListener("request", (_request, response: ServerResponse) => {
-    if (state !== "serving") finish(response);
-  });
 
   return {
     get connections() {
-      return sockets.size;
+      return watched?.sockets.size ?? 0;
     },
     get begun() {
       return state !== "serving";
+    },
+    watch(server) {
+      watched = watchServer(server);
+      server.prependListener("request", (_request, response: ServerResponse) => {
+        if (state !== "serving") finish(server, response);
+      });
     },
     begin() {
       if (state === "serving") state = "draining";
       finishAll();
     },
-    run(timeoutMs) {
+    async run(timeoutMs) {
       state = "stopping";
       finishAll();
-      return new Promise((resolve) => {
-        const cut = setTimeout(() => {
-          for (const socket of sockets) socket.destroy();
-        }, timeoutMs);
-        // Closes those without a request, too.
-        server.close(() => {
-          clearTimeout(cut);
-          resolve();
-        });
-      });
+      if (watched !== undefined) await closeServer(watched, timeoutMs);
     },
   };
+}
+
+/** A server, its connections, and those of them that requests come from. */
+interface WatchedServer {
+  readonly server: Server;
+  readonly sockets: ReadonlySet<Socket>;
+  readonly clients: ReadonlySet<Socket>;
+}
+
+function watchServer(server: Server): WatchedServer {
+  const sockets = keepSet(server, "connection");
+  // What requests come from: with TLS, not what was accepted.
+  const clients = server instanceof TlsServer ? keepSet(server, "secureConnection") : sockets;
+  return { server, sockets, clients };
+}
+
+/** Resolves when a server has no connection left; what is there after `timeoutMs` is cut. */
+function closeServer({ server, sockets }: WatchedServer, timeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, timeoutMs);
+    // Closes those without a request, too.
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+  });
 }
 
 /** The sockets that an event has brought and that are still open. */

@@ -12,7 +12,7 @@ import type { Answer } from "../../../src/node-http/answer.ts";
 import { answerDirectly } from "../../../src/node-http/direct-answers.ts";
 import { inOrder, type RequestListener } from "../../../src/node-http/in-order.ts";
 import { PreparedAnswer } from "../../../src/node-http/whole-answers.ts";
-import { watchForDrain } from "../../../src/server/drain.ts";
+import { createDrain } from "../../../src/server/drain.ts";
 import { listenOnLoopback } from "../../helpers/application.ts";
 import { makeCertificate } from "../../helpers/certificate.ts";
 import { openRaw } from "../../helpers/http.ts";
@@ -357,7 +357,8 @@ describe("a connection with direct answers", () => {
 
   it("is closed by a drain behind what is under way, and at once where nothing is", async (t) => {
     const { server, port, waiting } = await start(t);
-    const drain = watchForDrain(server);
+    const drain = createDrain();
+    drain.watch(server);
     const [busy, idle] = await Promise.all([openRaw(t, port), openRaw(t, port)]);
     idle?.write(get);
     await idle?.until(/hello/);
@@ -376,7 +377,8 @@ describe("a connection with direct answers", () => {
 
   it("has the answer that it was given right before a drain began", async (t) => {
     const server = createServer(classes) as unknown as Server;
-    const drain = watchForDrain(server);
+    const drain = createDrain();
+    drain.watch(server);
     serve(server, (_, answer) => {
       answer.sendWhole(answerOf());
       drain.begin();
@@ -388,7 +390,8 @@ describe("a connection with direct answers", () => {
 
   it("takes one more request once a drain has begun", async (t) => {
     const { server, port, byNode } = await start(t);
-    const drain = watchForDrain(server);
+    const drain = createDrain();
+    drain.watch(server);
     const connection = await openRaw(t, port);
     connection.write(get);
     await connection.until(/keep-alive.*hello/s);

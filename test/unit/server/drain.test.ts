@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { ProxyRequest, ProxyResponse } from "../../../src/node-http/http-messages.ts";
 import { inOrder } from "../../../src/node-http/in-order.ts";
-import { watchForDrain } from "../../../src/server/drain.ts";
+import { createDrain } from "../../../src/server/drain.ts";
 import { makeCertificate } from "../../helpers/certificate.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";
 
@@ -25,7 +25,8 @@ async function start(t: TestContext, scheme: "http" | "https") {
         { ...classes, ...makeCertificate(temporaryDirectory(t)) },
         listener,
       )) as unknown as Server;
-  const drain = watchForDrain(server);
+  const drain = createDrain();
+  drain.watch(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => {

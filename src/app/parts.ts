@@ -1,0 +1,169 @@
+import type { Server } from "node:http";
+import { createAdminServer } from "../admin/admin-server.ts";
+import { LatestRevocations } from "../admin/latest-revocations.ts";
+import { createStatusPage } from "../admin/status-page.ts";
+import type { Config } from "../config/load.ts";
+import type { ControlHandler } from "../control/control-socket.ts";
+import { createStoreCommands } from "../control/store-commands.ts";
+import type { DenylistHealth } from "../denylist/denylist.ts";
+import { LiveConnections } from "../gateway/live-connections.ts";
+import type { Outcome } from "../gateway/visit.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Metrics } from "../observability/metrics.ts";
+import type { Tracing } from "../observability/tracing.ts";
+import { systemClock } from "../platform/clock.ts";
+import { createDrain, type Drain } from "../server/drain.ts";
+import {
+  adjustProxyServer,
+  createProxyServer,
+  type ProxyServerOptions,
+} from "../server/proxy-server.ts";
+import { CurrentAssembly } from "./assembly.ts";
+import { type InForce, tokensInForce } from "./in-force.ts";
+import { Reloads } from "./reloads.ts";
+import type { Store } from "./store.ts";
+import { openVerifier } from "./verification.ts";
+
+/** What starting needs besides the configuration. */
+export interface AppContext {
+  readonly logger: Logger;
+  readonly version: string;
+  /** Where spans of requests go; undefined: nowhere. */
+  readonly tracing?: Tracing | undefined;
+}
+
+/** What starting counts with. */
+export type AppMetrics = Metrics<Outcome>;
+
+/** All that serves, and what it is stopped by. */
+export interface Parts {
+  readonly inForce: InForce;
+  readonly store: Store;
+  readonly live: LiveConnections;
+  readonly current: CurrentAssembly;
+  readonly reloads: Reloads;
+  readonly drain: Drain;
+  readonly commands: ControlHandler;
+  readonly proxy: Server;
+  readonly admin: Server;
+  /** What has begun or ended; says why requests should not be sent here. */
+  readonly life: { state: "starting" | "serving" | "stopping" };
+}
+
+/** Makes every part, each from those before it. Nothing is served yet, and nothing is waited for. */
+export function construct(
+  config: Config,
+  store: Store,
+  { logger, tracing, metrics }: AppContext & { readonly metrics: AppMetrics },
+): Parts {
+  const verification = openVerifier(config, { metrics: metrics.store, logger });
+  const inForce: InForce = { config, verification };
+  const live = watchRevocations(inForce, store, metrics);
+  const drain = createDrain();
+  const commands = createStoreCommands({
+    denylist: store.denylist,
+    tokens: tokensInForce(inForce),
+    clock: systemClock,
+    drain: () => beginDrain(drain, logger),
+    onRevoked: metrics.store.countRevoked,
+  });
+  const current = new CurrentAssembly({
+    ...{ inForce, store, commands, metrics, logger, live, tracing },
+  });
+  const proxy = createProxyServer(() => current.gate, proxyOptions(config));
+  drain.watch(proxy);
+  const reloads = new Reloads({
+    async adopt(asked) {
+      const needRestart = await current.adopt(asked);
+      adjustProxyServer(proxy, proxyOptions(inForce.config));
+      return needRestart;
+    },
+    metrics: metrics.config,
+    logger,
+  });
+  const life: Parts["life"] = { state: "starting" };
+  const before = { inForce, store, live, current, reloads, drain, commands, proxy, life };
+  observe(metrics, before);
+  return { ...before, admin: assembleAdmin(before, metrics) };
+}
+
+/** The listener for the operator's side. */
+function assembleAdmin(parts: Omit<Parts, "admin">, metrics: AppMetrics): Server {
+  const { inForce, store, current, reloads } = parts;
+  const latest = new LatestRevocations(systemClock);
+  store.denylist.onRevoked((entry) => latest.add(entry));
+  return createAdminServer({
+    readiness: () => readinessOf(parts),
+    renderMetrics: metrics.render,
+    configTrouble: () => reloads.trouble,
+    handlers: () => current.handlers,
+    page: createStatusPage({
+      hasApi: () => inForce.config.files.adminToken !== undefined,
+      latest: () => latest.list(),
+    }),
+  });
+}
+
+/** Stops being ready, and has clients leave, while what comes all the same is still served. */
+function beginDrain(drain: Drain, logger: Logger): number {
+  if (!drain.begun) logger.info({ connections: drain.connections }, "draining");
+  drain.begin();
+  return drain.connections;
+}
+
+/** Says where the metrics come from that are read on demand. */
+function observe(
+  metrics: AppMetrics,
+  { inForce, store, drain, live }: Pick<Parts, "inForce" | "store" | "drain" | "live">,
+): void {
+  metrics.observe({
+    denylistEntries: () => store.denylist.size,
+    journalBytes: store.journalBytes,
+    redisStaleness: store.redisStaleness,
+    jwksAge: () => inForce.verification.keysAgeSeconds(),
+    connections: () => drain.connections,
+    liveConnections: () => live.size,
+  });
+}
+
+function proxyOptions({ settings, files }: Config): ProxyServerOptions {
+  const { limits } = settings;
+  return {
+    tls: files.tls,
+    headerBytes: limits.headerBytes,
+    headersTimeoutMs: limits.headersTimeout,
+    requestTimeoutMs: limits.requestTimeout,
+    idleTimeoutMs: limits.idleTimeout,
+    maxConnections: limits.maxConnections,
+  };
+}
+
+/** Whether requests should be sent here, and if not, why. */
+function readinessOf({ inForce, store, drain, life }: Omit<Parts, "admin">): DenylistHealth {
+  const no = (reason: string) => ({ ready: false, reason });
+  if (life.state === "stopping") return no("shutting down");
+  if (drain.begun) return no("draining");
+  if (life.state === "starting") return no("starting");
+  const health = store.denylist.health();
+  const trouble = inForce.verification.keysTrouble();
+  if (health.ready && trouble !== undefined) return no(trouble);
+  // Still trusted, so still ready; but whoever looks is told.
+  return { ...health, reason: health.reason ?? inForce.verification.keysDoubt() };
+}
+
+/** Has connections end with their tokens. */
+function watchRevocations(
+  inForce: Readonly<InForce>,
+  { denylist }: Store,
+  { gate }: AppMetrics,
+): LiveConnections {
+  const live = new LiveConnections({
+    clock: systemClock,
+    isRevoked: (token) => denylist.lookUp(token) === "revoked",
+    clockToleranceSeconds: () => inForce.config.settings.tokens.clockTolerance / 1000,
+    atExpiry: () => inForce.config.settings.liveConnections.atExpiry,
+    onCut: (reason) => gate.cuts[reason].inc(),
+  });
+  denylist.onRevoked((entry) => live.revoke(entry));
+  return live;
+}
