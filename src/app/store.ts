@@ -4,6 +4,7 @@ import { type RedisSettings, redisAccess } from "../config/redis.ts";
 import { type ControlHandler, type DataDirHold, holdDataDir } from "../control/control-socket.ts";
 import type { Denylist } from "../denylist/denylist.ts";
 import { type EmbeddedDenylist, openEmbeddedDenylist } from "../denylist/embedded.ts";
+import type { OnIgnored } from "../denylist/ignored.ts";
 import { Outbox } from "../denylist/journal/outbox.ts";
 import { RedisReplica } from "../denylist/redis/replica.ts";
 import { SharedDenylist } from "../denylist/shared.ts";
@@ -58,11 +59,13 @@ async function openHeldStore(
   const { metrics, logger, clock = systemClock } = context;
   const { redis } = config.settings.denylist;
   const outbox = redis && new Outbox();
+  const onIgnored = reportIgnored(context);
   const embedded = await openEmbeddedDenylist({
     dataDir: dataDirOf(config),
     clock,
     outbox,
     onUnknownOutcome: config.settings.denylist.onUnknownOutcome,
+    onIgnored,
     onCompactionFailure: (error) =>
       logger.warn({ cause: describe(error) }, "the journal could not be compacted"),
     onSync: (seconds) => metrics.journalSyncSeconds.observe(seconds),
@@ -76,7 +79,8 @@ async function openHeldStore(
     logger.warn("dropped a record at the end of the journal that was being written at a crash");
   }
   reportUnsettled(config, context, embedded);
-  const shared = redis && outbox && shareThroughRedis(redis, { config, context, embedded, outbox });
+  const shared =
+    redis && outbox && shareThroughRedis(redis, { config, context, embedded, outbox, onIgnored });
   const denylist = shared ?? embedded;
 
   return {
@@ -115,7 +119,7 @@ function reportUnsettled(
 /** The denylist that several sidecars share; it takes over the embedded one, which it closes with itself. */
 function shareThroughRedis(
   redis: RedisSettings,
-  { config, context, embedded, outbox }: SharedParts,
+  { config, context, embedded, outbox, onIgnored }: SharedParts,
 ): SharedDenylist {
   const { metrics, logger, clock = systemClock } = context;
   const replica = new RedisReplica({
@@ -129,6 +133,7 @@ function shareThroughRedis(
     commandTimeoutMs: redis.commandTimeout,
     clock,
     onConnection: reportConnection(context),
+    onIgnored,
   });
   return new SharedDenylist({
     local: embedded,
@@ -163,6 +168,21 @@ interface SharedParts {
   readonly context: StoreContext;
   readonly embedded: EmbeddedDenylist;
   readonly outbox: Outbox;
+  readonly onIgnored: OnIgnored;
+}
+
+/** Counts what is not believed, and logs each cause once: a flood of it must not flood the log. */
+function reportIgnored({ metrics, logger }: StoreContext): OnIgnored {
+  const logged = new Set<string>();
+  return ({ source, cause, excerpt }) => {
+    metrics.ignored[source].inc();
+    if (logged.has(`${source} ${cause}`)) return;
+    logged.add(`${source} ${cause}`);
+    logger.warn(
+      { source, reason: cause, found: excerpt },
+      "ignored what no revgate can have written; further ones are counted in revgate_ignored_total",
+    );
+  };
 }
 
 /** Counts connections, and logs when they come and go. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type Denylist, type Entry, entryKinds, hasCutoff } from "../denylist/denylist.ts";
+import { type Denylist, type Entry, entryKinds } from "../denylist/denylist.ts";
+import { isSoundEntry } from "../denylist/sound.ts";
 import { ControlError, StoreUnavailableError } from "../errors.ts";
 import type { RevocationTrigger } from "../observability/metrics.ts";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
@@ -20,11 +21,11 @@ import type { ControlHandler } from "./control-socket.ts";
 const entry = z
   .strictObject({
     kind: z.enum(entryKinds),
-    value: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
-    expiresAt: z.number().positive(),
-    cutoff: z.number().positive().optional(),
+    value: z.string(),
+    expiresAt: z.number(),
+    cutoff: z.number().optional(),
   })
-  .refine(({ kind, cutoff }) => hasCutoff(kind) === (cutoff !== undefined));
+  .refine(isSoundEntry, "expected a name of 43 characters of base64url and times up to 2106");
 
 const command = z.discriminatedUnion("command", [
   z.strictObject({

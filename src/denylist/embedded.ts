@@ -5,7 +5,7 @@ import { RevocationTable } from "./memory/revocation-table.ts";
 
 /** Where the journal is, and who is told of its disk. */
 export interface EmbeddedDenylistOptions
-  extends Pick<JournalOptions, "dataDir" | "outbox" | "onSync" | "onDisk"> {
+  extends Pick<JournalOptions, "dataDir" | "outbox" | "onIgnored" | "onSync" | "onDisk"> {
   readonly clock: Clock;
   /** Told that the journal could not be made smaller; it is tried again. */
   readonly onCompactionFailure?: (error: Error) => void;

@@ -34,6 +34,9 @@ export const signalResults = ["revoked", "ignored", "refused", "failed"] as cons
 /** One of them. */
 export type SignalResult = (typeof signalResults)[number];
 
+/** Where something was found that is not believed: the denylist's own words. */
+const ignoredSources = ["journal", "feed", "entry", "epoch"] as const;
+
 /** What a revocation names, as far as it is counted: the denylist's own words. */
 const revokedKinds = ["tok", "jti", "sid", "sub"] as const;
 /** A revocation, as far as it is counted. */
@@ -49,6 +52,8 @@ export interface StoreMetrics {
   readonly outboxPending: { set(value: number): void };
   readonly redisUp: { set(value: number): void };
   readonly redisEpochs: { inc(): void };
+  /** What Redis or the journal handed over and no revgate can have written, by where it was. */
+  readonly ignored: Readonly<Record<(typeof ignoredSources)[number], { inc(): void }>>;
   readonly cacheLookups: Readonly<Record<"hit" | "miss", { inc(): void }>>;
   readonly signatureChecks: { inc(): void };
   readonly jwksFetches: Readonly<Record<"ok" | "failed", { inc(): void }>>;
@@ -244,6 +249,7 @@ function createStoreMetrics(
       help: "Epochs of the store in Redis that were seen: the first, and one for each loss of data or change of server.",
       registers: [registry],
     }),
+    ignored: createIgnored(registry),
     jwksFetches: createCounter(
       { name: "revgate_jwks_fetches_total", help: "Fetches of issuers' key sets.", registry },
       "result",
@@ -273,6 +279,12 @@ function createStoreMetrics(
       ["hit", "miss"],
     ),
   };
+}
+
+function createIgnored(registry: Registry): StoreMetrics["ignored"] {
+  const help =
+    "What Redis or the journal held and no revgate can have written: it is not believed.";
+  return createCounter({ name: "revgate_ignored_total", help, registry }, "source", ignoredSources);
 }
 
 function createConfigMetrics(registry: Registry, gauge: Makers["gauge"]): ConfigMetrics {

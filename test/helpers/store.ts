@@ -1,5 +1,9 @@
 import type { TestContext } from "node:test";
-import { type EmbeddedDenylist, openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
+import {
+  type EmbeddedDenylist,
+  type EmbeddedDenylistOptions,
+  openEmbeddedDenylist,
+} from "../../src/denylist/embedded.ts";
 import { Outbox } from "../../src/denylist/journal/outbox.ts";
 import { RedisReplica, type RedisReplicaOptions } from "../../src/denylist/redis/replica.ts";
 import { SharedDenylist, type SharedDenylistOptions } from "../../src/denylist/shared.ts";
@@ -43,6 +47,7 @@ export interface TestStore {
 export interface TestStoreOptions {
   readonly dataDir?: string;
   readonly redis?: Partial<RedisReplicaOptions>;
+  readonly local?: Partial<EmbeddedDenylistOptions>;
   readonly denylist?: Partial<SharedDenylistOptions>;
 }
 
@@ -50,7 +55,12 @@ export interface TestStoreOptions {
 export async function openStoreOn(
   t: TestContext,
   port: number,
-  { dataDir = temporaryDirectory(t), redis = {}, denylist = {} }: TestStoreOptions = {},
+  {
+    dataDir = temporaryDirectory(t),
+    redis = {},
+    local: more = {},
+    denylist = {},
+  }: TestStoreOptions = {},
 ): Promise<TestStore> {
   const outbox = new Outbox();
   const local = await openEmbeddedDenylist({
@@ -58,6 +68,7 @@ export async function openStoreOn(
     clock: systemClock,
     outbox,
     onUnknownOutcome: "revoke",
+    ...more,
   });
   const replica = connectReplica(t, port, redis);
   const shared = new SharedDenylist({

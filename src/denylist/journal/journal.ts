@@ -4,10 +4,18 @@ import { RevocationPendingError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { ensureDirectory, syncDirectory, writeWhole } from "../../platform/durable-file.ts";
 import type { Entry, EntryName } from "../denylist.ts";
+import { ignored, type OnIgnored } from "../ignored.ts";
 import { Intents } from "./intents.ts";
 import type { Outbox } from "./outbox.ts";
 import { type JournalContents, readJournal, readRecords } from "./reader.ts";
-import { formatRecord, isLive, type JournalRecord, journalTitle } from "./record.ts";
+import {
+  formatRecord,
+  isLive,
+  isSound,
+  type JournalRecord,
+  journalTitle,
+  type ReadRecord,
+} from "./record.ts";
 import { copyLive, type Replacement } from "./replacement.ts";
 
 /** Where the journal is, and who is told what. */
@@ -21,6 +29,8 @@ export interface JournalOptions {
   readonly outbox?: Outbox | undefined;
   /** What Redis has acknowledged; without it, nothing is known to be there. */
   readonly acknowledged?: Acknowledged | undefined;
+  /** Told of lines that were written whole and are no records, and of records that are not written. */
+  readonly onIgnored?: OnIgnored | undefined;
   /** Told how long each write and sync took, in seconds. */
   readonly onSync?: (seconds: number) => void;
   /** Told when the disk failed (with the error) and when it works again (undefined). */
@@ -40,6 +50,7 @@ export interface Journal {
    *
    * Calls that come while the disk is busy share one write and one sync. Rejects with
    * RevocationPendingError when the disk fails; the entries are kept and written as soon as it works.
+   * An entry that could not be read again is not written: that rejects, too.
    * With `settles`, the intent of that number is settled in the same write.
    */
   append(entries: readonly Entry[], settles?: number): Promise<void>;
@@ -94,6 +105,10 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
 
   const intents = new Intents();
   const found = await readJournal(path, (record) => {
+    if (record.verb === "ignored") {
+      options.onIgnored?.(ignored("journal", "a line that is no record", record.text));
+      return;
+    }
     intents.replay(record);
     if (isLive(record, clock.nowSeconds())) onEntry(record.entry);
     replayAcknowledgement(record, options);
@@ -116,6 +131,13 @@ function replayAcknowledgement(
   if (record.verb === "shared") acknowledged?.markShared(record.entry);
   const entry = record.verb === "acked" ? outbox?.get(record.name) : undefined;
   if (entry !== undefined) acknowledged?.markShared(entry);
+}
+
+/** Intents are written anew from what is known of them; what is ignored ends here. */
+function isCopied(
+  record: ReadRecord,
+): record is Exclude<ReadRecord, { verb: "intent" | "settled" | "ignored" }> {
+  return record.verb !== "intent" && record.verb !== "settled" && record.verb !== "ignored";
 }
 
 const retryAfterMs = 1000;
@@ -206,8 +228,9 @@ class JournalFile implements Journal {
 
   keep(entries: readonly Entry[]): void {
     for (const entry of entries) this.#options.acknowledged?.markShared(entry);
+    const records = entries.map((entry): JournalRecord => ({ verb: "shared", entry }));
     // Where the disk fails, they are kept like every other record.
-    this.#enqueue(entries.map((entry) => ({ verb: "shared", entry }))).catch(() => {});
+    this.#enqueue(records.filter((record) => this.#isWritable(record))).catch(() => {});
   }
 
   acknowledge(entry: Entry): void {
@@ -216,12 +239,26 @@ class JournalFile implements Journal {
   }
 
   note(record: JournalRecord): void {
+    if (!this.#isWritable(record)) return;
     this.#options.outbox?.replay(record);
     this.#notes.push(record);
     if (this.#notes.length >= mostNotes) void this.#write();
   }
 
+  /** The last check before the disk: a line that cannot be read again would end every later start. */
+  #isWritable(record: JournalRecord): boolean {
+    if (isSound(record)) return true;
+    const text = JSON.stringify(record);
+    this.#options.onIgnored?.(ignored("journal", "a record that could not be read again", text));
+    return false;
+  }
+
   #enqueue(records: readonly JournalRecord[]): Promise<void> {
+    if (!records.every((record) => this.#isWritable(record))) {
+      return Promise.reject(
+        new RevocationPendingError("not recorded: no revocation has such a name or time"),
+      );
+    }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ records, resolve, reject });
       void this.#write();
@@ -345,12 +382,13 @@ class JournalFile implements Journal {
       const since: JournalRecord[] = [];
       for await (const some of readRecords(this.#path, next.upTo, this.#size)) {
         for (const { record } of some) {
-          if (record.verb !== "intent" && record.verb !== "settled") since.push(record);
+          if (isCopied(record)) since.push(record);
         }
       }
       const known = this.#options.outbox?.records() ?? [];
       const open = this.#intents.records();
-      const lines = [...since, ...known, ...open, ...records].map(formatRecord);
+      const all = [...since, ...known, ...open, ...records];
+      const lines = all.filter((record) => this.#isWritable(record)).map(formatRecord);
       next.bytes += await writeWhole(next.file, lines.join(""));
       next.records += lines.length;
       await next.file.sync();

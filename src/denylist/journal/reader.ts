@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { JournalDamagedError } from "../../errors.ts";
-import { type JournalRecord, journalTitle, parseRecord } from "./record.ts";
+import { journalTitle, parseRecord, type ReadRecord } from "./record.ts";
 
 /** What a journal held when it was opened. */
 export interface JournalContents {
@@ -15,7 +15,7 @@ export interface JournalContents {
 /** Reads a whole journal, calling `onRecord` for every record. A missing file is an empty one. */
 export async function readJournal(
   path: string,
-  onRecord: (record: JournalRecord) => void,
+  onRecord: (record: ReadRecord) => void,
 ): Promise<JournalContents> {
   const length = await lengthOf(path);
   let wholeBytes = length === 0 ? 0 : await readTitle(path);
@@ -58,7 +58,7 @@ async function readTitle(path: string): Promise<number> {
 
 /** A record, and how many bytes its line takes. */
 export interface StoredRecord {
-  readonly record: JournalRecord;
+  readonly record: ReadRecord;
   readonly bytes: number;
 }
 

@@ -1,6 +1,13 @@
 import { crc32 } from "node:zlib";
 import type { EpochSeconds } from "../../platform/clock.ts";
-import { type Entry, type EntryKind, type EntryName, entryKinds, hasCutoff } from "../denylist.ts";
+import { type Entry, type EntryKind, type EntryName, entryKinds } from "../denylist.ts";
+import {
+  isSoundEntry,
+  isSoundEpochId,
+  isSoundIntentId,
+  isSoundName,
+  isSoundShard,
+} from "../sound.ts";
 
 /** The first line of every journal: what the file is, and in which form its lines are. */
 export const journalTitle = "revgate-journal 1\n";
@@ -19,6 +26,12 @@ export type JournalRecord =
   | { readonly verb: "known"; readonly shard: string; readonly epoch: string }
   | { readonly verb: "intent"; readonly id: number; readonly entry: Entry }
   | { readonly verb: "settled"; readonly id: number };
+
+/**
+ * A line of the journal as it is read: a record, or one that was written whole and cannot be one, such as
+ * an expiry of `1e+21`. It is `ignored`: it says nothing that a token could be refused by.
+ */
+export type ReadRecord = JournalRecord | { readonly verb: "ignored"; readonly text: string };
 
 /**
  * One line a record: the CRC-32 of what follows in eight hexadecimal digits, a space, the record.
@@ -50,19 +63,55 @@ function textOf(record: JournalRecord): string {
   }
 }
 
+/** Whether a record can be read again once it is written; no other may get into a journal. */
+export function isSound(record: JournalRecord): boolean {
+  switch (record.verb) {
+    case "revoked":
+    case "shared":
+      return isSoundEntry(record.entry);
+    case "acked":
+      return isSoundName(record.name);
+    case "known":
+      return isSoundShard(record.shard) && isSoundEpochId(record.epoch);
+    case "intent":
+      return isSoundIntentId(record.id) && isSoundEntry(record.entry);
+    case "settled":
+      return isSoundIntentId(record.id);
+  }
+}
+
 /** Whether a record says of an entry that it is revoked, and will be for a while. */
 export function isLive(
-  record: JournalRecord,
+  record: ReadRecord,
   now: EpochSeconds,
 ): record is JournalRecord & { verb: "revoked" | "shared" } {
   return (record.verb === "revoked" || record.verb === "shared") && record.entry.expiresAt > now;
 }
 
-/** Reads one line (without its line feed), or returns undefined where it is not a whole record. */
-export function parseRecord(line: string): JournalRecord | undefined {
+/**
+ * Reads one line (without its line feed); undefined if it is not whole, or has a verb of another version.
+ *
+ * Its checksum tells damage from what was written like that: the latter is `ignored`.
+ */
+export function parseRecord(line: string): ReadRecord | undefined {
   const text = line.slice(9);
   if (line[8] !== " " || line.slice(0, 8) !== checksum(text)) return undefined;
-  const [verb, ...words] = text.split(" ");
+  const [verb = "", ...words] = text.split(" ");
+  if (!isVerb(verb)) return undefined;
+  const record = parseWords(verb, words);
+  return record !== undefined && isSound(record) ? record : { verb: "ignored", text };
+}
+
+const verbs = ["revoked", "shared", "acked", "known", "intent", "settled"] as const;
+
+function isVerb(word: string): word is JournalRecord["verb"] {
+  return verbs.some((verb) => verb === word);
+}
+
+function parseWords(
+  verb: JournalRecord["verb"],
+  words: readonly string[],
+): JournalRecord | undefined {
   switch (verb) {
     case "revoked":
     case "shared":
@@ -78,8 +127,6 @@ export function parseRecord(line: string): JournalRecord | undefined {
       return withId(words, (id, rest) => withEntry(rest, (entry) => ({ verb, id, entry })));
     case "settled":
       return withId(words, (id, rest) => (rest.length === 0 ? { verb, id } : undefined));
-    default:
-      return undefined;
   }
 }
 
@@ -89,20 +136,20 @@ export function formatEntry({ kind, value, expiresAt, cutoff }: Entry): string {
   return cutoff === undefined ? text : `${text} ${Math.ceil(cutoff)}`;
 }
 
-/** Reads what formatEntry wrote, or returns undefined. */
+/** Reads what formatEntry wrote; undefined if it is no revocation, by name, times or form. */
 export function parseEntry(text: string): Entry | undefined {
-  return withEntry(text.split(" "), (entry) => entry);
+  const entry = withEntry(text.split(" "), (read) => read);
+  return entry !== undefined && isSoundEntry(entry) ? entry : undefined;
 }
 
-const wholeNumber = /^\d+$/;
+/** As many digits as the largest number that is read has. */
+const wholeNumber = /^\d{1,16}$/;
 
 function withEntry<T>(words: readonly string[], make: (entry: Entry) => T): T | undefined {
   return withName(words, (name, [expiresAt = "", cutoff, ...more]) => {
     if (!wholeNumber.test(expiresAt) || more.length > 0) return undefined;
-    if (!hasCutoff(name.kind)) {
-      return cutoff === undefined ? make({ ...name, expiresAt: Number(expiresAt) }) : undefined;
-    }
-    if (cutoff === undefined || !wholeNumber.test(cutoff)) return undefined;
+    if (cutoff === undefined) return make({ ...name, expiresAt: Number(expiresAt) });
+    if (!wholeNumber.test(cutoff)) return undefined;
     return make({ ...name, expiresAt: Number(expiresAt), cutoff: Number(cutoff) });
   });
 }

@@ -186,7 +186,7 @@ export class RedisConnection {
     try {
       return await Promise.race([work(), late]);
     } catch (error) {
-      throw new StoreUnavailableError("redis does not answer", error);
+      throw new StoreUnavailableError(whyNot(error), error);
     } finally {
       clearTimeout(timer);
     }
@@ -205,6 +205,14 @@ export class RedisConnection {
       this.#redis.disconnect(true);
     }
   }
+}
+
+/** What Redis refuses is told in its own words: a missing permission, a key that holds something else. */
+function whyNot(error: unknown): string {
+  const { name, message } = error as Error;
+  return name === "ReplyError"
+    ? `redis refuses: ${message.slice(0, 200)}`
+    : "redis does not answer";
 }
 
 function connect(options: RedisConnectionOptions): Redis | Cluster {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Stopwatch } from "../../platform/clock.ts";
 import type { Entry } from "../denylist.ts";
+import type { FeedLine } from "./feed-line.ts";
 import { Freshness } from "./freshness.ts";
-import type { FeedLine, FeedReading, RedisReplica } from "./replica.ts";
-import type { Epoch } from "./store-state.ts";
+import type { FeedReading, RedisReplica } from "./replica.ts";
+import { disbelieved, type Epoch } from "./store-state.ts";
 
 /** What is followed, and who is told. */
 export interface FeedFollowerOptions {
@@ -41,6 +42,8 @@ export class FeedFollower {
   #epoch: Epoch | undefined;
   #position = "-";
   #trouble: string | undefined = "redis has not been read yet";
+  /** What of the shard was not believed, until it has settled. */
+  #disbelief = "";
   #policyCheckedMs = Number.NEGATIVE_INFINITY;
   #mayEvict = true;
   /** Whether every shard could be trusted when last looked at, and none is known to have lost anything since. */
@@ -88,6 +91,8 @@ export class FeedFollower {
     const sent = this.#options.now();
     const reading = await this.#options.replica.readFeed(this.#position, linesPerRead);
     const { state } = reading;
+    const disbelief = disbelieved(state);
+    if (disbelief !== undefined) this.#disbelief = `; not believed: ${disbelief}`;
     // A feed without a single line is not one that an epoch began in: somebody has deleted it.
     const deleted = !reading.anchored && reading.lines.length === 0;
     if (state.kind === "changed" || deleted) {
@@ -192,7 +197,8 @@ export class FeedFollower {
   /** Says whether there will be answers: from a complete table, or from a store that can be trusted. */
   #judge(): void {
     const fromMemory = this.#options.reads === "local" && this.freshness.complete;
-    const trouble = "redis has lost data, or is new, and is being filled again";
+    if (this.#settled) this.#disbelief = "";
+    const trouble = `redis has lost data, or is new, and is being filled again${this.#disbelief}`;
     this.#setTrouble(fromMemory || this.#settled ? undefined : trouble);
   }
 

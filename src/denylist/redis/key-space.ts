@@ -1,4 +1,5 @@
 import { type EntryName, entryKinds } from "../denylist.ts";
+import { isSoundName } from "../sound.ts";
 
 /**
  * How the store is laid out: keys, and the shards they belong to.
@@ -24,6 +25,11 @@ export class KeySpace {
   /** All shards that hold entries. */
   get entryShards(): readonly string[] {
     return this.#spread ? [...base64url] : [""];
+  }
+
+  /** Whether there is a shard of that name. */
+  hasShard(shard: string): boolean {
+    return shard === this.feedShard || this.entryShards.includes(shard);
   }
 
   shardOf({ value }: EntryName): string {
@@ -53,10 +59,10 @@ export class KeySpace {
   /** The name in an entry's key, or undefined where it is another key. */
   nameOf(key: string): EntryName | undefined {
     const [value = "", kind = ""] = key.split(":").reverse();
-    const name = entryKinds.find((known) => known === kind);
-    if (name === undefined || !/^[\w-]{43}$/.test(value)) return undefined;
-    const entry = { kind: name, value };
-    return this.keyOf(entry) === key ? entry : undefined;
+    const known = entryKinds.find((each) => each === kind);
+    if (known === undefined) return undefined;
+    const name = { kind: known, value };
+    return isSoundName(name) && this.keyOf(name) === key ? name : undefined;
   }
 
   #startOf(shard: string): string {

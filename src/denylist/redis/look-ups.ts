@@ -1,6 +1,6 @@
 import { StoreUnavailableError } from "../../errors.ts";
 import { type EntryName, fallsUnder, namesOf, type TokenNames } from "../denylist.ts";
-import { parseEntry } from "../journal/record.ts";
+import { readValue } from "./entry-value.ts";
 import type { KeySpace } from "./key-space.ts";
 import type { ShardState } from "./store-state.ts";
 
@@ -74,9 +74,10 @@ export class LookUps {
     names: readonly EntryName[],
   ): Promise<boolean> {
     const { trusted, values } = await this.#valuesOf(shard, names);
-    const revoked = names.some(({ kind, value: hash }, index) => {
+    const revoked = names.some((name, index) => {
       const value = values[index] ?? null;
-      return value !== null && fallsUnder(token, parseEntry(`${kind} ${hash} ${value}`)?.cutoff);
+      // One that can't be read counts: nobody can say any more what it spares.
+      return value !== null && fallsUnder(token, readValue(name, value)?.cutoff);
     });
     // What is there counts, whatever else has been lost.
     if (revoked || trusted) return revoked;

@@ -2,11 +2,14 @@ import { randomBytes } from "node:crypto";
 import { StoreUnavailableError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Entry, EntryName, TokenNames } from "../denylist.ts";
-import { formatEntry, parseEntry } from "../journal/record.ts";
+import { ignored, type OnIgnored } from "../ignored.ts";
+import { formatEntry } from "../journal/record.ts";
 import { RedisConnection, type RedisConnectionOptions } from "./connection.ts";
+import { readValue, readValues, unreadableEntry } from "./entry-value.ts";
+import { type FeedLine, readFeedReply } from "./feed-line.ts";
 import { KeySpace } from "./key-space.ts";
 import { LookUps } from "./look-ups.ts";
-import { type Epoch, readState, type ShardState } from "./store-state.ts";
+import { disbelieved, type Epoch, readState, type ShardState } from "./store-state.ts";
 
 /** Which Redis, and what the store there is like. */
 export interface RedisReplicaOptions extends RedisConnectionOptions {
@@ -20,14 +23,9 @@ export interface RedisReplicaOptions extends RedisConnectionOptions {
   /** How many lines the feed keeps, about. */
   readonly feedLines: number;
   readonly clock: Clock;
+  /** Told of what stands in Redis and cannot have been written by a revgate. */
+  readonly onIgnored?: OnIgnored | undefined;
 }
-
-/** What a line of the feed says. */
-export type FeedLine =
-  | { readonly kind: "entry"; readonly entry: Entry }
-  /** A shard has lost data; whoever knows what was there writes it back. */
-  | { readonly kind: "lost"; readonly shard: string }
-  | { readonly kind: "other" };
 
 /** The answer to a read of the feed. */
 export interface FeedReading {
@@ -92,8 +90,9 @@ export class RedisReplica {
     names: readonly EntryName[],
   ): Promise<{ state: ShardState; values: readonly (string | null)[] }> {
     const keys = [...this.keys.stateKeys(shard), ...names.map((name) => this.keys.keyOf(name))];
-    const reply = (await this.#reader.run("values", keys)) as [unknown, (string | null)[]];
-    return { state: this.#repair(shard, this.#stateOf(reply)), values: reply[1] };
+    const reply = await this.#reader.run("values", keys);
+    const state = this.#repair(shard, this.#stateOf(reply));
+    return { state, values: this.#valuesIn(reply, names) };
   }
 
   /** The entries held under names of one shard. */
@@ -102,9 +101,10 @@ export class RedisReplica {
     names: readonly EntryName[],
   ): Promise<{ state: ShardState; entries: Entry[] }> {
     const { state, values } = await this.values(shard, names);
+    const now = this.#options.clock.nowSeconds();
     const entries = names.flatMap((name, index) => {
-      const entry = parseEntry(`${name.kind} ${name.value} ${values[index] ?? ""}`);
-      return entry === undefined ? [] : [entry];
+      const value = values[index] ?? null;
+      return value === null ? [] : [readValue(name, value) ?? unreadableEntry(name, now)];
     });
     return { state, entries };
   }
@@ -150,18 +150,15 @@ export class RedisReplica {
 
   async readFeed(position: string, count: number): Promise<FeedReading> {
     const keys = [...this.keys.stateKeys(this.keys.feedShard), this.keys.feedKey];
-    const reply = (await this.#follower.run("read", keys, [position, count])) as [
-      unknown,
-      number,
-      [string, string[]][],
-    ];
-    const [, anchored, lines] = reply;
-    return {
-      state: this.#stateOf(reply),
-      anchored: anchored === 1,
-      lines: lines.map(([, fields]) => readLine(fields[1] ?? "")),
-      position: lines.at(-1)?.[0] ?? position,
-    };
+    const reply = await this.#follower.run("read", keys, [position, count]);
+    const state = this.#stateOf(reply);
+    const { anchored, lines, position: next = position } = readFeedReply(reply, this.keys);
+    for (const line of lines) {
+      if (line.kind === "ignored") {
+        this.#options.onIgnored?.(ignored("feed", "a line that says nothing", line.text));
+      }
+    }
+    return { state, anchored, lines, position: next };
   }
 
   /** Begins a new epoch of a shard that was found changed; resolves to what it is like then. */
@@ -233,16 +230,25 @@ export class RedisReplica {
   }
 
   #stateOf(reply: unknown): ShardState {
-    const state = readState((reply as [unknown])[0], this.#options.waitReplicas);
-    if (state !== undefined) return state;
-    throw new StoreUnavailableError("redis is no primary with as many replicas as waitReplicas");
+    const [read] = Array.isArray(reply) ? (reply as unknown[]) : [];
+    const state = readState(read, this.#options.waitReplicas);
+    if (state === undefined) {
+      throw new StoreUnavailableError("redis is no primary with as many replicas as waitReplicas");
+    }
+    const reason = disbelieved(state);
+    if (reason !== undefined) this.#options.onIgnored?.(ignored("epoch", reason, state.found));
+    return state;
   }
-}
 
-function readLine(text: string): FeedLine {
-  const entry = parseEntry(text);
-  if (entry !== undefined) return { kind: "entry", entry };
-  const [verb, shard] = text.split(" ");
-  if (verb === "lost" && shard !== undefined) return { kind: "lost", shard };
-  return { kind: "other" };
+  /** The values that came with a reading of a state; each is reported that is no revocation's. */
+  #valuesIn(reply: unknown, names: readonly EntryName[]): (string | null)[] {
+    const values = readValues(reply, names.length);
+    for (const [index, name] of names.entries()) {
+      const value = values[index] ?? null;
+      if (value === null || readValue(name, value) !== undefined) continue;
+      const text = `${this.keys.keyOf(name)} ${value}`;
+      this.#options.onIgnored?.(ignored("entry", "a value that is no revocation's", text));
+    }
+    return values;
+  }
 }

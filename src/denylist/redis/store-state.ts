@@ -1,3 +1,12 @@
+import { StoreUnavailableError } from "../../errors.ts";
+import { isSoundEpochId } from "../sound.ts";
+
+/** The shortest and the longest staleness that a store can have, in milliseconds: as the schema has them. */
+export const stalenessRangeMs = { min: 20, max: 2000 } as const;
+
+/** The longest grace period that a store can have, in milliseconds: as the schema has it. */
+export const maxGraceMs = 300_000;
+
 /**
  * One life of a shard of the store, as it is written there: while it lasts, the shard has lost nothing.
  *
@@ -19,7 +28,8 @@ export interface Epoch {
  *
  * `trusted`: it holds every revocation that was ever promised. `settling`: it has lost something, or is
  * new, and the sidecars are writing back what they know; what is not there may have been. `changed`: the
- * same, and nobody has begun a new epoch yet. `found` is the epoch as it stands in the store.
+ * same, and nobody has begun a new epoch yet. `found` is the epoch as it stands in the store; `reason` says
+ * why what stands there is no epoch.
  */
 export type ShardState =
   | { readonly kind: "trusted"; readonly epoch: Epoch; readonly found: string }
@@ -27,35 +37,79 @@ export type ShardState =
       readonly kind: "settling";
       readonly epoch: Epoch;
       readonly found: string;
-      readonly leftMs: number;
+      /** Whether its grace period ends too late for any that a revgate has begun. */
+      readonly endless: boolean;
     }
-  | { readonly kind: "changed"; readonly epoch?: undefined; readonly found: string };
+  | {
+      readonly kind: "changed";
+      readonly epoch?: undefined;
+      readonly found: string;
+      readonly reason?: string | undefined;
+    };
 
 /** Whether a reading of a shard lies in that epoch. */
 export function isIn(epoch: Epoch, state: ShardState): boolean {
   return state.epoch?.id === epoch.id;
 }
 
-/** Reads the state as the scripts return it; undefined where the server is no primary with `replicas` replicas. */
+/**
+ * Reads the state as the scripts return it; undefined if the server is no primary with `replicas` replicas.
+ *
+ * Throws StoreUnavailableError if no script of ours can have returned that. An epoch that none of ours can
+ * have written is not believed: the shard counts as changed.
+ */
 export function readState(reply: unknown, replicas: number): ShardState | undefined {
-  const [found, server, role, connected, graceMs] = reply as [
-    string,
-    string,
-    string,
-    number,
-    number,
-  ];
+  if (!isStateReply(reply)) {
+    throw new StoreUnavailableError("redis answers something else than revgate's scripts return");
+  }
+  const [found, server, role, connected, graceMs] = reply;
   if (role !== "master" || connected < replicas) return undefined;
+  if (found === "") return { kind: "changed", found };
   const epoch = parseEpoch(found);
-  if (epoch === undefined || epoch.server !== server) return { kind: "changed", found };
-  // -2: no such key; -1: a key without an end, which nobody here makes.
-  if (graceMs !== -2) return { kind: "settling", epoch, found, leftMs: Math.max(graceMs, 0) };
+  if (typeof epoch === "string") return { kind: "changed", found, reason: epoch };
+  if (epoch.server !== server) return { kind: "changed", found };
+  // -2: no such key; -1: a key without an end.
+  if (graceMs !== -2) {
+    const endless = graceMs === -1 || graceMs > maxGraceMs;
+    return { kind: "settling", epoch, found, endless };
+  }
   return { kind: "trusted", epoch, found };
 }
 
-function parseEpoch(text: string): Epoch | undefined {
-  const [id, staleness, feedStart, ...server] = text.split(" ");
-  const stalenessMs = Number(staleness);
-  if (id === undefined || feedStart === undefined || !(stalenessMs > 0)) return undefined;
+/** What of a shard's state no revgate can have written, in words; undefined if all can be believed. */
+export function disbelieved(state: ShardState): string | undefined {
+  if (state.kind === "changed") return state.reason && `the epoch: ${state.reason}`;
+  const isEndless = state.kind === "settling" && state.endless;
+  return isEndless ? "the grace period: it does not end; delete its key" : undefined;
+}
+
+type StateReply = readonly [string, string, string, number, number];
+
+function isStateReply(reply: unknown): reply is StateReply {
+  if (!Array.isArray(reply) || reply.length !== 5) return false;
+  const types = ["string", "string", "string", "number", "number"];
+  return types.every((type, index) => typeof reply[index] === type);
+}
+
+/** Reads what the script `establish` writes; a text says what is wrong with anything else. */
+function parseEpoch(text: string): Epoch | string {
+  const [id = "", staleness = "", feedStart = "", ...server] = text.split(" ");
+  if (!isSoundEpochId(id) || !isFeedStart(feedStart) || server.length !== 2) {
+    return "it has another form";
+  }
+  const stalenessMs = /^\d{1,10}$/.test(staleness) ? Number(staleness) : Number.NaN;
+  const { min, max } = stalenessRangeMs;
+  if (!(stalenessMs >= min && stalenessMs <= max)) {
+    return `its staleness is not from ${min} to ${max} milliseconds`;
+  }
   return { id, stalenessMs, feedStart, server: server.join(" ") };
+}
+
+const greatestFeedNumber = 2n ** 64n - 1n;
+
+/** The id of a line of a stream, or "-": another text would make every reading of the feed fail. */
+function isFeedStart(text: string): boolean {
+  if (text === "-") return true;
+  const [, ...numbers] = /^(\d{1,20})-(\d{1,20})$/.exec(text) ?? [];
+  return numbers.length === 2 && numbers.every((number) => BigInt(number) <= greatestFeedNumber);
 }

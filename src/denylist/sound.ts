@@ -1,0 +1,56 @@
+import { type Entry, type EntryName, entryKinds, hasCutoff } from "./denylist.ts";
+
+/**
+ * What an entry, its name and its times may be, wherever they come from: a client, the journal, Redis or
+ * the control socket. Whatever is read is checked by these rules, and so is whatever is written to the
+ * journal: what cannot be read again must not get into it.
+ */
+
+/** The latest expiry or cut-off, in seconds since 1970: the last of the table's 32 bits, in the year 2106. */
+export const latestSecond = 2 ** 32 - 1;
+
+/** The largest number of an intent; whole numbers up to twice this are exact. */
+export const maxIntentId = 2 ** 52;
+
+/** The value of a name: 256 bits in base64url, without padding. */
+export const nameValue = /^[A-Za-z0-9_-]{43}$/;
+
+const shard = /^[A-Za-z0-9_-]{0,16}$/;
+const epochId = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Whether that can be the name of a revocation. */
+export function isSoundName({ kind, value }: EntryName): boolean {
+  return entryKinds.includes(kind) && nameValue.test(value);
+}
+
+/** Whether that is a moment, in seconds since 1970, that an entry can have. */
+export function isSoundTime(seconds: number): boolean {
+  return seconds > 0 && seconds <= latestSecond;
+}
+
+/** Whether that can be a revocation: a cut-off belongs to those of subjects, and to no other. */
+export function isSoundEntry(entry: Entry): boolean {
+  const { kind, expiresAt, cutoff } = entry;
+  if (!isSoundName(entry) || !isSoundTime(expiresAt)) return false;
+  return hasCutoff(kind) ? cutoff !== undefined && isSoundCutoff(cutoff) : cutoff === undefined;
+}
+
+/** Whether that can be the number of an intent. */
+export function isSoundIntentId(id: number): boolean {
+  return Number.isInteger(id) && id > 0 && id <= maxIntentId;
+}
+
+/** Whether a part of the store and its epoch can be called that. */
+export function isSoundShard(name: string): boolean {
+  return shard.test(name);
+}
+
+/** Whether an epoch can be called that. */
+export function isSoundEpochId(id: string): boolean {
+  return epochId.test(id);
+}
+
+/** A cut-off may be the beginning of time, which no token was issued before. */
+function isSoundCutoff(seconds: number): boolean {
+  return seconds >= 0 && seconds <= latestSecond;
+}

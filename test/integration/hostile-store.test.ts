@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import { appendFile, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { crc32 } from "node:zlib";
+import type { Entry } from "../../src/denylist/denylist.ts";
+import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
+import type { Ignored } from "../../src/denylist/ignored.ts";
+import { readJournal } from "../../src/denylist/journal/reader.ts";
+import { systemClock } from "../../src/platform/clock.ts";
+import {
+  cutoffFor,
+  entryFor,
+  nowSeconds,
+  standingOf,
+  tokenOf,
+} from "../contract/denylist-suite.ts";
+import { startRedis, type TestRedis } from "../helpers/redis.ts";
+import { openStoreOn, type TestStoreOptions, until } from "../helpers/store.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+
+/** One sidecar, with all that it did not believe. */
+async function openSidecar(t: TestContext, { port }: TestRedis, options: TestStoreOptions = {}) {
+  const dataDir = options.dataDir ?? temporaryDirectory(t);
+  const found: Ignored[] = [];
+  const onIgnored = (what: Ignored) => void found.push(what);
+  const store = await openStoreOn(t, port, {
+    ...options,
+    dataDir,
+    redis: { ...options.redis, onIgnored },
+    local: { onIgnored },
+  });
+  await until(() => store.denylist.health().ready);
+  return { ...store, dataDir, found };
+}
+
+type Sidecar = Awaited<ReturnType<typeof openSidecar>>;
+
+const untilFresh = ({ denylist }: Sidecar) =>
+  until(() => denylist.lookUp(tokenOf(entryFor("nobody"))) === "live");
+
+/** Reads a sidecar's journal as its next start would. */
+async function readBack({ dataDir, local }: Sidecar): Promise<number> {
+  // Everything that was noted is on disk behind it.
+  await local.journal.append([entryFor("last")]);
+  const { records, torn } = await readJournal(join(dataDir, "journal"), ({ verb }) =>
+    assert.notEqual(verb, "ignored"),
+  );
+  assert.equal(torn, false);
+  return records;
+}
+
+const hash = entryFor("victim").value;
+const soon = Math.ceil(nowSeconds()) + 1000;
+
+describe("lines of the feed that no revgate has written", () => {
+  const lines = [
+    `tok ${hash} 1e21`,
+    `tok ${hash} 99999999999999999999999`,
+    `tok ${hash.slice(2)}\nx ${soon}`,
+    `tok ${hash} ${soon}\n00000000 settled 1`,
+    `sub ${hash} ${soon} 1e21`,
+    `lost x\ny`,
+    `lost ${"z".repeat(5000)}`,
+    "lost",
+    `é${hash} ${soon}`,
+    "",
+  ];
+
+  it("reach no journal, are counted, and the sidecar starts again", async (t) => {
+    const redis = await startRedis(t);
+    const [a, b] = [await openSidecar(t, redis), await openSidecar(t, redis)];
+    for (const line of lines) await redis.client.xadd("revgate:feed", "*", "line", line);
+    await redis.client.xadd("revgate:feed", "*", "other", `tok ${hash} ${soon}`);
+    await b.denylist.revoke([entryFor("a")]);
+    for (const each of [a, b]) {
+      assert.equal(await standingOf(each.denylist, entryFor("a")), "revoked");
+      assert.equal(await standingOf(each.denylist, entryFor("victim")), "live");
+      const ignored = each.found.filter(({ source }) => source === "feed");
+      assert.equal(ignored.length, lines.length + 1);
+      assert.ok((await readBack(each)) > 0);
+    }
+    await a.denylist.close();
+    const again = await openSidecar(t, redis, { dataDir: a.dataDir });
+    assert.equal(again.denylist.lookUp(tokenOf(entryFor("a"))), "revoked");
+    // A shard that there is not was not made.
+    assert.deepEqual(await redis.client.keys("*x*epoch"), []);
+  });
+});
+
+describe("an epoch that no revgate has written", () => {
+  const server = (epoch: string) => epoch.split(" ").slice(3).join(" ");
+  const forgeries: Record<string, (epoch: string) => string | Buffer> = {
+    "a staleness that no setting allows": (epoch) => epoch.replace(/ \d+ /, " 999999999 "),
+    "an id with a line break": (epoch) => `a\nb 100 0-1 ${server(epoch)}`,
+    "a position that is none": (epoch) => `forged 100 18446744073709551616-0 ${server(epoch)}`,
+    "bytes that are no text": () => Buffer.from([0xff, 0x00, 0x80, 0x0a]),
+    "an endless text": () => "x".repeat(1_000_000),
+  };
+
+  it("is not believed, and replaced", async (t) => {
+    const redis = await startRedis(t);
+    const a = await openSidecar(t, redis);
+    await untilFresh(a);
+    const { client } = redis;
+    for (const [what, forge] of Object.entries(forgeries)) {
+      t.diagnostic(what);
+      const before = (await client.get("revgate:epoch")) ?? "";
+      a.found.length = 0;
+      await client.set("revgate:epoch", forge(before));
+      await until(() => a.found.some(({ source }) => source === "epoch"));
+      await until(async () =>
+        /^\S+ 100 [\d-]+ \w+ \w+$/.test((await client.get("revgate:epoch")) ?? ""),
+      );
+    }
+    // One that holds no text at all.
+    await client.del("revgate:epoch");
+    await client.lpush("revgate:epoch", "x").catch(() => {});
+    await a.denylist.revoke([entryFor("a")]);
+    assert.equal(await client.type("revgate:epoch"), "string");
+    // Started from nothing but what stands there.
+    const b = await openSidecar(t, redis);
+    await untilFresh(b);
+    assert.ok(b.denylist.stalenessSeconds < 10);
+    assert.equal(b.denylist.lookUp(tokenOf(entryFor("a"))), "revoked");
+    await readBack(a);
+  });
+
+  it("is named while what follows it settles", async (t) => {
+    const redis = await startRedis(t);
+    await redis.client.set(
+      "revgate:epoch",
+      `forged 999999999 0-1 ${"a".repeat(40)} ${"b".repeat(40)}`,
+    );
+    const reasons: (string | undefined)[] = [];
+    await openSidecar(t, redis, { denylist: { onTrouble: (reason) => void reasons.push(reason) } });
+    assert.match(
+      reasons.join("\n"),
+      /not believed: the epoch: its staleness is not from 20 to 2000/,
+    );
+  });
+
+  it("is named where its grace period has no end", async (t) => {
+    const redis = await startRedis(t);
+    const a = await openSidecar(t, redis);
+    await redis.client.set("revgate:grace", "x");
+    await until(() => a.found.some(({ cause }) => /grace period/.test(cause)));
+  });
+});
+
+describe("values of entries that no revgate has written", () => {
+  /** A third number, numbers that end no line or are spelled otherwise, a line break, nothing. */
+  const values = [`${soon} 1 1`, "9".repeat(400), "1e21", `${soon}\n${soon}`, ""];
+
+  it("leave what is revoked revoked, and are replaced", async (t) => {
+    const redis = await startRedis(t);
+    const a = await openSidecar(t, redis);
+    const cutoff = Math.floor(nowSeconds()) - 10;
+    const pairs = values.map((value, i) => ({
+      value,
+      entries: [entryFor(`a${i}`), cutoffFor(`alice${i}`, cutoff)] as const,
+    }));
+    const all = pairs.flatMap(({ entries }) => entries);
+    await a.denylist.revoke(all);
+    const keyOf = (entry: Entry) => a.replica.keys.keyOf(entry);
+    for (const { value, entries } of pairs) {
+      for (const entry of entries) await redis.client.set(keyOf(entry), value);
+    }
+
+    const newcomer = await openSidecar(t, redis);
+    await untilFresh(newcomer);
+    for (const { value, entries } of pairs) {
+      const [token, subject] = entries;
+      const { lookUp } = newcomer.denylist;
+      assert.equal(lookUp(tokenOf(token)), "revoked", value);
+      assert.equal(lookUp(tokenOf(subject, nowSeconds() - 5)), "revoked", value);
+      assert.equal(lookUp(tokenOf(subject, nowSeconds() + 60)), "live", value);
+      assert.equal(await newcomer.replica.ask(tokenOf(token)), "revoked", value);
+    }
+    assert.ok(newcomer.found.filter(({ source }) => source === "entry").length >= all.length);
+    await readBack(newcomer);
+
+    await a.denylist.revoke(all);
+    for (const entry of all) {
+      assert.match((await redis.client.get(keyOf(entry))) ?? "", /^\d{10}(?: \d{10})?$/);
+    }
+  });
+
+  it("do not keep a token from being revoked, whatever its key holds", async (t) => {
+    const redis = await startRedis(t);
+    const { denylist, replica } = await openSidecar(t, redis);
+    const keys = ["list", "ever", "late", "cut"].map((what) => replica.keys.keyOf(entryFor(what)));
+    const [list = "", ever = "", late = "", cut = ""] = keys;
+    await redis.client.lpush(list, "x");
+    await redis.client.set(ever, soon);
+    // Compared with no cut-off, this one would end the script.
+    await redis.client.set(cut, `${soon} 1`);
+    await redis.client.set(late, soon, "EX", 9_000_000_000);
+    await denylist.revoke(["list", "ever", "late", "cut"].map((what) => entryFor(what)));
+    for (const key of keys) assert.match((await redis.client.get(key)) ?? "", /^\d{10}$/);
+  });
+});
+
+describe("a journal with lines of another kind", () => {
+  it("is read but for those, which are counted and gone with the next compaction", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const found: Ignored[] = [];
+    const open = () =>
+      openEmbeddedDenylist({
+        dataDir,
+        clock: systemClock,
+        onUnknownOutcome: "revoke",
+        onIgnored: (what) => void found.push(what),
+      });
+    const first = await open();
+    await first.revoke([entryFor("a")]);
+    await first.close();
+    const path = join(dataDir, "journal");
+    const lineOf = (text: string) => `${crc32(text).toString(16).padStart(8, "0")} ${text}\n`;
+    const wrong = [
+      `shared tok ${hash} 1e+21`,
+      `shared tok short ${soon}`,
+      `settled ${2 ** 60}`,
+      "known a b c",
+    ];
+    await appendFile(path, wrong.map(lineOf).join(""));
+
+    const second = await open();
+    assert.equal(second.lookUp(tokenOf(entryFor("a"))), "revoked");
+    assert.deepEqual(
+      found.map(({ source }) => source),
+      wrong.map(() => "journal"),
+    );
+    await second.revoke([entryFor("b")]);
+    assert.equal((await readFile(path, "latin1")).includes("1e+21"), true);
+    await second.journal.compact();
+    assert.equal((await readFile(path, "latin1")).includes("1e+21"), false);
+    await second.close();
+
+    found.length = 0;
+    const third = await open();
+    t.after(() => third.close());
+    assert.deepEqual(found, []);
+    assert.equal(third.lookUp(tokenOf(entryFor("b"))), "revoked");
+  });
+
+  it("is never written: what could not be read again is refused", async (t) => {
+    const found: Ignored[] = [];
+    const dataDir = temporaryDirectory(t);
+    const denylist = await openEmbeddedDenylist({
+      dataDir,
+      clock: systemClock,
+      onUnknownOutcome: "revoke",
+      onIgnored: (what) => void found.push(what),
+    });
+    t.after(() => denylist.close());
+    const { journal } = denylist;
+    const wrong = { ...entryFor("a"), value: "a\nb" };
+    await assert.rejects(journal.append([wrong]), { code: "revocation_pending" });
+    await assert.rejects(journal.intend([wrong]).durable, { code: "revocation_pending" });
+    journal.keep([{ ...entryFor("a"), expiresAt: 1e21 }, entryFor("b")]);
+    journal.note({ verb: "known", shard: "", epoch: "a\nb" });
+    await journal.append([entryFor("c")]);
+    await journal.compact();
+    assert.equal(found.length >= 4, true);
+    const verbs: string[] = [];
+    await readJournal(join(dataDir, "journal"), ({ verb }) => void verbs.push(verb));
+    assert.deepEqual(verbs.sort(), ["revoked", "shared"]);
+  });
+});
