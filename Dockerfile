@@ -10,29 +10,30 @@ ARG RUNTIME_IMAGE=${NODE_IMAGE}
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
-COPY package.json package-lock.json ./
+COPY package.json package-lock.json LICENSE ./
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
+COPY scripts ./scripts
+# OpenTelemetry's packages are optional peers; here they are part of what is shipped, as the lock file has them.
 RUN npm run build \
-  && npm pkg delete devDependencies scripts \
+  && node scripts/image-contents.mjs dependencies \
   && npm prune --ignore-scripts \
   && rm node_modules/.package-lock.json \
+  && node scripts/image-contents.mjs sbom \
+  && node scripts/image-contents.mjs notices \
   && mkdir /empty
-# What is in it, in CycloneDX, without serial number and time, which no two builds would share.
-RUN npm sbom --sbom-format=cyclonedx \
-  | node -e 'const { serialNumber, ...sbom } = JSON.parse(require("fs").readFileSync(0)); delete sbom.metadata.timestamp; sbom.metadata.component.name = "revgate"; console.log(JSON.stringify(sbom))' \
-  > sbom.cdx.json
 
 FROM ${RUNTIME_IMAGE}
 LABEL org.opencontainers.image.title="revgate" \
       org.opencontainers.image.description="A reverse-proxy sidecar that makes logging out real" \
-      org.opencontainers.image.version="0.1.0"
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
 # Where Node is, in its own images and in distroless ones.
 ENV NODE_ENV=production \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/nodejs/bin
 WORKDIR /app
-COPY --from=build /app/package.json /app/sbom.cdx.json ./
+COPY --from=build /app/package.json /app/sbom.cdx.json /app/THIRD-PARTY-NOTICES /app/LICENSE ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 # The directory of the journal: mount something here that outlives the container.

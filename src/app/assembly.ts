@@ -13,7 +13,7 @@ import type { outcomes } from "../gateway/visit.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import { createRequestLog } from "../observability/request-log.ts";
-import type { Tracing } from "../observability/tracing.ts";
+import type { Tracing } from "../observability/trace.ts";
 import { systemClock } from "../platform/clock.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { type ApplicationOptions, connectApplication } from "../upstream/application.ts";

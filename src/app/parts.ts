@@ -10,7 +10,7 @@ import { LiveConnections } from "../gateway/live-connections.ts";
 import type { Outcome } from "../gateway/visit.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
-import type { Tracing } from "../observability/tracing.ts";
+import type { Tracing } from "../observability/trace.ts";
 import { systemClock } from "../platform/clock.ts";
 import { createDrain, type Drain } from "../server/drain.ts";
 import {

@@ -1,7 +1,7 @@
 import type { Denylist, UnknownOutcome } from "../denylist/denylist.ts";
 import type { GateMetrics } from "../observability/metrics.ts";
 import type { RequestLog } from "../observability/request-log.ts";
-import type { Tracing } from "../observability/tracing.ts";
+import type { Tracing } from "../observability/trace.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Lifetimes } from "../revocation/entries.ts";
 import type { CredentialSource } from "../token/credential.ts";

@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { HeaderList } from "../http/field-lines.ts";
 import type { Answer } from "../node-http/answer.ts";
-import type { TracedRequest } from "../observability/tracing.ts";
+import type { TracedRequest } from "../observability/trace.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 import { requestHeaders } from "../upstream/headers.ts";
 import { corsHeaders } from "./cors.ts";

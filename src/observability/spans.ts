@@ -18,7 +18,7 @@ import {
 } from "@opentelemetry/resources";
 import { BasicTracerProvider, BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import type { Logger } from "./logger.ts";
-import type { OtlpProtocol, TracedRequest, Tracing } from "./tracing.ts";
+import type { OtlpProtocol, TracedRequest, Tracing } from "./trace.ts";
 
 /** How and as whom spans are exported. */
 export interface SpanOptions {

@@ -1,41 +1,28 @@
 import { UsageError } from "../errors.ts";
 import type { Logger } from "./logger.ts";
+import type { OtlpProtocol, Tracing } from "./trace.ts";
 
-/** One request that is over, for a span. Times in milliseconds of `performance.now()`. */
-export interface TracedRequest {
-  readonly method: string;
-  /** Without a query; undefined where the target has no path. */
-  readonly path: string | undefined;
-  readonly outcome: string;
-  readonly status: number | undefined;
-  readonly peer: string | undefined;
-  readonly scheme: string;
-  readonly host: string;
-  readonly requestId: string;
-  readonly startedMs: number;
-  /** When the checks were done; undefined where they refused nothing and passed nothing. */
-  readonly checkedMs: number | undefined;
-  /** When the head of the application's response came; undefined where none did. */
-  readonly headMs: number | undefined;
-  readonly endedMs: number;
-  /** `traceparent` and `tracestate` as sent. */
-  readonly header: (name: string) => string | undefined;
-}
+/** The packages that export spans; optional peers of this one, since most deployments export none. */
+export const tracingPackages = [
+  "@opentelemetry/api",
+  "@opentelemetry/core",
+  "@opentelemetry/exporter-trace-otlp-http",
+  "@opentelemetry/exporter-trace-otlp-proto",
+  "@opentelemetry/resources",
+  "@opentelemetry/sdk-trace-base",
+] as const;
 
-/** Spans of requests, exported over OTLP. */
-export interface Tracing {
-  record(request: TracedRequest): void;
-  /** Sends what is left, for as long as the exporter's time-out allows; never rejects. */
-  close(): Promise<void>;
-}
+/** Shorter than the SDK's 10 s: the end of the process waits for the last export. */
+const defaultTimeoutMs = 2000;
 
 /**
- * Begins to export spans where the standard variables say whereto (`OTEL_EXPORTER_OTLP_ENDPOINT`,
- * `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, or `OTEL_TRACES_EXPORTER=otlp` for the default address); undefined
- * where they don't, and nothing of it is loaded then.
+ * Begins to export spans if the standard variables say where to (`OTEL_EXPORTER_OTLP_ENDPOINT`,
+ * `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, or `OTEL_TRACES_EXPORTER=otlp` for the default address). Otherwise
+ * resolves with undefined, and loads nothing.
  *
  * All other settings are the SDK's own: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
- * Throws UsageError where a protocol is asked for that is not spoken here.
+ * Rejects with UsageError if the variables ask for a protocol that is not supported. If the packages are not
+ * installed, logs how to add them and resolves with undefined: requests are served without spans.
  */
 export async function openTracing(
   env: NodeJS.ProcessEnv,
@@ -43,20 +30,28 @@ export async function openTracing(
 ): Promise<Tracing | undefined> {
   if (!isAskedFor(env)) return undefined;
   const protocol = protocolOf(env);
+  const spans = await loadSpans(logger);
   const timeout = env["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"] || env["OTEL_EXPORTER_OTLP_TIMEOUT"];
-  const { createTracing } = await import("./spans.ts");
-  return createTracing({
+  return spans?.createTracing({
     ...{ protocol, version, logger },
-    timeoutMs: Number(timeout) || standardTimeoutMs,
+    timeoutMs: Number(timeout) || defaultTimeoutMs,
     serviceName: env["OTEL_SERVICE_NAME"],
   });
 }
 
-/** Shorter than the SDK's 10 s: the end of the process waits for the last export. */
-const standardTimeoutMs = 2000;
-
-/** How spans travel: the encodings of OTLP over HTTP. */
-export type OtlpProtocol = "http/protobuf" | "http/json";
+async function loadSpans(logger: Logger): Promise<typeof import("./spans.ts") | undefined> {
+  try {
+    return await import("./spans.ts");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== "ERR_MODULE_NOT_FOUND") throw error;
+    logger.error(
+      { cause: message.split("\n", 1)[0], remedy: `npm install ${tracingPackages.join(" ")}` },
+      "the environment asks for spans, but the packages of OpenTelemetry are not installed: no spans are exported",
+    );
+    return undefined;
+  }
+}
 
 function isAskedFor(env: NodeJS.ProcessEnv): boolean {
   if (env["OTEL_SDK_DISABLED"]?.toLowerCase() === "true") return false;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { classes } from "../attacks/classes/index.ts";
 import { repository } from "../helpers/program.ts";
+import { shippedPackages } from "../tools/shipped-packages.ts";
 
 const read = (file: string) => readFileSync(join(repository, file), "utf8");
 
@@ -27,17 +28,28 @@ describe("the vectors", () => {
   });
 });
 
-describe("SECURITY.md", () => {
-  it("states how many packages are shipped", () => {
-    const { packages } = JSON.parse(read("package-lock.json")) as {
-      packages: Record<string, { dev?: boolean; optional?: boolean }>;
-    };
-    const shipped = Object.entries(packages).filter(
-      ([path, { dev, optional }]) => path !== "" && dev !== true && optional !== true,
+describe("what is shipped", () => {
+  const { packages } = JSON.parse(read("package-lock.json"));
+
+  it("is as many packages as SECURITY.md states", () => {
+    const { length } = shippedPackages(packages, "npm");
+    const further = shippedPackages(packages, "image").length - length;
+    assert.ok(read("SECURITY.md").includes(`\n${length} packages are shipped`), `${length}`);
+    assert.ok(read("SECURITY.md").includes(`image has ${further} more`), `${further}`);
+  });
+
+  it("has licences that let anybody use and pass it on", () => {
+    const permissive = [
+      "MIT",
+      "ISC",
+      "Apache-2.0",
+      "BSD-2-Clause",
+      "BSD-3-Clause",
+      "BlueOak-1.0.0",
+    ];
+    const others = shippedPackages(packages, "image").filter(
+      ({ license }) => !permissive.includes(license),
     );
-    assert.ok(
-      read("SECURITY.md").includes(`\n${shipped.length} packages are shipped`),
-      `${shipped.length}`,
-    );
+    assert.deepEqual(others, []);
   });
 });

@@ -22,6 +22,7 @@ import { repository } from "../helpers/program.ts";
 import { freePort } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken, publicPem } from "../helpers/tokens.ts";
+import { shippedPackages } from "../tools/shipped-packages.ts";
 
 const baseName = /^ARG NODE_IMAGE=(\S+)$/m.exec(
   readFileSync(join(repository, "Dockerfile"), "utf8"),
@@ -140,7 +141,8 @@ describe("the image", () => {
 
   it("holds what runs and nothing else, and says what that is", () => {
     assert.deepEqual(readdirSync(join(root, "app")).sort(), [
-      ...["dist", "node_modules", "package.json", "sbom.cdx.json"],
+      ...["LICENSE", "THIRD-PARTY-NOTICES", "dist", "node_modules", "package.json"],
+      "sbom.cdx.json",
     ]);
     for (const name of ["typescript", "tsx", "playwright-core"])
       assert.ok(!existsSync(join(root, "app/node_modules", name)), name);
@@ -155,10 +157,13 @@ describe("the image", () => {
       ({ name, version }: Record<string, string>) => `${name}@${version}`,
     );
     const { packages } = JSON.parse(readFileSync(join(repository, "package-lock.json"), "utf8"));
-    const shipped = Object.entries<{ version: string; dev?: true }>(packages)
-      .filter(([path, { dev }]) => path !== "" && dev !== true)
-      .map(([path, { version }]) => `${path.replace(/^.*node_modules\//, "")}@${version}`);
+    const shipped = shippedPackages(packages, "image").map(
+      ({ name, version }) => `${name}@${version}`,
+    );
     assert.deepEqual([...new Set(listed)].sort(), [...new Set(shipped)].sort());
+    const notices = readFileSync(join(root, "app/THIRD-PARTY-NOTICES"), "utf8");
+    for (const name of shipped) assert.ok(`\n${notices}`.includes(`\n${name} (`), name);
+    assert.match(readFileSync(join(root, "app/LICENSE"), "utf8"), /Apache License\s+Version 2\.0/);
   });
 
   it("serves as a user without rights on a root that is read-only, and drains at SIGTERM as the first process", async (t) => {

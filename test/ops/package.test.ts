@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { createInterface } from "node:readline";
+import { describe, it, type TestContext } from "node:test";
 import { repository } from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 
@@ -14,6 +15,19 @@ function run(cwd: string, program: string, ...args: string[]): string {
 
 const packages = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
 
+/** Installs the package's tarball in an empty folder. */
+function installTarball(t: TestContext): string {
+  const directory = temporaryDirectory(t);
+  const packing = ["--ignore-scripts", "--pack-destination", directory];
+  const packed = run(repository, "npm", "pack", ...packing);
+  const tarball = packed.trim().split("\n").at(-1) ?? "";
+  const folder = join(directory, "empty");
+  mkdirSync(folder);
+  const installing = ["--no-audit", "--no-fund", "--prefer-offline"];
+  run(folder, "npm", "install", ...installing, join(directory, tarball));
+  return folder;
+}
+
 describe("the package", () => {
   it("holds what runs, and what one needs beside it, and nothing else", () => {
     const [{ files }] = JSON.parse(
@@ -22,7 +36,8 @@ describe("the package", () => {
     const paths = files.map(({ path }) => path);
     const expected = [
       /^dist\/[\w/-]+\.js$/,
-      /^dist\/server\/status-page\/\w+\.(?:html|css|js)$/,
+      /^dist\/admin\/status-page\/\w+\.(?:html|css|js)$/,
+      /^LICENSE$/,
       /^examples\/node\/(?:server\.js|README\.md)$/,
       /^(?:README(?:\.zh)?|CHANGELOG)\.md$/,
       /^config\.(?:example\.yaml|schema\.json)$/,
@@ -44,43 +59,45 @@ describe("the package", () => {
     }
   });
 
-  it("works from its tarball in an empty folder", (t) => {
-    const directory = temporaryDirectory(t);
-    const tarball =
-      run(repository, "npm", "pack", "--ignore-scripts", "--pack-destination", directory)
-        .trim()
-        .split("\n")
-        .at(-1) ?? "";
-    const folder = join(directory, "empty");
-    mkdirSync(folder);
-    run(
-      folder,
-      "npm",
-      "install",
-      "--no-audit",
-      "--no-fund",
-      "--prefer-offline",
-      join(directory, tarball),
-    );
+  it("works from its tarball in an empty folder", async (t) => {
+    const folder = installTarball(t);
     assert.equal(run(folder, "npx", "revgate", "--version").trim(), packages.version);
     assert.match(run(folder, "npx", "revgate", "demo"), /401/);
-    run(
-      folder,
-      "openssl",
-      "genpkey",
-      "-algorithm",
-      "RSA",
-      "-pkeyopt",
-      "rsa_keygen_bits:2048",
-      "-out",
-      "private.pem",
-    );
+    const newKey = ["genpkey", "-algorithm", "RSA", "-out", "private.pem"];
+    run(folder, "openssl", ...newKey, "-pkeyopt", "rsa_keygen_bits:2048");
     run(folder, "openssl", "pkey", "-in", "private.pem", "-pubout", "-out", "public.pem");
     assert.match(
       run(folder, "npx", "revgate", "init", "--yes"),
       /revgate\.yaml: written, and good/,
     );
     assert.match(run(folder, "npx", "revgate", "check-config"), /good/);
+
+    // OpenTelemetry is an optional peer: without it revgate serves, and says how to add it.
+    assert.ok(!existsSync(join(folder, "node_modules/@opentelemetry/sdk-trace-base")));
+    writeFileSync(
+      join(folder, "traced.yaml"),
+      `
+listen: { host: 127.0.0.1, port: 0 }
+admin: { host: 127.0.0.1, port: 0 }
+tokens: { keys: [ { publicKeyFile: public.pem } ] }
+denylist: { dataDir: data }
+`,
+    );
+    const env = { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" };
+    const child = spawn("node_modules/.bin/revgate", ["run", "--config", "traced.yaml"], {
+      ...{ cwd: folder, env },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    t.after(() => child.kill("SIGKILL"));
+    const lines: string[] = [];
+    for await (const line of createInterface({ input: child.stdout })) {
+      lines.push(line);
+      if (line.includes('"serving"')) break;
+    }
+    const complaint = lines.find((line) => line.includes("OpenTelemetry"));
+    for (const name of Object.keys(packages.peerDependencies)) {
+      assert.ok(complaint?.includes(name), `${name}: ${lines.join("\n")}`);
+    }
   });
 
   it("has one version everywhere", () => {

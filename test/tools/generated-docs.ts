@@ -6,6 +6,7 @@ import { repository } from "../helpers/program.ts";
 import { configExample } from "./config-example.ts";
 import { configurationPage } from "./configuration-page.ts";
 import { grafanaDashboard } from "./dashboard.ts";
+import { licencesPage } from "./licences-page.ts";
 
 /** What `npm run docs` writes, by file; a test compares. */
 export function generatedDocs(): ReadonlyMap<string, string> {
@@ -13,6 +14,7 @@ export function generatedDocs(): ReadonlyMap<string, string> {
     ["config.example.yaml", configExample()],
     ["config.schema.json", asJson(configJsonSchema())],
     ["docs/configuration.md", configurationPage()],
+    ["docs/licences.md", licencesPage()],
     ["k8s/monitoring/dashboard.json", asJson(grafanaDashboard())],
     ["k8s/monitoring/prometheus-rule.yaml", prometheusRule()],
   ]);
