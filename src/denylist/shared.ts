@@ -45,7 +45,7 @@ const recovering = "revocations from before the last stop are not in force every
  * The table is always trusted for a yes; for a no only while it is fresh: while it is proved to hold all
  * that Redis held a moment ago. The other half of the bargain is the hold: whoever revokes waits, after
  * Redis has acknowledged, until nobody can rely on an older table any more. docs/decisions/0010 has the
- * argument, test/model searches all its cases.
+ * argument, test/model/staleness searches all its cases.
  */
 export class SharedDenylist implements Denylist {
   readonly #options: SharedDenylistOptions;

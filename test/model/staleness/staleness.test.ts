@@ -1,6 +1,6 @@
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import { type Rule, rules, search, type World } from "./staleness.ts";
+import { describeModel } from "../suite.ts";
+import { staleness } from "./model.ts";
+import type { Rule, World } from "./state.ts";
 
 const quiet = {
   count: 2,
@@ -51,21 +51,4 @@ const neededIn: Record<Rule, keyof typeof worlds> = {
   "stale tables load": "loss",
 };
 
-describe("the model of strict local reads", () => {
-  for (const [name, world] of Object.entries(worlds)) {
-    it(`keeps the promise in every case: ${world.name}`, (t) => {
-      const { states, trace } = search(world);
-      t.diagnostic(`${name}: ${states} states`);
-      assert.equal(trace, undefined, trace?.join("\n"));
-      assert.ok(states > 1000);
-    });
-  }
-
-  for (const rule of rules) {
-    it(`breaks it without the rule "${rule}"`, (t) => {
-      const { trace } = search(worlds[neededIn[rule]], rule);
-      assert.ok(trace !== undefined, "no case breaks it: the rule is not needed, or not modelled");
-      t.diagnostic(trace.join(" · "));
-    });
-  }
-});
+describeModel({ title: "strict local reads", build: staleness, worlds, neededIn });

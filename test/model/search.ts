@@ -1,0 +1,67 @@
+/** Something that can happen: what it is called, and the state that it leads to. */
+export type Step<State> = readonly [name: string, next: State];
+
+/** A system small enough that every order of events can be looked at. States are plain JSON. */
+export interface Model<State> {
+  readonly first: State;
+  /** Everything that can happen next. */
+  readonly steps: (state: State) => Iterable<Step<State>>;
+  /** Whether a promise is broken in this state. */
+  readonly isBroken: (state: State) => boolean;
+}
+
+/** The result of a search. */
+export interface Search {
+  readonly states: number;
+  /** The steps to the first state that breaks a promise; undefined if no state does. */
+  readonly trace: readonly string[] | undefined;
+}
+
+/** Whether a rule is in force. */
+export type Has<Rule extends string> = (rule: Rule) => boolean;
+
+type Parents = ReadonlyMap<string, readonly [parent: string, step: string]>;
+
+/** Visits every reachable state, nearest first; stops at the first that breaks a promise. */
+export function search<State>({ first, steps, isBroken }: Model<State>): Search {
+  const start = JSON.stringify(first);
+  const parents = new Map([[start, ["", ""] as readonly [string, string]]]);
+  const queue = [{ key: start, state: first }];
+  // The queue grows during the loop.
+  for (const { key, state } of queue) {
+    if (isBroken(state)) return { states: parents.size, trace: traceTo(key, parents) };
+    for (const [name, next] of steps(state)) {
+      const reached = JSON.stringify(next);
+      if (parents.has(reached)) continue;
+      parents.set(reached, [key, name]);
+      queue.push({ key: reached, state: next });
+    }
+  }
+  return { states: parents.size, trace: undefined };
+}
+
+/** A copy of the state with changes. */
+export function edited<State>(state: State, edit: (next: State) => void): State {
+  const next = copy(state);
+  edit(next);
+  return next;
+}
+
+/** Faster than structuredClone by an order of magnitude, for what states are made of. */
+function copy<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(copy) as Value;
+  const copied: Record<string, unknown> = {};
+  for (const name in value) copied[name] = copy(value[name]);
+  return copied as Value;
+}
+
+function traceTo(last: string, parents: Parents): string[] {
+  const trace: string[] = [];
+  for (let at = last; ; ) {
+    const [parent, step] = parents.get(at) ?? ["", ""];
+    if (parent === "") return trace.reverse();
+    trace.push(step);
+    at = parent;
+  }
+}
