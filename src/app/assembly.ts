@@ -170,6 +170,7 @@ function assembleGate(
     application: application.pool,
     forwardUpgrade: application.forwardUpgrade,
     readPeer: createPeerReader(settings.listen.trustedProxies),
+    keepsTimes: tracing !== undefined,
     metrics: metrics.gate,
     log: createRequestLog(logger, settings.log.requests),
     tracing,

@@ -1,16 +1,23 @@
+import type { Clock } from "../platform/clock.ts";
 import { readCredential } from "../token/credential.ts";
 import { decodeCookieValue, readOpaqueToken } from "../token/opaque-token.ts";
-import type { Verification, VerifiedToken } from "../token/verifier.ts";
-import type { Gate } from "./gate.ts";
+import type { Verification, VerifiedToken, Verifier } from "../token/verifier.ts";
 import type { FurtherToken, Route } from "./route.ts";
+import { type Denial, deny, type Wait } from "./verdict.ts";
 import type { Visit } from "./visit.ts";
+
+/** What tokens are checked with. */
+export interface TokenChecks {
+  readonly verifier: Verifier;
+  /** The longest credential, in bytes, that is looked at. */
+  readonly tokenBytes: number;
+  readonly clock: Clock;
+}
 
 const none: readonly VerifiedToken[] = [];
 
 /** Why the further tokens of a request can't be told, or not yet. */
-export type FurtherUnknown =
-  | { readonly kind: "deny"; readonly reason: "token_ambiguous" | "keys_unavailable" }
-  | { readonly kind: "wait"; readonly ready: Promise<void> };
+export type FurtherUnknown = Denial<"token_ambiguous" | "keys_unavailable"> | Wait;
 
 /**
  * Reads what a request carries that ends together with its token, such as the refresh token of the pair.
@@ -18,14 +25,14 @@ export type FurtherUnknown =
  * Where one of them is ambiguous, nobody can say which of two the application would end.
  */
 export function readFurtherTokens(
-  gate: Gate,
+  checks: TokenChecks,
   { alsoRevoke }: Route,
   visit: Visit,
 ): readonly VerifiedToken[] | FurtherUnknown {
   if (alsoRevoke === undefined || alsoRevoke.length === 0) return none;
   const tokens: VerifiedToken[] = [];
   for (const further of alsoRevoke) {
-    const read = readFurtherToken(gate, further, visit);
+    const read = readFurtherToken(checks, further, visit);
     if (read === undefined) continue;
     if ("kind" in read) return read;
     tokens.push(read);
@@ -35,39 +42,39 @@ export function readFurtherTokens(
 
 /** One of them; undefined where the request does not carry it. */
 function readFurtherToken(
-  gate: Gate,
+  checks: TokenChecks,
   { source, lifetimeSeconds }: FurtherToken,
   visit: Visit,
 ): VerifiedToken | FurtherUnknown | undefined {
   const reading = readCredential(visit.headers, [source], visit.body?.fields);
-  if (reading.kind === "ambiguous") return { kind: "deny", reason: "token_ambiguous" };
+  if (reading.kind === "ambiguous") return deny("token_ambiguous");
   if (reading.kind === "missing") return undefined;
-  const verification = verifyOrName(gate, visit, {
+  const verification = verifyOrName(checks, visit, {
     credential: reading.credential,
     lifetimeSeconds,
   });
   if (verification.kind === "invalid") return undefined;
   if (verification.kind !== "unknown_key") return verification.token;
   const { ready } = verification;
-  return ready ? { kind: "wait", ready } : { kind: "deny", reason: "keys_unavailable" };
+  return ready ? { kind: "wait", ready } : deny("keys_unavailable");
 }
 
 /** Who checks a route's token: signatures alone count, unless the route's tokens may be opaque. */
 export function verifierFor(
-  gate: Gate,
+  checks: TokenChecks,
   { opaqueLifetimeSeconds: lifetimeSeconds }: Route,
   visit: Visit,
 ): (credential: string) => Verification {
-  if (lifetimeSeconds === undefined) return (credential) => verifyOnce(gate, visit, credential);
-  return (credential) => verifyOrName(gate, visit, { credential, lifetimeSeconds });
+  if (lifetimeSeconds === undefined) return (credential) => verifyOnce(checks, visit, credential);
+  return (credential) => verifyOrName(checks, visit, { credential, lifetimeSeconds });
 }
 
 const noSearch = { search: false };
 
 /** Checks a credential; a request waits once for its key: however slow a key set is, the wait ends. */
-function verifyOnce(gate: Gate, visit: Visit, credential: string): Verification {
-  if (visit.keysSoughtFor?.has(credential)) return gate.verifier.verify(credential, noSearch);
-  const verification = gate.verifier.verify(credential);
+function verifyOnce(checks: TokenChecks, visit: Visit, credential: string): Verification {
+  if (visit.keysSoughtFor?.has(credential)) return checks.verifier.verify(credential, noSearch);
+  const verification = checks.verifier.verify(credential);
   if (verification.kind === "unknown_key") {
     visit.keysSoughtFor ??= new Set();
     visit.keysSoughtFor.add(credential);
@@ -77,7 +84,7 @@ function verifyOnce(gate: Gate, visit: Visit, credential: string): Verification 
 
 /** A token that is not one of the issuer's is taken as it stands; the application knows what it is worth. */
 function verifyOrName(
-  gate: Gate,
+  checks: TokenChecks,
   visit: Visit,
   {
     credential,
@@ -85,8 +92,8 @@ function verifyOrName(
   }: { readonly credential: string; readonly lifetimeSeconds: number },
 ): Verification {
   const text = decodeCookieValue(credential);
-  const verification = verifyOnce(gate, visit, text);
-  if (verification.kind !== "invalid" || text.length > gate.tokenBytes) return verification;
-  const expiresAt = gate.clock.nowSeconds() + lifetimeSeconds;
+  const verification = verifyOnce(checks, visit, text);
+  if (verification.kind !== "invalid" || text.length > checks.tokenBytes) return verification;
+  const expiresAt = checks.clock.nowSeconds() + lifetimeSeconds;
   return { kind: "valid", token: readOpaqueToken(text, expiresAt) };
 }

@@ -1,9 +1,18 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { type Admission, type Admitted, admit } from "./admit.ts";
+import { forwardedHeaders } from "./forwarded-headers.ts";
 import type { Gate } from "./gate.ts";
-import { type Admitted, admit, watchLive } from "./handle-request.ts";
-import type { RefusalReason } from "./verdict.ts";
-import { beginVisit, endVisit, forwardedHeaders, refusalContext, type Visit } from "./visit.ts";
+import { watchLive } from "./live-connections.ts";
+import { recordOutcome } from "./record.ts";
+import { refuse } from "./refuse.ts";
+import { beginVisit, type Visit } from "./visit.ts";
+
+/** A client's connection, and what it sent behind its request. */
+interface Client {
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
 
 /**
  * The way of a WebSocket handshake: the same checks as for every request, then bytes both ways.
@@ -16,25 +25,20 @@ export function createUpgradeHandler(currentGate: () => Gate) {
     const gate = currentGate();
     socket.on("error", () => socket.destroy());
     const visit = beginVisit(gate, request);
-
-    const no = (reason: RefusalReason) => refuse(gate, visit, socket, reason);
-    const yes = (admitted: Admitted) => {
-      if (admitted.route.revoke !== undefined) no("request_ambiguous");
-      else forward(gate, visit, { socket, head }, admitted);
-    };
-    admit(gate, visit, yes, no);
+    const client: Client = { socket, head };
+    const admission = admit(gate, visit);
+    if (admission instanceof Promise) void admission.then((late) => act(gate, visit, client, late));
+    else act(gate, visit, client, admission);
   };
 }
 
-function refuse(gate: Gate, visit: Visit, socket: Duplex, reason: RefusalReason): void {
-  gate.responder.refuseOnSocket(socket, reason, refusalContext(gate, visit));
-  endVisit(gate, visit, reason);
-}
-
-/** A client's connection, and what it sent behind its request. */
-interface Client {
-  readonly socket: Duplex;
-  readonly head: Buffer;
+function act(gate: Gate, visit: Visit, client: Client, admission: Admission): void {
+  if (admission.kind === "pass" && admission.route.revoke === undefined) {
+    forward(gate, visit, client, admission);
+  } else {
+    const reason = admission.kind === "deny" ? admission.reason : "request_ambiguous";
+    refuse(gate, visit, client.socket, reason);
+  }
 }
 
 function forward(gate: Gate, visit: Visit, { socket, head }: Client, admitted: Admitted): void {
@@ -43,10 +47,10 @@ function forward(gate: Gate, visit: Visit, { socket, head }: Client, admitted: A
     socket,
     head,
     headers: forwardedHeaders(gate, visit, admitted),
-    onAnswer: (status) => endVisit(gate, visit, "forwarded", status),
+    onAnswer: (status) => recordOutcome(gate, visit, "forwarded", status),
     onOpen(cut) {
       gate.metrics.upgradedConnections.inc();
-      const forget = watchLive(gate, admitted, cut);
+      const forget = watchLive(gate.live, admitted, cut);
       socket.on("close", () => {
         forget();
         gate.metrics.upgradedConnections.dec();

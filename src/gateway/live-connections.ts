@@ -1,6 +1,7 @@
 import { type Entry, fallsUnder, keyOfName, namesOf } from "../denylist/denylist.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
+import type { Route } from "./route.ts";
 
 /** Why a connection is cut. */
 export const cutReasons = ["token_revoked", "token_expired"] as const;
@@ -115,4 +116,18 @@ export class LiveConnections {
     if (removed) this.#size -= 1;
     return removed;
   }
+}
+
+/**
+ * Ends a response or connection when the token it depends on is revoked or expires. Returns a function to
+ * call when it ends by itself.
+ */
+export function watchLive(
+  live: LiveConnections,
+  { route, token }: { readonly route: Route; readonly token: VerifiedToken | undefined },
+  cut: Cut,
+): () => void {
+  // On a public route nothing depends on the token; and the answer to a logout outlives what it ends.
+  const depends = route.access === "protected" && route.revoke === undefined;
+  return token !== undefined && depends ? live.add(token, cut) : () => {};
 }

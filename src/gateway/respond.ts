@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Answer } from "../node-http/answer.ts";
+import { Answer } from "../node-http/answer.ts";
 import { fieldLines, PreparedAnswer } from "../node-http/whole-answers.ts";
 import { type RefusalReason, refusalReasons } from "./verdict.ts";
 
@@ -115,10 +115,11 @@ export interface RefusalContext {
 
 /** Answers for revgate itself, never for the application. */
 export interface Responder {
-  /** Refuses a request. Does nothing where the client has gone. */
-  refuse(answer: Answer, reason: RefusalReason, context: RefusalContext): void;
-  /** Refuses on a connection that has no response object (upgrades, unparseable requests), and ends it. */
-  refuseOnSocket(socket: Duplex, reason: RefusalReason, context: RefusalContext): void;
+  /**
+   * Sends a refusal: as the answer to a request, or on a connection that has no answer (upgrades, what
+   * could not be parsed), which is then ended. Does nothing if the client has gone.
+   */
+  sendRefusal(client: Answer | Duplex, reason: RefusalReason, context: RefusalContext): void;
 }
 
 /** Makes the responder; what is the same in every answer is put together once, here. */
@@ -128,20 +129,23 @@ export function createResponder(options: ResponderOptions): Responder {
   ) as Record<RefusalReason, PreparedAnswer>;
 
   return {
-    refuse(answer, reason, context) {
-      if (answer.gone || answer.begun) return;
+    sendRefusal(client, reason, context) {
+      const headers = ["X-Request-Id", context.requestId, ...context.corsHeaders];
       const { closes }: Refusal = refusals[reason];
-      if (closes === true) answer.endConnection();
-      answer.sendPrepared(answers[reason], headersFor(context));
-    },
-    refuseOnSocket(socket, reason, context) {
-      if (socket.destroyed || !socket.writable) return;
-      const { status, reason: phrase, headers, body } = answers[reason];
-      const fields = fieldLines([...headers, ...headersFor(context), "Connection", "close"]);
-      socket.write(`HTTP/1.1 ${status} ${phrase}\r\n${fields}\r\n`, "latin1");
-      socket.end(body, "latin1", () => socket.destroy());
+      if (!(client instanceof Answer)) return sendOnSocket(client, answers[reason], headers);
+      if (client.gone || client.begun) return;
+      if (closes === true) client.endConnection();
+      client.sendPrepared(answers[reason], headers);
     },
   };
+}
+
+function sendOnSocket(socket: Duplex, answer: PreparedAnswer, more: readonly string[]): void {
+  if (socket.destroyed || !socket.writable) return;
+  const { status, reason: phrase, headers, body } = answer;
+  const fields = fieldLines([...headers, ...more, "Connection", "close"]);
+  socket.write(`HTTP/1.1 ${status} ${phrase}\r\n${fields}\r\n`, "latin1");
+  socket.end(body, "latin1", () => socket.destroy());
 }
 
 /** The body of a refusal as text; also what the configuration's own check of `errors.body` uses. */
@@ -166,10 +170,6 @@ function prepare(reason: RefusalReason, text: string): PreparedAnswer {
     reason: STATUS_CODES[status] ?? "",
     headers: headersOf(reason, body),
   });
-}
-
-function headersFor({ requestId, corsHeaders }: RefusalContext): string[] {
-  return ["X-Request-Id", requestId, ...corsHeaders];
 }
 
 function headersOf(reason: RefusalReason, body: string): string[] {

@@ -31,16 +31,27 @@ export const refusalReasons = [
 /** One of them. */
 export type RefusalReason = (typeof refusalReasons)[number];
 
+/** No, and why. */
+export interface Denial<Reason extends RefusalReason = RefusalReason> {
+  readonly kind: "deny";
+  readonly reason: Reason;
+}
+
+/** Undecided until `ready` resolves; then all checks run again. */
+export interface Wait {
+  readonly kind: "wait";
+  readonly ready: Promise<void>;
+}
+
 /** What is known of a request's right to pass, before the store is asked. */
 export type Verdict =
   | { readonly kind: "allow"; readonly token: VerifiedToken | undefined }
-  | { readonly kind: "deny"; readonly reason: DenyReason | "keys_unavailable" }
-  /** The token's key is being fetched; the same question can be asked again then. */
-  | { readonly kind: "wait"; readonly ready: Promise<void> }
+  | Denial<DenyReason | "keys_unavailable">
+  | Wait
   /** Everything is in order but for the denylist, which can't answer from memory. */
   | { readonly kind: "ask"; readonly token: VerifiedToken };
 
 /** The verdict no, for that reason. */
-export function deny(reason: DenyReason | "keys_unavailable"): Verdict {
+export function deny<Reason extends RefusalReason>(reason: Reason): Denial<Reason> {
   return { kind: "deny", reason };
 }

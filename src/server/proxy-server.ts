@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
@@ -7,8 +6,9 @@ import { mostHeaderLines } from "../gateway/framing.ts";
 import type { Gate } from "../gateway/gate.ts";
 import { createRequestHandler } from "../gateway/handle-request.ts";
 import { createUpgradeHandler } from "../gateway/handle-upgrade.ts";
+import { refuse, refuseUnread } from "../gateway/refuse.ts";
 import type { RefusalReason } from "../gateway/verdict.ts";
-import { beginVisit, endVisit, refusalContext } from "../gateway/visit.ts";
+import { beginVisit } from "../gateway/visit.ts";
 import { answerDirectly } from "../node-http/direct-answers.ts";
 import { atEndOfTurn } from "../node-http/end-of-turn.ts";
 import { ProxyRequest, ProxyResponse } from "../node-http/http-messages.ts";
@@ -62,7 +62,7 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
   });
   server.on("connect", (request: IncomingMessage, socket: Duplex) => {
     if (stateOf(request.socket) === "free") {
-      refuseOnSocket(currentGate(), request, socket, "request_ambiguous");
+      refuseConnect(currentGate(), request, socket);
     } else {
       closeBehindAnswer(socket);
     }
@@ -94,16 +94,9 @@ export function adjustProxyServer(server: Server, options: ProxyServerOptions): 
   if (server instanceof TlsServer && options.tls) server.setSecureContext(options.tls);
 }
 
-function refuseOnSocket(
-  gate: Gate,
-  request: IncomingMessage,
-  socket: Duplex,
-  reason: RefusalReason,
-) {
+function refuseConnect(gate: Gate, request: IncomingMessage, socket: Duplex): void {
   socket.on("error", () => socket.destroy());
-  const visit = beginVisit(gate, request);
-  gate.responder.refuseOnSocket(socket, reason, refusalContext(gate, visit));
-  endVisit(gate, visit, reason);
+  refuse(gate, beginVisit(gate, request), socket, "request_ambiguous");
 }
 
 /** Closes a connection; an answer that is there by now, to a request before, still goes out. */
@@ -125,13 +118,7 @@ function answerClientError(gate: Gate, error: NodeJS.ErrnoException, socket: Soc
     return;
   }
   if (state === "ending") return;
-  const reason = reasonOf(error.code);
-  gate.metrics.requests[reason].inc();
-  gate.log(reason, () => ({ peer: gate.readPeer(socket).address, cause: error.code }));
-  gate.responder.refuseOnSocket(socket, reason, {
-    requestId: randomUUID(),
-    corsHeaders: [],
-  });
+  refuseUnread(gate, socket, reasonOf(error.code), error.code);
 }
 
 function reasonOf(code: string | undefined): RefusalReason {

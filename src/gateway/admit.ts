@@ -1,0 +1,144 @@
+import type { Denylist } from "../denylist/denylist.ts";
+import type { CredentialSource } from "../token/credential.ts";
+import { readCredential } from "../token/credential.ts";
+import type { VerifiedToken } from "../token/verifier.ts";
+import { type CorsOptions, isPreflight, preflightHeaders } from "./cors.ts";
+import { decide } from "./decide.ts";
+import { isComplete, isWellFramed } from "./framing.ts";
+import { readFurtherTokens, type TokenChecks, verifierFor } from "./further-tokens.ts";
+import { methodReadings } from "./method.ts";
+import type { Route, RouteTable } from "./route.ts";
+import { readTarget, type Target, type TargetOptions } from "./target.ts";
+import { type Denial, deny, type Wait } from "./verdict.ts";
+import { readBody, type Visit } from "./visit.ts";
+
+/** What requests are judged by. */
+export interface Checks extends TokenChecks {
+  readonly target: TargetOptions;
+  readonly routes: RouteTable;
+  readonly sources: readonly CredentialSource[];
+  readonly cors: CorsOptions;
+  readonly denylist: Pick<Denylist, "lookUp" | "ask">;
+  /** The longest body, in bytes, that is read for the sake of what is in it. */
+  readonly bodyBytes: number;
+}
+
+/** A request that may pass. */
+export interface Admitted {
+  readonly kind: "pass";
+  readonly route: Route;
+  readonly token: VerifiedToken | undefined;
+  /** What else it carries that the route would revoke. */
+  readonly further: readonly VerifiedToken[];
+}
+
+/** What all checks say of a request. */
+export type Admission =
+  | Admitted
+  | Denial
+  /** A preflight, which revgate answers itself. Name and value alternate. */
+  | { readonly kind: "answer"; readonly headers: readonly string[] };
+
+/** What the checks say of a request before the store is asked. */
+type Judgement =
+  | Admission
+  | Wait
+  /** All is in order, but the denylist can't answer from memory. */
+  | (Omit<Admitted, "kind" | "token"> & { readonly kind: "ask"; readonly token: VerifiedToken });
+
+/** A preflight carries nothing that could be revoked, and asks for nothing but what is allowed. */
+const preflightPasses: Admitted = {
+  kind: "pass",
+  route: { access: "public", revoke: undefined },
+  token: undefined,
+  further: [],
+};
+
+/**
+ * The checks on the way of a request, in their order: limits, framing, target, preflight, route,
+ * credential, signature, denylist.
+ */
+function judge(checks: Checks, visit: Visit): Judgement {
+  const { request, headers } = visit;
+  if (!isComplete(headers)) return deny("request_too_large");
+  const target = isWellFramed(request, headers)
+    ? readTarget(request.url ?? "", checks.target)
+    : undefined;
+  if (target === undefined) return deny("request_ambiguous");
+  return judgePreflight(checks, visit) ?? judgeTarget(checks, visit, target);
+}
+
+/** What becomes of a preflight is the operator's choice; undefined if it is a request like any other. */
+function judgePreflight(
+  { cors, sources }: Checks,
+  { request, headers }: Visit,
+): Admission | undefined {
+  if (cors.preflight === "refuse" || !isPreflight(request.method, headers)) return undefined;
+  // Browsers send none: whatever carries a token is no preflight.
+  if (readCredential(headers, sources).kind !== "missing") return undefined;
+  if (cors.preflight === "forward") return preflightPasses;
+  const answer = preflightHeaders(headers, cors);
+  return answer && { kind: "answer", headers: answer };
+}
+
+function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
+  const { request, headers, body } = visit;
+  const route = checks.routes.find(methodReadings(request.method ?? "", headers), target);
+  if (route === undefined) return deny("request_ambiguous");
+  if (route.needsBody && body === undefined) {
+    return { kind: "wait", ready: readBody(visit, checks.bodyBytes) };
+  }
+
+  const credential = readCredential(headers, route.from ?? checks.sources, body?.fields);
+  const verdict = decide({
+    route,
+    credential,
+    verify: verifierFor(checks, route, visit),
+    lookUp: checks.denylist.lookUp,
+  });
+  if (verdict.kind === "deny" || verdict.kind === "wait") return verdict;
+
+  const further = readFurtherTokens(checks, route, visit);
+  if ("kind" in further) return further;
+  if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token, further };
+  return { kind: "pass", route, token: verdict.token, further };
+}
+
+/**
+ * Takes a request through all checks. What they say is a value if memory can answer, else a promise of
+ * one, which never rejects.
+ *
+ * Act on it at once, before anything else is awaited: nothing that comes in later has been looked at.
+ * To judge a request again, call it again; what was read of its body is kept in the visit.
+ */
+export function admit(checks: Checks, visit: Visit): Admission | Promise<Admission> {
+  const judgement = judge(checks, visit);
+  switch (judgement.kind) {
+    case "wait":
+      return judgement.ready.then(() => admit(checks, visit));
+    case "ask":
+      return askDenylist(checks, { ...judgement, kind: "pass" }, judgement.token);
+    default:
+      return judgement;
+  }
+}
+
+/**
+ * Asks the store about a token that memory could not clear.
+ *
+ * Table and answer are put together in one synchronous step, right before the request is forwarded: a
+ * revocation that came in while the store was asked counts.
+ */
+async function askDenylist(
+  { denylist }: Checks,
+  admitted: Admitted,
+  token: VerifiedToken,
+): Promise<Admission> {
+  try {
+    const standing = await denylist.ask(token);
+    const revoked = standing === "revoked" || denylist.lookUp(token) === "revoked";
+    return revoked ? deny("token_revoked") : admitted;
+  } catch {
+    return deny("denylist_unavailable");
+  }
+}

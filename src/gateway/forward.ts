@@ -1,0 +1,110 @@
+import type { Denylist, UnknownOutcome } from "../denylist/denylist.ts";
+import type { Answer } from "../node-http/answer.ts";
+import type { GateMetrics } from "../observability/metrics.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Lifetimes } from "../revocation/entries.ts";
+import { type ForwardOutcome, forwardRequest } from "../upstream/forward-request.ts";
+import type { RequestHeaderOptions } from "../upstream/headers.ts";
+import type { Hold } from "../upstream/held-response.ts";
+import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
+import type { Admitted } from "./admit.ts";
+import { forwardedHeaders } from "./forwarded-headers.ts";
+import { holdFor } from "./hold.ts";
+import { type LiveConnections, watchLive } from "./live-connections.ts";
+import { subjectsInRequest } from "./named-subjects.ts";
+import { recordHead, recordOutcome } from "./record.ts";
+import { type Refusals, refuse } from "./refuse.ts";
+import { askForBody, type Outcome, type Visit } from "./visit.ts";
+
+/** What admitted requests are forwarded with, and what a revoking one is held by. */
+export interface Forwarding extends Refusals, Omit<RequestHeaderOptions, "uncoded"> {
+  readonly application: ConnectionPool;
+  readonly live: LiveConnections;
+  readonly denylist: Pick<Denylist, "intend">;
+  readonly clock: Clock;
+  readonly lifetimes: Lifetimes;
+  readonly onUnknownOutcome: UnknownOutcome;
+  /** How many bytes of a response are read for the sake of the subject that it names. */
+  readonly bodyBytes: number;
+  readonly metrics: GateMetrics<Outcome>;
+}
+
+/**
+ * Forwards a request that may pass, and its response back. On a revoking route first the intent goes to
+ * disk, and the response is held until the revocation is in force.
+ */
+export function forward(
+  gate: Forwarding,
+  visit: Visit,
+  answer: Answer,
+  { admitted, checkedMs }: { readonly admitted: Admitted; readonly checkedMs: number },
+): void {
+  const send = (hold: Hold | undefined) => {
+    askForBody(visit);
+    forwardRequest(gate.application, {
+      request: visit.request,
+      answer,
+      received: visit.body?.bytes,
+      headers: forwardedHeaders(gate, visit, admitted),
+      hold,
+      onHead: () => recordHead(gate, visit, checkedMs),
+      onStreaming: (cut) => watchLive(gate.live, admitted, cut),
+      onEnd: (outcome) => finish(gate, visit, answer, outcome),
+    });
+  };
+
+  const hold = holdOn(gate, visit, admitted);
+  // Only a revoking request waits here: for the note that it is about to be sent.
+  if (hold === undefined) send(undefined);
+  else void hold.then(send, () => refuse(gate, visit, answer, "denylist_unavailable"));
+}
+
+/** What holds the application's answer back, where it may revoke something. */
+function holdOn(
+  gate: Forwarding,
+  visit: Visit,
+  { route, token, further }: Admitted,
+): Promise<Hold> | undefined {
+  // Most requests: nothing is put together for them.
+  if (route.revoke === undefined) return undefined;
+  const own = token === undefined || route.sparesCarried ? [] : [token];
+  const carried = { tokens: [...own, ...further], subjects: subjectsInRequest(route, visit) };
+  return holdFor(route, carried, {
+    denylist: gate.denylist,
+    clock: gate.clock,
+    lifetimes: gate.lifetimes,
+    onUnknownOutcome: gate.onUnknownOutcome,
+    bodyBytes: gate.bodyBytes,
+    onHold: gate.metrics.startHold,
+    onLost: gate.metrics.onUnknownOutcome,
+    onSubjectUnknown: () => {
+      gate.metrics.subjectsNotFound.inc();
+      gate.log.subjectUnknown(visit.requestId);
+    },
+  });
+}
+
+function finish(gate: Forwarding, visit: Visit, answer: Answer, outcome: ForwardOutcome): void {
+  switch (outcome.kind) {
+    case "completed":
+      recordOutcome(gate, visit, "forwarded", outcome.status);
+      break;
+    case "failed":
+      gate.log.upstreamFailure(visit.requestId, outcome.cause);
+      refuse(gate, visit, answer, outcome.reason);
+      break;
+    case "withheld":
+      gate.log.withheld(visit.requestId, outcome.cause);
+      refuse(gate, visit, answer, "revocation_pending");
+      break;
+    case "broken_off":
+      gate.log.upstreamFailure(visit.requestId, outcome.cause);
+      recordOutcome(gate, visit, "broken_off", answer.status);
+      break;
+    case "cut":
+      recordOutcome(gate, visit, "cut", answer.status);
+      break;
+    case "client_gone":
+      recordOutcome(gate, visit, "client_gone");
+  }
+}

@@ -1,0 +1,26 @@
+import type { VerifiedToken } from "../token/verifier.ts";
+import { type RequestHeaderOptions, requestHeaders } from "../upstream/headers.ts";
+import { type Route, readsResponse } from "./route.ts";
+import type { Visit } from "./visit.ts";
+
+/**
+ * The header section with which this request reaches the application.
+ *
+ * Nobody is vouched for on a public route, where a token is not asked whether it has been revoked.
+ */
+export function forwardedHeaders(
+  options: RequestHeaderOptions,
+  visit: Visit,
+  { route, token }: { readonly route: Route; readonly token: VerifiedToken | undefined },
+): string[] {
+  const facts = {
+    peer: visit.peer.address,
+    proto: visit.peer.proto,
+    trusted: visit.peer.trusted,
+    host: visit.headers.first("host") ?? "",
+    requestId: visit.requestId,
+  };
+  const claims = route.access === "protected" ? token?.headers : undefined;
+  const asked = readsResponse(route) ? { ...options, uncoded: true } : options;
+  return requestHeaders(visit.headers, facts, asked, claims);
+}

@@ -1,0 +1,79 @@
+import type { GateMetrics } from "../observability/metrics.ts";
+import type { RequestLog } from "../observability/request-log.ts";
+import type { TracedRequest, Tracing } from "../observability/trace.ts";
+import type { Outcome, Visit } from "./visit.ts";
+
+/** Who is told what became of requests. */
+export interface Records {
+  readonly metrics: Pick<GateMetrics<Outcome>, "requests" | "checkSeconds" | "upstreamSeconds">;
+  readonly log: RequestLog;
+  /** Undefined if no spans are exported. */
+  readonly tracing: Pick<Tracing, "record"> | undefined;
+}
+
+/** Records how a request ended: counts it, and logs and traces it if that is configured. Once a request. */
+export function recordOutcome(
+  { metrics, tracing, log }: Records,
+  visit: Visit,
+  outcome: Outcome,
+  status?: number,
+): void {
+  // What is left of a body that was read in part stands before the client's next request.
+  if (visit.body !== undefined && !visit.request.readableEnded) visit.request.resume();
+  metrics.requests[outcome].inc();
+  tracing?.record(tracedRequest(visit, outcome, status));
+  log(outcome, () => ({
+    requestId: visit.requestId,
+    peer: visit.peer.address,
+    method: visit.request.method,
+    path: pathForLog(visit.request.url ?? ""),
+    status,
+    durationMs: Math.round((performance.now() - visit.startedMs) * 1000) / 1000,
+  }));
+}
+
+/** Records a request that never became one. */
+export function recordUnread(
+  { metrics, log }: Records,
+  outcome: Outcome,
+  facts: { readonly peer: string; readonly cause: string | undefined },
+): void {
+  metrics.requests[outcome].inc();
+  log(outcome, () => facts);
+}
+
+/** Records how long the checks took; returns the moment they were done, in milliseconds. */
+export function recordChecks({ metrics }: Records, visit: Visit): number {
+  const nowMs = performance.now();
+  metrics.checkSeconds.observe((nowMs - visit.startedMs) / 1000);
+  if (visit.times !== undefined) visit.times.checkedMs = nowMs;
+  return nowMs;
+}
+
+/** Records how long the application took to begin its answer. */
+export function recordHead({ metrics }: Records, visit: Visit, sentMs: number): void {
+  const nowMs = performance.now();
+  metrics.upstreamSeconds.observe((nowMs - sentMs) / 1000);
+  if (visit.times !== undefined) visit.times.headMs = nowMs;
+}
+
+function tracedRequest(visit: Visit, outcome: Outcome, status: number | undefined): TracedRequest {
+  const { request, headers, peer, requestId, startedMs, times } = visit;
+  return {
+    ...{ outcome, status, requestId, startedMs },
+    method: request.method ?? "",
+    path: pathForLog(request.url ?? ""),
+    peer: peer.address,
+    scheme: peer.proto,
+    host: headers.first("host") ?? "",
+    checkedMs: times?.checkedMs,
+    headMs: times?.headMs,
+    endedMs: performance.now(),
+    header: (name) => headers.first(name),
+  };
+}
+
+/** The path alone: query strings, fragments and the user in an absolute target carry secrets. */
+function pathForLog(target: string): string | undefined {
+  return target.startsWith("/") ? target.split(/[?#]/, 1)[0] : undefined;
+}

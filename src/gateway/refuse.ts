@@ -1,0 +1,44 @@
+import { randomUUID } from "node:crypto";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { Answer } from "../node-http/answer.ts";
+import { type CorsOptions, corsHeaders } from "./cors.ts";
+import { type Records, recordOutcome, recordUnread } from "./record.ts";
+import type { Responder } from "./respond.ts";
+import type { RefusalReason } from "./verdict.ts";
+import type { Reception, Visit } from "./visit.ts";
+
+/** What refusals are sent and recorded with. */
+export interface Refusals extends Records {
+  readonly responder: Responder;
+  readonly cors: CorsOptions;
+}
+
+/**
+ * Refuses a request: sends the refusal and records it.
+ *
+ * `client`: the answer to the request, or the connection if the request asked for an upgrade and has none.
+ */
+export function refuse(
+  refusals: Refusals,
+  visit: Visit,
+  client: Answer | Duplex,
+  reason: RefusalReason,
+): void {
+  refusals.responder.sendRefusal(client, reason, {
+    requestId: visit.requestId,
+    corsHeaders: corsHeaders(visit.headers.first("origin"), refusals.cors),
+  });
+  recordOutcome(refusals, visit, reason, client instanceof Answer ? client.status : undefined);
+}
+
+/** Refuses what never became a request: the parser or one of the time limits gave it up. */
+export function refuseUnread(
+  refusals: Refusals & Pick<Reception, "readPeer">,
+  socket: Socket,
+  reason: RefusalReason,
+  cause: string | undefined,
+): void {
+  recordUnread(refusals, reason, { peer: refusals.readPeer(socket).address, cause });
+  refusals.responder.sendRefusal(socket, reason, { requestId: randomUUID(), corsHeaders: [] });
+}
