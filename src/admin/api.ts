@@ -1,21 +1,12 @@
-import { createHash, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage } from "node:http";
 import type { ControlHandler } from "../control/control-socket.ts";
 import type { StoreCommand } from "../control/store-commands.ts";
 import type { Entry } from "../denylist/denylist.ts";
 import { maxJsonDepth, readJson } from "../http/json.ts";
-import {
-  type AdminHandler,
-  type Answer,
-  type Audit,
-  answerWith,
-  BadRequest,
-  failure,
-  rateLimit,
-  readBody,
-  readForm,
-  refusal,
-} from "./exchange.ts";
+import { createBucket } from "../platform/buckets.ts";
+import { type Answer, BadRequest, failure, tooManyRequests } from "./answer.ts";
+import { createBodyReader, type ReadBody, readForm } from "./body.ts";
+import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";
+import { carriesSecret, secretMissing } from "./secret.ts";
 
 /** What the API works with, and who is told. */
 export interface AdminApiOptions {
@@ -23,14 +14,13 @@ export interface AdminApiOptions {
   readonly commands: ControlHandler;
   /** The bearer secret that every request must carry. */
   readonly secret: string;
-  /** How many requests are answered in a second, right or wrong. */
+  /** How many requests with the secret each endpoint answers in a second. */
   readonly requestsPerSecond: number;
-  readonly audit: Audit;
 }
 
-type Operation = (request: IncomingMessage, url: URL) => Promise<Answer>;
+type Operation = (exchange: Exchange, read: ReadBody) => Promise<Answer>;
 
-const mostPerPage = 1000;
+const maxPerPage = 1000;
 
 /**
  * Makes the API for whoever ends sessions from outside: an identity provider, a back office, a script.
@@ -42,39 +32,26 @@ const mostPerPage = 1000;
  *     GET  /revocations   what is in force, page by page
  *     POST /drain         has clients leave, before SIGTERM comes
  */
-export function createAdminApi(options: AdminApiOptions): AdminHandler {
-  const operations = operationsOn(options.commands);
-  const isAllowed = rateLimit(options.requestsPerSecond);
-  const carriesSecret = secretCheck(options.secret);
+export function createAdminApi(options: AdminApiOptions): Endpoints {
+  const operations = Object.entries(operationsOn(options.commands));
+  return new Map(operations.map(([name, operation]) => [name, guard(operation, options)]));
+}
 
-  async function answerTo(
-    request: IncomingMessage,
-    url: URL,
-    operation: Operation,
-  ): Promise<Answer> {
-    if (!isAllowed()) {
-      return { ...refusal(429, "too_many_requests"), headers: { "Retry-After": "1" } };
-    }
-    if (!carriesSecret(request.headers.authorization)) {
-      const challenge = {
-        "WWW-Authenticate": 'Bearer realm="revgate admin", error="invalid_token"',
-      };
-      return { ...refusal(401, "invalid_token"), headers: challenge };
-    }
+/** The secret first; only what comes with it is counted, so that nobody else can use the operator's share up. */
+function guard(operation: Operation, { secret, requestsPerSecond }: AdminApiOptions): Endpoint {
+  const mayAsk = createBucket(requestsPerSecond);
+  const read = createBodyReader();
+
+  async function answer(exchange: Exchange): Promise<Answer> {
+    if (!carriesSecret(exchange.request.headers.authorization, secret)) return secretMissing;
+    if (!mayAsk()) return tooManyRequests;
     try {
-      return await operation(request, url);
+      return await operation(exchange, read);
     } catch (error) {
       return failure(error);
     }
   }
-
-  return (request, response) => {
-    const url = new URL(request.url ?? "/", "http://admin");
-    const operation = operations[`${request.method} ${url.pathname}`];
-    if (operation === undefined) return false;
-    answerWith(request, response, answerTo(request, url, operation), options.audit);
-    return true;
-  };
+  return { hosts: "own", audited: true, answer };
 }
 
 function operationsOn(commands: ControlHandler): Readonly<Record<string, Operation>> {
@@ -83,32 +60,34 @@ function operationsOn(commands: ControlHandler): Readonly<Record<string, Operati
     return {};
   };
   return {
-    async "POST /revoke"(request) {
-      const form = await readForm(request);
+    async "POST /revoke"(exchange, read) {
+      const form = await readForm(read, exchange);
       const opaque = form.get("token_type_hint") === "refresh_token";
       const ended = await ask({ command: "revoke", credential: tokenIn(form), opaque });
       // A token that is none is not an error: it is worth nothing already (RFC 7009 section 2.2).
       return { status: 200, names: namesIn(ended) };
     },
-    async "POST /introspect"(request) {
-      const form = await readForm(request);
+    async "POST /introspect"(exchange, read) {
+      const form = await readForm(read, exchange);
       const found = await ask({ command: "introspect", credential: tokenIn(form) });
       return { status: 200, body: found };
     },
-    async "POST /explain"(request) {
-      const form = await readForm(request);
+    async "POST /explain"(exchange, read) {
+      const form = await readForm(read, exchange);
       return { status: 200, body: await ask({ command: "explain", credential: tokenIn(form) }) };
     },
-    async "POST /revocations"(request) {
-      const ended = await ask({ command: "end", ...readWhose(await readMembers(request)) });
+    async "POST /revocations"(exchange, read) {
+      const ended = await ask({ command: "end", ...readWhose(await readMembers(exchange, read)) });
       return { status: 201, body: ended, names: namesIn(ended) };
     },
-    async "POST /drain"() {
+    async "POST /drain"({ onReceived }) {
+      onReceived();
       return { status: 202, body: await ask({ command: "drain" }) };
     },
-    async "GET /revocations"(_request, url) {
-      const limit = wholeNumber(url, "limit", 100, mostPerPage);
-      const after = wholeNumber(url, "after", 0, Number.MAX_SAFE_INTEGER);
+    async "GET /revocations"({ query, onReceived }) {
+      onReceived();
+      const limit = wholeNumber(query, "limit", 100, maxPerPage);
+      const after = wholeNumber(query, "after", 0, Number.MAX_SAFE_INTEGER);
       const revocations: unknown[] = [];
       let at = 0;
       for await (const entry of commands({ command: "list" } satisfies StoreCommand)) {
@@ -150,18 +129,26 @@ function tokenIn(form: URLSearchParams): string {
   return token;
 }
 
-function wholeNumber(url: URL, name: string, standard: number, most: number): number {
-  const text = url.searchParams.get(name);
-  if (text === null) return standard;
+function wholeNumber(
+  query: URLSearchParams,
+  name: string,
+  defaultValue: number,
+  max: number,
+): number {
+  const text = query.get(name);
+  if (text === null) return defaultValue;
   const value = Number(text);
-  if (!/^\d{1,16}$/.test(text) || value > most) {
-    throw new BadRequest(`expected ${name} to be a whole number up to ${most}`);
+  if (!/^\d{1,16}$/.test(text) || value > max) {
+    throw new BadRequest(`expected ${name} to be a whole number up to ${max}`);
   }
   return value;
 }
 
-async function readMembers(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
-  const value = readJson(await readBody(request, "application/json"));
+async function readMembers(
+  exchange: Exchange,
+  read: ReadBody,
+): Promise<Readonly<Record<string, unknown>>> {
+  const value = readJson(await read(exchange, "application/json"));
   if (value === undefined) {
     throw new BadRequest(`expected JSON, nested ${maxJsonDepth} deep at most`);
   }
@@ -169,14 +156,4 @@ async function readMembers(request: IncomingMessage): Promise<Readonly<Record<st
     throw new BadRequest("expected a JSON object");
   }
   return value as Readonly<Record<string, unknown>>;
-}
-
-/** Compares hashes, in the same time whatever was sent. */
-function secretCheck(secret: string): (authorization: string | undefined) => boolean {
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  const expected = digest(secret);
-  return (authorization) => {
-    const [, sent] = /^bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
-    return timingSafeEqual(digest(sent ?? ""), expected) && sent !== undefined;
-  };
 }

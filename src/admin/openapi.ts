@@ -1,3 +1,5 @@
+import type { Endpoints } from "./endpoint.ts";
+
 const error = {
   type: "object",
   required: ["error"],
@@ -17,6 +19,7 @@ const eventError = {
 const failures = {
   "400": { description: "The request is not one.", ...json(error) },
   "401": { description: "The bearer secret is missing or wrong.", ...json(error) },
+  "421": { description: "The Host is not one of the listener's; see admin.hosts.", ...json(error) },
   "413": { description: "The body is longer than 64 KB.", ...json(error) },
   "415": { description: "The body is of another type.", ...json(error) },
   "429": { description: "Too many requests; see Retry-After.", ...json(error) },
@@ -66,8 +69,8 @@ const revocation = {
   },
 } as const;
 
-/** The API of the admin listener in the words of OpenAPI 3.1. */
-export const openApi = {
+/* The API of the admin listener in the words of OpenAPI 3.1. */
+const openApi = {
   openapi: "3.1.0",
   info: { title: "revgate admin API", version: "1" },
   security: [{ secret: [] }],
@@ -237,3 +240,11 @@ export const openApi = {
     },
   },
 } as const;
+
+/** The document, at `GET /openapi.json`. */
+export const openApiEndpoints: Endpoints = new Map([
+  [
+    "GET /openapi.json",
+    { hosts: "own", audited: false, answer: () => ({ status: 200, body: openApi }) },
+  ],
+]);

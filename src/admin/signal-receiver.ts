@@ -1,6 +1,6 @@
-import type { IncomingMessage } from "node:http";
 import type { Denylist, Entry } from "../denylist/denylist.ts";
 import type { RevocationTrigger, SignalResult } from "../observability/metrics.ts";
+import { createBuckets } from "../platform/buckets.ts";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
 import { untilCutOff } from "../revocation/cut-off.ts";
 import { endOfAll, type Lifetimes, subjectEntry } from "../revocation/entries.ts";
@@ -14,18 +14,9 @@ import {
 } from "../token/events/security-event.ts";
 import { readSignal, type SignalledWhose, signalTypes } from "../token/events/shared-signals.ts";
 import { nameOfClaim } from "../token/verifier.ts";
-import {
-  type AdminHandler,
-  type Answer,
-  type Audit,
-  answerWith,
-  BadRequest,
-  failure,
-  rateLimit,
-  readBody,
-  readForm,
-  refusal,
-} from "./exchange.ts";
+import { type Answer, BadRequest, failure, refusal, tooManyRequests } from "./answer.ts";
+import { createBodyReader, type ReadBody, readForm } from "./body.ts";
+import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";
 
 /** An identity provider that says when sessions end. */
 export interface SignalSource extends EventSource {
@@ -47,9 +38,8 @@ export interface SignalReceiverOptions {
   readonly subjectClaim: string;
   /** By issuer of tokens, what its subjects, sessions and `jti` are told apart by. */
   readonly namespaces: ReadonlyMap<string | undefined, string | undefined>;
-  /** How many requests are answered in a second, right or wrong. */
+  /** How many events of one issuer each endpoint carries out in a second. */
   readonly requestsPerSecond: number;
-  readonly audit: Audit;
   readonly onRevoked: (trigger: RevocationTrigger, entries: readonly Entry[]) => void;
   /** Told what became of each request. */
   readonly onSignal: (result: SignalResult) => void;
@@ -61,27 +51,33 @@ export interface SignalReceiverOptions {
  *     POST /backchannel-logout   OpenID Connect Back-Channel Logout 1.0
  *     POST /events               Shared Signals by push (RFC 8935): CAEP and RISC events
  */
-export function createSignalReceiver(options: SignalReceiverOptions): AdminHandler {
-  const isAllowed = rateLimit(options.requestsPerSecond);
+export function createSignalReceiver(options: SignalReceiverOptions): Endpoints {
   const receive = createReception(options);
-  const operations: Readonly<Record<string, (request: IncomingMessage) => Promise<Answer>>> = {
-    ...(options.logouts.length > 0 && {
-      "POST /backchannel-logout": (request) => receiveLogout(request, options, receive),
-    }),
-    ...(options.transmitters.length > 0 && {
-      "POST /events": (request) => receiveEvent(request, options, receive),
-    }),
+  const endpoint = (answer: Receiver): Endpoint => {
+    const reading = {
+      read: createBodyReader(),
+      mayCarryOut: createBuckets(options.requestsPerSecond),
+    };
+    const bound = (exchange: Exchange) => answer(exchange, { ...reading, options, receive });
+    return { hosts: "any", audited: true, answer: bound };
   };
+  return new Map([
+    ...(options.logouts.length > 0
+      ? [["POST /backchannel-logout", endpoint(receiveLogout)] as const]
+      : []),
+    ...(options.transmitters.length > 0 ? [["POST /events", endpoint(receiveEvent)] as const] : []),
+  ]);
+}
 
-  return (request, response) => {
-    const [path] = (request.url ?? "/").split("?", 1);
-    const operation = operations[`${request.method} ${path}`];
-    if (operation === undefined) return false;
-    const tooMany = { ...refusal(429, "too_many_requests"), headers: { "Retry-After": "1" } };
-    const answer = isAllowed() ? operation(request) : Promise.resolve(tooMany);
-    answerWith(request, response, answer, options.audit);
-    return true;
-  };
+type Receiver = (exchange: Exchange, context: ReceiverContext) => Promise<Answer>;
+
+/** What one endpoint works with. */
+interface ReceiverContext {
+  readonly options: SignalReceiverOptions;
+  readonly read: ReadBody;
+  /** Counted for each issuer, and only once its signature is verified: nobody else uses its share up. */
+  readonly mayCarryOut: (issuer: string) => boolean;
+  readonly receive: Receive;
 }
 
 /** What is carried out; `isNew` is false where the same event has been before. */
@@ -111,15 +107,13 @@ function lastIssuedBy(
 }
 
 /** Section 2.8 knows two answers: done, and everything else. */
-async function receiveLogout(
-  request: IncomingMessage,
-  options: SignalReceiverOptions,
-  receive: Receive,
-): Promise<Answer> {
+async function receiveLogout(exchange: Exchange, context: ReceiverContext): Promise<Answer> {
+  const { options, read, mayCarryOut, receive } = context;
   try {
-    const [token, ...more] = (await readForm(request)).getAll("logout_token");
+    const [token, ...more] = (await readForm(read, exchange)).getAll("logout_token");
     if (token === undefined || more.length > 0) throw new BadRequest("expected one logout_token");
     const event = await verify(token, options, options.logouts, logoutTokenTypes);
+    if (!mayCarryOut(event.source.issuer)) return tooManyRequests;
     const whose = readLogoutToken(event, options.subjectClaim);
     const { isNew, entries } = await receive(event, [whose], lastIssuedBy(event, options));
     if (!isNew) throw new EventRefused("invalid_request", "this logout token has been used");
@@ -132,14 +126,12 @@ async function receiveLogout(
 }
 
 /** One that comes again is acknowledged again (RFC 8935 section 2.1): its sender may have missed the answer. */
-async function receiveEvent(
-  request: IncomingMessage,
-  options: SignalReceiverOptions,
-  receive: Receive,
-): Promise<Answer> {
+async function receiveEvent(exchange: Exchange, context: ReceiverContext): Promise<Answer> {
+  const { options, read, mayCarryOut, receive } = context;
   try {
-    const text = (await readBody(request, "application/secevent+jwt")).trim();
+    const text = (await read(exchange, "application/secevent+jwt")).trim();
     const event = await verify(text, options, options.transmitters, signalTypes);
+    if (!mayCarryOut(event.source.issuer)) return tooManyRequests;
     const whose = readSignal(event, options.subjectClaim);
     const { entries } = await receive(event, whose);
     options.onSignal(entries.length > 0 ? "revoked" : "ignored");
@@ -256,14 +248,16 @@ function pick({ sid, subject, jti }: Whose, { ends }: SignalSource): Whose {
 function answerTo(error: unknown, { onSignal }: SignalReceiverOptions): Answer {
   if (error instanceof EventRefused) {
     onSignal("refused");
-    return refusal(400, error.code, error.message);
+    return { ...refusal(400, error.code, error.message), distrust: "event" };
   }
-  const answer =
-    error instanceof EventKeysUnavailable
-      ? { ...refusal(503, "keys_unavailable", error.message), headers: { "Retry-After": "1" } }
-      : failure(error);
-  onSignal(answer.status < 500 ? "refused" : "failed");
-  return answer;
+  if (error instanceof BadRequest && error.status < 500) {
+    onSignal("refused");
+    return { ...failure(error), distrust: "event" };
+  }
+  onSignal("failed");
+  if (!(error instanceof EventKeysUnavailable)) return failure(error);
+  const headers = { "Retry-After": "1" };
+  return { ...refusal(503, "keys_unavailable", error.message), headers };
 }
 
 function namesOf(entries: readonly Entry[]): string[] {

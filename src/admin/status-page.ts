@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { AdminHandler } from "./exchange.ts";
+import type { Answer } from "./answer.ts";
+import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";
 import type { LatestRevocation } from "./latest-revocations.ts";
+import { carriesSecret, secretMissing } from "./secret.ts";
 
 /** What the page shows beyond what probes and Prometheus are told. */
 export interface StatusPageOptions {
-  /** Whether tokens can be looked into and sessions ended from it: whether there is an admin secret. */
-  readonly hasApi: () => boolean;
+  /** The admin secret; if there is one, tokens can be looked into and sessions ended from the page. */
+  readonly secret: () => string | undefined;
   readonly latest: () => readonly LatestRevocation[];
 }
 
@@ -20,11 +22,39 @@ const hashOf = (text: string) => `'sha256-${createHash("sha256").update(text).di
  *     GET /         the page
  *     GET /latest   the latest revocations, for it
  *
- * It reads `/metrics` and `/readyz` like everybody, and the API with the secret that is typed into it.
+ * The page reads `/metrics` and `/readyz` like everybody, and the rest with the secret that is typed into it.
  */
-export function createStatusPage({ hasApi, latest }: StatusPageOptions): AdminHandler {
+export function createStatusPage({ secret, latest }: StatusPageOptions): Endpoints {
+  const { html, policy } = readPage();
+  const own = { hosts: "own", audited: false } as const;
+  const headers = { "Content-Security-Policy": policy, "Referrer-Policy": "no-referrer" };
+
+  function page(): Answer {
+    const mode = secret() === undefined ? "without-api" : "with-api";
+    const text = html.replace("<body>", `<body class="${mode}">`);
+    return { status: 200, text: { type: "text/html; charset=utf-8", text }, headers };
+  }
+
+  /** With the secret all of it, since the API tells as much; without one, what the metrics tell anybody. */
+  function latestFor({ request }: Exchange): Answer {
+    const expected = secret();
+    if (expected === undefined) {
+      return { status: 200, body: latest().map(({ at, kind }) => ({ at, kind })) };
+    }
+    if (!carriesSecret(request.headers.authorization, expected)) return secretMissing;
+    return { status: 200, body: latest() };
+  }
+
+  return new Map<string, Endpoint>([
+    ["GET /", { ...own, answer: page }],
+    ["GET /latest", { ...own, answer: latestFor }],
+  ]);
+}
+
+/** The document, and the policy that allows its own style and script and nothing else. */
+function readPage(): { readonly html: string; readonly policy: string } {
   const [style, script] = [part("style.css"), part("script.js")];
-  const page = part("page.html")
+  const html = part("page.html")
     .replace("<!--style-->", () => style)
     .replace("<!--script-->", () => script);
   const policy = [
@@ -34,29 +64,5 @@ export function createStatusPage({ hasApi, latest }: StatusPageOptions): AdminHa
     "connect-src 'self'",
     ...["base-uri", "form-action", "frame-ancestors"].map((directive) => `${directive} 'none'`),
   ].join("; ");
-
-  function bodyFor(path: string | undefined): readonly [type: string, body: string] | undefined {
-    if (path === "/latest") return ["application/json", `${JSON.stringify(latest())}\n`];
-    if (path !== "/") return undefined;
-    const mode = hasApi() ? "with-api" : "without-api";
-    return ["text/html", page.replace("<body>", `<body class="${mode}">`)];
-  }
-
-  return (request, response) => {
-    const [path] = (request.url ?? "").split("?", 1);
-    if (request.method !== "GET" && request.method !== "HEAD") return false;
-    const found = bodyFor(path);
-    if (found === undefined) return false;
-    const [type, body] = found;
-    response.writeHead(200, {
-      "Content-Type": `${type}; charset=utf-8`,
-      "Content-Length": Buffer.byteLength(body),
-      "Content-Security-Policy": policy,
-      "X-Content-Type-Options": "nosniff",
-      "Referrer-Policy": "no-referrer",
-      "Cache-Control": "no-store",
-    });
-    response.end(body);
-    return true;
-  };
+  return { html, policy };
 }

@@ -4,6 +4,7 @@ import type { Config } from "../config/load.ts";
 import { UsageError } from "../errors.ts";
 import { outcomes } from "../gateway/visit.ts";
 import { createMetrics } from "../observability/metrics.ts";
+import { createUncaughtReport } from "../observability/uncaught.ts";
 import { type AppContext, construct, type Parts } from "./parts.ts";
 import { openStore } from "./store.ts";
 
@@ -31,10 +32,12 @@ export interface RunningApp {
  */
 export async function startApp(config: Config, context: AppContext): Promise<RunningApp> {
   const metrics = createMetrics(outcomes, context.version);
-  const store = await openStore(config, { metrics: metrics.store, logger: context.logger });
+  const { logger } = context;
+  const onUncaught = createUncaughtReport({ counts: metrics.uncaught, logger });
+  const store = await openStore(config, { metrics: metrics.store, logger });
   let parts: Parts | undefined;
   try {
-    parts = construct(config, store, { ...context, metrics });
+    parts = construct(config, store, { ...context, metrics, onUncaught });
     return await serve(parts);
   } catch (error) {
     await (parts === undefined ? store.close() : stop(parts));

@@ -1,5 +1,6 @@
 import { createAdminApi } from "../admin/api.ts";
-import type { AdminHandler, Audit } from "../admin/exchange.ts";
+import type { Endpoints } from "../admin/endpoint.ts";
+import { openApiEndpoints } from "../admin/openapi.ts";
 import { keepFixed } from "../config/keep-fixed.ts";
 import type { Config } from "../config/load.ts";
 import { credentialSources, guardedHeaders, lifetimesOf, routeRules } from "../config/routes.ts";
@@ -42,7 +43,7 @@ interface Assembly {
   readonly gate: Gate;
   readonly application: Application;
   readonly signals: OpenSignals | undefined;
-  readonly handlers: readonly AdminHandler[];
+  readonly endpoints: readonly Endpoints[];
 }
 
 /** An assembly, and what it was made of. */
@@ -73,8 +74,8 @@ export class CurrentAssembly {
   }
 
   /** What the admin listener answers besides probes and metrics. */
-  get handlers(): readonly AdminHandler[] {
-    return this.#current.handlers;
+  get endpoints(): readonly Endpoints[] {
+    return this.#current.endpoints;
   }
 
   /**
@@ -121,15 +122,14 @@ export class CurrentAssembly {
 function assemble(made: Readonly<InForce>, foundation: Foundation, before?: Former): Assembly {
   const { config, verification } = made;
   const application = reachApplication(applicationOptions(config), before?.application);
-  const audit: Audit = (event) => foundation.logger.info({ audit: event }, "admin listener");
   const signals =
     before !== undefined && isSameForSignals(made, before)
       ? before.signals
-      : openSignals(config, { ...foundation, verification, audit });
+      : openSignals(config, { ...foundation, verification });
   return {
     ...{ application, signals },
     gate: assembleGate(made, foundation, application),
-    handlers: adminHandlers(config, foundation, { signals, audit }),
+    endpoints: adminEndpoints(config, foundation, signals),
   };
 }
 
@@ -178,15 +178,16 @@ function assembleGate(
 }
 
 /** The API, and what identity providers send their events to, where that is configured. */
-function adminHandlers(
+function adminEndpoints(
   { files, settings }: Config,
   { commands }: Foundation,
-  { signals, audit }: { readonly signals: OpenSignals | undefined; readonly audit: Audit },
-): AdminHandler[] {
+  signals: OpenSignals | undefined,
+): Endpoints[] {
   const { adminToken: secret } = files;
   const { requestsPerSecond } = settings.admin;
-  const api = secret && createAdminApi({ commands, secret, requestsPerSecond, audit });
-  return [...(api ? [api] : []), ...(signals ? [signals.handler] : [])];
+  const api = secret && createAdminApi({ commands, secret, requestsPerSecond });
+  const all = [...(api ? [api] : []), ...(signals ? [signals.endpoints] : [])];
+  return all.length > 0 ? [...all, openApiEndpoints] : [];
 }
 
 function isSameForSignals(one: Readonly<InForce>, other: Readonly<InForce>): boolean {

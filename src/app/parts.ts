@@ -1,6 +1,8 @@
 import type { Server } from "node:http";
 import { createAdminServer } from "../admin/admin-server.ts";
+import { createAudit } from "../admin/audit.ts";
 import { LatestRevocations } from "../admin/latest-revocations.ts";
+import { createProbes } from "../admin/probes.ts";
 import { createStatusPage } from "../admin/status-page.ts";
 import type { Config } from "../config/load.ts";
 import type { ControlHandler } from "../control/control-socket.ts";
@@ -11,6 +13,7 @@ import type { Outcome } from "../gateway/visit.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/trace.ts";
+import type { ReportUncaught } from "../observability/uncaught.ts";
 import { systemClock } from "../platform/clock.ts";
 import { createDrain, type Drain } from "../server/drain.ts";
 import {
@@ -32,6 +35,12 @@ export interface AppContext {
   readonly tracing?: Tracing | undefined;
 }
 
+/** What the parts are made with. */
+export interface Making extends AppContext {
+  readonly metrics: AppMetrics;
+  readonly onUncaught: ReportUncaught;
+}
+
 /** What starting counts with. */
 export type AppMetrics = Metrics<Outcome>;
 
@@ -51,11 +60,8 @@ export interface Parts {
 }
 
 /** Makes every part, each from those before it. Nothing is served yet, and nothing is waited for. */
-export function construct(
-  config: Config,
-  store: Store,
-  { logger, tracing, metrics }: AppContext & { readonly metrics: AppMetrics },
-): Parts {
+export function construct(config: Config, store: Store, making: Making): Parts {
+  const { logger, tracing, metrics } = making;
   const verification = openVerifier(config, { metrics: metrics.store, logger });
   const inForce: InForce = { config, verification };
   const live = watchRevocations(inForce, store, metrics);
@@ -84,23 +90,34 @@ export function construct(
   const life: Parts["life"] = { state: "starting" };
   const before = { inForce, store, live, current, reloads, drain, commands, proxy, life };
   observe(metrics, before);
-  return { ...before, admin: assembleAdmin(before, metrics) };
+  return { ...before, admin: assembleAdmin(before, making) };
 }
 
 /** The listener for the operator's side. */
-function assembleAdmin(parts: Omit<Parts, "admin">, metrics: AppMetrics): Server {
+function assembleAdmin(
+  parts: Omit<Parts, "admin">,
+  { metrics, logger, onUncaught }: Making,
+): Server {
   const { inForce, store, current, reloads } = parts;
   const latest = new LatestRevocations(systemClock);
   store.denylist.onRevoked((entry) => latest.add(entry));
-  return createAdminServer({
+  const page = createStatusPage({
+    secret: () => inForce.config.files.adminToken,
+    latest: () => latest.list(),
+  });
+  const probes = createProbes({
     readiness: () => readinessOf(parts),
     renderMetrics: metrics.render,
     configTrouble: () => reloads.trouble,
-    handlers: () => current.handlers,
-    page: createStatusPage({
-      hasApi: () => inForce.config.files.adminToken !== undefined,
-      latest: () => latest.list(),
-    }),
+  });
+  return createAdminServer({
+    endpoints: () => [probes, ...current.endpoints, page],
+    hosts: () => inForce.config.settings.admin.hosts,
+    maxConnections: () => inForce.config.settings.admin.maxConnections,
+    audit: createAudit(logger),
+    onDistrust: (reason) => metrics.admin.refused[reason].inc(),
+    onCrowded: () => metrics.admin.refused.crowded.inc(),
+    onUncaught,
   });
 }
 

@@ -1,4 +1,4 @@
-import type { AdminHandler, Audit } from "../admin/exchange.ts";
+import type { Endpoints } from "../admin/endpoint.ts";
 import { createSignalReceiver, type SignalSource } from "../admin/signal-receiver.ts";
 import { namespacesOf } from "../config/issuers.ts";
 import type { Config } from "../config/load.ts";
@@ -12,7 +12,7 @@ import { type OpenRing, type OpenVerifier, openKeys } from "./verification.ts";
 
 /** What identity providers send their events to, with the keys that it lives on. */
 export interface OpenSignals {
-  readonly handler: AdminHandler;
+  readonly endpoints: Endpoints;
   /** Stops looking for other keys. */
   close(): void;
 }
@@ -23,13 +23,12 @@ export interface SignalsContext {
   readonly verification: OpenVerifier;
   readonly metrics: Pick<Metrics<string>, "store">;
   readonly logger: Logger;
-  readonly audit: Audit;
 }
 
 /** Opens the receiver of events, as configured; undefined where nobody's are listened to. */
 export function openSignals(
   config: Config,
-  { store, verification, metrics: { store: metrics }, logger, audit }: SignalsContext,
+  { store, verification, metrics: { store: metrics }, logger }: SignalsContext,
 ): OpenSignals | undefined {
   const clock = systemClock;
   const { signals, tokens } = config.settings;
@@ -56,8 +55,8 @@ export function openSignals(
     const { issuer, audience, ends } = settings;
     return { issuer, audience, ends, keys: ringOf(index, settings) };
   });
-  const handler = createSignalReceiver({
-    ...{ logouts, transmitters, clock, audit },
+  const endpoints = createSignalReceiver({
+    ...{ logouts, transmitters, clock },
     denylist: store.denylist,
     lifetimes: lifetimesOf(config.settings),
     subjectClaim: tokens.subjectClaim,
@@ -67,7 +66,7 @@ export function openSignals(
     onSignal: (result) => metrics.signals[result].inc(),
   });
   return {
-    handler,
+    endpoints,
     close() {
       for (const ring of opened) ring.close();
     },

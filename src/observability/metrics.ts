@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { createCounter, PlainHistogram } from "./instruments.ts";
+import { type Door, doors } from "./uncaught.ts";
 
 /** What the way of a request counts. Labels are bound once, here: no look-up on the hot path. */
 export interface GateMetrics<Outcome extends string> {
@@ -68,6 +69,14 @@ export interface ConfigMetrics {
   readonly lastReloadSuccess: { setToCurrentTime(): void };
 }
 
+/** Why the admin port refused a request or closed a connection, as far as it is counted. */
+export const adminRefusals = ["host", "secret", "event", "too_many", "crowded"] as const;
+
+/** What is counted of the admin port. */
+export interface AdminMetrics {
+  readonly refused: Readonly<Record<(typeof adminRefusals)[number], { inc(): void }>>;
+}
+
 /** What is read when Prometheus asks. */
 export interface MetricSources {
   denylistEntries(): number;
@@ -83,6 +92,9 @@ export interface Metrics<Outcome extends string> {
   readonly gate: GateMetrics<Outcome>;
   readonly store: StoreMetrics;
   readonly config: ConfigMetrics;
+  readonly admin: AdminMetrics;
+  /** Errors that only the last line of defence caught, by the door that they came in by. */
+  readonly uncaught: Readonly<Record<Door, { inc(): void }>>;
   /** Says where the values come from that are read on demand. */
   observe(sources: MetricSources): void;
   /** The text of the exposition format, and its content type. */
@@ -123,6 +135,16 @@ export function createMetrics<Outcome extends string>(
     gate: createGateMetrics(registry, outcomes, { histogram, gauge, countRevoked }),
     store: createStoreMetrics(registry, { histogram, gauge, countRevoked }),
     config: createConfigMetrics(registry, gauge),
+    admin: createAdminMetrics(registry),
+    uncaught: createCounter(
+      {
+        name: "revgate_uncaught_errors_total",
+        help: "Errors that nothing but the last line of defence caught, by where they came in. Always a defect.",
+        registry,
+      },
+      "door",
+      doors,
+    ),
     observe: (sources) => observeSources(registry, sources),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
@@ -304,6 +326,18 @@ function createConfigMetrics(registry: Registry, gauge: Makers["gauge"]): Config
     reloads: createCounter(reloads, "result", ["ok", "failed"]),
     lastReloadSuccessful,
     lastReloadSuccess,
+  };
+}
+
+function createAdminMetrics(registry: Registry): AdminMetrics {
+  const help =
+    "Requests to the admin port that were refused for a foreign Host, a wrong secret or an event that is not believed; those beyond what one peer may send of them (too_many); and connections closed to make room (crowded).";
+  return {
+    refused: createCounter(
+      { name: "revgate_admin_refused_total", help, registry },
+      "reason",
+      adminRefusals,
+    ),
   };
 }
 

@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import jsonwebtoken from "jsonwebtoken";
 import { createAdminServer } from "../../src/admin/admin-server.ts";
-import type { AuditEvent } from "../../src/admin/exchange.ts";
+import type { AuditEvent } from "../../src/admin/audit.ts";
 import { createSignalReceiver, type SignalSource } from "../../src/admin/signal-receiver.ts";
 import type { TokenNames } from "../../src/denylist/denylist.ts";
 import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
@@ -67,7 +67,7 @@ async function startReceiver(t: TestContext, setup: ReceiverSetup) {
       { key: stranger.publicKey, kid: "of another algorithm", algorithms: ["PS256"] },
     ]),
   };
-  const handler = createSignalReceiver({
+  const endpoints = createSignalReceiver({
     logouts: [source],
     transmitters: [source],
     denylist: {
@@ -83,17 +83,17 @@ async function startReceiver(t: TestContext, setup: ReceiverSetup) {
     subjectClaim: setup.subjectClaim ?? "sub",
     namespaces: setup.namespaces ?? new Map([[setup.issuer, undefined]]),
     requestsPerSecond: setup.requestsPerSecond ?? 1000,
-    audit: (event) => void audits.push(event),
     onRevoked() {},
     onSignal: (result) => void results.push(result),
   });
-  const readiness = () => ({ ready: true, reason: undefined });
   const server = createAdminServer({
-    readiness,
-    renderMetrics: () => assert.fail("not asked"),
-    configTrouble: () => undefined,
-    handlers: () => [handler],
-    page: () => false,
+    endpoints: () => [endpoints],
+    hosts: () => [],
+    maxConnections: () => 128,
+    audit: (event) => void audits.push(event),
+    onDistrust() {},
+    onCrowded() {},
+    onUncaught: (_door, error) => assert.fail(String(error)),
   });
   const url = `http://127.0.0.1:${await listenOnLoopback(t, server)}`;
   const standing = (names: Partial<TokenNames>) =>
@@ -284,8 +284,8 @@ describe("back-channel logout", () => {
     assert.deepEqual(receiver.results, ["failed", "failed", "revoked"]);
   });
 
-  it("refuses another body, and more than it can check", async (t) => {
-    const receiver = await startReceiver(t, { ...logoutSetup, requestsPerSecond: 4 });
+  it("refuses another body", async (t) => {
+    const receiver = await startReceiver(t, logoutSetup);
     const url = `${receiver.url}/backchannel-logout`;
     const token = sign(logoutExample, "logout+jwt");
     const form = "application/x-www-form-urlencoded";
@@ -295,12 +295,11 @@ describe("back-channel logout", () => {
       [form, "x=1"],
       ["application/json", JSON.stringify({ logout_token: token })],
       [form, `logout_token=${"x".repeat(70_000)}`],
-      [form, `logout_token=${token}`],
     ] as const) {
       const headers = { "content-type": type };
       statuses.push((await send(url, { method: "POST", headers, body })).status);
     }
-    assert.deepEqual(statuses, [400, 400, 415, 413, 429]);
+    assert.deepEqual(statuses, [400, 400, 415, 413]);
     assert.equal((await send(url)).status, 404);
     assert.equal((await send(url, { method: "PUT" })).status, 405);
     assert.equal(receiver.subject(logoutExample.sub), "live");

@@ -86,6 +86,13 @@ describe("the status page", () => {
     await send(`${gate.url}/logout`, { method: "POST", headers: { token } });
     await statusOf(gate, token);
 
+    // Who logged out is told to the secret alone.
+    await page.locator("#latest-empty", { hasText: "Type the admin secret" }).waitFor();
+    await page.locator("#secret").fill("a wrong one, long enough");
+    await page.locator("#secret").press("Tab");
+    await page.locator("#latest-empty", { hasText: "not right" }).waitFor();
+    await page.locator("#secret").fill(secret);
+    await page.locator("#secret").press("Tab");
     const figure = (name: string) => page.locator(".figure", { hasText: name }).locator(".value");
     await page.locator("#latest tbody tr").waitFor();
     const [revoked] = await page.locator("#latest tbody tr").allInnerTexts();

@@ -211,11 +211,34 @@ function showLatest(latest) {
     row(
       element("td", timeOfDay(at)),
       element("td", kind),
-      element("td", `${id}…`, "id"),
-      element("td", day(expiresAt)),
+      // Names are told to the secret alone.
+      ...(id === undefined ? [] : [element("td", `${id}…`, "id"), element("td", day(expiresAt))]),
     ),
   );
   find("latest").tBodies[0].replaceChildren(...rows);
+}
+
+const needsSecret = document.body.classList.contains("with-api");
+/** The secret as it was typed to its end, and whether it was wrong. */
+let typed = "";
+let isWrong = false;
+
+function bearer(secret) {
+  return { authorization: `Bearer ${secret}` };
+}
+
+/** The latest revocations; none as long as the secret that they need is missing or wrong. */
+async function readLatest() {
+  if (needsSecret && (typed === "" || isWrong)) return [];
+  const reply = await fetch("latest", needsSecret ? { headers: bearer(typed) } : {});
+  isWrong = reply.status === 401;
+  return reply.ok ? reply.json() : [];
+}
+
+function explainLatest() {
+  if (!needsSecret) return;
+  const known = isWrong ? "The admin secret is not right." : "None since it was started.";
+  setText(find("latest-empty"), typed === "" ? "Type the admin secret to see them." : known);
 }
 
 function showHealth({ status, reason, config }) {
@@ -239,13 +262,14 @@ async function refresh() {
     const [metrics, readiness, latest] = await Promise.all([
       fetch("metrics").then((reply) => reply.text()),
       fetch("readyz").then((reply) => reply.json()),
-      fetch("latest").then((reply) => reply.json()),
+      readLatest(),
     ]);
     const now = parse(metrics);
     const [[{ version, node }] = [{}]] = all(now, "revgate_build_info");
     setText(find("version"), `${version}, Node ${node}`);
     showHealth(readiness);
     showLatest(latest);
+    explainLatest();
     // Too short a time would make rates of single requests.
     if (last !== undefined && now.at - last.at < everyMs / 2) return;
     showFigures(now);
@@ -260,7 +284,7 @@ async function refresh() {
 
 async function post(path, body) {
   const headers = {
-    authorization: `Bearer ${find("secret").value}`,
+    ...bearer(find("secret").value),
     "content-type":
       typeof body === "string" ? "application/json" : "application/x-www-form-urlencoded",
   };
@@ -318,6 +342,11 @@ function onSubmit(id, work) {
   });
 }
 
+find("secret").addEventListener("change", () => {
+  typed = find("secret").value;
+  isWrong = false;
+  refresh();
+});
 onSubmit("secret-form", async () => find("token").focus());
 onSubmit("token-form", async (action) => {
   const form = new URLSearchParams({

@@ -1,5 +1,5 @@
-import { file } from "./fields.ts";
-import { about, group, port, text, whole } from "./readers.ts";
+import { file, hostName } from "./fields.ts";
+import { about, group, list, port, text, whole } from "./readers.ts";
 
 /** The operators' port. */
 export const admin = about(
@@ -15,8 +15,19 @@ export const admin = about(
         example: "admin-token",
       },
     ),
+    hosts: about(
+      "Names by which clients reach the status page and the API, besides addresses and localhost.",
+      list(hostName, "names").default([]),
+      {
+        why: "A request to another Host gets 421, so that no page of somebody else's gets in by a name of its own. Probes, /metrics and signals are exempt.",
+      },
+    ),
+    maxConnections: about(
+      "Max number of connections; a further one takes the place of one that sends nothing.",
+      whole(128, 8, 65_535, "connections"),
+    ),
     requestsPerSecond: about(
-      "Max number of requests to the API that are answered in a second.",
+      "Max number of requests with the secret that each operation of the API answers in a second.",
       whole(50, 1, 100_000, "requests"),
     ),
   }).prefault({}),

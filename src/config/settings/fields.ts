@@ -7,6 +7,12 @@ export const headerName = text("the name of a header").regex(
   "expected the name of a header (RFC 9110 section 5.1)",
 );
 
+/** The name of a host, as `Host` is compared: in lower case, without a port. */
+export const hostName = text("the name of a host").regex(
+  /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/,
+  "expected the name of a host in lower case, without a port, such as revgate.example.com",
+);
+
 /** The path of a file, relative to the configuration. */
 export const file = text("the path of a file");
 

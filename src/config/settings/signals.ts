@@ -57,7 +57,7 @@ export const signals = about(
       },
     ),
     requestsPerSecond: about(
-      "Max number of them that are looked at in a second, right or wrong.",
+      "Max number of events of one issuer that are carried out in a second, at each of the two paths.",
       whole(50, 1, 100_000, "requests"),
     ),
   }).prefault({}),

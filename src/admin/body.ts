@@ -1,0 +1,73 @@
+import type { IncomingMessage } from "node:http";
+import { GatheredBytes } from "../platform/gathered-bytes.ts";
+import { createPlaces, type Place } from "../platform/places.ts";
+import { BadRequest } from "./answer.ts";
+import type { Exchange } from "./endpoint.ts";
+
+const maxBodyBytes = 65_536;
+const maxBodiesAtOnce = 16;
+
+/** Reads the body of a request of that type as text; rejects with BadRequest. */
+export type ReadBody = (exchange: Exchange, type: string) => Promise<string>;
+
+/**
+ * Makes the reader of one endpoint's bodies. It reads a bounded number at once; if there are more, a body
+ * of the peer that sends the most is given up, so that bodies that stall keep nobody out.
+ */
+export function createBodyReader(): ReadBody {
+  const takePlace = createPlaces(() => maxBodiesAtOnce);
+
+  return async (exchange, type) => {
+    const { request, response, peer } = exchange;
+    checkHead(request, type);
+    const crowded = new BadRequest("too many bodies at once", { status: 503, error: "crowded" });
+    let place: Place | undefined;
+    const givenUp = new Promise<never>((_resolve, reject) => {
+      place = takePlace(peer, () => reject(crowded));
+      if (place === undefined) reject(crowded);
+    });
+    // Asked for only now: a refusal spares the client its body.
+    if (request.headers.expect !== undefined) response.writeContinue();
+    try {
+      const text = await Promise.race([readAll(request), givenUp]);
+      exchange.onReceived();
+      return text;
+    } finally {
+      place?.leave();
+    }
+  };
+}
+
+function checkHead({ headers }: IncomingMessage, type: string): void {
+  const [sent = ""] = (headers["content-type"] ?? "").split(";", 1);
+  if (sent.trim().toLowerCase() !== type) {
+    throw new BadRequest(`expected Content-Type: ${type}`, { status: 415 });
+  }
+  // Not read at all, so that the answer still finds its way.
+  if (Number(headers["content-length"] ?? 0) > maxBodyBytes) throw tooLong();
+}
+
+function tooLong(): BadRequest {
+  return new BadRequest(`expected at most ${maxBodyBytes} bytes`, { status: 413 });
+}
+
+/** By listeners: leaving an iterator early would destroy the request, and its answer with it. */
+function readAll(request: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const gathered = new GatheredBytes();
+    request.on("data", (chunk: Buffer) => {
+      if (gathered.length > maxBodyBytes) return;
+      gathered.add(chunk);
+      if (gathered.length > maxBodyBytes) reject(tooLong());
+    });
+    request.on("end", () => resolve(gathered.bytes.toString("utf8")));
+    const broken = () => reject(new BadRequest("the body broke off"));
+    request.on("error", broken);
+    request.on("close", broken);
+  });
+}
+
+/** Reads a form; rejects with BadRequest. */
+export async function readForm(read: ReadBody, exchange: Exchange): Promise<URLSearchParams> {
+  return new URLSearchParams(await read(exchange, "application/x-www-form-urlencoded"));
+}

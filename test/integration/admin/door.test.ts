@@ -1,0 +1,254 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { createAdminServer } from "../../../src/admin/admin-server.ts";
+import { createBodyReader } from "../../../src/admin/body.ts";
+import type { Endpoints } from "../../../src/admin/endpoint.ts";
+import { listenOnLoopback, startApplication } from "../../helpers/application.ts";
+import { startGate, type TestGate } from "../../helpers/gate.ts";
+import { openRaw, send, statusesIn } from "../../helpers/http.ts";
+import { temporaryDirectory } from "../../helpers/temporary.ts";
+import { makeToken } from "../../helpers/tokens.ts";
+
+const secret = "an-admin-secret-for-tests";
+const bearer = { authorization: `Bearer ${secret}` };
+
+async function start(t: TestContext, admin = "", yaml = ""): Promise<TestGate> {
+  const application = await startApplication(t);
+  const directory = temporaryDirectory(t);
+  writeFileSync(join(directory, "admin-token"), secret);
+  return startGate(t, {
+    upstream: application.url,
+    directory,
+    yaml: `admin: { host: 127.0.0.1, port: 0, tokenFile: admin-token${admin} }\n${yaml}`,
+  });
+}
+
+/** Sends bytes to the admin port and reads until it closes the connection. */
+async function tell(t: TestContext, { adminAddress }: TestGate, text: string): Promise<string> {
+  const connection = await openRaw(t, adminAddress.port);
+  connection.write(text);
+  const received = await connection.untilClosed();
+  connection.socket.destroy();
+  return received;
+}
+
+const uncaughtIn = async ({ adminUrl }: TestGate) =>
+  [
+    ...(await send(`${adminUrl}/metrics`)).text.matchAll(
+      /^revgate_uncaught_errors_total.* (\d+)$/gm,
+    ),
+  ]
+    .map(([, count]) => Number(count))
+    .reduce((sum, count) => sum + count, 0);
+
+describe("whatever comes to the admin port", () => {
+  const targets = [
+    "//",
+    "///",
+    "/\\",
+    "http://a:99999/",
+    "http://[/",
+    "http://",
+    "?",
+    "*",
+    "/%",
+    "//a@b:c",
+  ];
+  for (const target of targets) {
+    it(`is answered: the target ${target}`, async (t) => {
+      const gate = await start(t);
+      for (const method of ["GET", "POST"]) {
+        const head = `${method} ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+        const [status] = statusesIn(await tell(t, gate, head));
+        assert.ok(status !== undefined && status >= 400 && status < 500, `${status}`);
+      }
+      assert.equal((await send(`${gate.adminUrl}/healthz`)).status, 200);
+      assert.equal(await uncaughtIn(gate), 0);
+    });
+  }
+
+  it("is answered: a token nested deeper than a stack, explained and introspected", async (t) => {
+    const gate = await start(t);
+    const nested = `${'{"a":'.repeat(3000)}1${"}".repeat(3000)}`;
+    const part = (text: string) => Buffer.from(text).toString("base64url");
+    const token = `${part('{"alg":"RS256"}')}.${part(nested)}.${part("x")}`;
+    for (const path of ["/explain", "/introspect", "/revoke"]) {
+      const { status } = await send(`${gate.adminUrl}${path}`, {
+        method: "POST",
+        headers: { ...bearer, "content-type": "application/x-www-form-urlencoded" },
+        body: `token=${token}`,
+      });
+      assert.equal(status, 200, path);
+    }
+    assert.equal(await uncaughtIn(gate), 0);
+  });
+
+  it("ends nothing where an endpoint throws: 500, counted, and logged once with its stack", async (t) => {
+    const uncaught: unknown[] = [];
+    const throwing = (answer: () => never): Endpoints =>
+      new Map([["GET /", { hosts: "any", audited: false, answer }]]);
+    const loop: Record<string, unknown> = {};
+    loop["loop"] = loop;
+    const endpoints = [
+      throwing(() => {
+        throw new TypeError("a defect");
+      }),
+      throwing((() => Promise.reject(new TypeError("a defect"))) as () => never),
+      throwing((() => ({ status: 200, body: loop })) as unknown as () => never),
+    ];
+    for (const each of endpoints) {
+      const server = createAdminServer({
+        endpoints: () => [each],
+        hosts: () => [],
+        maxConnections: () => 8,
+        audit() {},
+        onDistrust() {},
+        onCrowded() {},
+        onUncaught: (door, error) => void uncaught.push([door, (error as Error).name]),
+      });
+      const url = `http://127.0.0.1:${await listenOnLoopback(t, server)}/`;
+      assert.equal((await send(url)).status, 500);
+    }
+    assert.deepEqual(uncaught, Array(3).fill(["admin", "TypeError"]));
+  });
+});
+
+describe("a wrong secret", () => {
+  it("uses nothing up that the right one needs, and fills no log", async (t) => {
+    const gate = await start(t, ", requestsPerSecond: 200");
+    const introspect = (headers: Record<string, string>) =>
+      send(`${gate.adminUrl}/introspect`, {
+        method: "POST",
+        headers: { "content-type": "application/x-www-form-urlencoded", ...headers },
+        body: "token=x",
+      });
+    let stopped = false;
+    const wrong: number[] = [];
+    const loops = [1, 2].map(async () => {
+      while (!stopped) wrong.push((await introspect({ authorization: "Bearer wrong" })).status);
+    });
+    const right: number[] = [];
+    for (let i = 0; i < 60; i += 1) right.push((await introspect(bearer)).status);
+    stopped = true;
+    await Promise.all(loops);
+    assert.deepEqual(new Set(right), new Set([200]));
+    assert.ok(wrong.every((status) => status === 401 || status === 429));
+    const lines = gate.logged().match(/"status":401/g)?.length ?? 0;
+    assert.ok(wrong.length > 2 * lines, `${lines} lines for ${wrong.length} requests`);
+    const { text } = await send(`${gate.adminUrl}/metrics`);
+    assert.ok(text.includes(`revgate_admin_refused_total{reason="secret"} ${wrong.length}`));
+  });
+
+  it("is looked at before the share of the operation, which is its own", async (t) => {
+    const gate = await start(t, ", requestsPerSecond: 1");
+    const ask = async (path: string) =>
+      (await send(`${gate.adminUrl}${path}`, { headers: bearer })).status;
+    const drain = () => send(`${gate.adminUrl}/drain`, { method: "POST", headers: bearer });
+    const statuses = [await ask("/revocations"), await ask("/revocations")];
+    assert.deepEqual(statuses, [200, 429]);
+    assert.equal((await drain()).status, 202, "one operation's flood is not another's");
+  });
+});
+
+describe("a Host that is not the listener's own", () => {
+  const own = ["/", "/latest", "/openapi.json", "/revocations"];
+  const at = (gate: TestGate, path: string, host: string) =>
+    send(`${gate.adminUrl}${path}`, { headers: { ...bearer, host } });
+
+  it("gets neither page nor API, and is named in the log", async (t) => {
+    const gate = await start(t, ", hosts: [ ops.example ]");
+    const allowed = ["ops.example", "OPS.example:9090", "localhost:1", "127.0.0.1", "[::1]:80"];
+    for (const path of own) {
+      assert.equal((await at(gate, path, "evil.example")).status, 421, path);
+      for (const host of allowed) {
+        assert.equal((await at(gate, path, host)).status, 200, `${host} ${path}`);
+      }
+    }
+    for (const host of ["evil.example:9090", "127.0.0.1.evil.example", "localhost.evil"]) {
+      assert.equal((await at(gate, "/", host)).status, 421, host);
+    }
+    const raw =
+      "GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
+    assert.deepEqual(statusesIn(await tell(t, gate, raw)), [421]);
+    assert.match(gate.logged(), /"action":"GET \/","status":421,.*"host":"evil\.example"/);
+  });
+
+  it("gets probes and metrics: they are asked for by names that nobody lists", async (t) => {
+    const gate = await start(t);
+    for (const path of ["/healthz", "/readyz", "/metrics"]) {
+      assert.equal((await at(gate, path, "pod.example")).status, 200);
+    }
+  });
+});
+
+describe("the latest revocations", () => {
+  it("are told to the secret where there is one", async (t) => {
+    const gate = await start(t);
+    await send(`${gate.url}/logout`, { method: "POST", headers: { token: makeToken() } });
+    assert.equal((await send(`${gate.adminUrl}/latest`)).status, 401);
+    const told = await send(`${gate.adminUrl}/latest`, { headers: bearer });
+    assert.match(told.text, /"id":"[\w-]{8}"/);
+  });
+
+  it("name nobody where there is none: kind and time, which the metrics tell as well", async (t) => {
+    const application = await startApplication(t);
+    const gate = await startGate(t, { upstream: application.url });
+    await send(`${gate.url}/logout`, { method: "POST", headers: { token: makeToken() } });
+    const [latest] = JSON.parse((await send(`${gate.adminUrl}/latest`)).text) as object[];
+    assert.deepEqual(Object.keys(latest ?? {}), ["at", "kind"]);
+  });
+});
+
+describe("connections to the admin port", () => {
+  it("that send nothing give way: a probe is answered while there are more than it takes", async (t) => {
+    const gate = await start(t, ", maxConnections: 8");
+    const half = await Promise.all(
+      Array.from({ length: 40 }, () => openRaw(t, gate.adminAddress.port)),
+    );
+    for (const { write } of half) write("GET /healthz HTTP/1.1\r\nHost: a\r\n");
+    for (let i = 0; i < 20; i += 1) {
+      assert.equal((await send(`${gate.adminUrl}/healthz`)).status, 200);
+    }
+    const { text } = await send(`${gate.adminUrl}/metrics`);
+    assert.match(text, /^revgate_admin_refused_total\{reason="crowded"\} [3-9]\d$/m);
+  });
+
+  it("end in seconds with a head or a body that stalls; a body beyond the most at once gives way", async (t) => {
+    const read = createBodyReader();
+    const endpoints: Endpoints = new Map([
+      [
+        "POST /",
+        {
+          hosts: "any",
+          audited: false,
+          answer: async (exchange) => ({ status: 200, body: await read(exchange, "text/plain") }),
+        },
+      ],
+    ]);
+    const uncaught: string[] = [];
+    const server = createAdminServer({
+      endpoints: () => [endpoints],
+      hosts: () => [],
+      maxConnections: () => 128,
+      audit() {},
+      onDistrust() {},
+      onCrowded() {},
+      onUncaught: (_door, error) => void uncaught.push((error as { error: string }).error),
+      times: { headMs: 300, requestMs: 600, idleMs: 300 },
+    });
+    const port = await listenOnLoopback(t, server);
+    const head = await openRaw(t, port);
+    head.write("POST / HTTP/1.1\r\nHost: a\r\n");
+    const stalled = await Promise.all(Array.from({ length: 17 }, () => openRaw(t, port)));
+    for (const { write } of stalled) {
+      write("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nx");
+    }
+    assert.match(await head.untilClosed(), /^HTTP\/1\.1 408/);
+    const ends = await Promise.all(stalled.map(({ untilClosed }) => untilClosed()));
+    const statuses = ends.map((text) => statusesIn(text)[0]);
+    assert.equal(statuses.filter((status) => status === 408).length, 16);
+    assert.equal(uncaught.filter((error) => error === "crowded").length, 1);
+  });
+});
