@@ -7,6 +7,7 @@ export type ErrorCode =
   | "revocation_pending"
   | "journal_damaged"
   | "data_dir_in_use"
+  | "data_dir_unsafe"
   | "control_failed";
 
 /**
@@ -74,6 +75,13 @@ export class JournalDamagedError extends RevgateError {
 export class DataDirInUseError extends RevgateError {
   constructor(message: string) {
     super("data_dir_in_use", message);
+  }
+}
+
+/** Somebody else could change what is in the data directory. */
+export class DataDirUnsafeError extends RevgateError {
+  constructor(message: string) {
+    super("data_dir_unsafe", message);
   }
 }
 

@@ -39,10 +39,23 @@ interface Mention {
   readonly isKnown: boolean;
 }
 
+/** Something that is wrong with an issuer, and where. */
+interface IssuerProblem {
+  readonly path: Mention["path"];
+  readonly message: string;
+}
+
+/** The main issuer once more among the others: its subjects would have two names, and be ended by one. */
+export function repeatedIssuers({ tokens: { issuer, issuers } }: Mentions): IssuerProblem[] {
+  const message =
+    "expected another issuer than tokens.issuer; put all keys of that into tokens.keys";
+  return issuers.flatMap((other, index) =>
+    other.issuer === issuer ? [{ path: ["tokens", "issuers", index, "issuer"], message }] : [],
+  );
+}
+
 /** Every mention of an issuer that is none of those whose tokens are accepted. */
-export function unknownIssuers(
-  settings: Mentions,
-): { readonly path: Mention["path"]; readonly message: string }[] {
+export function unknownIssuers(settings: Mentions): IssuerProblem[] {
   const issuers = namespacesOf(settings.tokens);
   const known = [...issuers.keys()].filter((name) => name !== undefined);
   const names = known.join(", ") || "none is named there";

@@ -85,9 +85,15 @@ function name(path: SettingPath): string {
 
 function gotten(input: unknown): string {
   if (input === undefined) return ", got nothing";
-  // A URL may hold a password.
-  const shown = JSON.stringify(input).replace(/(:\/\/[^/@"]*:)[^@"]*@/g, "$1…@");
+  const shown = JSON.stringify(input, (_key, value: unknown) =>
+    typeof value === "string" ? withoutUserinfo(value) : value,
+  );
   return `, got ${shown.length > 80 ? `${shown.slice(0, 80)}…` : shown}`;
+}
+
+/** A URL may hold a password, and a password may hold an `@`, a `/` or a `"`: the host follows the last `@`. */
+function withoutUserinfo(text: string): string {
+  return text.replace(/(:\/\/).*@/gs, "$1…@");
 }
 
 /** Reads every file that is named; rejects with all that is wrong with any of them. */

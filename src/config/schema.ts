@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { unknownIssuers } from "./issuers.ts";
+import { repeatedIssuers, unknownIssuers } from "./issuers.ts";
 import { admin } from "./settings/admin.ts";
 import { cors, errors } from "./settings/answers.ts";
 import { denylist } from "./settings/denylist.ts";
@@ -31,7 +31,7 @@ export const configSchema = group({
   log,
   limits,
 }).superRefine((settings, context) => {
-  for (const { path, message } of unknownIssuers(settings)) {
+  for (const { path, message } of [...repeatedIssuers(settings), ...unknownIssuers(settings)]) {
     context.addIssue({ code: "custom", message, path: [...path] });
   }
 });

@@ -4,8 +4,8 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { ControlError, DataDirInUseError, RevgateError } from "../errors.ts";
-import { ensureDirectory } from "../platform/durable-file.ts";
 import { GatheredBytes } from "../platform/gathered-bytes.ts";
+import { ensureOwnDirectory } from "../platform/own-directory.ts";
 
 /** Answers one command; every value it yields goes back as a line. Throws RevgateError for what can't be done. */
 export type ControlHandler = (request: unknown) => AsyncIterable<unknown>;
@@ -30,12 +30,13 @@ function controlPath(dataDir: string): string {
 /**
  * Takes hold of a data directory: one writer at a time. The control socket in it is the lock.
  *
- * Rejects with DataDirInUseError where a living process holds it. A socket that a killed process left
+ * Rejects with DataDirInUseError where a living process holds it, and with DataDirUnsafeError if others
+ * could change what is in it. A socket that a killed process left
  * behind is taken over: it is first renamed away, which only one of several can do, and then asked once
  * more, so that a socket that came alive in between is put back.
  */
 export async function holdDataDir(dataDir: string): Promise<DataDirHold> {
-  await ensureDirectory(dataDir);
+  await ensureOwnDirectory(dataDir);
   const path = controlPath(dataDir);
   const own = join(dataDir, `.${process.pid}-${randomBytes(3).toString("hex")}`);
   if (Buffer.byteLength(path) > longestSocketPath) {

@@ -16,10 +16,18 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
+/** Never through a symbolic link: what is written through one changes a file elsewhere. */
+const appending =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
+
+/** Opens a file for appending; makes it if it is missing. */
+export function openForAppending(path: string): Promise<FileHandle> {
+  return open(path, appending, 0o600);
+}
+
 /** Opens a file for appending that is empty to begin with: after a truncation, writes go to its new end. */
 export function createForAppending(path: string): Promise<FileHandle> {
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = constants;
-  return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o600);
+  return open(path, appending | constants.O_TRUNC, 0o600);
 }
 
 /** Writes all of a text; resolves with its length in bytes. */

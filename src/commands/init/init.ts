@@ -98,6 +98,12 @@ A ROUTE is a path, with a method or several in front where not every one is mean
     }
     const facts = await gatherFacts(values, { asks: values.yes !== true, io });
     await writeConfiguration(file, facts, io);
+    if (holdsPassword(facts)) {
+      print(
+        io,
+        `${file} holds the password of Redis, so only its owner may read it; passwordFile keeps it apart.`,
+      );
+    }
     print(io, `${file}: written, and good. Next:\n`);
     print(io, `  revgate check-config --config ${file} --explain POST /logout`);
     print(io, `  revgate run --config ${file}\n`);
@@ -142,7 +148,9 @@ async function writeConfiguration(file: string, facts: BaseFacts, io: CommandIo)
   const directory = dirname(resolve(file));
   const text = starterConfig({ ...facts, key: await locateKey(facts.key, directory) });
   const draft = `${file}.new`;
-  await writeFile(draft, text);
+  await rm(draft, { force: true });
+  // Not through what somebody else has put there meanwhile; and for its owner alone if it holds a secret.
+  await writeFile(draft, text, { flag: "wx", ...(holdsPassword(facts) && { mode: 0o600 }) });
   try {
     await loadConfig(draft, io.env);
   } catch (error) {
@@ -152,6 +160,10 @@ async function writeConfiguration(file: string, facts: BaseFacts, io: CommandIo)
   await rename(draft, file);
   const schema = `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`;
   await writeFile(join(directory, "config.schema.json"), schema);
+}
+
+function holdsPassword({ redis }: BaseFacts): boolean {
+  return URL.canParse(redis) && new URL(redis).password !== "";
 }
 
 /** What is wrong, without the places in a file that nobody has seen. */

@@ -104,7 +104,9 @@ export const redis = group({
     const message = "expected grace to be at least twice as long as staleness";
     context.addIssue({ code: "custom", message, path: ["grace"] });
   }
-  const schemes = new Set(redisAddresses(settings).map((url) => new URL(url).protocol));
+  // Those that are no URL have been reported each by itself.
+  const urls = redisAddresses(settings).filter((url) => URL.canParse(url));
+  const schemes = new Set(urls.map((url) => new URL(url).protocol));
   if (schemes.size > 1) {
     const message = "expected either redis:// or rediss:// everywhere";
     context.addIssue({ code: "custom", message });

@@ -1,8 +1,13 @@
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { RevocationPendingError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { ensureDirectory, syncDirectory, writeWhole } from "../../platform/durable-file.ts";
+import {
+  ensureDirectory,
+  openForAppending,
+  syncDirectory,
+  writeWhole,
+} from "../../platform/durable-file.ts";
 import type { Entry, EntryName } from "../denylist.ts";
 import { ignored, type OnIgnored } from "../ignored.ts";
 import { Intents } from "./intents.ts";
@@ -115,7 +120,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     options.outbox?.replay(record);
   });
   options.outbox?.dropExpired(clock.nowSeconds());
-  const file = await open(path, "a", 0o600);
+  const file = await openForAppending(path);
   await file.truncate(found.wholeBytes);
   if (found.wholeBytes === 0) await writeWhole(file, journalTitle);
   await file.datasync();

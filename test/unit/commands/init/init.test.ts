@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { loadConfig } from "../../../../src/config/load.ts";
@@ -36,6 +36,24 @@ describe("revgate init", () => {
     const written = readFileSync(file, "utf8");
     assert.match(written, /^# yaml-language-server: \$schema=config\.schema\.json\n/);
     assert.ok(existsSync(join(directory, "config.schema.json")));
+  });
+
+  it("lets nobody else read a configuration with a password", async (t) => {
+    const { key, directory } = folder(t);
+    const modeOf = (file: string) => statSync(file).mode & 0o777;
+    const write = async (name: string, redis: string) => {
+      const file = join(directory, name);
+      // What an earlier attempt left, for everybody to read.
+      writeFileSync(`${file}.new`, "", { mode: 0o644 });
+      const done = await revgate(["init", "--key", key, "--output", file, "--redis", redis]);
+      assert.equal(done.code, 0, done.stderr);
+      return { mode: modeOf(file), stdout: done.stdout };
+    };
+    const open = await write("a.yaml", "redis://redis:6379");
+    assert.notEqual(open.mode & 0o044, 0);
+    const kept = await write("b.yaml", "redis://user:secret@redis:6379");
+    assert.equal(kept.mode, 0o600);
+    assert.match(kept.stdout, /only its owner may read it; passwordFile/);
   });
 
   it("asks at a terminal for what no option says", async (t) => {

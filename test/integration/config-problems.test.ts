@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { loadConfig } from "../../src/config/load.ts";
+import { ConfigError } from "../../src/errors.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+import { publicPem } from "../helpers/tokens.ts";
+
+/** What is wrong with a configuration, without the name of its file. */
+async function problemsOf(t: TestContext, yaml: string): Promise<readonly string[]> {
+  const directory = temporaryDirectory(t);
+  writeFileSync(join(directory, "public.pem"), publicPem);
+  const file = join(directory, "revgate.yaml");
+  writeFileSync(file, yaml);
+  const error = await loadConfig(file, {}).catch((reason: unknown) => reason);
+  assert.ok(error instanceof ConfigError, String(error));
+  return error.problems.map((problem) => problem.replace(`${file}:`, ""));
+}
+
+const key = "{ publicKeyFile: public.pem }";
+
+describe("what is said of a configuration that can't be used", () => {
+  for (const password of ["secret", "sec@ret", "s/ec/ret", 'sec"ret', "s@e:c@ret"]) {
+    it(`holds no password of a URL: ${password}`, async (t) => {
+      const url = `redis://user:${password}@redis:6379/0?wrong`;
+      const [problem = ""] = await problemsOf(
+        t,
+        `tokens: { keys: [ ${key} ] }\ndenylist: { redis: { url: '${url}' } }`,
+      );
+      assert.match(problem, /^2:27 denylist\.redis\.url: expected .*got "redis:\/\/…@redis:6379/);
+      assert.doesNotMatch(problem, /s.?e.?c.?ret|user/);
+    });
+  }
+
+  it("names every Redis address that is none, each by itself", async (t) => {
+    const redis = "denylist: { redis: { cluster: [ 'redis://a:1', 'nonsense', '<' ] } }";
+    const problems = await problemsOf(t, `tokens: { keys: [ ${key} ] }\n${redis}`);
+    assert.deepEqual(
+      problems.map((problem) => problem.split(": ")[0]),
+      ["2:48 denylist.redis.cluster[1]", "2:60 denylist.redis.cluster[2]"],
+    );
+  });
+
+  it("names an issuer that is there as the main one already", async (t) => {
+    const issuers = `[ { issuer: 'https://a', keys: [ ${key} ] } ]`;
+    const yaml = `tokens:\n  keys: [ ${key} ]\n  issuer: https://a\n  issuers: ${issuers}`;
+    assert.deepEqual(await problemsOf(t, yaml), [
+      "4:24 tokens.issuers[0].issuer: expected another issuer than tokens.issuer; put all keys of that into tokens.keys",
+    ]);
+  });
+});
