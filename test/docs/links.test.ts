@@ -50,15 +50,12 @@ describe("README.zh.md", () => {
   const [english, chinese] = [read("README.md"), read("README.zh.md")];
   const commandsOf = (text: string) =>
     [...text.matchAll(/```(?:sh|yaml)\n[\s\S]*?```/g)].map(String);
-  const settingsOf = (text: string) =>
-    [...text.matchAll(/^\| [^|]+ \| (`.+) \|$/gm)].map(([, setting]) => setting);
   const linksOf = (text: string) =>
     new Set([...text.matchAll(/\]\(([^)#]+)/g)].map(([, link]) => link));
 
-  it("has the commands, the configuration, the settings and the links of README.md", () => {
+  it("has the commands, the configuration and the links of README.md", () => {
     assert.deepEqual(commandsOf(chinese), commandsOf(english));
-    assert.deepEqual(settingsOf(chinese), settingsOf(english));
-    assert.ok(settingsOf(chinese).length >= 15);
+    assert.ok(commandsOf(chinese).length >= 5);
     const missing = [...linksOf(english)].filter((link) => !linksOf(chinese).has(link));
     assert.deepEqual(missing, ["README.zh.md"]);
   });

@@ -7,7 +7,8 @@ import { send } from "../helpers/http.ts";
 import { repository, startExample, startProgram } from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 
-const text = readFileSync(join(repository, "README.md"), "utf8");
+const read = (file: string) => readFileSync(join(repository, file), "utf8");
+const text = read("README.md");
 
 /** Every command of the README, in order: a line of a `sh` block each. */
 const commands = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) =>
@@ -19,13 +20,19 @@ const yaml = /```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? "";
 const runByCi = ["npm ci && npm test"];
 const runInRepository = ["npm ci && npm run demo"];
 
+/** What the configuration page shows as asked for most. */
+function wishedSettings(): (string | undefined)[] {
+  const [wishes = ""] = read("docs/configuration.md").split("## Every setting");
+  return [...wishes.matchAll(/^\| [^|]+ \| `([^`]+)` \|$/gm)].map(([, setting]) => setting);
+}
+
 describe("README", () => {
   it("names the two commands that CI and this test run", () => {
     const { scripts } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
     const ci = readFileSync(join(repository, ".ci/run"), "utf8");
     assert.ok(scripts.test !== undefined && scripts.demo !== undefined);
     assert.match(ci, /^npm ci\nnpm run check\nnpm test\nnpm run test:ops$/m);
-    for (const command of [...runByCi, ...runInRepository]) assert.ok(commands.includes(command));
+    for (const command of [...runByCi, ...runInRepository]) assert.ok(text.includes(command));
   });
 
   it("shows a demo that works", () => {
@@ -59,8 +66,10 @@ describe("README", () => {
     assert.equal(output("revgate list").match(/^tok:/gm)?.length, 3);
   });
 
-  it("names tests that exist for everything that can happen", () => {
-    const rows = [...text.matchAll(/^\|.*\| ([^|]+) \|$/gm)].map(([, last = ""]) => last);
+  it("leads to a table of failures that names a test for each", () => {
+    const rows = [...read("docs/failures.md").matchAll(/^\|.*\| ([^|]+) \|$/gm)].map(
+      ([, last = ""]) => last,
+    );
     const files = rows.flatMap((cell) => [
       ...cell.matchAll(/`([\w./-]*(?:\.test\.ts|test\/\w+[\w/]*))`/g),
     ]);
@@ -71,9 +80,9 @@ describe("README", () => {
     }
   });
 
-  it("shows settings that are accepted", async (t) => {
+  it("leads to settings that are accepted", async (t) => {
     const directory = temporaryDirectory(t);
-    const rows = [...text.matchAll(/^\| [^|]+ \| `([^`]+)` \|$/gm)].map(([, setting]) => setting);
+    const rows = wishedSettings();
     assert.equal(rows.length, 14);
     for (const setting of rows) {
       const [path = "", value = ""] = (setting ?? "").split(/: (.*)/s);

@@ -6,7 +6,32 @@ import {
 
 const introduction = `# Configuration
 
-Every setting. Written by \`npm run docs\` from the schema that revgate reads its configuration by; do not edit.
+## Asked for most
+
+| to | set |
+|---|---|
+| read \`Authorization: Bearer …\`, or a cookie | \`tokens.from: [ { header: authorization, scheme: Bearer }, { cookie: session } ]\` |
+| share revocations among replicas | \`denylist.redis: { url: redis://redis:6379 }\` |
+| reach Redis through Sentinel | \`denylist.redis: { sentinels: { primary: mymaster, nodes: [redis://sentinel:26379] }, waitReplicas: 1 }\` |
+| use a Redis Cluster | \`denylist.redis: { cluster: [redis://redis-1:6379, redis://redis-2:6379] }\` |
+| ask Redis on each request | \`denylist.redis: { url: redis://redis:6379, reads: every-request }\` |
+| end every device of a user with a changed password | \`routes: [ { path: /password, methods: [PUT], revoke: subject } ]\` |
+| and by a reset, which is done without a token | \`routes: [ { path: /reset, access: public, revoke: subject, subjectFrom: { responseJson: /user/id } } ]\` |
+| end the refresh token with the access token | \`routes: [ { path: /logout, revoke: token, alsoRevoke: [ { cookie: refresh } ] } ]\` |
+| take keys from an identity provider | \`tokens.keys: [ { jwksUrl: https://id.example.com/jwks } ]\` |
+| end sessions when their user logs out there | \`signals.backchannelLogout: [ { audience: shop } ]\` |
+| tell the application who it is | \`tokens.forwardClaims: { sub: x-user-id }\` |
+| answer in Chinese | \`errors.language: zh\` |
+| answer in the shape of an existing API | \`errors.body: '{"code":\${status},"msg":\${message}}'\` |
+| let browsers of another origin in | \`cors: { allowOrigins: [https://shop.example], preflight: forward }\` |
+| take values from the environment | \`\${NAME}\`, \`\${NAME:-default}\` |
+
+The [examples](../examples) have whole configurations: [Flask](../examples/flask), [Express](../examples/express) with an
+access token and a refresh token, and an [OpenID provider](../examples/identity-provider) whose logouts end sessions here.
+
+## Every setting
+
+Written by \`npm run docs\` from the schema that revgate reads its configuration by; do not edit.
 
 One YAML file, by default \`revgate.yaml\`, or what \`--config\` or \`REVGATE_CONFIG\` names. Durations have a unit
 (\`150ms\`, \`5s\`, \`10m\`, \`3d\`). \`\${NAME}\` and \`\${NAME:-default}\` take values from the environment. Paths of
@@ -32,7 +57,7 @@ export function configurationPage(): string {
       (setting) => isShown(setting) && setting.path.startsWith(group.path) && setting !== group,
     );
     const table = ["| setting | takes | default | |", "|---|---|---|---|", ...inner.map(row)];
-    return `## ${group.path}\n\n${group.about?.meaning}\n\n${table.join("\n")}\n`;
+    return `### ${group.path}\n\n${group.about?.meaning}\n\n${table.join("\n")}\n`;
   });
   return [introduction, ...sections].join("\n");
 }
