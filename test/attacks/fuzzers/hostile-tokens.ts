@@ -1,0 +1,55 @@
+import fc from "fast-check";
+import { makeToken } from "../../helpers/tokens.ts";
+import { hostileJson, hostileText } from "./hostile.ts";
+
+const part = (text: string) => Buffer.from(text).toString("base64url");
+
+/** What may stand as a claim in a token that is signed with the right key: its issuer is hostile, or careless. */
+const claim = fc.oneof(
+  hostileText,
+  fc.integer(),
+  fc.double(),
+  fc.constant(undefined),
+  fc.jsonValue(),
+);
+
+/** Claims of a security event, any of which may be wrong. */
+const eventClaims = fc.record(
+  {
+    iss: fc.oneof({ weight: 9, arbitrary: fc.constant("https://id") }, claim),
+    aud: fc.oneof({ weight: 9, arbitrary: fc.constant("shop") }, claim),
+    jti: fc.oneof(fc.uuid(), claim),
+    iat: fc.oneof({ weight: 9, arbitrary: fc.constant(Math.floor(Date.now() / 1000)) }, claim),
+    exp: claim,
+    sub: claim,
+    sid: claim,
+    sub_id: claim,
+    events: fc.oneof(
+      claim,
+      fc.dictionary(
+        fc.constantFrom(
+          "http://schemas.openid.net/event/backchannel-logout",
+          "https://schemas.openid.net/secevent/caep/event-type/session-revoked",
+          "https://schemas.openid.net/secevent/risc/event-type/account-disabled",
+          "__proto__",
+        ),
+        fc.oneof(fc.constant({}), claim),
+      ),
+    ),
+  },
+  { requiredKeys: ["iss", "aud", "events"] },
+);
+
+/** Tokens and events with the right signature and anything inside. */
+export const signedTokens = fc
+  .tuple(eventClaims, fc.constantFrom("JWT", "logout+jwt", "secevent+jwt", "at+jwt"))
+  .map(([claims, typ]) => makeToken(claims, { header: { typ } }));
+
+/** Texts that look like tokens, and are none. */
+export const forgedTokens = fc.oneof(
+  fc
+    .tuple(fc.oneof(fc.constant('{"alg":"RS256"}'), hostileJson), hostileJson, hostileText)
+    .map((parts) => parts.map(part).join(".")),
+  hostileText,
+  fc.constantFrom("..", "a.b.c", ".", "e30.e30.", "e30.e30.e30"),
+);
