@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Breakage } from "./breakages.ts";
 import { runScenario } from "./scenario.ts";
-import type { Topology } from "./store.ts";
+import type { Topology } from "./stores/store.ts";
 
 const unlimited = { revocations: Infinity, faults: Infinity };
 

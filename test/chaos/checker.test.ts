@@ -41,6 +41,22 @@ describe("the checker of chaos", () => {
     assert.deepEqual(found([event({ outcome: "refused" })]), ["live token refused"]);
   });
 
+  it("has nothing against a token refused once it has expired, and everything against it allowed", () => {
+    const endsMs = new Map([[1, 100]]);
+    const of = (changes: Partial<Event>) =>
+      check({ events: [event(changes)], blindness: [], endsMs }).map(({ what }) => what);
+    assert.deepEqual(of({ startedMs: 110, endedMs: 120, outcome: "refused" }), []);
+    assert.deepEqual(of({ startedMs: 80, endedMs: 90, outcome: "refused" }), [
+      "live token refused",
+    ]);
+    const late = event({ startedMs: 110, endedMs: 120 });
+    const both = check({ events: [logout, late], blindness: [], endsMs });
+    assert.deepEqual(
+      both.map(({ what }) => what),
+      ["revoked token allowed"],
+    );
+  });
+
   it("finds a connection that outlived its token, and one that was cut without reason", () => {
     const of = (connection: Partial<Connection>, settledMs = 100) =>
       check({

@@ -32,6 +32,8 @@ export interface History {
   readonly events: readonly Event[];
   readonly blindness: readonly Blindness[];
   readonly connections?: readonly Connection[];
+  /** From when on a token may be refused for what it is: expired, or longer-lived than is allowed. */
+  readonly endsMs?: ReadonlyMap<number, number>;
   /** When everything had been whole again for long enough; undefined before. */
   readonly settledMs?: number;
 }
@@ -48,11 +50,12 @@ export interface Violation {
 }
 
 /** Reads what all clients saw, and finds every promise that was broken. */
-export function check({ events, blindness, connections = [], settledMs }: History): Violation[] {
+export function check(history: History): Violation[] {
+  const { events, blindness, connections = [], settledMs, endsMs } = history;
   const { deadFromMs, triedFromMs } = readLogouts(events);
   const isDead = ({ token, startedMs }: Event) => startedMs > (deadFromMs.get(token) ?? Infinity);
   const isUntouched = (token: number, untilMs: number) =>
-    untilMs < (triedFromMs.get(token) ?? Infinity);
+    untilMs < Math.min(triedFromMs.get(token) ?? Infinity, endsMs?.get(token) ?? Infinity);
 
   const broken = (event: Event): Violation["what"] | undefined => {
     const untouched = isUntouched(event.token, event.endedMs);

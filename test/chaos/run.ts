@@ -3,12 +3,12 @@
  *
  *     npm run chaos -- --topology sentinel --revocations 10000 --faults 300 --seconds 3600 --seed 7
  *
- * Exit 0: no promise was broken; 1: one was; 2: the command line.
+ * `--only "journal removed,clock ahead"` has only these faults happen. Exit 0: no promise was broken; 1: one was; 2: the command line.
  */
 import { parseArgs } from "node:util";
 import { type Breakage, breakages } from "./breakages.ts";
 import { runScenario } from "./scenario.ts";
-import { type Topology, topologies } from "./store.ts";
+import { type Topology, topologies } from "./stores/store.ts";
 
 const { values } = parseArgs({
   options: {
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     faults: { type: "string", default: "300" },
     seconds: { type: "string", default: "3600" },
     break: { type: "string" },
+    only: { type: "string" },
   },
 });
 const topology = topologies.find((each) => each === values.topology);
@@ -41,6 +42,7 @@ try {
     faults: Number(values.faults),
     seconds: Number(values.seconds),
     breakage: values.break as Breakage | undefined,
+    only: values.only?.split(","),
     onProgress: (text) => process.stderr.write(`${text}\n`),
   });
   const { violations, ...figures } = report;

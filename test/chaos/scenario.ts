@@ -2,13 +2,15 @@ import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocketServer } from "ws";
 import { startApplication } from "../helpers/application.ts";
+import { makeSteppingClocks } from "../helpers/stepping-clock.ts";
 import { until } from "../helpers/store.ts";
 import { type Breakage, breakProgram } from "./breakages.ts";
 import { type Blindness, check, cutDelays, type Violation } from "./checker.ts";
-import { listFaults } from "./faults.ts";
+import { listFaults } from "./faults/list.ts";
 import { Random } from "./random.ts";
 import { Sidecar } from "./sidecar.ts";
-import { startStore, type Topology } from "./store.ts";
+import { startStore } from "./stores/start.ts";
+import type { Topology } from "./stores/store.ts";
 import { World } from "./world.ts";
 
 /** What is to happen. */
@@ -23,6 +25,8 @@ export interface ScenarioOptions {
   readonly breakage?: Breakage | undefined;
   /** Stops as soon as a promise is broken. */
   readonly untilViolation?: boolean;
+  /** Only faults of these names. */
+  readonly only?: readonly string[] | undefined;
   readonly onProgress?: (text: string) => void;
 }
 
@@ -36,7 +40,13 @@ export interface Report {
   readonly connections: number;
   readonly cut: number;
   readonly cutMs: { readonly half: number; readonly most: number };
-  readonly violations: readonly Violation[];
+  readonly violations: readonly (Violation & { readonly behind: readonly string[] })[];
+}
+
+/** A fault that happened. */
+interface Struck {
+  readonly name: string;
+  readonly startedMs: number;
 }
 
 const sidecarCount = 3;
@@ -55,12 +65,14 @@ export async function runScenario(
   });
   const sockets = new WebSocketServer({ server: application.server });
   sockets.on("connection", (socket) => socket.on("error", () => {}));
-  const store = await startStore(t, options.topology);
+  const makeClock = makeSteppingClocks(t);
+  const store = await startStore(t, options.topology, makeClock);
   const program = options.breakage === undefined ? undefined : breakProgram(t, options.breakage);
   // Without a store to share, a sidecar answers for itself alone.
-  const count = store.servers.length === 0 ? 1 : sidecarCount;
+  const count = store.kind === "embedded" ? 1 : sidecarCount;
   const { settings: denylist, ports } = store;
-  const start = () => Sidecar.start(t, { denylist, ports, program, application: application.url });
+  const shared = { denylist, ports, program, application: application.url };
+  const start = () => Sidecar.start(t, { ...shared, clock: makeClock() });
   const sidecars = await Promise.all(Array.from({ length: count }, start));
   const allReady = async () =>
     (await Promise.all(sidecars.map((sidecar) => sidecar.isReady()))).every(Boolean);
@@ -69,17 +81,16 @@ export async function runScenario(
   const blindness: Blindness[] = [];
   const world = new World(sidecars);
   t.after(() => world.close());
-  const endsMs = performance.now() + options.seconds * 1000;
-  const struck = new Map<string, number>();
-  let faults = 0;
+  const overMs = performance.now() + options.seconds * 1000;
+  const struck: Struck[] = [];
   const violations = (settledMs?: number) => {
-    const { events, connections } = world;
+    const { events, connections, endsMs } = world;
     // Before that, a connection may be cut by what nobody has been told of yet.
-    return check({ events, blindness, ...(settledMs && { connections, settledMs }) });
+    return check({ events, blindness, endsMs, ...(settledMs && { connections, settledMs }) });
   };
   const isOver = () =>
-    performance.now() > endsMs ||
-    (faults >= options.faults && world.revocations >= options.revocations) ||
+    performance.now() > overMs ||
+    (struck.length >= options.faults && world.revocations >= options.revocations) ||
     (options.untilViolation === true && violations().length > 0);
 
   const clients = Array.from({ length: clientCount }, (_, i) =>
@@ -90,20 +101,21 @@ export async function runScenario(
     sidecars,
     store,
     onBlind: (blind) => void blindness.push(blind),
-  });
+  }).filter(({ name }) => options.only?.includes(name) ?? true);
   while (!isOver()) {
-    if (faults >= options.faults) {
+    if (struck.length >= options.faults) {
       await sleep(20);
       continue;
     }
-    const fault = random.pick(kinds)();
+    const fault = random.pick(kinds);
+    struck.push({ name: fault.name, startedMs: performance.now() });
     await fault.strike();
-    faults += 1;
-    struck.set(fault.name, (struck.get(fault.name) ?? 0) + 1);
-    options.onProgress?.(`${faults} faults, ${world.revocations} revocations: ${fault.name}`);
+    options.onProgress?.(
+      `${struck.length} faults, ${world.revocations} revocations: ${fault.name}`,
+    );
     await sleep(random.between(0, 300));
     // What only one of them knows must be told before it is hit again: that much is promised.
-    await until(async () => performance.now() > endsMs || (await allReady()));
+    await until(async () => performance.now() > overMs || (await allReady()));
   }
   world.stop();
   await Promise.all(clients);
@@ -115,16 +127,35 @@ export async function runScenario(
   const delays = cutDelays(world);
   return {
     revocations: world.revocations,
-    faults: Object.fromEntries(struck),
+    faults: countByName(struck),
     requests: world.events.length,
     failed: world.events.filter(({ outcome }) => outcome === "failed").length,
     connections: world.connections.length,
     cut: delays.length,
     cutMs: { half: quantile(delays, 0.5), most: quantile(delays, 1) },
-    violations: violations(settledMs),
+    violations: violations(settledMs).map((violation) => ({
+      ...violation,
+      behind: lastBefore(violation, struck),
+    })),
   };
 }
 
 function quantile(sorted: readonly number[], part: number): number {
   return Math.round(sorted[Math.ceil(part * sorted.length) - 1] ?? 0);
+}
+
+function countByName(struck: readonly Struck[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { name } of struck) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}
+
+/** The faults that came before a violation, the last one first, and how long before. */
+function lastBefore({ event }: Violation, struck: readonly Struck[]): string[] {
+  const atMs = "endedMs" in event ? event.endedMs : (event.closedMs ?? Infinity);
+  return struck
+    .filter(({ startedMs }) => startedMs <= atMs)
+    .slice(-4)
+    .reverse()
+    .map(({ name, startedMs }) => `${name}, ${Math.round(atMs - startedMs)} ms before`);
 }

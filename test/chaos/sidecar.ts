@@ -1,11 +1,13 @@
 import { once } from "node:events";
-import { rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Pool } from "undici";
 import { exampleRoutes, writeConfig } from "../helpers/gate.ts";
 import { type BuiltGate, repository, startBuiltGate } from "../helpers/program.ts";
 import { freePort } from "../helpers/redis.ts";
+import type { SteppingClock } from "../helpers/stepping-clock.ts";
+import { until } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 
 /** What is broken around a sidecar. */
@@ -15,6 +17,7 @@ export interface Faults {
 }
 
 const noFaults: Faults = { network: "up", disk: "up" };
+const remadeWithinMs = 20_000;
 const secret = "the-secret-of-a-run-of-chaos";
 const hook = join(repository, "test/chaos/hook.mjs");
 
@@ -26,12 +29,22 @@ export interface SidecarOptions {
   /** The ports that a cut network cuts. */
   readonly ports: readonly number[];
   readonly program: string | undefined;
+  readonly clock: SteppingClock;
 }
+
+/** The settings of tokens, as YAML has them. */
+export interface TokenSettings {
+  readonly clockTolerance: string;
+  readonly maxLifetime: string;
+}
+
+const firstSettings: TokenSettings = { clockTolerance: "0s", maxLifetime: "30m" };
 
 /** A built revgate in a process of its own, at an address that survives its restarts. */
 export class Sidecar {
   readonly client: Pool;
   readonly port: number;
+  readonly clock: SteppingClock;
   readonly #admin: Pool;
   readonly #t: Pick<TestContext, "after">;
   readonly #directory: string;
@@ -49,6 +62,7 @@ export class Sidecar {
     this.#options = options;
     const timeouts = { headersTimeout: 20_000, bodyTimeout: 20_000, connections: 64 };
     this.port = port;
+    this.clock = options.clock;
     this.client = new Pool(`http://127.0.0.1:${port}`, timeouts);
     this.#admin = new Pool(`http://127.0.0.1:${adminPort}`, timeouts);
     t.after(() => Promise.all([this.client.destroy(), this.#admin.destroy()]));
@@ -61,6 +75,7 @@ export class Sidecar {
       `listen: { host: 127.0.0.1, port: ${port} }`,
       `admin: { host: 127.0.0.1, port: ${adminPort}, tokenFile: secret, requestsPerSecond: 10000 }`,
       `denylist: { dataDir: data, ${options.denylist} }`,
+      tokensLine(firstSettings),
       "log: { requests: none }",
       `${exampleRoutes}  - { path: /password, methods: [PUT], revoke: subject }`,
     ];
@@ -72,9 +87,41 @@ export class Sidecar {
   }
 
   async restart(): Promise<void> {
-    const env = { NODE_OPTIONS: `--import ${hook}`, CHAOS_PORTS: this.#options.ports.join(",") };
-    const config = join(this.#directory, "revgate.yaml");
+    const env = {
+      NODE_OPTIONS: `--import ${hook}`,
+      CHAOS_PORTS: this.#options.ports.join(","),
+      ...this.clock.env,
+    };
+    const config = this.#config;
     this.#gate = await startBuiltGate(this.#t, config, env, this.#options.program);
+  }
+
+  get #config(): string {
+    return join(this.#directory, "revgate.yaml");
+  }
+
+  /** Changes the settings of tokens; resolves when they are in force. */
+  async reconfigure(settings: TokenSettings): Promise<void> {
+    const text = readFileSync(this.#config, "utf8");
+    const before = await this.#reloads();
+    writeFileSync(this.#config, text.replace(/^tokens:.*$/m, tokensLine(settings)));
+    this.#gate?.child.kill("SIGHUP");
+    await until(async () => (await this.#reloads()) > before);
+  }
+
+  async #reloads(): Promise<number> {
+    const { body } = await this.#admin.request({ path: "/metrics", method: "GET" });
+    const [, count] = /reloads_total\{result="ok"\} (\d+)/.exec(await body.text()) ?? [];
+    return Number(count);
+  }
+
+  /** Removes the journal's file under the running process; resolves when it has made another. */
+  async loseJournal(): Promise<void> {
+    const journal = join(this.#directory, "data", "journal");
+    rmSync(journal, { force: true });
+    const giveUpAtMs = performance.now() + remadeWithinMs;
+    await until(async () => existsSync(journal) || performance.now() > giveUpAtMs);
+    if (!existsSync(journal)) throw new Error("the journal that was removed was not made again");
   }
 
   /** Ends what a claim names, as somebody outside would; resolves to the status of the answer. */
@@ -120,4 +167,9 @@ export class Sidecar {
       return false;
     }
   }
+}
+
+function tokensLine({ clockTolerance, maxLifetime }: TokenSettings): string {
+  const keys = "[ { publicKeyFile: public.pem } ]";
+  return `tokens: { keys: ${keys}, clockTolerance: ${clockTolerance}, maxLifetime: ${maxLifetime} }`;
 }

@@ -26,6 +26,14 @@ interface Ending {
   readonly hasCutoff: boolean;
 }
 
+/** For how long tokens live: for the whole run, for a moment, and for longer than some settings allow. */
+const lives = [
+  { seconds: 20 * 60, share: 0.7, isAllowed: true },
+  { seconds: 5, share: 0.2, isAllowed: true },
+  { seconds: 60 * 60, share: 0.1, isAllowed: false },
+] as const;
+type Life = (typeof lives)[number];
+
 const clientCount = 24;
 const mostConnections = 150;
 
@@ -53,6 +61,8 @@ const endings: readonly Ending[] = [
 export class World {
   readonly events: Event[] = [];
   readonly connections: Connection[] = [];
+  /** From when on each token may be refused for what it is. */
+  readonly endsMs = new Map<number, number>();
   readonly #sidecars: readonly Sidecar[];
   readonly #dead: Login[] = [];
   readonly #open = new Map<Connection, WebSocket>();
@@ -79,7 +89,7 @@ export class World {
   /** Logs in, calls, ends it, and tries again what must not work, until told to stop. */
   async live(random: Random, most: number): Promise<void> {
     while (!this.#stopped) {
-      const user = this.#newUser();
+      const user = this.#newUser(lifeOf(random.next()));
       for (let calls = random.between(1, 3); calls > 0; calls -= 1) {
         await this.#call(this.#anySidecar(random), random.pick(user.logins));
       }
@@ -104,19 +114,23 @@ export class World {
     await Promise.all(Array.from({ length: clientCount }, work));
   }
 
-  #newUser(): User {
+  #newUser(life: Life): User {
     const name = `user${this.#tokens}`;
     const session = { sub: name, sid: `s-${name}` };
     const logins = [
-      this.#logIn({ ...session, jti: `j-${name}` }),
-      this.#logIn({ ...session }),
+      this.#logIn({ ...session, jti: `j-${name}` }, life),
+      this.#logIn({ ...session }, life),
     ] as const;
     return { name, logins };
   }
 
-  #logIn(claims: Record<string, unknown>): Login {
+  #logIn(claims: Record<string, unknown>, { seconds, isAllowed }: Life): Login {
     this.#tokens += 1;
-    return { number: this.#tokens, token: makeToken(claims) };
+    const iat = Math.floor(Date.now() / 1000);
+    const exp = iat + seconds;
+    const leftMs = isAllowed ? exp * 1000 - Date.now() : 0;
+    this.endsMs.set(this.#tokens, performance.now() + leftMs);
+    return { number: this.#tokens, token: makeToken({ iat, exp, ...claims }) };
   }
 
   /** Tries until it is answered; looks everywhere where the answer was yes. */
@@ -137,7 +151,8 @@ export class World {
     }
     if (outcome !== "allowed") return;
     // What came to nothing known may come to something later, and mean whoever logs in until then.
-    const fresh = attempts === 1 || !ending.hasCutoff ? [this.#logIn({ sub: user.name })] : [];
+    const fresh =
+      attempts === 1 || !ending.hasCutoff ? [this.#logIn({ sub: user.name }, lives[0])] : [];
     await Promise.all(
       this.#sidecars.flatMap((_, sidecar) =>
         [...ended, ...fresh].map((login) => this.#call(sidecar, login)),
@@ -215,4 +230,10 @@ export class World {
     const [oldest] = this.#open.values();
     if (this.#open.size > mostConnections) oldest?.terminate();
   }
+}
+
+function lifeOf(part: number): Life {
+  const [normal, short, long] = lives;
+  if (part < short.share) return short;
+  return part < short.share + long.share ? long : normal;
 }

@@ -24,10 +24,10 @@ export interface TestSentinel {
   failOver(): Promise<void>;
 }
 
-/** Starts two servers and a real sentinel, which counts one as down after a second of silence. */
-export async function startSentinel(t: Ending): Promise<TestSentinel> {
-  const first = await startRedis(t, ["--repl-diskless-sync-delay", "0"]);
-  const second = await startRedis(t, [
+/** Starts two servers, perhaps in a way of the test's own, and a real sentinel, which counts one as down after a second of silence. */
+export async function startSentinel(t: Ending, startServer = startRedis): Promise<TestSentinel> {
+  const first = await startServer(t, ["--repl-diskless-sync-delay", "0"]);
+  const second = await startServer(t, [
     ...["--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1", String(first.port)],
   ]);
   const servers = [first, second] as const;
@@ -100,9 +100,9 @@ export interface TestCluster {
 }
 
 /** Starts three servers that share the slots. */
-export async function startCluster(t: Ending): Promise<TestCluster> {
+export async function startCluster(t: Ending, startServer = startRedis): Promise<TestCluster> {
   const settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500"];
-  const nodes = await Promise.all([0, 1, 2].map(() => startRedis(t, settings)));
+  const nodes = await Promise.all([0, 1, 2].map(() => startServer(t, settings)));
   const perNode = Math.ceil(16_384 / nodes.length);
   for (const [index, { client }] of nodes.entries()) {
     const last = Math.min((index + 1) * perNode, 16_384) - 1;

@@ -13,6 +13,8 @@ import { temporaryDirectory } from "./temporary.ts";
 export interface TestRedis {
   readonly url: string;
   readonly port: number;
+  /** Where it would keep a snapshot. */
+  readonly directory: string;
   /** A client for looking inside. */
   readonly client: Redis;
   /** Stops the server at once, without saving anything. */
@@ -42,10 +44,14 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts a real redis-server without persistence on loopback, with further arguments; it ends with the test. */
+/**
+ * Starts a real redis-server without persistence on loopback, with further arguments and environment; it
+ * ends with the test.
+ */
 export async function startRedis(
   t: Pick<TestContext, "after">,
   more: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
 ): Promise<TestRedis> {
   const program = findProgram(["redis-server", "valkey-server"]);
   const directory = temporaryDirectory(t);
@@ -64,7 +70,10 @@ export async function startRedis(
       directory,
       ...more,
     ];
-    child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+    child = spawn(program, args, {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, ...env },
+    });
     if (child.stdout === null) throw new Error("no output");
     for await (const line of createInterface({ input: child.stdout })) {
       if (line.includes("Ready to accept connections")) break;
@@ -93,6 +102,7 @@ export async function startRedis(
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
+    directory,
     client,
     kill,
     start,

@@ -5,6 +5,7 @@ import { delimiter, join } from "node:path";
 export const neededPrograms = [
   { names: ["redis-server", "valkey-server"], packages: ["redis-server"] },
   { names: ["openssl"], packages: ["openssl"] },
+  { names: ["cc", "gcc", "clang"], packages: ["gcc", "libc6-dev"] },
 ] as const;
 
 /** What `npm run test:ops` needs beyond that. */

@@ -1,0 +1,71 @@
+import type { TestContext } from "node:test";
+import { startCluster } from "../../helpers/redis-topologies.ts";
+import type { SteppingClock } from "../../helpers/stepping-clock.ts";
+import type { Random } from "../random.ts";
+import { type ChaosServer, type ChaosStore, steppingServers, times } from "./store.ts";
+
+/** Three servers that share the slots. */
+export async function startClusterStore(
+  t: Pick<TestContext, "after">,
+  makeClock: () => SteppingClock,
+): Promise<ChaosStore> {
+  const { start, servers } = steppingServers(makeClock);
+  const { whole } = await startCluster(t, start);
+  const ports = servers().map(({ port }) => port);
+  const addresses = ports.map((port) => `"redis://127.0.0.1:${port}"`).join(", ");
+  return {
+    kind: "cluster",
+    settings: `redis: { cluster: [${addresses}], ${times} }`,
+    ports,
+    servers,
+    faults: [{ name: "slot moves", strike: (random) => moveSlot(servers(), random) }],
+    whole,
+  };
+}
+
+/** A slot with entries goes to another node; every other time it goes back at once. */
+async function moveSlot(servers: readonly ChaosServer[], random: Random): Promise<void> {
+  const [any] = servers;
+  if (any === undefined) return;
+  const shard = random.pick([
+    ..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+  ]);
+  const slot = Number(await any.client.call("CLUSTER", "KEYSLOT", `revgate:{${shard}}:`));
+  const owner = await ownerOf(servers, slot);
+  const other = random.pick(servers.filter((server) => server !== owner));
+  await move(servers, slot, owner, other);
+  if (random.between(0, 1) === 0) await move(servers, slot, other, owner);
+}
+
+async function ownerOf(servers: readonly ChaosServer[], slot: number): Promise<ChaosServer> {
+  const ranges = (await servers[0]?.client.call("CLUSTER", "SLOTS")) as [
+    number,
+    number,
+    [string, number],
+  ][];
+  const range = ranges.find(([first, last]) => first <= slot && slot <= last);
+  const owner = servers.find(({ port }) => port === range?.[2][1]);
+  if (owner === undefined) throw new Error(`nobody owns slot ${slot}`);
+  return owner;
+}
+
+async function move(
+  servers: readonly ChaosServer[],
+  slot: number,
+  from: ChaosServer,
+  to: ChaosServer,
+): Promise<void> {
+  const idOf = async ({ client }: ChaosServer) => String(await client.call("CLUSTER", "MYID"));
+  const [fromId, toId] = [await idOf(from), await idOf(to)];
+  const set = ({ client }: ChaosServer, ...state: string[]) =>
+    client.call("CLUSTER", "SETSLOT", slot, ...state);
+  await set(to, "IMPORTING", fromId);
+  await set(from, "MIGRATING", toId);
+  for (;;) {
+    const keys = (await from.client.call("CLUSTER", "GETKEYSINSLOT", slot, 20)) as string[];
+    if (keys.length === 0) break;
+    await from.client.call("MIGRATE", "127.0.0.1", to.port, "", 0, 5000, "KEYS", ...keys);
+  }
+  const rest = servers.filter((server) => server !== from && server !== to);
+  for (const server of [to, from, ...rest]) await set(server, "NODE", toId);
+}
