@@ -1,14 +1,21 @@
 /**
- * Runs the tests of the folders named on the command line with node's own runner.
+ * Runs the tests of the folders and files named on the command line with node's own runner.
+ *
+ * `--engine=node` has every gate of theirs serve requests in Node's own way (`server.engine`).
  *
  * Node 20 does not find `.ts` files by itself, so the list is made here; a run without a test fails.
  */
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
 
-const folders = process.argv.slice(2);
+const { values, positionals: folders } = parseArgs({
+  options: { engine: { type: "string", default: "direct" } },
+  allowPositionals: true,
+});
 const files = folders.flatMap((folder) => {
+  if (folder.endsWith(".test.ts")) return [`test/${folder}`];
   const found = listTests(`test/${folder}`);
   if (found.length === 0) throw new Error(`no test in test/${folder}`);
   return found;
@@ -27,7 +34,7 @@ const child = spawn(
     "--test-timeout=240000",
     ...files,
   ],
-  { stdio: "inherit" },
+  { stdio: "inherit", env: { ...process.env, REVGATE_TEST_ENGINE: values.engine } },
 );
 child.on("exit", (code) => {
   process.exitCode = code ?? 1;

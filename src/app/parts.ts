@@ -10,6 +10,7 @@ import { createStoreCommands } from "../control/store-commands.ts";
 import type { DenylistHealth } from "../denylist/denylist.ts";
 import { LiveConnections } from "../gateway/live-connections.ts";
 import type { Outcome } from "../gateway/visit.ts";
+import { type Engine, engineFor, testedMajors } from "../node-http/engine.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/trace.ts";
@@ -76,12 +77,13 @@ export function construct(config: Config, store: Store, making: Making): Parts {
   const current = new CurrentAssembly({
     ...{ inForce, store, commands, metrics, logger, live, tracing },
   });
-  const proxy = createProxyServer(() => current.gate, proxyOptions(config));
+  const engine = chooseEngine(config, logger);
+  const proxy = createProxyServer(() => current.gate, proxyOptions(config, engine));
   drain.watch(proxy);
   const reloads = new Reloads({
     async adopt(asked) {
       const needRestart = await current.adopt(asked);
-      adjustProxyServer(proxy, proxyOptions(inForce.config));
+      adjustProxyServer(proxy, proxyOptions(inForce.config, engine));
       return needRestart;
     },
     metrics: metrics.config,
@@ -143,9 +145,23 @@ function observe(
   });
 }
 
-function proxyOptions({ settings, files }: Config): ProxyServerOptions {
+/** The engine as configured; Node's own way on a version of Node that was not tested. */
+function chooseEngine({ settings }: Config, logger: Logger): Engine {
+  const { node } = process.versions;
+  const engine = engineFor(settings.server.engine, node);
+  if (engine !== settings.server.engine) {
+    logger.warn(
+      { node, tested: testedMajors, "server.engine": engine },
+      "revgate was not tested on this version of Node: requests are served in Node's own way",
+    );
+  }
+  return engine;
+}
+
+function proxyOptions({ settings, files }: Config, engine: Engine): ProxyServerOptions {
   const { limits } = settings;
   return {
+    engine,
     tls: files.tls,
     headerBytes: limits.headerBytes,
     headersTimeoutMs: limits.headersTimeout,

@@ -14,6 +14,7 @@ const fixed: Readonly<Record<string, (settings: Settings) => unknown>> = {
   "listen.host": ({ listen }) => listen.host,
   "listen.port": ({ listen }) => listen.port,
   "listen.tls": ({ listen }) => listen.tls !== undefined,
+  server: ({ server }) => server,
   "limits.headerBytes": ({ limits }) => limits.headerBytes,
   "admin.host": ({ admin }) => admin.host,
   "admin.port": ({ admin }) => admin.port,
@@ -31,6 +32,7 @@ export function keepFixed(running: Config, next: Config): Reloadable {
   const settings: Settings = {
     ...asked,
     listen: { ...asked.listen, host, port, tls: kept },
+    server: is.server,
     admin: { ...asked.admin, host: is.admin.host, port: is.admin.port },
     limits: { ...asked.limits, headerBytes: is.limits.headerBytes },
     denylist: is.denylist,

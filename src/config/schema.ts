@@ -7,6 +7,7 @@ import { limits, log } from "./settings/limits.ts";
 import { listen, liveConnections } from "./settings/listen.ts";
 import { group } from "./settings/readers.ts";
 import { routes, target } from "./settings/routes.ts";
+import { server } from "./settings/server.ts";
 import { signals } from "./settings/signals.ts";
 import { tokens } from "./settings/tokens.ts";
 import { upstream } from "./settings/upstream.ts";
@@ -18,6 +19,7 @@ import { upstream } from "./settings/upstream.ts";
  */
 export const configSchema = group({
   listen,
+  server,
   upstream,
   tokens,
   target,

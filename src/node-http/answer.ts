@@ -1,6 +1,7 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { atEndOfTurn } from "./end-of-turn.ts";
-import type { ProxyRequest, ProxyResponse } from "./http-messages.ts";
+import { sendWhole } from "./http-messages.ts";
 import { type PreparedAnswer, textOf, type WholeAnswer } from "./whole-answers.ts";
 
 /** A connection on which answers can be sent past Node's responses. */
@@ -20,10 +21,10 @@ export interface DirectConnection {
  * and what the server does for it are a tenth of what a refusal costs (decision 0022).
  */
 export class Answer {
-  readonly request: ProxyRequest;
+  readonly request: IncomingMessage;
   /** Set as long as Node has made no response. */
   #connection: DirectConnection | undefined;
-  #response: ProxyResponse | undefined;
+  #response: ServerResponse | undefined;
   /** What leaves at the end of the turn. */
   #text: string | undefined;
   #status = 200;
@@ -32,7 +33,7 @@ export class Answer {
   #onClose: (() => void) | undefined;
 
   /** By way of a response that is there, or of a connection that can do without. */
-  constructor(request: ProxyRequest, way: ProxyResponse | DirectConnection) {
+  constructor(request: IncomingMessage, way: ServerResponse | DirectConnection) {
     this.request = request;
     if ("giveToNode" in way) this.#connection = way;
     else this.#response = way;
@@ -87,14 +88,14 @@ export class Answer {
   }
 
   /** Node's response, for what is not sent as a whole. */
-  get stream(): ProxyResponse {
+  get stream(): ServerResponse {
     this.#connection?.giveToNode(this);
     if (this.#response === undefined) throw new Error("Node has made no response");
     return this.#response;
   }
 
   /** Takes the response that Node has made. */
-  attach(response: ProxyResponse): void {
+  attach(response: ServerResponse): void {
     this.#connection = undefined;
     this.#response = response;
     if (!this.#keepsConnection) response.shouldKeepAlive = false;
@@ -105,14 +106,14 @@ export class Answer {
   sendWhole(whole: WholeAnswer): void {
     const way = this.#directWay;
     const text = way && textOf(whole, this.request.method, way.keptMs);
-    if (text === undefined) this.stream.sendWhole(whole);
+    if (text === undefined) sendWhole(this.stream, whole);
     else this.#sendText(whole.status, text);
   }
 
   /** Sends one that is given often, with further headers. */
   sendPrepared(prepared: PreparedAnswer, more: readonly string[]): void {
     const way = this.#directWay;
-    if (way === undefined) this.stream.sendWhole(prepared.with(more));
+    if (way === undefined) sendWhole(this.stream, prepared.with(more));
     else this.#sendText(prepared.status, prepared.textWith(more, this.request.method, way.keptMs));
   }
 

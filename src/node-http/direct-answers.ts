@@ -1,8 +1,8 @@
-import type { Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { Answer, type DirectConnection } from "./answer.ts";
-import { bodyFramingOf, type ProxyRequest } from "./http-messages.ts";
+import { bodyFramingOf } from "./http-messages.ts";
 import { type Line, lineOf, type RequestListener, stateOf } from "./in-order.ts";
 
 /** What Node's parser of requests has, and its types do not show. */
@@ -10,9 +10,11 @@ interface RequestParser {
   /** Called with each request when its head has come: makes the response, and tells the server's listeners. */
   onIncoming: OnIncoming | undefined;
   /** The request that is being received. */
-  incoming: ProxyRequest | null;
+  incoming: IncomingMessage | null;
 }
-type OnIncoming = (request: ProxyRequest, keepsAlive: boolean) => number;
+/** A request; `upgrade`: whether it asks for another protocol, and bytes of that may follow. */
+type ParsedRequest = IncomingMessage & { readonly upgrade?: boolean | null };
+type OnIncoming = (request: ParsedRequest, keepsAlive: boolean) => number;
 
 const checkIdleEveryMs = 1000;
 /** What comes on top of the time that clients are told, as in Node's own way: they shall close first. */
@@ -159,7 +161,7 @@ class ClientConnection implements DirectConnection {
     }
   }
 
-  #take(request: ProxyRequest, keepsAlive: boolean): number {
+  #take(request: ParsedRequest, keepsAlive: boolean): number {
     if (request.upgrade) {
       // However quiet it is from here on, that is its own affair; where something is under way, it is closed.
       this.#all.forget(this);
@@ -188,7 +190,7 @@ class ClientConnection implements DirectConnection {
 }
 
 /** HTTP/1.1 without a body, and without an expectation. */
-function isPlain({ httpVersionMajor, httpVersionMinor, rawHeaders }: ProxyRequest): boolean {
+function isPlain({ httpVersionMajor, httpVersionMinor, rawHeaders }: IncomingMessage): boolean {
   if (httpVersionMajor !== 1 || httpVersionMinor !== 1) return false;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     if (rawHeaders[i]?.length === 6 && rawHeaders[i]?.toLowerCase() === "expect") return false;

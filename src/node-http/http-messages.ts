@@ -1,8 +1,8 @@
 import { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { Readable } from "node:stream";
-import { GatheredBytes } from "../platform/gathered-bytes.ts";
 import { atEndOfTurn } from "./end-of-turn.ts";
+import { Crumbs } from "./gathering-request.ts";
 import { textOf, type WholeAnswer } from "./whole-answers.ts";
 
 /** How a message says where its body ends. */
@@ -36,9 +36,6 @@ interface ResponseInternals {
 }
 
 const nodeRequest = IncomingMessage.prototype as unknown as RequestInternals;
-
-/** Pieces of a body that are shorter are put together where nobody takes them at once. */
-const crumbBytes = 1024;
 
 /**
  * Node's class without its constructor, which begins a stream. Of the fields that it sets, those that are the
@@ -79,8 +76,7 @@ export class ProxyRequest extends Unbegun {
   /** Set once the stream has begun. */
   #state: ReadableState | undefined;
   #consuming: boolean | undefined;
-  /** What came in this turn of the event loop, behind something that nobody has taken yet. */
-  #crumbs: GatheredBytes | undefined;
+  #crumbs: Crumbs | undefined;
 
   constructor(socket: Socket) {
     super(socket);
@@ -133,22 +129,8 @@ export class ProxyRequest extends Unbegun {
   override push(piece: Buffer | null): boolean {
     // The end of a body that nobody has asked for, and of which there was nothing.
     if (piece === null && this.#state === undefined) return false;
-    if (piece === null || piece.length >= crumbBytes || this.readableLength === 0) {
-      this.#pushCrumbs();
-      return super.push(piece);
-    }
-    if (this.#crumbs === undefined) {
-      this.#crumbs = new GatheredBytes();
-      setImmediate(() => this.#pushCrumbs());
-    }
-    this.#crumbs.add(piece);
-    return this.readableLength + this.#crumbs.length < this.readableHighWaterMark;
-  }
-
-  #pushCrumbs(): void {
-    const crumbs = this.#crumbs;
-    this.#crumbs = undefined;
-    if (crumbs !== undefined) super.push(crumbs.bytes);
+    this.#crumbs ??= new Crumbs();
+    return this.#crumbs.push(this, piece, (bytes) => super.push(bytes));
   }
 }
 
@@ -167,8 +149,7 @@ export class ProxyResponse extends ServerResponse<ProxyRequest> {
       ? textOf(answer, this.req.method, internals._keepAliveTimeout)
       : undefined;
     if (text === undefined) {
-      this.writeHead(answer.status, answer.reason, [...answer.headers]);
-      this.end(answer.body, "latin1");
+      sendInParts(this, answer);
       return;
     }
     this.statusCode = answer.status;
@@ -199,4 +180,16 @@ export class ProxyResponse extends ServerResponse<ProxyRequest> {
     // What a client sends that waits for `100 Continue` is anybody's guess once it is answered otherwise.
     return req.headers.expect === undefined;
   }
+}
+
+/** Sends an answer by a response of either engine. */
+export function sendWhole(response: ServerResponse, answer: WholeAnswer): void {
+  if (response instanceof ProxyResponse) response.sendWhole(answer);
+  else sendInParts(response, answer);
+}
+
+/** Node's own way. */
+function sendInParts(response: ServerResponse, { status, reason, headers, body }: WholeAnswer) {
+  response.writeHead(status, reason, [...headers]);
+  response.end(body, "latin1");
 }

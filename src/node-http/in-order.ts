@@ -1,9 +1,14 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Answer } from "./answer.ts";
-import type { ProxyRequest, ProxyResponse } from "./http-messages.ts";
 
 /** Requests that one connection may have waiting behind the one that is being answered. */
 const mostWaiting = 32;
+/**
+ * Requests beyond those, and behind a last answer, before the connection is cut. Node's own way makes a
+ * response of a kilobyte for each, and keeps it until those before are done.
+ */
+const maxDropped = 256;
 
 /** The requests of one connection. */
 export interface Line {
@@ -11,18 +16,20 @@ export interface Line {
   current: Answer | undefined;
   /** How many wait for the one before. */
   waiting: number;
+  /** How many came that will not be answered. */
+  dropped: number;
 }
 
 const lines = new WeakMap<Socket, Line>();
 
 /** Whoever answers requests. */
-export type RequestListener = (request: ProxyRequest, answer: Answer) => void;
+export type RequestListener = (request: IncomingMessage, answer: Answer) => void;
 
 /** The line of a connection. */
 export function lineOf(socket: Socket): Line {
   let line = lines.get(socket);
   if (line === undefined) {
-    line = { current: undefined, waiting: 0 };
+    line = { current: undefined, waiting: 0, dropped: 0 };
     lines.set(socket, line);
   }
   return line;
@@ -34,11 +41,11 @@ export function lineOf(socket: Socket): Line {
  * Node hands over pipelined requests while the one before is still being answered; a call that was
  * sent right behind a logout would then be judged before the logout is done. Beyond a bounded number
  * of waiting requests, the connection is closed after the last of them (RFC 9112 section 9.3.2: the
- * client sends the rest again).
+ * client sends the rest again); one that keeps sending all the same is cut.
  */
 export function inOrder(
   listener: RequestListener,
-): (request: ProxyRequest, response: ProxyResponse) => void {
+): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     const line = lineOf(request.socket);
     const before = line.current;
@@ -50,13 +57,17 @@ export function inOrder(
     const answer = new Answer(request, response);
     if (before === undefined || before.finished) {
       // Behind the last answer of a connection nothing counts, not even what has arrived already.
-      if (before?.keepsConnection === false) return;
+      if (before?.keepsConnection === false) {
+        drop(line, request.socket);
+        return;
+      }
       line.current = answer;
       listener(request, answer);
       return;
     }
     if (line.waiting >= mostWaiting) {
       before.endConnection();
+      drop(line, request.socket);
       return;
     }
     line.current = answer;
@@ -66,6 +77,11 @@ export function inOrder(
       if (before.finished && before.keepsConnection) listener(request, answer);
     });
   };
+}
+
+function drop(line: Line, socket: Socket): void {
+  line.dropped += 1;
+  if (line.dropped > maxDropped) socket.destroy();
 }
 
 /** Whether a connection is free for another answer, has one under way, or has had its last. */

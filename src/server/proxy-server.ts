@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
-import { createServer as createTlsServer, Server as TlsServer } from "node:https";
+import type { IncomingMessage, Server } from "node:http";
+import { Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { mostHeaderLines } from "../gateway/framing.ts";
@@ -9,13 +9,13 @@ import { createUpgradeHandler } from "../gateway/handle-upgrade.ts";
 import { refuse, refuseUnread } from "../gateway/refuse.ts";
 import type { RefusalReason } from "../gateway/verdict.ts";
 import { beginVisit } from "../gateway/visit.ts";
-import { answerDirectly } from "../node-http/direct-answers.ts";
 import { atEndOfTurn } from "../node-http/end-of-turn.ts";
-import { ProxyRequest, ProxyResponse } from "../node-http/http-messages.ts";
-import { inOrder, stateOf } from "../node-http/in-order.ts";
+import { answerRequests, type Engine, openServer } from "../node-http/engine.ts";
+import { stateOf } from "../node-http/in-order.ts";
 
-/** TLS and the limits on what clients may take. */
+/** What the server is made of, TLS, and the limits on what clients may take. */
 export interface ProxyServerOptions {
+  readonly engine: Engine;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   /** The longest head of a request, in bytes. */
   readonly headerBytes: number;
@@ -35,7 +35,7 @@ const checkTimeoutsEveryMs = 1000;
  * current when it arrives.
  */
 export function createProxyServer(currentGate: () => Gate, options: ProxyServerOptions): Server {
-  const server = openServer({
+  const server = openServer(options.engine, {
     maxHeaderSize: options.headerBytes,
     connectionsCheckingInterval: checkTimeoutsEveryMs,
     insecureHTTPParser: false,
@@ -47,14 +47,8 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
   // Node drops what goes beyond in silence: one more than is allowed, so that it shows.
   server.maxHeadersCount = mostHeaderLines + 1;
 
-  const answerRequest = createRequestHandler(currentGate);
-  answerDirectly(server, answerRequest);
-  const handleRequest = inOrder(answerRequest);
+  answerRequests(server, options.engine, createRequestHandler(currentGate));
   const handleUpgrade = createUpgradeHandler(currentGate);
-  server.on("request", handleRequest);
-  // 100 is sent when the verdict is yes; any other expectation is refused as ambiguous.
-  server.on("checkContinue", handleRequest);
-  server.on("checkExpectation", handleRequest);
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // An upgrade behind an unfinished response would be written into it.
     if (stateOf(request.socket) === "free") handleUpgrade(request, socket, head);
@@ -73,19 +67,7 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
   return server;
 }
 
-/**
- * Over TLS where there is a certificate. Node's types tell servers apart by the classes of their messages;
- * nobody here does.
- */
-function openServer(
-  options: ServerOptions & { readonly cert?: Buffer; readonly key?: Buffer },
-): Server {
-  const classes = { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse };
-  const all = { ...options, ...classes };
-  return (options.cert ? createTlsServer(all) : createServer(all)) as unknown as Server;
-}
-
-/** Sets what can be set while the server runs: everything but `headerBytes`, and whether there is TLS. */
+/** Sets what can be set while the server runs: everything but `engine`, `headerBytes`, and whether there is TLS. */
 export function adjustProxyServer(server: Server, options: ProxyServerOptions): void {
   server.headersTimeout = options.headersTimeoutMs;
   server.requestTimeout = options.requestTimeoutMs;

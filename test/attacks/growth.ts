@@ -8,6 +8,7 @@ import { Readable } from "node:stream";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startApplication } from "../helpers/application.ts";
+import { engineSetting } from "../helpers/engine.ts";
 import { type BuiltGate, startBuiltGate } from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken, publicPem } from "../helpers/tokens.ts";
@@ -38,6 +39,7 @@ async function startMeasured(
   writeFileSync(
     config,
     `listen: { host: 127.0.0.1, port: 0 }
+${engineSetting}
 admin: { host: 127.0.0.1, port: 0 }
 upstream: { url: "${application.url}", ${upstream} }
 tokens: { keys: [ { publicKeyFile: public.pem } ], cacheEntries: 1000, ${tokens} }

@@ -4,6 +4,7 @@ import type { TestContext } from "node:test";
 import { type RunningApp, startApp } from "../../src/app/app.ts";
 import { type Config, loadConfig } from "../../src/config/load.ts";
 import { createLogger } from "../../src/observability/logger.ts";
+import { engineSetting } from "./engine.ts";
 import { send } from "./http.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { publicPem } from "./tokens.ts";
@@ -45,6 +46,7 @@ export async function writeConfig(
   writeFileSync(join(directory, "public.pem"), publicPem);
   const standard = {
     listen: "listen: { host: 127.0.0.1, port: 0 }",
+    server: engineSetting,
     admin: "admin: { host: 127.0.0.1, port: 0 }",
     upstream: `upstream: { url: "${upstream}" }`,
     tokens: "tokens: { keys: [ { publicKeyFile: public.pem } ] }",

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { describe, it } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { startApplication } from "../helpers/application.ts";
+import { testedEngine } from "../helpers/engine.ts";
 import { startGate } from "../helpers/gate.ts";
 import { openRaw, send, statusesIn } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";
@@ -60,8 +61,12 @@ describe("what cannot follow an answer", () => {
       const gate = await startGate(t, { upstream: application.url });
       const raw = await openRaw(t, gate.port);
       raw.write(`GET / HTTP/1.1\r\nHost: a\r\n\r\n${text}`);
-      assert.deepEqual(statusesIn(await raw.untilClosed()), [401]);
-      assert.equal(application.seen.length, 0);
+      const [first, ...more] = statusesIn(await raw.untilClosed());
+      assert.equal(first, 401);
+      // In Node's own way the answer has left by then: what follows is a request of its own, and the last.
+      const most = testedEngine === "direct" ? 0 : 1;
+      assert.equal(more.length, most);
+      assert.ok(application.seen.length <= most);
     });
   }
 });

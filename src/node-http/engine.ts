@@ -1,0 +1,50 @@
+import { createServer, type Server, type ServerOptions } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { answerDirectly } from "./direct-answers.ts";
+import { GatheringRequest } from "./gathering-request.ts";
+import { ProxyRequest, ProxyResponse } from "./http-messages.ts";
+import { inOrder, type RequestListener } from "./in-order.ts";
+
+/**
+ * How clients' requests are served: `direct` uses names of Node that are not in its documentation, and
+ * is faster; `node` uses none of them. The README beside this file has the list.
+ */
+export const engines = ["direct", "node"] as const;
+/** One of them. */
+export type Engine = (typeof engines)[number];
+
+/** The major versions of Node on which all tests have passed with the engine `direct`. */
+export const testedMajors: readonly number[] = [20, 22, 24, 26];
+
+/** The engine that was asked for, as far as this version of Node (such as `20.18.1`) is known to bear it. */
+export function engineFor(asked: Engine, nodeVersion: string): Engine {
+  return testedMajors.includes(Number.parseInt(nodeVersion, 10)) ? asked : "node";
+}
+
+/**
+ * What servers are made of on each engine. (Node's types tell servers apart by the classes of their
+ * messages; nobody here does.)
+ */
+const classes = {
+  direct: { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse },
+  node: { IncomingMessage: GatheringRequest },
+} as unknown as Readonly<Record<Engine, ServerOptions>>;
+
+/** Makes a server on an engine; over TLS if there is a certificate. It does not listen yet. */
+export function openServer(
+  engine: Engine,
+  options: ServerOptions & { readonly cert?: Buffer; readonly key?: Buffer },
+): Server {
+  const all = { ...options, ...classes[engine] };
+  return options.cert ? createTlsServer(all) : createServer(all);
+}
+
+/** Has `listener` answer the requests of a server, those of a connection one after the other. */
+export function answerRequests(server: Server, engine: Engine, listener: RequestListener): void {
+  if (engine === "direct") answerDirectly(server, listener);
+  const handleRequest = inOrder(listener);
+  server.on("request", handleRequest);
+  // 100 is sent when the verdict is yes; any other expectation is refused as ambiguous.
+  server.on("checkContinue", handleRequest);
+  server.on("checkExpectation", handleRequest);
+}
