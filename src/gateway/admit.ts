@@ -1,4 +1,5 @@
 import type { Denylist } from "../denylist/denylist.ts";
+import type { FieldLines } from "../http/field-lines.ts";
 import type { CredentialSource } from "../token/credential.ts";
 import { readCredential } from "../token/credential.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
@@ -36,8 +37,8 @@ export interface Admitted {
 export type Admission =
   | Admitted
   | Denial
-  /** A preflight, which revgate answers itself. Name and value alternate. */
-  | { readonly kind: "answer"; readonly headers: readonly string[] };
+  /** A preflight, which revgate answers itself. */
+  | { readonly kind: "answer"; readonly headers: FieldLines };
 
 /** What the checks say of a request before the store is asked. */
 type Judgement =

@@ -1,4 +1,4 @@
-import type { HeaderList } from "../http/field-lines.ts";
+import type { FieldLines, HeaderList } from "../http/field-lines.ts";
 
 /** What pages of other origins may do (Fetch standard, section 3.3). */
 export interface CorsOptions {
@@ -22,7 +22,7 @@ export function isPreflight(method: string | undefined, headers: HeaderList): bo
 }
 
 /** The headers a page needs to read an answer of revgate's own; none where its origin is not allowed. */
-export function corsHeaders(origin: string | undefined, options: CorsOptions): readonly string[] {
+export function corsHeaders(origin: string | undefined, options: CorsOptions): FieldLines {
   const allowed = allowedOrigin(origin, options);
   if (allowed === undefined) return [];
   const headers = ["Access-Control-Allow-Origin", allowed];
@@ -36,7 +36,7 @@ export function corsHeaders(origin: string | undefined, options: CorsOptions): r
 export function preflightHeaders(
   headers: HeaderList,
   options: CorsOptions,
-): readonly string[] | undefined {
+): FieldLines | undefined {
   const allowed = allowedOrigin(headers.first("origin"), options);
   if (allowed === undefined) return undefined;
   return [

@@ -1,6 +1,7 @@
+import { decodeCookieValue } from "../http/cookies.ts";
 import type { Clock } from "../platform/clock.ts";
 import { readCredential } from "../token/credential.ts";
-import { decodeCookieValue, readOpaqueToken } from "../token/opaque-token.ts";
+import { readOpaqueToken } from "../token/opaque-token.ts";
 import type { Verification, VerifiedToken, Verifier } from "../token/verifier.ts";
 import type { FurtherToken, Route } from "./route.ts";
 import { type Denial, deny, type Wait } from "./verdict.ts";

@@ -1,7 +1,8 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
+import { type FieldLines, writeFields } from "../http/field-lines.ts";
 import { Answer } from "../node-http/answer.ts";
-import { fieldLines, PreparedAnswer } from "../node-http/whole-answers.ts";
+import { PreparedAnswer } from "../node-http/whole-answers.ts";
 import { type RefusalReason, refusalReasons } from "./verdict.ts";
 
 /** How one refusal looks. */
@@ -109,8 +110,8 @@ export interface ResponderOptions {
 /** What a refusal needs to know of the request it answers. */
 export interface RefusalContext {
   readonly requestId: string;
-  /** Name and value alternating: what a page of another origin needs to read the answer. */
-  readonly corsHeaders: readonly string[];
+  /** What a page of another origin needs to read the answer. */
+  readonly corsHeaders: FieldLines;
 }
 
 /** Answers for revgate itself, never for the application. */
@@ -140,10 +141,10 @@ export function createResponder(options: ResponderOptions): Responder {
   };
 }
 
-function sendOnSocket(socket: Duplex, answer: PreparedAnswer, more: readonly string[]): void {
+function sendOnSocket(socket: Duplex, answer: PreparedAnswer, more: FieldLines): void {
   if (socket.destroyed || !socket.writable) return;
   const { status, reason: phrase, headers, body } = answer;
-  const fields = fieldLines([...headers, ...more, "Connection", "close"]);
+  const fields = writeFields([...headers, ...more, "Connection", "close"]);
   socket.write(`HTTP/1.1 ${status} ${phrase}\r\n${fields}\r\n`, "latin1");
   socket.end(body, "latin1", () => socket.destroy());
 }
@@ -172,7 +173,7 @@ function prepare(reason: RefusalReason, text: string): PreparedAnswer {
   });
 }
 
-function headersOf(reason: RefusalReason, body: string): string[] {
+function headersOf(reason: RefusalReason, body: string): FieldLines {
   const refusal: Refusal = refusals[reason];
   const headers = [
     "Content-Type",

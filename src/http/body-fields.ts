@@ -1,5 +1,6 @@
 import type { HeaderList } from "./field-lines.ts";
 import { readJson } from "./json.ts";
+import { folded, hasRepeatedMember } from "./repeated-members.ts";
 
 /**
  * What a message's body says, as far as it has one reading.
@@ -19,6 +20,8 @@ export type BodySource =
 
 const unreadable: BodyFields = { kind: "unreadable" };
 const jsonTypes = /^(?:application|text)\/(?:[\w.+-]+\+)?json$/;
+/** An application may read a member wherever it is, in any letter case. */
+const anyMember = { outermostOnly: false, anyCase: true };
 const formType = "application/x-www-form-urlencoded";
 
 /**
@@ -40,7 +43,7 @@ export function readRequestFields(bytes: Buffer, headers: HeaderList): BodyField
   if (media === formType) return { kind: "form", text };
   if (!jsonTypes.test(media)) return unreadable;
   const value = readJson(text);
-  return value === undefined || hasRepeatedMember(text, value)
+  return value === undefined || hasRepeatedMember(text, anyMember)
     ? unreadable
     : { kind: "json", value };
 }
@@ -98,28 +101,6 @@ function valueAt(value: unknown, pointer: string): string[] {
   }
   if (Number.isSafeInteger(at)) return [String(at)];
   return typeof at === "string" && at !== "" ? [at] : [];
-}
-
-/** Whether an object in it has a member twice, in any letter case. `value` is what the text was parsed to. */
-function hasRepeatedMember(text: string, value: unknown): boolean {
-  // In text that is JSON, a string before a colon is a member's name, and nothing else is.
-  const strings = text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g);
-  let written = 0;
-  for (const [, colon] of strings) if (colon !== undefined) written += 1;
-  let distinct = 0;
-  const open = [value];
-  while (open.length > 0) {
-    const inner = open.pop();
-    if (typeof inner !== "object" || inner === null) continue;
-    for (const one of Object.values(inner)) open.push(one);
-    if (!Array.isArray(inner)) distinct += new Set(Object.keys(inner).map(folded)).size;
-  }
-  return written !== distinct;
-}
-
-/** A name in one letter case; some letters have a second lower case, such as the long s. */
-function folded(name: string): string {
-  return name.toUpperCase().toLowerCase();
 }
 
 /**

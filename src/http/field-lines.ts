@@ -1,4 +1,57 @@
+/**
+ * A header list: name and value alternating, one pair a line, in the order and letter case of the
+ * message. That is how Node hands over what it received (`rawHeaders`) and takes what it sends. No line
+ * is joined with another, dropped or sorted.
+ */
+export type FieldLines = readonly string[];
+
 const none: readonly string[] = [];
+
+/**
+ * Where the next line of a name (lower case) begins, from `start` on; -1 if there is none. Its value is
+ * behind it.
+ */
+export function findField(lines: FieldLines, name: string, start = 0): number {
+  const { length } = name;
+  for (let i = start; i < lines.length; i += 2) {
+    // Most names are told apart by their length alone.
+    const each = lines[i] ?? "";
+    if (each.length === length && each.toLowerCase() === name) return i;
+  }
+  return -1;
+}
+
+/** The values of all lines of a name (lower case), in order. */
+export function fieldValues(lines: FieldLines, name: string): readonly string[] {
+  let index = findField(lines, name);
+  if (index === -1) return none;
+  const values: string[] = [];
+  for (; index !== -1; index = findField(lines, name, index + 2))
+    values.push(lines[index + 1] ?? "");
+  return values;
+}
+
+/** The same lines as pairs. */
+export function* eachField(lines: FieldLines): Generator<[name: string, value: string]> {
+  for (let i = 0; i < lines.length; i += 2) yield [lines[i] ?? "", lines[i + 1] ?? ""];
+}
+
+/** The lines as they are sent, each with its line break. They must be fit to be sent. */
+export function writeFields(lines: FieldLines): string {
+  let text = "";
+  for (let i = 0; i < lines.length; i += 2) text += `${lines[i]}: ${lines[i + 1]}\r\n`;
+  return text;
+}
+
+/** How a message says where its body ends. */
+export type BodyFraming = "none" | "by length" | "chunked";
+
+/** What a header list says of the body behind it. (Both a length and a coding have been refused by then.) */
+export function bodyFramingOf(lines: FieldLines): BodyFraming {
+  if (findField(lines, "transfer-encoding") !== -1) return "chunked";
+  const length = findField(lines, "content-length");
+  return length === -1 || lines[length + 1] === "0" ? "none" : "by length";
+}
 
 /** A header's name as applications that turn `-` into `_` would compare it. */
 export function spelledWithHyphens(name: string): string {
@@ -6,7 +59,7 @@ export function spelledWithHyphens(name: string): string {
 }
 
 /**
- * The header section of a message as it was received: every line, in order, with its letter case.
+ * A header list with its names in lower case beside it, for one that is asked often.
  *
  * Node joins or drops repeated headers in `message.headers`; a gate that decides by that view decides
  * on something the application never sees. This view loses nothing. (A class, not a closure: one is
@@ -15,11 +68,11 @@ export function spelledWithHyphens(name: string): string {
 export class HeaderList {
   /** Names in lower case, one a line. */
   readonly names: readonly string[];
-  /** Name and value alternating, as sent: entry `i` of `names` is `raw[2 * i]`, its value `raw[2 * i + 1]`. */
-  readonly raw: readonly string[];
+  /** The list itself: entry `i` of `names` is `raw[2 * i]`, its value `raw[2 * i + 1]`. */
+  readonly raw: FieldLines;
 
   /** Wraps Node's `rawHeaders`. */
-  constructor(raw: readonly string[]) {
+  constructor(raw: FieldLines) {
     const names: string[] = new Array(raw.length >> 1);
     for (let i = 0; i < names.length; i += 1) names[i] = (raw[2 * i] ?? "").toLowerCase();
     this.names = names;

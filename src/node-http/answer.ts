@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { FieldLines } from "../http/field-lines.ts";
 import { atEndOfTurn } from "./end-of-turn.ts";
 import { sendWhole } from "./http-messages.ts";
 import { type PreparedAnswer, textOf, type WholeAnswer } from "./whole-answers.ts";
@@ -111,7 +112,7 @@ export class Answer {
   }
 
   /** Sends one that is given often, with further headers. */
-  sendPrepared(prepared: PreparedAnswer, more: readonly string[]): void {
+  sendPrepared(prepared: PreparedAnswer, more: FieldLines): void {
     const way = this.#directWay;
     if (way === undefined) sendWhole(this.stream, prepared.with(more));
     else this.#sendText(prepared.status, prepared.textWith(more, this.request.method, way.keptMs));

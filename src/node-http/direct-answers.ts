@@ -1,8 +1,8 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
+import { bodyFramingOf, findField } from "../http/field-lines.ts";
 import { Answer, type DirectConnection } from "./answer.ts";
-import { bodyFramingOf } from "./http-messages.ts";
 import { type Line, lineOf, type RequestListener, stateOf } from "./in-order.ts";
 
 /** What Node's parser of requests has, and its types do not show. */
@@ -192,8 +192,5 @@ class ClientConnection implements DirectConnection {
 /** HTTP/1.1 without a body, and without an expectation. */
 function isPlain({ httpVersionMajor, httpVersionMinor, rawHeaders }: IncomingMessage): boolean {
   if (httpVersionMajor !== 1 || httpVersionMinor !== 1) return false;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]?.length === 6 && rawHeaders[i]?.toLowerCase() === "expect") return false;
-  }
-  return bodyFramingOf(rawHeaders) === "none";
+  return findField(rawHeaders, "expect") === -1 && bodyFramingOf(rawHeaders) === "none";
 }

@@ -1,24 +1,10 @@
 import { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { Readable } from "node:stream";
+import { bodyFramingOf } from "../http/field-lines.ts";
 import { atEndOfTurn } from "./end-of-turn.ts";
 import { Crumbs } from "./gathering-request.ts";
 import { textOf, type WholeAnswer } from "./whole-answers.ts";
-
-/** How a message says where its body ends. */
-export type BodyFraming = "none" | "by length" | "chunked";
-
-/** What a field section says of the body behind it. Name and value alternate, as received. */
-export function bodyFramingOf(rawHeaders: readonly string[]): BodyFraming {
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] ?? "";
-    if (name.length === 14 && name.toLowerCase() === "content-length") {
-      return rawHeaders[i + 1] === "0" ? "none" : "by length";
-    }
-    if (name.length === 17 && name.toLowerCase() === "transfer-encoding") return "chunked";
-  }
-  return "none";
-}
 
 /** What Node's own requests have, and its types do not show. */
 interface RequestInternals {

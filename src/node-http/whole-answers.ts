@@ -1,9 +1,11 @@
+import { type FieldLines, findField, writeFields } from "../http/field-lines.ts";
+
 /** An answer that is there as a whole. */
 export interface WholeAnswer {
   readonly status: number;
   readonly reason: string;
-  /** Name and value alternating; fit to be sent. */
-  readonly headers: readonly string[];
+  /** Fit to be sent. */
+  readonly headers: FieldLines;
   /** One byte a character. */
   readonly body: string;
 }
@@ -17,10 +19,10 @@ export function textOf(
   method: string | undefined,
   keptMs: number,
 ): string | undefined {
-  const { dated, sized } = lookThrough(headers);
-  if (!sized) return undefined;
+  if (findField(headers, "content-length") === -1) return undefined;
+  const dated = findField(headers, "date") !== -1;
   const end = dated ? connectionLines(keptMs) : lastLines(keptMs);
-  const head = `HTTP/1.1 ${status} ${reason}\r\n${fieldLines(headers)}${end}`;
+  const head = `HTTP/1.1 ${status} ${reason}\r\n${writeFields(headers)}${end}`;
   return method === "HEAD" ? head : head + body;
 }
 
@@ -31,7 +33,7 @@ export function textOf(
 export class PreparedAnswer implements WholeAnswer {
   readonly status: number;
   readonly reason: string;
-  readonly headers: readonly string[];
+  readonly headers: FieldLines;
   readonly body: string;
   readonly #start: string;
 
@@ -42,40 +44,20 @@ export class PreparedAnswer implements WholeAnswer {
     this.headers = headers;
     this.body = body;
     // In one piece: V8 keeps what is added up as its parts, and copies it from them each time.
-    this.#start = [`HTTP/1.1 ${status} ${reason}\r\n`, fieldLines(headers)].join("");
+    this.#start = [`HTTP/1.1 ${status} ${reason}\r\n`, writeFields(headers)].join("");
   }
 
   /** The same with further headers, of which none is `Date`. */
-  with(more: readonly string[]): WholeAnswer {
+  with(more: FieldLines): WholeAnswer {
     const { status, reason, body } = this;
     return { status, reason, headers: [...this.headers, ...more], body };
   }
 
   /** What `textOf` says of `with(more)`. */
-  textWith(more: readonly string[], method: string | undefined, keptMs: number): string {
-    const head = this.#start + fieldLines(more) + lastLines(keptMs);
+  textWith(more: FieldLines, method: string | undefined, keptMs: number): string {
+    const head = this.#start + writeFields(more) + lastLines(keptMs);
     return method === "HEAD" ? head : head + this.body;
   }
-}
-
-/** A field section as it is sent. Name and value alternate. */
-export function fieldLines(headers: readonly string[]): string {
-  let lines = "";
-  for (let i = 0; i < headers.length; i += 2) lines += `${headers[i]}: ${headers[i + 1]}\r\n`;
-  return lines;
-}
-
-/** What a field section has of what is added, or asked for, where an answer is sent. */
-function lookThrough(headers: readonly string[]): { dated: boolean; sized: boolean } {
-  let dated = false;
-  let sized = false;
-  for (let i = 0; i < headers.length; i += 2) {
-    // Most names are told apart by their length alone.
-    const { length } = headers[i] ?? "";
-    if (length === 4 && headers[i]?.toLowerCase() === "date") dated = true;
-    else if (length === 14 && headers[i]?.toLowerCase() === "content-length") sized = true;
-  }
-  return { dated, sized };
 }
 
 /** The end of a head whose connection is kept. */

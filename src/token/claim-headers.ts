@@ -1,11 +1,13 @@
+import type { FieldLines } from "../http/field-lines.ts";
+
 /** The longest value that is handed on, in bytes. */
 const mostBytes = 1024;
 /** What stands in a header as it is (RFC 9110 section 5.5); `%` is what the rest is written with. */
 const plain = /^[!-$&-~](?:[ !-$&-~]*[!-$&-~])?$/;
 
 /**
- * The headers by which the application is told some claims of a verified token: name and value
- * alternating. `forwardClaims` names the header of each claim.
+ * The headers by which the application is told some claims of a verified token.
+ * `forwardClaims` names the header of each claim.
  *
  * Text, numbers and truth values are written as they are, lists with commas between, anything else as
  * JSON. What is not printable ASCII, `%`, a comma within a list's item and white space at the ends are
@@ -16,7 +18,7 @@ const plain = /^[!-$&-~](?:[ !-$&-~]*[!-$&-~])?$/;
 export function claimHeaders(
   claims: Readonly<Record<string, unknown>>,
   forwardClaims: ReadonlyMap<string, string>,
-): readonly string[] {
+): FieldLines {
   const headers: string[] = [];
   for (const [claim, header] of forwardClaims) {
     // Not what a prototype has.

@@ -1,4 +1,5 @@
 import { readJson } from "../http/json.ts";
+import { hasRepeatedMember } from "../http/repeated-members.ts";
 
 /** A compact JWS (RFC 7515 section 7.1) taken apart; nothing in it has been verified. */
 export interface CompactJws {
@@ -8,6 +9,8 @@ export interface CompactJws {
   readonly signingInput: string;
 }
 
+/** Claims and header parameters are members of the outermost object, and their names have one letter case. */
+const claims = { outermostOnly: true, anyCase: false };
 const base64urlText = /^[A-Za-z0-9_-]+$/;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -47,7 +50,7 @@ function parseObject(encoded: string): Record<string, unknown> | undefined {
   try {
     const text = utf8.decode(bytes);
     const value = readJson(text);
-    return isObject(value) && hasDistinctMembers(text) ? value : undefined;
+    return isObject(value) && !hasRepeatedMember(text, claims) ? value : undefined;
   } catch {
     return undefined;
   }
@@ -57,26 +60,6 @@ function decodeCanonical(encoded: string): Buffer | undefined {
   if (!base64urlText.test(encoded)) return undefined;
   const bytes = Buffer.from(encoded, "base64url");
   return bytes.toString("base64url") === encoded ? bytes : undefined;
-}
-
-const jsonPart = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
-const deeper: Readonly<Record<string, number>> = { "{": 1, "[": 1, "}": -1, "]": -1 };
-
-/** Whether the outermost object of a text that is known to be JSON has no member twice. */
-function hasDistinctMembers(text: string): boolean {
-  const names = new Set<string>();
-  let depth = 0;
-  let last = "";
-  for (const [part] of text.matchAll(jsonPart)) {
-    depth += deeper[part] ?? 0;
-    if (part === ":" && depth === 1) {
-      const name = JSON.parse(last) as string;
-      if (names.has(name)) return false;
-      names.add(name);
-    }
-    last = part;
-  }
-  return true;
 }
 
 /** Whether a value is a JSON object. */

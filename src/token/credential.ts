@@ -1,4 +1,5 @@
 import { type BodyFields, type BodySource, valuesOf } from "../http/body-fields.ts";
+import { cookieValues } from "../http/cookies.ts";
 import type { HeaderList } from "../http/field-lines.ts";
 
 /** One place in which a client may send its token. */
@@ -52,7 +53,7 @@ function valuesFrom(
   body: BodyFields,
 ): readonly string[] {
   if (source.kind === "header") return readHeader(headers, source);
-  return source.kind === "cookie" ? readCookie(headers, source.name) : valuesOf(body, source);
+  return source.kind === "cookie" ? cookieValues(headers, source.name) : valuesOf(body, source);
 }
 
 function readHeader(
@@ -75,23 +76,4 @@ function afterScheme(value: string, scheme: string): string | undefined {
   if (value.slice(0, space).toLowerCase() !== scheme) return undefined;
   const credential = value.slice(space).trim();
   return credential === "" ? undefined : credential;
-}
-
-function readCookie(headers: HeaderList, name: string): readonly string[] {
-  const found: string[] = [];
-  for (const header of headers.all("cookie")) {
-    for (const pair of header.split(";")) {
-      const equals = pair.indexOf("=");
-      if (equals === -1 || pair.slice(0, equals).trim() !== name) continue;
-      const value = unquote(pair.slice(equals + 1).trim());
-      if (value !== "") found.push(value);
-    }
-  }
-  return found;
-}
-
-function unquote(value: string): string {
-  return value.length >= 2 && value.startsWith('"') && value.endsWith('"')
-    ? value.slice(1, -1)
-    : value;
 }

@@ -26,16 +26,6 @@ export function readOpaqueToken(text: string, expiresAt: EpochSeconds): Verified
   };
 }
 
-/** A cookie's value as most frameworks read it: percent-encoding is one more way to spell a token. */
-export function decodeCookieValue(value: string): string {
-  if (!value.includes("%")) return value;
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
-}
-
 function rewrite(part: string): string {
   return Buffer.from(part, "base64url").toString("base64url");
 }

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
+import type { FieldLines } from "../http/field-lines.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
 import { areRevocable, type ClaimRules } from "./claim-checks.ts";
 import { claimHeaders } from "./claim-headers.ts";
@@ -21,8 +22,8 @@ export interface VerifiedToken {
   readonly issuedAt: EpochSeconds | undefined;
   readonly expiresAt: EpochSeconds;
   readonly notBefore: EpochSeconds | undefined;
-  /** What the application is told of it: header names and values alternating. */
-  readonly headers?: readonly string[] | undefined;
+  /** What the application is told of it. */
+  readonly headers?: FieldLines | undefined;
 }
 
 /** The answer of a verifier; `expired` comes with the token, because revoking one early is no mistake. */

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from "node:http";
+import { type BodyFraming, bodyFramingOf, eachField, writeFields } from "../http/field-lines.ts";
 import type { Answer } from "../node-http/answer.ts";
-import { type BodyFraming, bodyFramingOf } from "../node-http/http-messages.ts";
-import { fieldLines } from "../node-http/whole-answers.ts";
 import { responseHeaders } from "./headers.ts";
 import { HeldBody, type Hold } from "./held-response.ts";
 import type { Connection, Exchange } from "./http1/connection.ts";
@@ -296,7 +295,7 @@ class Forwarding implements Exchange {
   #complete(trailers: readonly string[]): void {
     const { stream } = this.#options.answer;
     this.#writeHead();
-    if (trailers.length > 0) stream.addTrailers(pairs(trailers));
+    if (trailers.length > 0) stream.addTrailers([...eachField(trailers)]);
     stream.end();
     this.#end({ kind: "completed", status: this.#status });
   }
@@ -373,7 +372,7 @@ function requestHead(
   body: BodyFraming,
 ): string {
   const coding = body === "chunked" ? "Transfer-Encoding: chunked\r\n" : "";
-  return `${method} ${url} HTTP/1.1\r\n${fieldLines(headers)}${coding}Connection: keep-alive\r\n\r\n`;
+  return `${method} ${url} HTTP/1.1\r\n${writeFields(headers)}${coding}Connection: keep-alive\r\n\r\n`;
 }
 
 /** Ends a response so that nobody can take it for a whole one. */
@@ -384,12 +383,4 @@ function breakOff({ stream }: Answer): void {
   const canReset = socket !== null && !("encrypted" in socket) && !socket.writableEnded;
   if (canReset) socket.resetAndDestroy();
   else stream.destroy();
-}
-
-function pairs(alternating: readonly string[]): [string, string][] {
-  const out: [string, string][] = [];
-  for (let i = 0; i < alternating.length; i += 2) {
-    out.push([alternating[i] ?? "", alternating[i + 1] ?? ""]);
-  }
-  return out;
 }

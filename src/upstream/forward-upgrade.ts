@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import httpProxy from "http-proxy";
+import { eachField, type FieldLines, writeFields } from "../http/field-lines.ts";
 import { type ApplicationOptions, tlsServername } from "./application.ts";
 import { closeFrame, FrameTracker } from "./frame-tracker.ts";
 import { responseHeaders } from "./headers.ts";
@@ -13,8 +14,8 @@ export interface UpgradeOptions {
   readonly socket: Duplex;
   /** What the client sent behind its request. */
   readonly head: Buffer;
-  /** Name and value alternating, without hop-by-hop headers. */
-  readonly headers: readonly string[];
+  /** Without hop-by-hop headers. */
+  readonly headers: FieldLines;
   /** Told once when the application has answered, with its status: 101 where it switched protocols. */
   readonly onAnswer: (status: number) => void;
   /** Told once when bytes go both ways, with what ends that; `reason` is told to the client. */
@@ -139,12 +140,10 @@ function cutter(socket: Duplex, upstreamSocket: Duplex): (reason: string) => voi
 }
 
 /** Node's client takes repeated headers as arrays; http-proxy looks for its two in lower case. */
-function upgradeHeaders(headers: readonly string[]): NodeJS.Dict<string | string[]> {
+function upgradeHeaders(headers: FieldLines): NodeJS.Dict<string | string[]> {
   const grouped: Record<string, string | string[]> = {};
   const spelling = new Map<string, string>();
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] ?? "";
-    const value = headers[i + 1] ?? "";
+  for (const [name, value] of eachField(headers)) {
     const key = spelling.get(name.toLowerCase()) ?? name;
     spelling.set(name.toLowerCase(), key);
     const held = grouped[key];
@@ -155,10 +154,9 @@ function upgradeHeaders(headers: readonly string[]): NodeJS.Dict<string | string
 
 /** Passes on an answer that is not 101; the connection ends with it, which also ends a body without length. */
 function relayRefusal(answer: IncomingMessage, socket: Duplex): void {
-  const passed = responseHeaders(answer.rawHeaders);
-  const lines = [`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}`];
-  for (let i = 0; i < passed.length; i += 2) lines.push(`${passed[i]}: ${passed[i + 1]}`);
-  socket.write(`${lines.join("\r\n")}\r\nConnection: close\r\n\r\n`, "latin1");
+  const line = `HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\n`;
+  const passed = writeFields(responseHeaders(answer.rawHeaders));
+  socket.write(`${line}${passed}Connection: close\r\n\r\n`, "latin1");
   answer.on("error", () => socket.destroy());
   answer.on("close", () => {
     if (!answer.complete) socket.destroy();

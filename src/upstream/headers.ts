@@ -1,4 +1,10 @@
-import { type HeaderList, spelledWithHyphens } from "../http/field-lines.ts";
+import { withoutCookies } from "../http/cookies.ts";
+import {
+  type FieldLines,
+  fieldValues,
+  type HeaderList,
+  spelledWithHyphens,
+} from "../http/field-lines.ts";
 
 /** Header names of RFC 9110 section 7.6.1 (and the one browsers made up) that end at each hop. */
 const hopByHop = new Set([
@@ -59,20 +65,20 @@ export interface RequestHeaderOptions {
 
 /**
  * The header section that the application receives: the client's lines in order and letter case, less
- * what ends here, plus what revgate vouches for. Name and value alternate.
+ * what ends here, plus what revgate vouches for.
  */
 export function requestHeaders(
   headers: HeaderList,
   facts: ForwardedFacts,
   options: RequestHeaderOptions,
-  claims: readonly string[] = none,
+  claims: FieldLines = none,
 ): string[] {
   const nominated = nominatedBy(headers.all("connection"));
   const out: string[] = [];
   for (const [index, name] of headers.names.entries()) {
     if (endsHere(name, nominated, options) || isReplaced(name, facts, options)) continue;
     const value = headers.raw[2 * index + 1] ?? "";
-    const passed = name === "cookie" ? withoutCookies(value, options.withheld?.cookies) : value;
+    const passed = name === "cookie" ? passCookies(value, options.withheld?.cookies) : value;
     if (passed !== undefined) out.push(headers.raw[2 * index] ?? "", passed);
   }
   addForwarding(out, headers, facts);
@@ -103,22 +109,17 @@ function isReplaced(
   return ownHeaders.has(spelled) || withheld?.headers.has(spelled) === true;
 }
 
-/** A Cookie header without some of its cookies; undefined where none is left. */
-function withoutCookies(value: string, names: ReadonlySet<string> | undefined): string | undefined {
-  if (names === undefined || names.size === 0) return value;
-  const pairs = value.split(";");
-  const kept = pairs.filter((pair) => !names.has(pair.split("=", 1)[0]?.trim() ?? ""));
-  if (kept.length === pairs.length) return value;
-  return kept.length === 0 ? undefined : kept.join(";").trim();
+function passCookies(header: string, withheld?: ReadonlySet<string>): string | undefined {
+  return withheld === undefined || withheld.size === 0 ? header : withoutCookies(header, withheld);
 }
 
 /**
- * The application's header section as the client may see it. Names and values alternate, as received.
+ * The application's header section as the client may see it.
  *
  * Names are compared only where their length is that of one that ends here: most are not.
  */
-export function responseHeaders(raw: readonly string[]): string[] {
-  const nominated = nominatedBy(valuesOf(raw, "connection"));
+export function responseHeaders(raw: FieldLines): string[] {
+  const nominated = nominatedBy(fieldValues(raw, "connection"));
   const out: string[] = [];
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] ?? "";
@@ -129,17 +130,6 @@ export function responseHeaders(raw: readonly string[]): string[] {
     out.push(name, raw[i + 1] ?? "");
   }
   return out;
-}
-
-function valuesOf(raw: readonly string[], wanted: string): readonly string[] {
-  let values: string[] | undefined;
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i] ?? "";
-    if (name.length !== wanted.length || name.toLowerCase() !== wanted) continue;
-    values ??= [];
-    values.push(raw[i + 1] ?? "");
-  }
-  return values ?? none;
 }
 
 /** These say something of the connection and name no header. */

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
+import type { BodyFraming } from "../../http/field-lines.ts";
 import { atEndOfTurn } from "../../node-http/end-of-turn.ts";
-import type { BodyFraming } from "../../node-http/http-messages.ts";
 import { UpstreamError } from "../upstream-error.ts";
 import { type ResponseEvents, type ResponseHead, ResponseParser } from "./response-parser.ts";
 
