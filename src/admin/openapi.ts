@@ -1,3 +1,4 @@
+import { entryKinds } from "../denylist/denylist.ts";
 import type { Endpoints } from "./endpoint.ts";
 
 const error = {
@@ -62,7 +63,7 @@ const revocation = {
   type: "object",
   required: ["kind", "id", "expiresAt"],
   properties: {
-    kind: { enum: ["tok", "jti", "sid", "sub"] },
+    kind: { enum: entryKinds },
     id: { type: "string", description: "SHA-256 of what it names, base64url." },
     expiresAt: { type: "number", description: "Seconds since 1970 until which it is in force." },
     cutoff: { type: "number", description: "With sub: tokens issued up to this second are meant." },

@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Config } from "../config/load.ts";
+import { entryKinds } from "../denylist/denylist.ts";
 import { UsageError } from "../errors.ts";
 import { outcomes } from "../gateway/visit.ts";
 import { createMetrics } from "../observability/metrics.ts";
@@ -31,7 +32,7 @@ export interface RunningApp {
  * running then. Neither the application nor Redis is waited for.
  */
 export async function startApp(config: Config, context: AppContext): Promise<RunningApp> {
-  const metrics = createMetrics(outcomes, context.version);
+  const metrics = createMetrics({ outcomes, kinds: entryKinds }, context.version);
   const { logger } = context;
   const onUncaught = createUncaughtReport({ counts: metrics.uncaught, logger });
   const store = await openStore(config, { metrics: metrics.store, logger });

@@ -4,6 +4,7 @@ import { openVerifier } from "../app/verification.ts";
 import { type Config, loadConfig } from "../config/load.ts";
 import { connectControl } from "../control/control-socket.ts";
 import { createStoreCommands, type StoreCommand } from "../control/store-commands.ts";
+import { entryKinds } from "../denylist/denylist.ts";
 import { createLogger } from "../observability/logger.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import { systemClock } from "../platform/clock.ts";
@@ -28,7 +29,7 @@ export async function withStore<Result>(
 
   const context = {
     logger: createLogger("silent", []),
-    metrics: createMetrics([], "").store,
+    metrics: createMetrics({ outcomes: [], kinds: entryKinds }, "").store,
   };
   const store = await openStore(config, context);
   const verification = openVerifier(config, context);

@@ -1,12 +1,8 @@
 import { type Entry, fallsUnder, keyOfName, namesOf } from "../denylist/denylist.ts";
+import type { CutReason } from "../observability/metrics.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 import type { Route } from "./route.ts";
-
-/** Why a connection is cut. */
-export const cutReasons = ["token_revoked", "token_expired"] as const;
-/** One of the reasons. */
-export type CutReason = (typeof cutReasons)[number];
 
 /** Ends a connection; called at most once. */
 export type Cut = (reason: CutReason) => void;

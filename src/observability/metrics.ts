@@ -9,7 +9,7 @@ export interface GateMetrics<Outcome extends string> {
   readonly upstreamSeconds: { observe(seconds: number): void };
   readonly upgradedConnections: { inc(): void; dec(): void };
   /** Connections that ended with their token, by why. */
-  readonly cuts: Readonly<Record<"token_revoked" | "token_expired", { inc(): void }>>;
+  readonly cuts: Readonly<Record<CutReason, { inc(): void }>>;
   /** A route named no subject where its rule says; its tokens live on. */
   readonly subjectsNotFound: { inc(): void };
   /** A revoking request was lost on its way, and what it would have revoked is revoked to be safe. */
@@ -38,12 +38,15 @@ export type SignalResult = (typeof signalResults)[number];
 /** Where something was found that is not believed: the denylist's own words. */
 const ignoredSources = ["journal", "feed", "entry", "epoch"] as const;
 
-/** What a revocation names, as far as it is counted: the denylist's own words. */
-const revokedKinds = ["tok", "jti", "sid", "sub"] as const;
 /** A revocation, as far as it is counted. */
 export interface Revoked {
-  readonly kind: (typeof revokedKinds)[number];
+  readonly kind: string;
 }
+
+/** Why a live connection is cut. */
+export const cutReasons = ["token_revoked", "token_expired"] as const;
+/** One of the reasons. */
+export type CutReason = (typeof cutReasons)[number];
 
 /** Everything else that is counted. */
 export interface StoreMetrics {
@@ -110,9 +113,17 @@ const upstreamBuckets = [
 ];
 const syncBuckets = [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1, 5];
 
+/** The closed lists of other rooms that are labels here. */
+export interface MetricLabels<Outcome extends string> {
+  /** How a request may end. */
+  readonly outcomes: readonly Outcome[];
+  /** What a revocation may name. */
+  readonly kinds: readonly string[];
+}
+
 /** Makes all metrics, in a registry of their own; every series exists from the start, at zero. */
 export function createMetrics<Outcome extends string>(
-  outcomes: readonly Outcome[],
+  { outcomes, kinds }: MetricLabels<Outcome>,
   version: string,
 ): Metrics<Outcome> {
   const registry = new Registry();
@@ -129,7 +140,7 @@ export function createMetrics<Outcome extends string>(
     registers,
   });
   buildInfo.set({ version, node: process.version }, 1);
-  const countRevoked = createRevocations(registry);
+  const countRevoked = createRevocations(registry, kinds);
 
   return {
     gate: createGateMetrics(registry, outcomes, { histogram, gauge, countRevoked }),
@@ -139,7 +150,7 @@ export function createMetrics<Outcome extends string>(
     uncaught: createCounter(
       {
         name: "revgate_uncaught_errors_total",
-        help: "Errors that nothing but the last line of defence caught, by where they came in. Always a defect.",
+        help: "Errors that only the last line of defence caught, by where they came in: clients, admin, control (the control socket), process (anything else). Always a defect of revgate; alert on every increase.",
         registry,
       },
       "door",
@@ -150,21 +161,24 @@ export function createMetrics<Outcome extends string>(
   };
 }
 
-function createRevocations(registry: Registry): StoreMetrics["countRevoked"] {
+function createRevocations(
+  registry: Registry,
+  kinds: readonly string[],
+): StoreMetrics["countRevoked"] {
   const counter = new Counter({
     name: "revgate_revocations_total",
-    help: "Revocations, by what caused them and what they name.",
+    help: "Revocations, by what they name (kind; tok: one token) and by what caused them (trigger): route, unknown_outcome (the outcome of a revoking request is unknown), recovery (one that was under way at a crash), command, import, signal (an identity provider's event).",
     labelNames: ["trigger", "kind"],
     registers: [registry],
   });
   const children = Object.fromEntries(
     revocationTriggers.map((trigger) => [
       trigger,
-      bindChildren(revokedKinds, (kind) => counter.labels(trigger, kind)),
+      bindChildren(kinds, (kind) => counter.labels(trigger, kind)),
     ]),
   );
   return (trigger, entries) => {
-    for (const { kind } of entries) children[trigger]?.[kind].inc();
+    for (const { kind } of entries) children[trigger]?.[kind]?.inc();
   };
 }
 
@@ -182,7 +196,11 @@ function createGateMetrics<Outcome extends string>(
   const { gauge, countRevoked } = makers;
   return {
     requests: createCounter(
-      { name: "revgate_requests_total", help: "Requests, by how they ended.", registry },
+      {
+        name: "revgate_requests_total",
+        help: "Requests, by how they ended: forwarded, an error of docs/errors.md, preflight_answered, client_gone (before the end of the response), broken_off (by the application, in its body), cut (its token was revoked or expired while it was being sent).",
+        registry,
+      },
       "outcome",
       outcomes,
     ),
@@ -206,15 +224,15 @@ function createGateMetrics<Outcome extends string>(
     cuts: createCounter(
       {
         name: "revgate_connections_cut_total",
-        help: "WebSocket connections and streaming responses that were ended with their token.",
+        help: "WebSocket connections and streaming responses that were ended with their token, by reason.",
         registry,
       },
       "reason",
-      ["token_revoked", "token_expired"],
+      cutReasons,
     ),
     subjectsNotFound: new Counter({
       name: "revgate_subjects_not_found_total",
-      help: "2xx answers on routes with subjectFrom in which, or in whose request, no subject was found: nothing was revoked.",
+      help: "Successful answers on routes with subjectFrom in which, or in whose request, no subject was found: nothing was revoked. Alert on every increase.",
       registers: [registry],
     }),
     upgradedConnections: gauge("revgate_upgraded_connections", "WebSocket connections open."),
@@ -228,13 +246,13 @@ function createHolds(
 ): GateMetrics<string>["startHold"] {
   const holdSeconds = histogram(
     "revgate_hold_duration_seconds",
-    "How long the application's 2xx was kept until the revocation was in force.",
+    "How long the application's answer was held until the revocation was in force.",
     syncBuckets,
   );
-  const holds = gauge("revgate_holds", "Responses kept back at present.");
+  const holds = gauge("revgate_holds", "Answers that are being held.");
   const withheld = new Counter({
     name: "revgate_holds_withheld_total",
-    help: "Responses that were not released because the revocation could not be made to hold.",
+    help: "Answers that were not released because the revocation could not be made to hold: the client got revocation_pending.",
     registers: [registry],
   });
   return (entries) => {
@@ -260,27 +278,43 @@ function createStoreMetrics(
       "Writing and syncing one group of journal records.",
       syncBuckets,
     ),
-    journalFailing: gauge("revgate_journal_failing", "1 while the journal cannot be written."),
+    journalFailing: gauge("revgate_journal_failing", "1 if the journal cannot be written."),
     outboxPending: gauge(
       "revgate_outbox_pending",
       "Revocations recorded here that Redis has not acknowledged.",
     ),
-    redisUp: gauge("revgate_redis_up", "1 while the connection to Redis is usable."),
+    redisUp: gauge(
+      "revgate_redis_up",
+      "1 if the connection to Redis is usable; 0 also without Redis.",
+    ),
     redisEpochs: new Counter({
       name: "revgate_redis_epochs_total",
       help: "Epochs of the store in Redis that were seen: the first, and one for each loss of data or change of server.",
       registers: [registry],
     }),
     ignored: createIgnored(registry),
+    ...createTokenMetrics(registry),
+  };
+}
+
+/** What is counted of tokens, their keys and their issuers. */
+function createTokenMetrics(
+  registry: Registry,
+): Pick<StoreMetrics, "jwksFetches" | "signals" | "signatureChecks" | "cacheLookups"> {
+  return {
     jwksFetches: createCounter(
-      { name: "revgate_jwks_fetches_total", help: "Fetches of issuers' key sets.", registry },
+      {
+        name: "revgate_jwks_fetches_total",
+        help: "Fetches of issuers' key sets, by result.",
+        registry,
+      },
       "result",
       ["ok", "failed"],
     ),
     signals: createCounter(
       {
         name: "revgate_signals_total",
-        help: "Logout tokens and security events of identity providers, by what became of them.",
+        help: "Logout tokens and security events of identity providers, by result: revoked (tokens ended), ignored (it concerned none known here, or came before), refused, failed (the store could not take it; the provider is to try again).",
         registry,
       },
       "result",
@@ -288,13 +322,13 @@ function createStoreMetrics(
     ),
     signatureChecks: new Counter({
       name: "revgate_signature_checks_total",
-      help: "Signatures checked: for each token that is new here, right or forged, one for each key that may have made it.",
+      help: "Signatures checked: for each token that is new here, valid or forged, one for each key that may have made it. Many more than logins is a flood of forged tokens.",
       registers: [registry],
     }),
     cacheLookups: createCounter(
       {
         name: "revgate_verification_cache_lookups_total",
-        help: "Look-ups of verified credentials, by result.",
+        help: "Look-ups of verified tokens, by result: hit or miss. A miss costs a signature check.",
         registry,
       },
       "result",
@@ -305,22 +339,22 @@ function createStoreMetrics(
 
 function createIgnored(registry: Registry): StoreMetrics["ignored"] {
   const help =
-    "What Redis or the journal held and no revgate can have written: it is not believed.";
+    "What no revgate can have written, and what is therefore ignored: lines of the journal, lines of the feed, values of an entry, an epoch in Redis. Another program writes there.";
   return createCounter({ name: "revgate_ignored_total", help, registry }, "source", ignoredSources);
 }
 
 function createConfigMetrics(registry: Registry, gauge: Makers["gauge"]): ConfigMetrics {
   const lastReloadSuccessful = gauge(
     "revgate_config_last_reload_successful",
-    "1 while the configuration that is there is the one in force; 0 while it cannot be used.",
+    "1 if the configuration on disk is in force, 0 if it was rejected.",
   );
   const lastReloadSuccess = gauge(
     "revgate_config_last_reload_success_timestamp_seconds",
-    "When the configuration in force was taken on.",
+    "When the configuration in force was adopted.",
   );
   lastReloadSuccessful.set(1);
   lastReloadSuccess.setToCurrentTime();
-  const help = "Changed configurations that were taken on, or could not be.";
+  const help = "Changed configurations, by result: adopted (ok) or rejected (failed).";
   const reloads = { name: "revgate_config_reloads_total", help, registry };
   return {
     reloads: createCounter(reloads, "result", ["ok", "failed"]),
@@ -355,15 +389,19 @@ function observeSources(registry: Registry, sources: MetricSources): void {
   read("revgate_journal_size_bytes", "Size of the journal.", sources.journalBytes);
   read(
     "revgate_redis_staleness_seconds",
-    "Age of the proof that memory holds all that Redis does; +Inf before the first, 0 without Redis.",
+    "Age of the proof that memory holds all that Redis does. Below staleness, no request waits for Redis. +Inf before the first proof, 0 without Redis.",
     sources.redisStaleness,
   );
   read(
     "revgate_jwks_age_seconds",
-    "Seconds since the oldest published key set in use was fetched; 0 without any.",
+    "Seconds since the oldest published key set in use was fetched; 0 without any. Beyond tokens.jwks.maxAge its keys are dropped, and its issuer's tokens get 503.",
     sources.jwksAge,
   );
-  read("revgate_connections", "Connections of clients.", sources.connections);
+  read(
+    "revgate_connections",
+    "Connections of clients, upgraded ones included.",
+    sources.connections,
+  );
   read(
     "revgate_live_connections",
     "WebSocket connections and streaming responses that end with their token.",

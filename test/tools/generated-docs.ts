@@ -7,14 +7,16 @@ import { configExample } from "./config-example.ts";
 import { configurationPage } from "./configuration-page.ts";
 import { grafanaDashboard } from "./dashboard.ts";
 import { licencesPage } from "./licences-page.ts";
+import { metricsPage } from "./metrics-page.ts";
 
 /** What `npm run docs` writes, by file; a test compares. */
-export function generatedDocs(): ReadonlyMap<string, string> {
+export async function generatedDocs(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ["config.example.yaml", configExample()],
     ["config.schema.json", asJson(configJsonSchema())],
     ["docs/configuration.md", configurationPage()],
     ["docs/licences.md", licencesPage()],
+    ["docs/metrics.md", await metricsPage()],
     ["k8s/monitoring/dashboard.json", asJson(grafanaDashboard())],
     ["k8s/monitoring/prometheus-rule.yaml", prometheusRule()],
   ]);
