@@ -7,9 +7,11 @@ import { type EmbeddedDenylist, openEmbeddedDenylist } from "../denylist/embedde
 import type { OnIgnored } from "../denylist/ignored.ts";
 import { Outbox } from "../denylist/journal/outbox.ts";
 import { RedisReplica } from "../denylist/redis/replica.ts";
+import type { OnTrouble } from "../denylist/redis/troubles.ts";
 import { SharedDenylist } from "../denylist/shared.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
+import type { TroubleSource } from "../observability/redis-troubles.ts";
 import { describe } from "../observability/request-log.ts";
 import { type Clock, systemClock, systemStopwatch } from "../platform/clock.ts";
 
@@ -116,6 +118,12 @@ function reportUnsettled(
   );
 }
 
+/** The longest staleness that the schema allows: by that somebody may go of whom nothing is known. */
+const longestStalenessMs = 2000;
+/** A loss is noticed by whoever follows within a few readings. */
+const noticeMs = 1000;
+const shortestNameTrustMs = 1000;
+
 /** The denylist that several sidecars share; it takes over the embedded one, which it closes with itself. */
 function shareThroughRedis(
   redis: RedisSettings,
@@ -128,6 +136,7 @@ function shareThroughRedis(
     stalenessMs: redis.staleness,
     graceMs: redis.grace,
     waitReplicas: redis.waitReplicas,
+    allowEviction: redis.allowEviction,
     feedLines: redis.feedLines,
     connectTimeoutMs: redis.connectTimeout,
     commandTimeoutMs: redis.commandTimeout,
@@ -145,11 +154,14 @@ function shareThroughRedis(
     whenUnavailable: redis.whenUnavailable,
     allowEviction: redis.allowEviction,
     holdTimeoutMs: 2 * redis.grace + redis.commandTimeout,
+    graceMs: redis.grace,
+    longestStalenessMs,
+    noticeMs,
+    // Shorter than the grace period by more than any staleness: docs/decisions/0031.
+    nameTrustMs: Math.max(redis.grace / 2, shortestNameTrustMs),
     onPending: (count) => metrics.outboxPending.set(count),
-    onTrouble(reason) {
-      if (reason === undefined) logger.info("the denylist in redis can be relied on");
-      else logger.warn({ reason }, "the denylist in redis cannot be relied on");
-    },
+    onTrouble: reportTrouble(context),
+    onLoss: (shard, why) => logger.warn({ shard, why }, "redis has lost data, or may have"),
     onEpoch({ stalenessMs }) {
       metrics.redisEpochs.inc();
       if (stalenessMs === redis.staleness) return;
@@ -182,6 +194,25 @@ function reportIgnored({ metrics, logger }: StoreContext): OnIgnored {
       { source, reason: cause, found: excerpt },
       "ignored what no revgate can have written; further ones are counted in revgate_ignored_total",
     );
+  };
+}
+
+/** What each source of trouble means to an operator. */
+const troubleMeanings = {
+  follow: "the denylist in redis cannot be relied on",
+  name: "redis cannot be found by its address",
+  load: "the denylist in redis cannot be loaded",
+  ask: "redis cannot be asked",
+  send: "revocations cannot be sent to redis",
+  restore: "what redis lacks cannot be written back",
+} as const satisfies Record<TroubleSource, string>;
+
+/** Logs what keeps the store from being relied on, once each, and shows it as a metric. */
+function reportTrouble({ metrics, logger }: StoreContext): OnTrouble {
+  return (source, reason) => {
+    metrics.redisTrouble[source].set(reason === undefined ? 0 : 1);
+    if (reason === undefined) logger.info({ source }, `no more: ${troubleMeanings[source]}`);
+    else logger.warn({ source, reason }, troubleMeanings[source]);
   };
 }
 

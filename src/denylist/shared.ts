@@ -6,9 +6,14 @@ import type { Denylist, DenylistHealth, Entry, Intent, Standing, TokenNames } fr
 import type { EmbeddedDenylist } from "./embedded.ts";
 import type { Outbox } from "./journal/outbox.ts";
 import { Courier } from "./redis/courier.ts";
-import { FeedFollower } from "./redis/feed-follower.ts";
+import { EpochKeeper } from "./redis/epoch-keeper.ts";
+import { FeedFollower, type ReferenceTime } from "./redis/feed-follower.ts";
+import { KnownShards } from "./redis/known-shards.ts";
 import type { RedisReplica } from "./redis/replica.ts";
+import { Restorer } from "./redis/restorer.ts";
+import { Roster } from "./redis/roster.ts";
 import { type Epoch, isIn, type ShardState } from "./redis/store-state.ts";
+import { type OnTrouble, Troubles } from "./redis/troubles.ts";
 
 /** The parts of a shared denylist, and what holds while one is away. */
 export interface SharedDenylistOptions {
@@ -29,8 +34,20 @@ export interface SharedDenylistOptions {
   readonly holdTimeoutMs: number;
   /** Told how many revocations Redis has not acknowledged. */
   readonly onPending?: (count: number) => void;
-  /** Told what keeps the store from being relied on (and undefined when nothing does any more). */
-  readonly onTrouble?: (reason: string | undefined) => void;
+  /** How long sidecars have at most to write back what they know to a store that lost data, in milliseconds. */
+  readonly graceMs: number;
+  /** The longest staleness by which a sidecar of this store may go, in milliseconds. */
+  readonly longestStalenessMs: number;
+  /** How long a loss may go unnoticed by the sidecars that could tell, in milliseconds. */
+  readonly noticeMs: number;
+  /** How old a look at where the address of Redis leads may be for its word to count, in milliseconds. */
+  readonly nameTrustMs: number;
+  /** Told, once each, what keeps the store from being relied on (and undefined when that does no more). */
+  readonly onTrouble?: OnTrouble;
+  /** Told of every loss in Redis that this sidecar was the first to see. */
+  readonly onLoss?: (shard: string, why: string) => void;
+  /** Told what time it is at Redis with every reading; undefined while nobody can say. */
+  readonly onReferenceTime?: (time: ReferenceTime | undefined) => void;
   /** Told of every new epoch: the first, and each that began because the store had lost something. */
   readonly onEpoch?: (epoch: Epoch) => void;
 }
@@ -51,6 +68,8 @@ export class SharedDenylist implements Denylist {
   readonly #options: SharedDenylistOptions;
   readonly #courier: Courier;
   readonly #follower: FeedFollower;
+  readonly #restorer: Restorer;
+  readonly #troubles: Troubles;
   readonly #closing = new AbortController();
   /** Nobody is let through until what the last process left unsent is in force everywhere. */
   #recovering: boolean;
@@ -59,26 +78,24 @@ export class SharedDenylist implements Denylist {
     this.#options = options;
     // As many revocations as there are may be held at a time.
     setMaxListeners(0, this.#closing.signal);
-    const { local, outbox, replica, clock, now, allowEviction, reads } = options;
-    this.#courier = new Courier({
-      outbox,
-      journal: local.journal,
-      replica,
-      clock,
-      onPending: options.onPending,
+    const { local, outbox, replica, onEpoch, onTrouble } = options;
+    const { journal } = local;
+    const troubles = new Troubles((source, reason) => onTrouble?.(source, reason));
+    const [known, roster] = [new KnownShards(), new Roster(replica, options.noticeMs)];
+    const keeper = new EpochKeeper({ ...options, roster });
+    const reports = (source: "send" | "restore") => (reason: string | undefined) =>
+      troubles.set(source, reason);
+    this.#troubles = troubles;
+    this.#courier = new Courier({ ...options, journal, known, onTrouble: reports("send") });
+    this.#restorer = new Restorer({
+      ...{ ...options, journal, known, sidecar: roster.self },
+      onTrouble: reports("restore"),
     });
     this.#follower = new FeedFollower({
-      replica,
-      now,
-      allowEviction,
-      reads,
+      ...{ ...options, known, keeper, roster, troubles },
       onEntries: (entries) => local.learn(entries),
-      onEpoch: (epoch) => {
-        options.onEpoch?.(epoch);
-        this.#courier.restore(replica.keys.entryShards);
-      },
-      onLost: (shard) => this.#courier.restore([shard]),
-      onTrouble: (reason) => options.onTrouble?.(reason),
+      onEpoch: (epoch) => onEpoch?.(epoch),
+      onLacking: (shards) => this.#restorer.restore(shards),
     });
     const unsent = outbox.first(outbox.size);
     this.#recovering = unsent.length > 0;
@@ -111,8 +128,12 @@ export class SharedDenylist implements Denylist {
       if (standing === "live" && this.#follower.mayEvict) {
         throw new StoreUnavailableError("redis may have evicted it");
       }
+      if (standing === "live" && !this.#follower.freshness.isAgreed()) {
+        throw new StoreUnavailableError("the address of redis may lead elsewhere by now");
+      }
       return standing;
     } catch (error) {
+      this.#troubles.set("ask", (error as Error).message);
       if (whenUnavailable === "serve-known") return local.ask(token);
       throw error;
     }
@@ -168,16 +189,22 @@ export class SharedDenylist implements Denylist {
     }
   }
 
+  /** By the follower's word: whoever wrote to another server than the one it follows has to write again. */
   async #untilTrusted(giveUpAtMs: number): Promise<ShardState> {
     const { replica } = this.#options;
     for (;;) {
-      const state = await replica.state(replica.keys.feedShard);
-      if (state.kind === "trusted") return state;
+      const { state } = await replica.look(replica.keys.feedShard);
+      if (state.kind === "trusted" && this.#follower.freshness.isAgreed()) return state;
       if (performance.now() > giveUpAtMs) {
         throw new StoreUnavailableError("redis has lost data, and is being filled again");
       }
       await sleep(settlingPollMs, undefined, { signal: this.#closing.signal });
     }
+  }
+
+  /** Something may have been missed that no part of the store tells: all is loaded and compared anew. */
+  reload(): void {
+    this.#follower.reload();
   }
 
   onRevoked(listener: (entry: Entry) => void): void {
@@ -192,19 +219,21 @@ export class SharedDenylist implements Denylist {
     const { replica, local, whenUnavailable } = this.#options;
     const own = local.health();
     if (!own.ready) return own;
-    const reason = replica.up ? this.#trouble() : "redis is not connected";
-    if (reason === undefined) return own;
+    const inTheWay = this.#recovering
+      ? recovering
+      : this.#troubles.reasonOf("follow", "name", "load", "ask");
+    const reason = replica.up ? inTheWay : "redis is not connected";
+    // What is only late keeps nobody from being ready, and is told.
+    if (reason === undefined) return { ...own, reason: this.#troubles.reasonOf("send", "restore") };
     return { ready: whenUnavailable === "serve-known", reason };
-  }
-
-  #trouble(): string | undefined {
-    return this.#recovering ? recovering : this.#follower.trouble;
   }
 
   async close(): Promise<void> {
     await this.#courier.close();
     this.#closing.abort();
+    await this.#follower.leave();
     this.#options.replica.close();
+    await this.#restorer.close();
     await this.#follower.close();
     await this.#options.local.close();
   }

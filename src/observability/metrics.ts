@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { createCounter, PlainHistogram } from "./instruments.ts";
+import { createTroubleGauge, type TroubleGauge } from "./redis-troubles.ts";
 import { type Door, doors } from "./uncaught.ts";
 
 /** What the way of a request counts. Labels are bound once, here: no look-up on the hot path. */
@@ -58,6 +59,7 @@ export interface StoreMetrics {
   readonly redisEpochs: { inc(): void };
   /** What Redis or the journal handed over and no revgate can have written, by where it was. */
   readonly ignored: Readonly<Record<(typeof ignoredSources)[number], { inc(): void }>>;
+  readonly redisTrouble: TroubleGauge;
   readonly cacheLookups: Readonly<Record<"hit" | "miss", { inc(): void }>>;
   readonly signatureChecks: { inc(): void };
   readonly jwksFetches: Readonly<Record<"ok" | "failed", { inc(): void }>>;
@@ -287,11 +289,8 @@ function createStoreMetrics(
       "revgate_redis_up",
       "1 if the connection to Redis is usable; 0 also without Redis.",
     ),
-    redisEpochs: new Counter({
-      name: "revgate_redis_epochs_total",
-      help: "Epochs of the store in Redis that were seen: the first, and one for each loss of data or change of server.",
-      registers: [registry],
-    }),
+    redisTrouble: createTroubleGauge(registry),
+    redisEpochs: createEpochs(registry),
     ignored: createIgnored(registry),
     ...createTokenMetrics(registry),
   };
@@ -335,6 +334,14 @@ function createTokenMetrics(
       ["hit", "miss"],
     ),
   };
+}
+
+function createEpochs(registry: Registry): StoreMetrics["redisEpochs"] {
+  return new Counter({
+    name: "revgate_redis_epochs_total",
+    help: "Epochs of the store in Redis that were seen: the first, and one for each loss of data or change of server.",
+    registers: [registry],
+  });
 }
 
 function createIgnored(registry: Registry): StoreMetrics["ignored"] {

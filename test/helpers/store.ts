@@ -29,12 +29,22 @@ export function connectReplica(
     keyPrefix: "revgate:",
     ...shortTimes,
     waitReplicas: 0,
+    allowEviction: false,
     feedLines: 10_000,
     clock: systemClock,
     ...options,
   });
   t.after(() => replica.close());
   return replica;
+}
+
+/** Begins a first epoch of a shard, for tests that have a replica and nobody who follows. */
+export async function beginEpoch(replica: RedisReplica, shard: string, graceMs = 60_000) {
+  const isThere = () => replica.look(shard).then(Boolean, () => false);
+  await until(isThere);
+  const { state } = await replica.look(shard);
+  const now = await replica.establish(shard, state.found, { graceMs, awaited: [] });
+  replica.believe(shard, now);
 }
 
 export interface TestStore {
@@ -70,7 +80,10 @@ export async function openStoreOn(
     onUnknownOutcome: "revoke",
     ...more,
   });
-  const replica = connectReplica(t, port, redis);
+  const replica = connectReplica(t, port, {
+    ...redis,
+    allowEviction: denylist.allowEviction ?? false,
+  });
   const shared = new SharedDenylist({
     local,
     outbox,
@@ -81,6 +94,10 @@ export async function openStoreOn(
     whenUnavailable: "deny",
     allowEviction: false,
     holdTimeoutMs: 20_000,
+    graceMs: redis.graceMs ?? shortTimes.graceMs,
+    longestStalenessMs: shortTimes.stalenessMs,
+    noticeMs: 100,
+    nameTrustMs: 20_000,
     ...denylist,
   });
   t.after(() => shared.close());

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { entryFor, tokenOf } from "../contract/denylist-suite.ts";
 import { listenOnLoopback } from "../helpers/application.ts";
 import { startRedis } from "../helpers/redis.ts";
-import { connectReplica, until } from "../helpers/store.ts";
+import { beginEpoch, connectReplica, until } from "../helpers/store.ts";
 
 describe("look-ups in Redis", () => {
   it("travel together with their neighbours", async (t) => {
@@ -22,10 +22,9 @@ describe("look-ups in Redis", () => {
     const connected = new Promise<void>((resolve) => replica.onReady(resolve));
     await connected;
     const [shard = ""] = replica.keys.entryShards;
-    const { found } = await replica.state(shard);
-    await replica.establish(shard, found);
-    await until(async () => (await replica.state(shard)).kind === "trusted");
-    await replica.put(shard, [entryFor("3")]);
+    await beginEpoch(replica, shard, 1);
+    await until(async () => (await replica.look(shard)).state.kind === "trusted");
+    await replica.put(shard, [entryFor("3")], []);
     chunks.length = 0;
 
     const names = Array.from({ length: 50 }, (_, i) => tokenOf(entryFor(String(i))));

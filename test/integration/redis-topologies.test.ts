@@ -138,9 +138,9 @@ describe("a node of a Cluster that loses its data while others are waited for", 
     assert.ok(feedNode && other);
     await restart(feedNode);
     await until(async () => {
-      const states = [...replica.keys.entryShards].map((shard) => replica.state(shard));
-      const all = await Promise.all(states).catch(() => []);
-      return all.length > 0 && all.every(({ kind }) => kind !== "changed");
+      const looks = [...replica.keys.entryShards].map((shard) => replica.look(shard));
+      const all = await Promise.all(looks).catch(() => []);
+      return all.length > 0 && all.every(({ state }) => state.kind !== "changed");
     });
     assert.ok(stores.every((store) => !store.denylist.health().ready));
     await restart(other);

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { configJsonSchema } from "../../src/config/json-schema.ts";
+import { aclRules } from "../../src/denylist/redis/commands.ts";
 import { repository } from "../helpers/program.ts";
 import { configExample } from "./config-example.ts";
 import { configurationPage } from "./configuration-page.ts";
@@ -17,6 +18,11 @@ export async function generatedDocs(): Promise<ReadonlyMap<string, string>> {
     ["docs/configuration.md", configurationPage()],
     ["docs/licences.md", licencesPage()],
     ["docs/metrics.md", await metricsPage()],
+    ["docs/redis.md", withRules("docs/redis.md", /(?<=ACL SETUSER revgate .*?) \+.*/)],
+    [
+      "k8s/example/make-secrets.sh",
+      withRules("k8s/example/make-secrets.sh", /(?<=commands=")\+[^"]*/),
+    ],
     ["k8s/monitoring/dashboard.json", asJson(grafanaDashboard())],
     ["k8s/monitoring/prometheus-rule.yaml", prometheusRule()],
   ]);
@@ -24,6 +30,15 @@ export async function generatedDocs(): Promise<ReadonlyMap<string, string>> {
 
 function asJson(value: object): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+/** A file of our own with the rules of the ACL where the pattern is. */
+function withRules(file: string, pattern: RegExp): string {
+  const text = readFileSync(join(repository, file), "utf8");
+  const found = pattern.exec(text)?.[0];
+  if (found === undefined) throw new Error(`${file} has no place for the rules of the ACL`);
+  const space = found.startsWith(" ") ? " " : "";
+  return text.replace(found, `${space}${aclRules().join(" ")}`);
 }
 
 /** The rules as an object of the Prometheus operator's. */

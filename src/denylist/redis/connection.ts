@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { StoreUnavailableError } from "../../errors.ts";
-import { type ScriptName, scripts } from "./scripts.ts";
+import { commandAt, type ScriptName, scripts } from "./scripts.ts";
 
 /** A host and a port. */
 export interface RedisAddress {
@@ -32,6 +32,8 @@ export interface RedisConnectionOptions {
   readonly connectTimeoutMs: number;
   /** How long a command may take before Redis counts as unavailable. */
   readonly commandTimeoutMs: number;
+  /** What Redis calls the connection, in CLIENT LIST. */
+  readonly name?: string;
   /** Told when the connection comes up (undefined) and when it goes (the error, if there is one). */
   readonly onConnection?: (up: boolean, error: Error | undefined) => void;
 }
@@ -42,6 +44,8 @@ export interface RunOptions {
 }
 
 const longestReconnectDelayMs = 1000;
+/** More than there can be: all of them in one step. */
+const mostKeysOfSlot = 2 ** 31 - 1;
 /** How often a Cluster is asked which node has which slots. */
 const slotsEveryMs = 1000;
 /** How long a server that hangs has to say good-bye. */
@@ -67,20 +71,24 @@ export class RedisConnection {
   readonly #readyListeners: (() => void)[] = [];
   readonly #slotsTimer: NodeJS.Timeout | undefined;
   #reconnecting = false;
+  #lastError: Error | undefined;
+  readonly #slots = new Map<string, number>();
+  /** How often it has connected. */
+  #connections = 0;
 
   constructor(options: RedisConnectionOptions) {
     this.#commandTimeoutMs = options.commandTimeoutMs;
     this.#redis = connect(options);
     if (this.#redis instanceof Cluster) this.#slotsTimer = refreshSlots(this.#redis);
-    let lastError: Error | undefined;
     this.#redis.on("error", (error: Error) => {
-      lastError = error;
+      this.#lastError = error;
     });
     this.#redis.on("ready", () => {
+      this.#connections += 1;
       options.onConnection?.(true, undefined);
       for (const listener of this.#readyListeners) listener();
     });
-    this.#redis.on("close", () => options.onConnection?.(false, lastError));
+    this.#redis.on("close", () => options.onConnection?.(false, this.#lastError));
   }
 
   /** Whether commands can be sent at present. */
@@ -94,6 +102,17 @@ export class RedisConnection {
     if (this.up) listener();
   }
 
+  /** Resolves when commands can be sent; rejects with StoreUnavailableError if it cannot be connected. */
+  ready(): Promise<void> {
+    if (this.up) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#redis.once("ready", resolve);
+      this.#redis.once("close", () => {
+        reject(new StoreUnavailableError("redis is not connected", this.#lastError));
+      });
+    });
+  }
+
   /** Runs a script; with `replicas`, resolves only when that many replicas have what it wrote. */
   run(
     name: ScriptName,
@@ -101,10 +120,12 @@ export class RedisConnection {
     args: readonly (string | number)[] = [],
     { replicas = 0 }: RunOptions = {},
   ): Promise<unknown> {
-    return this.#inTime(() =>
-      replicas === 0
-        ? this.#evaluate(name, keys, args)
-        : this.#replicate(name, keys, args, replicas),
+    return this.#inTime(
+      () =>
+        replicas === 0
+          ? this.#evaluate(name, keys, args)
+          : this.#replicate(name, keys, args, replicas),
+      name,
     );
   }
 
@@ -145,23 +166,70 @@ export class RedisConnection {
     return reply;
   }
 
-  /** All keys that match a pattern, in batches; a key may come twice. */
+  /**
+   * All keys of a server by itself that match a pattern, in batches; a key may come twice.
+   *
+   * Throws if the connection was made anew meanwhile: it may lead to another server, and a key may be missing.
+   */
   async *scan(match: string, count: number): AsyncGenerator<string[]> {
-    for (const node of this.#primaries()) {
-      let cursor = "0";
-      do {
-        const [next, keys] = await this.#inTime(() =>
-          node.scan(cursor, "MATCH", match, "COUNT", count),
-        );
-        cursor = next;
-        if (keys.length > 0) yield keys;
-      } while (cursor !== "0");
-    }
+    const [server] = this.#primaries();
+    const connections = this.#connections;
+    let cursor = "0";
+    do {
+      const [next, keys] = await this.#inTime(async () => {
+        if (server === undefined) throw new Error("no server");
+        return server.scan(cursor, "MATCH", match, "COUNT", count);
+      });
+      if (this.#connections !== connections) {
+        throw new StoreUnavailableError("redis was connected anew during a load");
+      }
+      cursor = next;
+      if (keys.length > 0) yield keys;
+    } while (cursor !== "0");
+  }
+
+  /** What each primary of a Cluster says of its own slots (CLUSTER NODES). */
+  slotMaps(): Promise<{ readonly node: Redis; readonly map: string }[]> {
+    return this.#inTime(() =>
+      Promise.all(
+        this.#primaries().map(async (node) => ({ node, map: String(await node.cluster("NODES")) })),
+      ),
+    );
+  }
+
+  /** The slot of a key. */
+  async slotOf(key: string): Promise<number> {
+    const known = this.#slots.get(key);
+    if (known !== undefined) return known;
+    const [node] = this.#primaries();
+    const slot = await this.#inTime(async () => Number(await node?.cluster("KEYSLOT", key)));
+    this.#slots.set(key, slot);
+    return slot;
+  }
+
+  /** All keys of a slot, and what the node says of its slots in the same step. */
+  keysIn(node: Redis, slot: number): Promise<{ readonly map: string; readonly keys: string[] }> {
+    return this.#inTime(async () => {
+      const replies = await node
+        .multi()
+        .cluster("NODES")
+        .cluster("GETKEYSINSLOT", slot, mostKeysOfSlot)
+        .exec();
+      const [[mapError, map] = [null, ""], [keysError, keys] = [null, []]] = replies ?? [];
+      const failure = mapError ?? keysError;
+      if (failure) throw failure;
+      return { map: String(map), keys: keys as string[] };
+    });
   }
 
   /** A section of INFO, of each primary. */
   info(section: string): Promise<string[]> {
     return this.#inTime(() => Promise.all(this.#primaries().map((node) => node.info(section))));
+  }
+
+  /** Leaves the server, and connects anew to whatever is at the address by then. */
+  reconnect(): void {
+    this.#reconnect();
   }
 
   close(): void {
@@ -174,7 +242,7 @@ export class RedisConnection {
   }
 
   /** In front of ioredis's own time-out, because a Cluster would go on trying. */
-  async #inTime<T>(work: () => Promise<T>): Promise<T> {
+  async #inTime<T>(work: () => Promise<T>, script?: ScriptName): Promise<T> {
     if (!this.up) throw new StoreUnavailableError("redis is not connected");
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -186,7 +254,7 @@ export class RedisConnection {
     try {
       return await Promise.race([work(), late]);
     } catch (error) {
-      throw new StoreUnavailableError(whyNot(error), error);
+      throw new StoreUnavailableError(whyNot(error, script), error);
     } finally {
       clearTimeout(timer);
     }
@@ -207,12 +275,41 @@ export class RedisConnection {
   }
 }
 
-/** What Redis refuses is told in its own words: a missing permission, a key that holds something else. */
-function whyNot(error: unknown): string {
+/** What Redis refuses is told in its own words; a command that the user may not use by its name. */
+function whyNot(error: unknown, script: ScriptName | undefined): string {
   const { name, message } = error as Error;
-  return name === "ReplyError"
-    ? `redis refuses: ${message.slice(0, 200)}`
-    : "redis does not answer";
+  if (name !== "ReplyError") return "redis does not answer";
+  const command = /^NOPERM .*run the '([^']+)'/.exec(message)?.[1] ?? refusedIn(message, script);
+  if (command === undefined) return `redis refuses: ${message.slice(0, 200)}`;
+  return `the redis user may not use ${command}; docs/redis.md lists what it needs`;
+}
+
+function refusedIn(message: string, script: ScriptName | undefined): string | undefined {
+  const line = /can't run this command.*@user_script:\s*(\d+)/.exec(message)?.[1];
+  return script && line && commandAt(script, Number(line));
+}
+
+/**
+ * Connects anew to a server by itself, or to the one that sentinels name, asks its run id and leaves again.
+ *
+ * Rejects with StoreUnavailableError if there is no answer in time.
+ */
+export async function askRunId(
+  options: RedisConnectionOptions,
+  signal: AbortSignal,
+): Promise<string> {
+  const { onConnection, ...silent } = options;
+  const connection = new RedisConnection({ ...silent, name: "revgate-name" });
+  const close = () => connection.close();
+  signal.addEventListener("abort", close);
+  try {
+    await connection.ready();
+    const [info = ""] = await connection.info("server");
+    return /run_id:(\w+)/.exec(info)?.[1] ?? "unknown";
+  } finally {
+    signal.removeEventListener("abort", close);
+    close();
+  }
 }
 
 function connect(options: RedisConnectionOptions): Redis | Cluster {
@@ -257,9 +354,9 @@ function refreshSlots(cluster: Cluster): NodeJS.Timeout {
 }
 
 function commonOptions(options: RedisConnectionOptions): Omit<RedisOptions, "replyMapping"> {
-  const { username, password, tls, connectTimeoutMs } = options;
+  const { username, password, tls, connectTimeoutMs, name } = options;
   return {
-    ...defined({ username, password }),
+    ...defined({ username, password, connectionName: name }),
     ...(tls === undefined ? {} : { tls: defined({ ca: tls.ca }) }),
     connectTimeout: connectTimeoutMs,
     disconnectTimeout: disconnectTimeoutMs,

@@ -4,17 +4,23 @@ import type { Clock } from "../../platform/clock.ts";
 import { type Entry, keyOfName } from "../denylist.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Outbox } from "../journal/outbox.ts";
+import { entryLine, loggedLine, logLine, type NewLine } from "./feed-line.ts";
+import type { KnownShards } from "./known-shards.ts";
 import type { RedisReplica } from "./replica.ts";
-import { type Epoch, isIn } from "./store-state.ts";
+import { groupByShard } from "./shard-groups.ts";
+import type { Epoch, ShardState } from "./store-state.ts";
 
 /** What is brought where. */
 export interface CourierOptions {
   readonly outbox: Outbox;
   readonly journal: Journal;
   readonly replica: RedisReplica;
+  readonly known: KnownShards;
   readonly clock: Clock;
   /** Told how many revocations Redis has not acknowledged. */
   readonly onPending?: ((count: number) => void) | undefined;
+  /** Told what is in the way (and undefined when nothing is any more). */
+  readonly onTrouble: (reason: string | undefined) => void;
 }
 
 interface Waiter {
@@ -29,8 +35,7 @@ const mostAttempts = 20;
 const pauseBetweenAttemptsMs = 50;
 
 /**
- * Brings revocations to Redis: new ones in the order in which they were made, and everything that this
- * sidecar knows to a shard that has lost its data.
+ * Brings revocations to Redis, in the order in which they were made.
  *
  * What fails is tried again until it is done, also after a restart: the journal holds what is left.
  */
@@ -39,9 +44,6 @@ export class Courier {
   readonly #retry: NodeJS.Timeout;
   #waiters: Waiter[] = [];
   #delivering: Promise<void> | undefined;
-  /** Shards to which everything is to be written back. */
-  readonly #lacking = new Set<string>();
-  #restoring: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: CourierOptions) {
@@ -68,25 +70,16 @@ export class Courier {
     });
   }
 
-  /** Writes back to these shards what they lack of all that this sidecar knows. */
-  restore(shards: Iterable<string>): void {
-    for (const shard of shards) this.#lacking.add(shard);
-    void this.#restoreAll();
-  }
-
   /** Stops, after one last attempt to deliver what is left. */
   async close(): Promise<void> {
     clearInterval(this.#retry);
     if (this.#options.outbox.size > 0) await this.#deliverAll();
     this.#closed = true;
     await this.#delivering;
-    await this.#restoring;
   }
 
   #work(): void {
-    if (!this.#options.replica.up) return;
-    if (this.#options.outbox.size > 0) void this.#deliverAll();
-    if (this.#lacking.size > 0) void this.#restoreAll();
+    if (this.#options.replica.up && this.#options.outbox.size > 0) void this.#deliverAll();
   }
 
   #reportPending(): void {
@@ -101,7 +94,7 @@ export class Courier {
   }
 
   async #deliverInOrder(): Promise<void> {
-    const { outbox, journal } = this.#options;
+    const { outbox, journal, onTrouble } = this.#options;
     try {
       while (outbox.size > 0 && !this.#closed) {
         const batch = outbox.first(entriesPerSend);
@@ -111,7 +104,9 @@ export class Courier {
         this.#reportPending();
         this.#release(waiters, batch, epoch);
       }
+      onTrouble(undefined);
     } catch (error) {
+      onTrouble((error as Error).message);
       for (const { reject } of this.#waiters.splice(0)) reject(error as Error);
     }
   }
@@ -134,115 +129,53 @@ export class Courier {
       if (epoch !== undefined) return epoch;
       await sleep(pauseBetweenAttemptsMs);
     }
-    throw new StoreUnavailableError("redis has lost data, and is being filled again");
+    throw new StoreUnavailableError("redis has changed, and is not the one that is followed yet");
   }
 
   /**
-   * Keys first, then the lines of the feed; both count only if the store did not change in between.
+   * Keys first, then the lines of the feed; in one step if all is in one shard.
    *
-   * Resolves to the epoch, or to undefined where they do not count.
+   * Resolves to the epoch of the feed, or to undefined if it does not count: each shard must be in the epoch
+   * that the follower sees.
    */
   async #send(entries: readonly Entry[]): Promise<Epoch | undefined> {
     const { replica } = this.#options;
-    const { feedShard } = replica.keys;
-    const states = await Promise.all(
-      [...this.#byShard(entries)].map(
-        async ([shard, some]) => [shard, await replica.put(shard, some)] as const,
-      ),
-    );
-    if (states.some(([, { kind }]) => kind === "changed")) return undefined;
-    const feed = await replica.publish(entries);
-    const counts = states.every(
-      ([shard, state]) => shard !== feedShard || feed.epoch?.id === state.epoch?.id,
-    );
-    return counts ? feed.epoch : undefined;
-  }
-
-  #restoreAll(): Promise<void> {
-    this.#restoring ??= this.#restoreOnce()
-      .catch(() => {
-        // What has not been restored is still lacking, and is tried again.
-      })
-      .finally(() => {
-        this.#restoring = undefined;
-      });
-    return this.#restoring;
-  }
-
-  async #restoreOnce(): Promise<void> {
-    while (this.#lacking.size > 0 && !this.#closed) {
-      const shards = [...this.#lacking];
-      this.#lacking.clear();
-      try {
-        await this.#restore(await this.#epochsLacking(shards));
-      } catch (error) {
-        for (const shard of shards) this.#lacking.add(shard);
-        throw error;
-      }
+    if (!replica.keys.spread) {
+      return this.#put(
+        replica.keys.feedShard,
+        entries,
+        entries.map((entry) => entryLine(entry)),
+      );
     }
+    const groups = [...groupByShard(entries, replica.keys)];
+    const put = await Promise.all(groups.map(([shard, some]) => this.#putInShard(shard, some)));
+    if (put.some((lines) => lines === undefined)) return undefined;
+    const lines = put.flatMap((some) => some ?? []);
+    return this.#epochOf(replica.keys.feedShard, await replica.publish(lines));
   }
 
-  /** The shards' epochs, without those that are known to have everything. */
-  async #epochsLacking(shards: readonly string[]): Promise<Map<string, Epoch>> {
-    const { replica, outbox } = this.#options;
-    const epochs = await Promise.all(
-      shards.map(async (shard) => [shard, await replica.epochOf(shard)] as const),
-    );
-    return new Map(epochs.filter(([shard, { id }]) => !outbox.knows(shard, id)));
+  /** Resolves to the lines that tell the others, in the feed, where the shard's own log has the entries. */
+  async #putInShard(shard: string, entries: readonly Entry[]): Promise<NewLine[] | undefined> {
+    const { state, tail } = await this.#options.replica.put(shard, entries, [logLine()]);
+    if ((await this.#epochOf(shard, state)) === undefined || tail === undefined) return undefined;
+    this.#options.known.advance(shard, tail);
+    return entries.map((entry) => loggedLine(entry, shard, tail));
   }
 
-  async #restore(epochs: ReadonlyMap<string, Epoch>): Promise<void> {
-    if (epochs.size === 0) return;
-    const { journal, outbox, replica } = this.#options;
-    let batch: Entry[] = [];
-    const flush = async () => {
-      const sent = this.#byShard(batch);
-      batch = [];
-      for (const [shard, entries] of sent) {
-        const epoch = epochs.get(shard);
-        if (epoch !== undefined) await this.#restoreSome(shard, entries, epoch);
-      }
-    };
-    for await (const entry of journal.entries()) {
-      if (this.#closed) throw new StoreUnavailableError("stopping");
-      // What is pending goes its own way.
-      if (!epochs.has(replica.keys.shardOf(entry)) || outbox.has(entry)) continue;
-      if (batch.push(entry) >= entriesPerSend) await flush();
-    }
-    await flush();
-    for (const [shard, { id }] of epochs) journal.note({ verb: "known", shard, epoch: id });
+  async #put(
+    shard: string,
+    entries: readonly Entry[],
+    lines: readonly NewLine[],
+  ): Promise<Epoch | undefined> {
+    const { replica, known } = this.#options;
+    const { state, tail } = await replica.put(shard, entries, lines);
+    const epoch = await this.#epochOf(shard, state);
+    if (epoch === undefined || tail === undefined) return undefined;
+    known.advance(shard, tail);
+    return epoch;
   }
 
-  /** The feed first: a key without its line would look as if everybody had been told. */
-  async #restoreSome(shard: string, entries: readonly Entry[], epoch: Epoch): Promise<void> {
-    const { replica } = this.#options;
-    const held = await replica.entriesOf(shard, entries);
-    const heldByName = new Map(held.entries.map((entry) => [keyOfName(entry), entry]));
-    const missing = entries.filter((entry) => !covers(heldByName.get(keyOfName(entry)), entry));
-    if (missing.length > 0) await replica.publish(missing);
-    const state = await replica.put(shard, missing, { prolong: true });
-    if (!isIn(epoch, state) || !isIn(epoch, held.state)) {
-      throw new StoreUnavailableError("redis has lost data once more");
-    }
+  async #epochOf(shard: string, state: ShardState): Promise<Epoch | undefined> {
+    return (await this.#options.replica.isBelieved(shard, state)) ? state.epoch : undefined;
   }
-
-  #byShard(entries: readonly Entry[]): Map<string, Entry[]> {
-    const byShard = new Map<string, Entry[]>();
-    for (const entry of entries) {
-      const shard = this.#options.replica.keys.shardOf(entry);
-      const some = byShard.get(shard);
-      if (some === undefined) byShard.set(shard, [entry]);
-      else some.push(entry);
-    }
-    return byShard;
-  }
-}
-
-/** Whether what is held says all that the entry says. */
-function covers(held: Entry | undefined, entry: Entry): boolean {
-  if (held === undefined) return false;
-  return (
-    held.expiresAt >= Math.ceil(entry.expiresAt) &&
-    (held.cutoff ?? 0) >= Math.ceil(entry.cutoff ?? 0)
-  );
 }

@@ -1,32 +1,59 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Stopwatch } from "../../platform/clock.ts";
 import type { Entry } from "../denylist.ts";
+import { BackOff } from "./back-off.ts";
+import type { EpochKeeper } from "./epoch-keeper.ts";
 import type { FeedLine } from "./feed-line.ts";
 import { Freshness } from "./freshness.ts";
+import type { KnownShards } from "./known-shards.ts";
+import { Loader } from "./loader.ts";
+import type { Tail } from "./log-line.ts";
+import { watchName } from "./name-watch.ts";
 import type { FeedReading, RedisReplica } from "./replica.ts";
-import { disbelieved, type Epoch } from "./store-state.ts";
+import type { Roster } from "./roster.ts";
+import { ShardWatch } from "./shard-watch.ts";
+import { disbelieved, type Epoch, isIn, type ShardState } from "./store-state.ts";
+import type { Troubles } from "./troubles.ts";
+
+/** What the clock of Redis said, and between which two moments of this process (`performance.now()`). */
+export interface ReferenceTime {
+  readonly timeMs: number;
+  readonly sentMs: number;
+  readonly receivedMs: number;
+}
 
 /** What is followed, and who is told. */
 export interface FeedFollowerOptions {
   readonly replica: RedisReplica;
+  readonly known: KnownShards;
+  readonly keeper: EpochKeeper;
+  readonly roster: Roster;
+  readonly troubles: Troubles;
   readonly now: Stopwatch;
   /** Takes over entries that the store has. */
   readonly onEntries: (entries: readonly Entry[]) => void;
   /** Told of every new epoch of the feed's shard, the first one seen included. */
   readonly onEpoch: (epoch: Epoch) => void;
-  /** Told that another shard has lost data. */
-  readonly onLost: (shard: string) => void;
-  /** Told, once each, why the store can't be relied on (and undefined when it can be again). */
-  readonly onTrouble: (reason: string | undefined) => void;
+  /** Told of shards that may lack something of what this sidecar knows. */
+  readonly onLacking: (shards: readonly string[]) => void;
+  /** Told what time it is at Redis; undefined while nobody can say. */
+  readonly onReferenceTime?: ((time: ReferenceTime | undefined) => void) | undefined;
   readonly allowEviction: boolean;
   /** Whether a complete table is enough to answer by. */
   readonly reads: "local" | "every-request";
+  /** How long a loss may go unnoticed by the sidecars that could tell, in milliseconds. */
+  readonly noticeMs: number;
+  /** How old a look at where the address of Redis leads may be for its word to count, in milliseconds. */
+  readonly nameTrustMs: number;
 }
 
 const linesPerRead = 1000;
 const readsPerStaleness = 3;
 const retryAfterMs = 100;
-const policyEveryMs = 10_000;
+const policyEveryMs = 1000;
+/** A token that nobody has. */
+const nobody = { id: "-".repeat(43) };
+const nowhere: Tail = { id: "0-1", text: "" };
 
 /**
  * Follows the feed, and knows at any time what that proves about the table.
@@ -37,11 +64,14 @@ const policyEveryMs = 10_000;
 export class FeedFollower {
   readonly freshness: Freshness;
   readonly #options: FeedFollowerOptions;
+  readonly #loader: Loader;
+  readonly #watch: ShardWatch;
   readonly #stopped = new AbortController();
   readonly #running: Promise<void>;
+  readonly #naming: Promise<void>;
+  readonly #backOff = new BackOff({ firstMs: 1, longestMs: 1000 });
   #epoch: Epoch | undefined;
-  #position = "-";
-  #trouble: string | undefined = "redis has not been read yet";
+  #position = nowhere;
   /** What of the shard was not believed, until it has settled. */
   #disbelief = "";
   #policyCheckedMs = Number.NEGATIVE_INFINITY;
@@ -51,16 +81,23 @@ export class FeedFollower {
   /** Counts what makes a load under way worthless. */
   #interruptions = 0;
   #loading: Promise<void> | undefined;
+  readonly #loadBackOff = new BackOff({ firstMs: 50, longestMs: 5000 });
+  #loadAgainMs = 0;
+  #asking = false;
+  #loadFailed = false;
 
   constructor(options: FeedFollowerOptions) {
     this.#options = options;
-    this.freshness = new Freshness(options.now);
+    this.freshness = new Freshness(options.now, options.nameTrustMs);
+    this.#watch = new ShardWatch({ ...options, onLacking: (shard) => this.#lacking([shard]) });
+    this.#loader = new Loader({
+      ...{ ...options, signal: this.#stopped.signal },
+      onChanged: (shard) => void this.#watch.look(shard).catch(() => {}),
+    });
+    options.troubles.set("follow", "redis has not been read yet");
+    options.troubles.set("ask", "redis has not been asked yet");
     this.#running = this.#run();
-  }
-
-  /** Why the store can't be relied on at present; undefined where it can. */
-  get trouble(): string | undefined {
-    return this.#trouble;
+    this.#naming = this.#watchName();
   }
 
   /** Whether Redis may throw revocations away, or nobody knows yet: what is not there may have been. */
@@ -68,17 +105,47 @@ export class FeedFollower {
     return this.#mayEvict;
   }
 
+  /** The feed's shard is to be loaded again, and compared: something was missed beside the feed. */
+  reload(): void {
+    this.freshness.missed();
+    this.#doubtAll();
+  }
+
   async close(): Promise<void> {
     this.#stopped.abort();
     await this.#running;
     await this.#loading;
+    await this.#naming;
+  }
+
+  /** Leaves the roster; best tried while Redis can still be reached. */
+  async leave(): Promise<void> {
+    // Whoever cannot say so is waited for as one that has died.
+    await this.#options.roster.leave().catch(() => {});
+  }
+
+  #watchName(): Promise<void> {
+    const { replica, nameTrustMs } = this.#options;
+    return watchName({
+      ...this.#options,
+      askName: replica.askName,
+      followed: () => this.#epoch?.server.split(" ")[0],
+      trustMs: replica.keys.spread ? Number.POSITIVE_INFINITY : nameTrustMs,
+      onAgreed: (asked) => this.freshness.agree(asked),
+      onMoved: () => {
+        this.freshness.agree(undefined);
+        replica.reconnect();
+      },
+      signal: this.#stopped.signal,
+    });
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       const pauseMs = await this.#step().catch((error: Error) => {
-        this.#setTrouble(error.message);
+        this.#options.onReferenceTime?.(undefined);
+        this.#options.troubles.set("follow", error.message);
         return retryAfterMs;
       });
       if (pauseMs > 0) await sleep(pauseMs, undefined, { signal }).catch(() => {});
@@ -87,60 +154,123 @@ export class FeedFollower {
 
   /** One reading; resolves to the pause before the next, in milliseconds. */
   async #step(): Promise<number> {
+    const { now, keeper, roster } = this.#options;
     await this.#checkPolicy();
-    const sent = this.#options.now();
-    const reading = await this.#options.replica.readFeed(this.#position, linesPerRead);
+    const sent = now();
+    const reading = await this.#read();
     const { state } = reading;
     const disbelief = disbelieved(state);
     if (disbelief !== undefined) this.#disbelief = `; not believed: ${disbelief}`;
-    // A feed without a single line is not one that an epoch began in: somebody has deleted it.
-    const deleted = !reading.anchored && reading.lines.length === 0;
-    if (state.kind === "changed" || deleted) {
-      await this.#options.replica.establish(this.#options.replica.keys.feedShard, state.found);
-      return 0;
-    }
+    const why = this.#lossIn(reading);
+    if (why !== undefined) return this.#begin(state, why);
+    if (state.epoch === undefined) return retryAfterMs;
+    keeper.note(this.#shard, state);
     if (state.epoch.id !== this.#epoch?.id) {
-      this.#enter(state.epoch);
-      return 0;
+      this.#enter(state.epoch, reading);
+      this.#options.replica.believe(this.#shard, state);
+      await roster.beat(performance.now());
+      return this.#backOff.nextMs(performance.now());
     }
     if (!this.#advance(reading)) return 0;
     this.freshness.prove(sent);
+    if (state.kind === "trusted") this.freshness.filled();
     if (!this.freshness.complete || !this.#settled) this.#load();
     this.#judge();
+    void this.#tryToAsk();
+    await roster.beat(performance.now());
+    await this.#watch.lookAtNext();
     return state.epoch.stalenessMs / readsPerStaleness;
   }
 
-  #enter(epoch: Epoch): void {
+  get #shard(): string {
+    return this.#options.replica.keys.feedShard;
+  }
+
+  async #read(): Promise<FeedReading> {
+    const { replica, known, onReferenceTime } = this.#options;
+    const sentMs = performance.now();
+    const tail = replica.keys.spread ? undefined : known.tailOf(this.#shard);
+    const reading = await replica.readFeed(this.#position, linesPerRead, tail);
+    const receivedMs = performance.now();
+    onReferenceTime?.({ timeMs: reading.serverTimeMs, sentMs, receivedMs });
+    return reading;
+  }
+
+  /** What was lost, in words; undefined if nothing was since the reading before. */
+  #lossIn({ state, position, tail }: FeedReading): string | undefined {
+    if (state.kind === "changed") return state.why;
+    if (this.#epoch === undefined || !isIn(this.#epoch, state)) return undefined;
+    return position === "gone" || tail === "gone" ? "it went back to older data" : undefined;
+  }
+
+  async #begin(state: ShardState, why: string): Promise<number> {
+    this.#options.replica.believe(this.#shard, { found: state.found });
+    await this.#options.keeper.begin(this.#shard, state.found, why);
+    // The loss may have been an eviction: looked at anew at once.
+    this.#policyCheckedMs = Number.NEGATIVE_INFINITY;
+    return this.#backOff.nextMs(performance.now());
+  }
+
+  #enter(epoch: Epoch, { position }: FeedReading): void {
     // With replicas that must have each write, one that was replaced can't have promised anything since.
     const handedOver = epoch.server !== this.#epoch?.server && !this.#options.replica.fenced;
-    this.freshness.enter(epoch.stalenessMs, { handedOver });
+    const followed = position === "there";
+    this.freshness.enter(epoch.stalenessMs, { handedOver, followed });
+    if (position === "trimmed") this.freshness.missed();
     this.#interruptions += 1;
     this.#settled = false;
     this.#epoch = epoch;
-    // Every revocation that counts in this epoch has its line behind this one.
-    this.#position = epoch.feedStart;
+    // Every revocation that counts in this epoch has its line behind the one with which it began.
+    if (!followed && epoch.start !== "-") {
+      this.#position = { id: epoch.start, text: `epoch ${epoch.id}` };
+    }
     this.#options.onEpoch(epoch);
+    this.#lacking(this.#allShards());
     this.#judge();
   }
 
   /** Takes over what was read; returns whether it went to the feed's end. */
-  #advance({ anchored, lines, position }: FeedReading): boolean {
-    this.#position = position;
-    if (!anchored) {
-      this.freshness.missed();
-      this.#interruptions += 1;
+  #advance({ position, lines }: FeedReading): boolean {
+    const last = lines.at(-1);
+    if (last !== undefined) this.#position = last.tail;
+    if (position !== "there") {
+      this.reload();
       return false;
     }
-    this.#options.onEntries(lines.flatMap((line) => (line.kind === "entry" ? [line.entry] : [])));
-    for (const line of lines) if (line.kind === "lost") this.#lost(line);
+    this.#options.onEntries(lines.flatMap(({ entries }) => entries));
+    for (const line of lines) this.#learnFrom(line);
     // A full batch proves nothing: there may be more.
     return lines.length < linesPerRead;
   }
 
-  #lost({ shard }: FeedLine & { kind: "lost" }): void {
+  /** What a line says besides its entries. */
+  #learnFrom({ tail, entries, logged, announced, old, lost }: FeedLine): void {
+    const { known, roster, replica } = this.#options;
+    if (old) roster.sawOlder();
+    if (!replica.keys.spread) known.advance(this.#shard, tail);
+    else if (logged !== undefined) known.advance(logged.shard, logged.tail);
+    else if (announced || old) {
+      for (const entry of entries) known.doubt(replica.keys.shardOf(entry));
+    }
+    if (lost === undefined) return;
     this.#interruptions += 1;
     this.#settled = false;
-    this.#options.onLost(shard);
+    void this.#watch.look(lost).catch(() => {});
+    this.#lacking([lost]);
+  }
+
+  #doubtAll(): void {
+    for (const shard of this.#allShards()) this.#options.known.doubt(shard);
+    this.#interruptions += 1;
+    this.#lacking(this.#allShards());
+  }
+
+  #allShards(): string[] {
+    return [...new Set([this.#shard, ...this.#options.replica.keys.entryShards])];
+  }
+
+  #lacking(shards: readonly string[]): void {
+    this.#options.onLacking(shards);
   }
 
   async #checkPolicy(): Promise<void> {
@@ -161,37 +291,45 @@ export class FeedFollower {
 
   /** Looks in the background whether all shards are settled, and loads them where the table lacks anything. */
   #load(): void {
+    if (performance.now() < this.#loadAgainMs) return;
     this.#loading ??= this.#loadOnce(this.#interruptions)
-      .catch(() => {
-        // Whatever was in its way shows in the next reading, and the load is begun again.
-      })
+      .then(() => this.#loadEnded(undefined))
+      .catch((error: Error) => this.#loadEnded(error))
       .finally(() => {
         this.#loading = undefined;
       });
   }
 
-  async #loadOnce(interruptions: number): Promise<void> {
-    const before = await this.#trustedEpochs();
-    if (this.#interruptions !== interruptions) return;
-    this.#settled = before !== undefined;
-    if (!this.#settled || this.freshness.complete) return;
-    for await (const [shard, names] of this.#options.replica.names()) {
-      if (this.#stopped.signal.aborted || this.#interruptions !== interruptions) return;
-      const { entries } = await this.#options.replica.entriesOf(shard, names);
-      this.#options.onEntries(entries);
+  /** One failure may be a change that came in between; the second says why. */
+  #loadEnded(error: Error | undefined): void {
+    const nowMs = performance.now();
+    if (error !== undefined) this.#loadAgainMs = nowMs + this.#loadBackOff.nextMs(nowMs);
+    if (error === undefined || this.#loadFailed) {
+      this.#options.troubles.set("load", error && `the denylist is not loaded: ${error.message}`);
     }
-    const after = await this.#trustedEpochs();
-    // In one epoch from the beginning to the end: nothing was lost meanwhile.
-    if (before === after && this.#interruptions === interruptions) this.freshness.loaded();
+    this.#loadFailed = error !== undefined;
   }
 
-  /** The epochs of all shards, in words; undefined where one of them is not to be trusted. */
-  async #trustedEpochs(): Promise<string | undefined> {
-    const { replica } = this.#options;
-    const shards = [replica.keys.feedShard, ...replica.keys.entryShards];
-    const states = await Promise.all(shards.map((shard) => replica.state(shard)));
-    if (states.some(({ kind }) => kind !== "trusted")) return undefined;
-    return states.map(({ epoch }) => epoch?.id).join(" ");
+  async #loadOnce(interruptions: number): Promise<void> {
+    const isWanted = () => !this.#stopped.signal.aborted && this.#interruptions === interruptions;
+    const epochs = await this.#loader.trustedEpochs();
+    if (!isWanted()) return;
+    this.#settled = epochs !== undefined;
+    if (epochs === undefined || this.freshness.complete) return;
+    await this.#loader.load(epochs, isWanted);
+    if (isWanted()) this.freshness.loaded();
+  }
+
+  /** While asking fails, nobody may be sent here who would ask: so it is tried without a request. */
+  async #tryToAsk(): Promise<void> {
+    const { troubles, replica } = this.#options;
+    if (this.#asking || !this.#settled || troubles.reasonOf("ask") === undefined) return;
+    this.#asking = true;
+    await replica
+      .ask(nobody)
+      .then(() => troubles.set("ask", undefined))
+      .catch((error: Error) => troubles.set("ask", error.message));
+    this.#asking = false;
   }
 
   /** Says whether there will be answers: from a complete table, or from a store that can be trusted. */
@@ -199,11 +337,6 @@ export class FeedFollower {
     const fromMemory = this.#options.reads === "local" && this.freshness.complete;
     if (this.#settled) this.#disbelief = "";
     const trouble = `redis has lost data, or is new, and is being filled again${this.#disbelief}`;
-    this.#setTrouble(fromMemory || this.#settled ? undefined : trouble);
-  }
-
-  #setTrouble(trouble: string | undefined): void {
-    if (trouble !== this.#trouble) this.#options.onTrouble(trouble);
-    this.#trouble = trouble;
+    this.#options.troubles.set("follow", fromMemory || this.#settled ? undefined : trouble);
   }
 }

@@ -1,64 +1,115 @@
-import { StoreUnavailableError } from "../../errors.ts";
+import { randomBytes } from "node:crypto";
 import type { Entry } from "../denylist.ts";
-import { parseEntry } from "../journal/record.ts";
+import { formatEntry, parseEntry } from "../journal/record.ts";
 import { isSoundEpochId } from "../sound.ts";
 import type { KeySpace } from "./key-space.ts";
-
-/** What a line of the feed says. */
-export type FeedLine =
-  | { readonly kind: "entry"; readonly entry: Entry }
-  /** A shard has lost data; whoever knows what was there writes it back. */
-  | { readonly kind: "lost"; readonly shard: string }
-  /** An epoch has begun: its own text says the rest. */
-  | { readonly kind: "epoch" }
-  /** None of ours writes such lines: whoever has, has said nothing. */
-  | { readonly kind: "ignored"; readonly text: string };
-
-/** The lines that came with a reading of the feed. */
-export interface FeedLines {
-  /** Whether the line read last is still there; if not, `lines` are not what came behind it. */
-  readonly anchored: boolean;
-  readonly lines: readonly FeedLine[];
-  /** Where to read on; undefined if there was no line. */
-  readonly position: string | undefined;
-}
+import { type StreamLine, type Tail, tailOf } from "./log-line.ts";
 
 /**
- * Reads what the script `read` returns.
- *
- * Throws StoreUnavailableError if it can't have returned that.
+ * What is written into a stream: `line` is what sidecars of every version read; `more` has what only those
+ * of this form do.
  */
-export function readFeedReply(reply: unknown, keys: KeySpace): FeedLines {
-  const [, anchored, lines] = Array.isArray(reply) ? (reply as unknown[]) : [];
-  if (typeof anchored !== "number" || !Array.isArray(lines) || !lines.every(isStreamLine)) {
-    throw new StoreUnavailableError("redis answers something else than lines of the feed");
-  }
-  return {
-    anchored: anchored === 1,
-    lines: lines.map(([, fields]) => readFeedLine(fields, keys)),
-    position: lines.at(-1)?.[0],
-  };
+export interface NewLine {
+  readonly line: string;
+  readonly more: string;
 }
 
-type StreamLine = readonly [id: string, fields: readonly string[]];
-
-function isStreamLine(line: unknown): line is StreamLine {
-  const [id, fields] = Array.isArray(line) ? (line as unknown[]) : [];
-  return typeof id === "string" && Array.isArray(fields);
+/** What a line of the feed says. */
+export interface FeedLine {
+  readonly tail: Tail;
+  readonly entries: readonly Entry[];
+  /** A shard has lost data; whoever knows what was there writes it back. */
+  readonly lost?: string;
+  /** In which line of its own log an entry's shard has it: the shard, and the line. */
+  readonly logged?: { readonly shard: string; readonly tail: Tail };
+  /** Its entries were announced before they were written. */
+  readonly announced: boolean;
+  /** It was written by a sidecar of an older form. */
+  readonly old: boolean;
+  /** What none of ours writes: whoever has, has said nothing. */
+  readonly ignored?: string;
 }
 
-/** Reads the fields of one line: one field, called `line`. */
-export function readFeedLine(fields: readonly unknown[], keys: KeySpace): FeedLine {
-  const [name, text, ...more] = fields;
-  if (name !== "line" || typeof text !== "string" || more.length > 0) {
-    return { kind: "ignored", text: fields.map(String).join(" ") };
-  }
+const marks = { none: "-", announced: "announced", logged: "at" } as const;
+
+/** One entry a line, which every version can read; `announced` if it is written after the line. */
+export function entryLine(entry: Entry, { announced = false } = {}): NewLine {
+  return { line: formatEntry(entry), more: announced ? marks.announced : marks.none };
+}
+
+/** The same for an entry that the log of its own shard has in that line. */
+export function loggedLine(entry: Entry, shard: string, tail: Tail): NewLine {
+  return { line: formatEntry(entry), more: `${marks.logged} ${shard} ${tail.id} ${tail.text}` };
+}
+
+/** Many entries in one line, which only sidecars of this form can read. */
+export function manyLine(entries: readonly Entry[], { announced = false } = {}): NewLine {
+  const more = [announced ? marks.announced : marks.none, ...entries.map(formatEntry)];
+  return { line: `many ${newNonce()}`, more: more.join("\n") };
+}
+
+/** A line of a shard's own log, which says nothing but that it is there. */
+export function logLine(): NewLine {
+  return { line: `put ${newNonce()}`, more: marks.none };
+}
+
+/** Says that a shard has lost data. */
+export function lostLine(shard: string): NewLine {
+  return { line: `lost ${shard}`, more: marks.none };
+}
+
+/** No two lines are alike: one in the place of another is told by its text. */
+function newNonce(): string {
+  return randomBytes(6).toString("base64url");
+}
+
+/** Reads a line of the feed: fields called `line` and, by sidecars of this form, `more`. */
+export function readFeedLine(line: StreamLine, keys: KeySpace): FeedLine {
+  const [, fields] = line;
+  const said = wordsOf(fields);
+  const base = { tail: tailOf(line), entries: [], announced: false, old: false };
+  const ignored = { ...base, ignored: fields.map(String).join(" ") };
+  if (said === undefined) return ignored;
+  const { text, more } = said;
+  const read = { ...base, old: more === undefined };
+  const [mark = "", ...texts] = (more ?? marks.none).split("\n");
   const entry = parseEntry(text);
-  if (entry !== undefined) return { kind: "entry", entry };
-  const [verb, what, ...rest] = text.split(" ");
-  if (what !== undefined && rest.length === 0) {
-    if (verb === "lost" && keys.hasShard(what)) return { kind: "lost", shard: what };
-    if (verb === "epoch" && isSoundEpochId(what)) return { kind: "epoch" };
+  if (entry !== undefined) {
+    return {
+      ...{ ...read, entries: [entry], announced: mark === marks.announced },
+      ...readLogged(mark, keys),
+    };
   }
-  return { kind: "ignored", text };
+  const [verb, what = "", ...rest] = text.split(" ");
+  if (rest.length > 0) return ignored;
+  if (verb === "many") return { ...read, ...readMany(mark, texts), ...readMarred(texts) };
+  if (verb === "lost" && keys.hasShard(what)) return { ...read, lost: what };
+  // Sidecars of every form begin epochs with such a line.
+  return verb === "epoch" && isSoundEpochId(what) ? { ...read, old: false } : ignored;
+}
+
+function wordsOf(fields: readonly unknown[]): { text: string; more?: string } | undefined {
+  const [name, text, moreName, more, ...rest] = fields;
+  if (name !== "line" || typeof text !== "string" || rest.length > 0) return undefined;
+  if (moreName === undefined) return { text };
+  return moreName === "more" && typeof more === "string" ? { text, more } : undefined;
+}
+
+function readMany(mark: string, texts: readonly string[]) {
+  const entries = texts.map(parseEntry).filter((entry) => entry !== undefined);
+  return { entries, announced: mark === marks.announced };
+}
+
+/** What of many entries can't be read. */
+function readMarred(texts: readonly string[]): Pick<FeedLine, "ignored"> {
+  const marred = texts.find((text) => parseEntry(text) === undefined);
+  return marred === undefined ? {} : { ignored: marred };
+}
+
+const lineId = /^\d{1,20}-\d{1,20}$/;
+
+function readLogged(mark: string, keys: KeySpace): Pick<FeedLine, "logged"> {
+  const [verb, shard = "", id = "", ...text] = mark.split(" ");
+  if (verb !== marks.logged || !keys.hasShard(shard) || !lineId.test(id)) return {};
+  return { logged: { shard, tail: { id, text: text.join(" ") } } };
 }

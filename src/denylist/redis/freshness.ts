@@ -9,12 +9,18 @@ import { elapsedMs, type Moment, type Stopwatch } from "../../platform/clock.ts"
  */
 export class Freshness {
   readonly #now: Stopwatch;
+  readonly #trustMs: number;
   #complete = false;
+  /** Nothing of the feed was missed, but another server may have released something that is not in it yet. */
+  #resumable = false;
   #provenAt: Moment | undefined;
+  #agreedAt: Moment | undefined;
   #stalenessMs = 0;
 
-  constructor(now: Stopwatch) {
+  /** `trustMs`: for how long a look at where the address of Redis leads is good. */
+  constructor(now: Stopwatch, trustMs: number) {
     this.#now = now;
+    this.#trustMs = trustMs;
   }
 
   get complete(): boolean {
@@ -23,7 +29,17 @@ export class Freshness {
 
   /** Whether the table alone may say that a token was not revoked: now, and not a moment later. */
   isFresh(): boolean {
-    return this.#complete && this.ageMs() < this.#stalenessMs;
+    return this.#complete && this.ageMs() < this.#stalenessMs && this.isAgreed();
+  }
+
+  /** Whether the address of Redis was seen to lead to the server that is followed, not too long ago. */
+  isAgreed(): boolean {
+    return this.#agreedAt !== undefined && elapsedMs(this.#agreedAt, this.#now()) < this.#trustMs;
+  }
+
+  /** In that moment the address was asked, and led to the server that is followed; undefined: elsewhere. */
+  agree(asked: Moment | undefined): void {
+    this.#agreedAt = asked;
   }
 
   /** How old the last proof is, in milliseconds; Infinity before the first. */
@@ -41,23 +57,36 @@ export class Freshness {
   /** The whole store has been loaded, while the feed was followed from before that on. */
   loaded(): void {
     this.#complete = true;
+    this.#resumable = false;
   }
 
   /** Something was missed: only a new load makes the table complete again. */
   missed(): void {
     this.#complete = false;
+    this.#resumable = false;
+  }
+
+  /** The feed was read to its end by a reading that found the store filled again. */
+  filled(): void {
+    if (this.#resumable) this.loaded();
   }
 
   /**
-   * The store has begun a new epoch, with that staleness.
+   * The store has begun a new epoch, with that staleness. `followed`: the line read last is there in it.
    *
    * Whoever was fresh until just before has everything that was ever released: a revocation is released
-   * only when the store was found unchanged a staleness after it had it. But where another server may
-   * have taken over (`handedOver`), the old one may still be there, and somebody may still have released
-   * a revocation by its word. Then, and where the table was not fresh, only a load makes it complete.
+   * only when the store was found unchanged a staleness after it had it. But if another server may have
+   * taken over (`handedOver`), the old one may still be there, and somebody may still have released a
+   * revocation by its word. Then, and if the table was not fresh, it is complete when the store is filled again
+   * and the feed, of which nothing was missed, was read to its end; else only a load makes it so.
    */
-  enter(stalenessMs: number, { handedOver }: { readonly handedOver: boolean }): void {
+  enter(
+    stalenessMs: number,
+    { handedOver, followed }: { readonly handedOver: boolean; readonly followed: boolean },
+  ): void {
+    const wasComplete = this.#complete || this.#resumable;
     this.#complete = this.isFresh() && !handedOver;
+    this.#resumable = wasComplete && followed;
     this.#stalenessMs = stalenessMs;
   }
 }

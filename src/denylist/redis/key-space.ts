@@ -6,7 +6,8 @@ import { isSoundName } from "../sound.ts";
  *
  * A server by itself is one shard, "", and its keys are as plain as `revgate:tok:<hash>`. In a Cluster
  * each node may lose its data alone, so entries are spread over 64 shards by the first character of their
- * hash, each a slot with an epoch of its own (`revgate:{A}:tok:A…`), and the feed is a shard by itself.
+ * hash, each a slot with an epoch and a log of its own (`revgate:{A}:tok:A…`), and the feed is a shard by
+ * itself. Where there is one shard, the feed is its log.
  */
 export class KeySpace {
   readonly #prefix: string;
@@ -36,18 +37,29 @@ export class KeySpace {
     return this.#spread ? value.slice(0, 1) : "";
   }
 
-  /** The keys that every script is given first: the shard's epoch and its grace period. */
-  stateKeys(shard: string): [string, string] {
+  /**
+   * The keys that every script is given first: the shard's epoch, its grace period, the guard that goes when
+   * keys may have gone, the sidecars that are waited for, and the log of what was written.
+   */
+  stateKeys(shard: string): [string, string, string, string, string] {
     const start = this.#startOf(shard);
-    return [`${start}epoch`, `${start}grace`];
+    const log = shard === this.feedShard ? "feed" : "log";
+    return [`${start}epoch`, `${start}grace`, `${start}guard`, `${start}awaited`, `${start}${log}`];
   }
 
-  get feedKey(): string {
-    return `${this.#startOf(this.feedShard)}feed`;
+  /** The sidecars there are, and whether some are of an older form. */
+  get rosterKeys(): [string, string] {
+    const start = this.#startOf(this.feedShard);
+    return [`${start}sidecars`, `${start}older`];
   }
 
   keyOf(name: EntryName): string {
     return `${this.#startOf(this.shardOf(name))}${name.kind}:${name.value}`;
+  }
+
+  /** Whether entries are spread over shards, each with a log beside the feed. */
+  get spread(): boolean {
+    return this.#spread;
   }
 
   /** A pattern of SCAN that matches every entry's key, and little else. */

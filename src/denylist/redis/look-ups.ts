@@ -2,16 +2,12 @@ import { StoreUnavailableError } from "../../errors.ts";
 import { type EntryName, fallsUnder, namesOf, type TokenNames } from "../denylist.ts";
 import { readValue } from "./entry-value.ts";
 import type { KeySpace } from "./key-space.ts";
-import type { ShardState } from "./store-state.ts";
 
 /** Asks one shard for the values under some names. */
-export type AskShard = (
-  shard: string,
-  names: readonly EntryName[],
-) => Promise<{ state: ShardState; values: readonly (string | null)[] }>;
+export type AskShard = (shard: string, names: readonly EntryName[]) => Promise<ShardAnswer>;
 
 /** What a shard said. */
-interface Answer {
+export interface ShardAnswer {
   /** Whether it can say that something is not there. */
   readonly trusted: boolean;
   readonly values: readonly (string | null)[];
@@ -20,7 +16,7 @@ interface Answer {
 /** The names of one token that are in one shard. */
 interface LookUp {
   readonly names: readonly EntryName[];
-  readonly resolve: (answer: Answer) => void;
+  readonly resolve: (answer: ShardAnswer) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -84,7 +80,7 @@ export class LookUps {
     throw new StoreUnavailableError("redis has lost data, and is being filled again");
   }
 
-  #valuesOf(shard: string, names: readonly EntryName[]): Promise<Answer> {
+  #valuesOf(shard: string, names: readonly EntryName[]): Promise<ShardAnswer> {
     return new Promise((resolve, reject) => {
       if (this.#count >= mostWaiting) {
         reject(new StoreUnavailableError("too many requests wait for redis"));
@@ -110,13 +106,13 @@ export class LookUps {
 
   async #askSome(shard: string, batch: readonly LookUp[]): Promise<void> {
     try {
-      const { state, values } = await this.#askShard(
+      const { trusted, values } = await this.#askShard(
         shard,
         batch.flatMap(({ names }) => names),
       );
       let at = 0;
       for (const { names, resolve } of batch) {
-        resolve({ trusted: state.kind === "trusted", values: values.slice(at, at + names.length) });
+        resolve({ trusted, values: values.slice(at, at + names.length) });
         at += names.length;
       }
     } catch (error) {

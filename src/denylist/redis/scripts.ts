@@ -5,16 +5,24 @@ import { latestSecond } from "../sound.ts";
  * server's state, so that no answer can belong to another server, or to another life of it, than the state
  * that came with it.
  *
- * All keys of a script share a slot; the first two are always the shard's epoch and its grace period. An
- * epoch in bytes that none of ours writes is told by its hash: a text would not come back as it was found.
+ * All keys of a script share a slot; the first five are always the shard's (`KeySpace.stateKeys`): epoch,
+ * grace period, guard, awaited sidecars, log. docs/decisions/0031 says what each is for. An epoch in bytes
+ * that none of ours writes is told by its hash: a text would not come back as it was found.
+ *
+ * No line has two commands: what a user may not do is told by the line in which it failed.
  */
 const state = `
 local info = redis.call('INFO', 'replication')
-local server = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') .. ' ' .. string.match(info, 'master_replid:(%w+)')
-local function epoch()
-  local text = redis.pcall('GET', KEYS[1])
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+local server = run .. ' ' .. string.match(info, 'master_replid:(%w+)')
+local evicted = string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)')
+local function textAt(key)
+  local text = redis.pcall('GET', key)
   if not text then return '' end
-  if type(text) ~= 'string' then return 'unreadable' end
+  if type(text) == 'table' then
+    if not string.find(text.err, 'WRONGTYPE') then redis.call('GET', key) end
+    return 'unreadable'
+  end
   if #text > 256 or string.find(text, '[^%w _%-]') then return 'unreadable ' .. redis.sha1hex(text) end
   return text
 end
@@ -23,30 +31,57 @@ local function state()
   for lag in string.gmatch(info, 'state=online,[^\\r\\n]*lag=(%d+)') do
     if tonumber(lag) <= 2 then replicas = replicas + 1 end
   end
-  return {epoch(), server, string.match(info, 'role:(%a+)'), replicas, redis.call('PTTL', KEYS[2])}
+  local grace = redis.call('PTTL', KEYS[2])
+  local role = string.match(info, 'role:(%a+)')
+  return {textAt(KEYS[1]), server, role, replicas, grace, textAt(KEYS[3]), evicted}
 end
 `;
 
-/** KEYS 3…: entries. Returns the state and the value of each, nil where there is none. */
+/** Where a line of the log is: its text, or `gone` (the log went backwards), or `trimmed` (past it). */
+const lineAt = `
+local function lineAt(id)
+  local there = redis.call('XRANGE', KEYS[5], id, id)
+  if #there == 1 then return {'there', there[1][2][2]} end
+  local before = #redis.call('XRANGE', KEYS[5], '-', '(' .. id, 'COUNT', 1)
+  local behind = #redis.call('XRANGE', KEYS[5], '(' .. id, '+', 'COUNT', 1)
+  if before == 0 and behind == 1 then return {'trimmed', ''} end
+  return {'gone', ''}
+end
+local function lengthenGuard(ms)
+  local left = redis.call('PTTL', KEYS[3])
+  if left >= 0 and left < tonumber(ms) / 2 then redis.call('PEXPIRE', KEYS[3], ms) end
+end
+`;
+
+/** KEYS 6…: entries. Returns the state and the value of each, nil where there is none. */
 const values = `${state}
 local found = {}
-if #KEYS > 2 then found = redis.call('MGET', unpack(KEYS, 3)) end
+if #KEYS > 5 then found = redis.call('MGET', unpack(KEYS, 6)) end
 return {state(), found}
 `;
 
 /**
- * KEYS 3…: entries. ARGV 1: milliseconds for which a running grace period is to go on, at least; then for
- * each entry its expiry and its cut-off ('' without one), in seconds since 1970, and its life in seconds.
+ * KEYS 6…: entries. ARGV 1: the epoch that it is for, as it stands in the store; 2: milliseconds for which a
+ * running grace period is to go on, at least; 3: how many lines the log keeps, about; 4: how many lines to add;
+ * then each line with its details; then for each entry its expiry and its cut-off ('' without one), in seconds
+ * since 1970, and its life in seconds.
  *
- * Of two expiries, lives and cut-offs the later holds; a value that none of ours has written is replaced.
- * The life is relative: Redis's clock takes no part.
+ * Of two expiries, lives and cut-offs the later holds; a value that none of ours has written is replaced. The
+ * life is relative, and only for tidying up.
+ * The lines come behind the keys, in the same step: a line that is there says that its keys are. Returns the
+ * state and the id of the last line; '' if it is another epoch, and nothing was written.
  */
 const put = `${state}
+if textAt(KEYS[1]) ~= ARGV[1] or string.sub(ARGV[1], -#server) ~= server then
+  return {state(), ''}
+end
 local function bounded(digits)
   return digits and digits ~= '' and #digits <= 10 and tonumber(digits) <= ${latestSecond}
 end
-for i = 3, #KEYS do
-  local at = 2 + (i - 3) * 3
+local lines = tonumber(ARGV[4])
+local first = 5 + 2 * lines
+for i = 6, #KEYS do
+  local at = first + (i - 6) * 3
   local expiry, cutoff, life = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
   local held = redis.pcall('GET', KEYS[i])
   local heldExpiry, heldCutoff
@@ -60,48 +95,114 @@ for i = 3, #KEYS do
   if cutoff ~= '' then value = value .. ' ' .. cutoff end
   redis.call('SET', KEYS[i], value, 'EX', life)
 end
-local graceMs = tonumber(ARGV[1])
-local left = redis.call('PTTL', KEYS[2])
-if left >= 0 and left < graceMs then redis.call('PEXPIRE', KEYS[2], graceMs) end
-return {state()}
-`;
-
-/** KEYS 3: the feed. ARGV 1: how many lines the feed keeps, about; then the lines. */
-const publish = `${state}
-for i = 2, #ARGV do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[1], '*', 'line', ARGV[i]) end
-return {state()}
-`;
-
-/**
- * KEYS 3: the feed. ARGV: the id of the last line read, and how many lines at most.
- *
- * Returns the state, 1, and the lines behind that one; or, where that one is not there any more, the
- * state, 0, and the last line of all.
- */
-const read = `${state}
-if #redis.call('XRANGE', KEYS[3], ARGV[1], ARGV[1]) == 1 then
-  return {state(), 1, redis.call('XRANGE', KEYS[3], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])}
+local last = ''
+for i = 1, lines do
+  local line, more = ARGV[3 + 2 * i], ARGV[4 + 2 * i]
+  last = redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[3], '*', 'line', line, 'more', more)
 end
-return {state(), 0, redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)}
+local graceMs = tonumber(ARGV[2])
+local left = redis.call('PTTL', KEYS[2])
+if left >= 0 and left < graceMs then
+  redis.call('PEXPIRE', KEYS[2], graceMs)
+end
+return {state(), last}
 `;
 
 /**
- * KEYS 3, where the feed is in this shard: the feed. ARGV: the epoch as it was found, the id of the new
- * one, the staleness in milliseconds, the grace period in milliseconds.
+ * ARGV: the id of the last line read, how many lines at most, the id of the last line that is known to be
+ * there, the guard's life in milliseconds.
  *
- * Begins a new epoch of a shard that is not what it was, unless somebody else just did.
+ * Returns the state, where those two lines are, the lines behind the first of them (of a log that was trimmed
+ * past it: the last line of all), and the server's time.
+ */
+const read = `${state}${lineAt}
+local position, tail = lineAt(ARGV[1]), {'there', ''}
+if ARGV[3] ~= ARGV[1] then tail = lineAt(ARGV[3]) end
+local lines = {}
+if position[1] == 'there' then
+  lines = redis.call('XRANGE', KEYS[5], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])
+else
+  lines = redis.call('XREVRANGE', KEYS[5], '+', '-', 'COUNT', 1)
+end
+lengthenGuard(ARGV[4])
+return {state(), position, tail, lines, redis.call('TIME')}
+`;
+
+/** ARGV: the id of a line of the log, the guard's life. Returns the state, where the line is, and the last line. */
+const look = `${state}${lineAt}
+local tail = {'unknown', ''}
+if ARGV[1] ~= '' then tail = lineAt(ARGV[1]) end
+lengthenGuard(ARGV[2])
+return {state(), tail, redis.call('XREVRANGE', KEYS[5], '+', '-', 'COUNT', 1)}
+`;
+
+/**
+ * ARGV: the epoch as it was found, the id of the new one, the staleness, the grace period and the guard's life
+ * in milliseconds; then the sidecars to wait for.
+ *
+ * Begins a new epoch of a shard that is not what it was, unless somebody else just did. The guard says whether
+ * nothing but the server changed (\`moved\`: what is there is what was there at some moment before) or keys may
+ * have vanished singly (\`holes\`), and behind which epoch this one came.
  */
 const establish = `${state}
-if epoch() == ARGV[1] then
-  local start = '-'
-  if KEYS[3] then start = redis.call('XADD', KEYS[3], '*', 'line', 'epoch ' .. ARGV[2]) end
+if textAt(KEYS[1]) == ARGV[1] then
+  local before = string.match(ARGV[1], '^%S+') or '-'
+  local guarded, count = string.match(textAt(KEYS[3]), '^(%S+) (%d+)')
+  local kind = 'holes'
+  if guarded == before and count == evicted then kind = 'moved' end
+  local start = redis.call('XADD', KEYS[5], '*', 'line', 'epoch ' .. ARGV[2])
+  redis.call('DEL', KEYS[4])
+  if #ARGV > 5 then
+    redis.call('SADD', KEYS[4], unpack(ARGV, 6))
+    redis.call('PEXPIRE', KEYS[4], 10 * tonumber(ARGV[4]))
+  end
   redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[4])
+  redis.call('SET', KEYS[3], table.concat({ARGV[2], evicted, kind, before}, ' '), 'PX', ARGV[5])
   redis.call('SET', KEYS[1], table.concat({ARGV[2], ARGV[3], start, server}, ' '))
 end
 return {state()}
 `;
 
+/**
+ * ARGV: the id of an epoch, and a sidecar: it has written back to this epoch what was missing.
+ *
+ * When nobody is waited for any more, the grace period ends.
+ */
+const confirm = `${state}
+local now = string.match(textAt(KEYS[1]), '^%S+')
+if now == ARGV[1] and redis.call('SREM', KEYS[4], ARGV[2]) == 1 then
+  local waits = redis.call('EXISTS', KEYS[4]) == 1
+  if not waits then redis.call('DEL', KEYS[2]) end
+end
+return {state()}
+`;
+
+/**
+ * KEYS 6: the sidecars; 7: that there are some of an older form. ARGV 1: the one that beats; 2: 1 if it leaves;
+ * 3: for how many milliseconds there are some of an older form, or 0; then those that have died.
+ *
+ * Returns the state, every sidecar and how often it has beaten ('left' if it does no more), and whether there are some of an older form.
+ */
+const beat = `${state}
+if ARGV[2] == '1' then
+  redis.call('HSET', KEYS[6], ARGV[1], 'left')
+else
+  redis.call('HINCRBY', KEYS[6], ARGV[1], 1)
+end
+if #ARGV > 3 then redis.call('HDEL', KEYS[6], unpack(ARGV, 4)) end
+if ARGV[3] ~= '0' then redis.call('SET', KEYS[7], '1', 'PX', ARGV[3]) end
+local beats = redis.call('HGETALL', KEYS[6])
+return {state(), beats, redis.call('EXISTS', KEYS[7])}
+`;
+
+/** The command in a line of a script, as Redis counts lines; undefined if there is none. */
+export function commandAt(name: ScriptName, line: number): string | undefined {
+  return /redis\.p?call\('(\w+)'/
+    .exec(scripts[name].split("\n")[line - 1] ?? "")?.[1]
+    ?.toLowerCase();
+}
+
 /** The scripts, by what they do. */
-export const scripts = { values, put, publish, read, establish } as const;
+export const scripts = { values, put, read, look, establish, confirm, beat } as const;
 /** One of them. */
 export type ScriptName = keyof typeof scripts;

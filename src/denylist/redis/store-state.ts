@@ -18,9 +18,16 @@ export interface Epoch {
   readonly id: string;
   /** How old a sidecar's knowledge of the feed may be; it belongs to the store, so that all go by the same. */
   readonly stalenessMs: number;
-  /** The id of the line in the feed with which the epoch began; "-" where the feed is elsewhere. */
-  readonly feedStart: string;
+  /** The id of the line in the shard's log with which the epoch began; "-" if it says none. */
+  readonly start: string;
   readonly server: string;
+  /** The id of the epoch before; "-" if there was none, or nobody knows. */
+  readonly before: string;
+  /**
+   * What ended the epoch before. `moved`: only the server is another, so what is there is what was there at
+   * some moment. `holes`: keys may have vanished singly, or all of them.
+   */
+  readonly began: "moved" | "holes";
 }
 
 /**
@@ -28,10 +35,13 @@ export interface Epoch {
  *
  * `trusted`: it holds every revocation that was ever promised. `settling`: it has lost something, or is
  * new, and the sidecars are writing back what they know; what is not there may have been. `changed`: the
- * same, and nobody has begun a new epoch yet. `found` is the epoch as it stands in the store; `reason` says
- * why what stands there is no epoch.
+ * same, and nobody has begun a new epoch yet. `found` is the epoch as it stands in the store; `why` says what
+ * gave it away, `reason` why what stands there is no epoch.
  */
-export type ShardState =
+export type ShardState = {
+  /** The server that answered: its run id and its replication id. */
+  readonly server: string;
+} & (
   | { readonly kind: "trusted"; readonly epoch: Epoch; readonly found: string }
   | {
       readonly kind: "settling";
@@ -44,36 +54,74 @@ export type ShardState =
       readonly kind: "changed";
       readonly epoch?: undefined;
       readonly found: string;
+      readonly why: string;
       readonly reason?: string | undefined;
-    };
+    }
+);
 
 /** Whether a reading of a shard lies in that epoch. */
 export function isIn(epoch: Epoch, state: ShardState): boolean {
   return state.epoch?.id === epoch.id;
 }
 
+/** The staleness that an epoch's text states, in milliseconds; undefined if it is no epoch. */
+export function stalenessOf(found: string): number | undefined {
+  const epoch = parseEpoch(found);
+  return typeof epoch === "string" ? undefined : epoch.stalenessMs;
+}
+
+/** What a server must be like for its word to count. */
+export interface StateRules {
+  readonly replicas: number;
+  /** Whether keys may be evicted without being lost. */
+  readonly allowEviction: boolean;
+}
+
 /**
- * Reads the state as the scripts return it; undefined if the server is no primary with `replicas` replicas.
+ * Reads the state as the scripts return it; undefined if the server is no primary with as many replicas.
  *
  * Throws StoreUnavailableError if no script of ours can have returned that. An epoch that none of ours can
  * have written is not believed: the shard counts as changed.
  */
-export function readState(reply: unknown, replicas: number): ShardState | undefined {
+export function readState(reply: unknown, rules: StateRules): ShardState | undefined {
   if (!isStateReply(reply)) {
     throw new StoreUnavailableError("redis answers something else than revgate's scripts return");
   }
-  const [found, server, role, connected, graceMs] = reply;
-  if (role !== "master" || connected < replicas) return undefined;
-  if (found === "") return { kind: "changed", found };
-  const epoch = parseEpoch(found);
-  if (typeof epoch === "string") return { kind: "changed", found, reason: epoch };
-  if (epoch.server !== server) return { kind: "changed", found };
+  const [found, server, role, connected, graceMs, guard, evicted] = reply;
+  if (role !== "master" || connected < rules.replicas) return undefined;
+  if (found === "") return { kind: "changed", server, found, why: "it is empty, or new" };
+  const text = parseEpoch(found);
+  if (typeof text === "string") return { kind: "changed", server, found, why: text, reason: text };
+  const [guarded, count, began, before = "-"] = guard.split(" ");
+  const why = whyChanged({ ...text, guarded, count }, { server, evicted }, rules);
+  if (why !== undefined) return { kind: "changed", server, found, why };
+  const epoch: Epoch = { ...text, before, began: began === "moved" ? "moved" : "holes" };
   // -2: no such key; -1: a key without an end.
   if (graceMs !== -2) {
     const endless = graceMs === -1 || graceMs > maxGraceMs;
-    return { kind: "settling", epoch, found, endless };
+    return { kind: "settling", server, epoch, found, endless };
   }
-  return { kind: "trusted", epoch, found };
+  return { kind: "trusted", server, epoch, found };
+}
+
+interface Written {
+  readonly id: string;
+  readonly server: string;
+  readonly guarded: string | undefined;
+  readonly count: string | undefined;
+}
+
+/** Why a shard is not what its epoch says, in words; undefined if it is. */
+function whyChanged(
+  written: Written,
+  now: { readonly server: string; readonly evicted: string },
+  { allowEviction }: StateRules,
+): string | undefined {
+  if (written.server !== now.server) return "another server answers, or the same one restarted";
+  // The guard lives shorter than any key may miss; an epoch of an older form has none.
+  if (written.guarded !== written.id)
+    return "keys may have expired early, or nobody looked for long";
+  return written.count === now.evicted || allowEviction ? undefined : "keys were evicted";
 }
 
 /** What of a shard's state no revgate can have written, in words; undefined if all can be believed. */
@@ -83,18 +131,18 @@ export function disbelieved(state: ShardState): string | undefined {
   return isEndless ? "the grace period: it does not end; delete its key" : undefined;
 }
 
-type StateReply = readonly [string, string, string, number, number];
+type StateReply = readonly [string, string, string, number, number, string, string];
 
 function isStateReply(reply: unknown): reply is StateReply {
-  if (!Array.isArray(reply) || reply.length !== 5) return false;
-  const types = ["string", "string", "string", "number", "number"];
+  if (!Array.isArray(reply) || reply.length !== 7) return false;
+  const types = ["string", "string", "string", "number", "number", "string", "string"];
   return types.every((type, index) => typeof reply[index] === type);
 }
 
 /** Reads what the script `establish` writes; a text says what is wrong with anything else. */
-function parseEpoch(text: string): Epoch | string {
-  const [id = "", staleness = "", feedStart = "", ...server] = text.split(" ");
-  if (!isSoundEpochId(id) || !isFeedStart(feedStart) || server.length !== 2) {
+function parseEpoch(text: string): Omit<Epoch, "before" | "began"> | string {
+  const [id = "", staleness = "", start = "", ...server] = text.split(" ");
+  if (!isSoundEpochId(id) || !isStart(start) || server.length !== 2) {
     return "it has another form";
   }
   const stalenessMs = /^\d{1,10}$/.test(staleness) ? Number(staleness) : Number.NaN;
@@ -102,13 +150,13 @@ function parseEpoch(text: string): Epoch | string {
   if (!(stalenessMs >= min && stalenessMs <= max)) {
     return `its staleness is not from ${min} to ${max} milliseconds`;
   }
-  return { id, stalenessMs, feedStart, server: server.join(" ") };
+  return { id, stalenessMs, start, server: server.join(" ") };
 }
 
 const greatestFeedNumber = 2n ** 64n - 1n;
 
 /** The id of a line of a stream, or "-": another text would make every reading of the feed fail. */
-function isFeedStart(text: string): boolean {
+function isStart(text: string): boolean {
   if (text === "-") return true;
   const [, ...numbers] = /^(\d{1,20})-(\d{1,20})$/.exec(text) ?? [];
   return numbers.length === 2 && numbers.every((number) => BigInt(number) <= greatestFeedNumber);

@@ -1,12 +1,34 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { readFeedLine, readFeedReply } from "../../../../src/denylist/redis/feed-line.ts";
+import {
+  entryLine,
+  loggedLine,
+  lostLine,
+  manyLine,
+  type NewLine,
+  readFeedLine,
+} from "../../../../src/denylist/redis/feed-line.ts";
 import { KeySpace } from "../../../../src/denylist/redis/key-space.ts";
+import { readStreamLines } from "../../../../src/denylist/redis/log-line.ts";
 import { hostileNumbers, hostileTexts } from "../../../attacks/fuzzers/hostile.ts";
 
 const keys = new KeySpace("revgate:", { spread: true });
 const hash = "a".repeat(43);
-const kindOf = (text: string) => readFeedLine(["line", text], keys).kind;
+const entry = { kind: "tok", value: hash, expiresAt: 1764000000 } as const;
+const read = (...fields: unknown[]) => readFeedLine(["5-1", fields], keys);
+const readBack = ({ line, more }: NewLine) => read("line", line, "more", more);
+
+/** What a line says, in a word, whether a sidecar of this form has written it or one of an older form. */
+function kindOf(text: string): string {
+  const [old, own] = [read("line", text), read("line", text, "more", "-")];
+  const [kind, same] = [old, own].map(({ ignored, lost, entries }) => {
+    if (ignored !== undefined) return "ignored";
+    if (lost !== undefined) return "lost";
+    return entries.length > 0 ? "entry" : "epoch";
+  });
+  assert.equal(kind, same);
+  return kind ?? "";
+}
 
 describe("a line of the feed", () => {
   it("is a revocation, a loss of a shard that there is, or an epoch", () => {
@@ -33,7 +55,36 @@ describe("a line of the feed", () => {
     for (const text of wrong) assert.equal(kindOf(text), "ignored", JSON.stringify(text));
   });
 
-  it("has one field, called line", () => {
+  it("comes back as it was written", () => {
+    assert.deepEqual(readBack(entryLine(entry)).entries, [entry]);
+    assert.equal(readBack(entryLine(entry, { announced: true })).announced, true);
+    const tail = { id: "7-0", text: "put abc" };
+    assert.deepEqual(readBack(loggedLine(entry, "A", tail)).logged, { shard: "A", tail });
+    const others = [entry, { ...entry, value: "b".repeat(43) }];
+    assert.deepEqual(readBack(manyLine(others)).entries, others);
+    assert.equal(readBack(manyLine(others)).announced, false);
+    assert.equal(readBack(manyLine(others, { announced: true })).announced, true);
+    assert.equal(readBack(lostLine("A")).lost, "A");
+    for (const line of [entryLine(entry), lostLine("A")]) {
+      assert.equal(readBack(line).old, false);
+      assert.equal(read("line", line.line).old, true);
+    }
+    assert.equal(read("line", "epoch abc").old, false);
+  });
+
+  it("keeps what can be read of many, and tells the rest", () => {
+    const { entries, ignored } = read("line", "many x", "more", `-\ntok ${hash} 1764000000\nevil`);
+    assert.deepEqual(entries, [entry]);
+    assert.equal(ignored, "evil");
+  });
+
+  it("believes no place in a log that is none", () => {
+    for (const mark of ["at A 1", "at AA 1-0", "at A 1-0x", `at A ${"9".repeat(21)}-0`]) {
+      assert.equal(read("line", `tok ${hash} 1764000000`, "more", mark).logged, undefined);
+    }
+  });
+
+  it("has one field called line, and at most one called more", () => {
     const text = `tok ${hash} 1764000000`;
     for (const fields of [
       [],
@@ -41,25 +92,19 @@ describe("a line of the feed", () => {
       ["line", text, "line", text],
       ["other", text],
       ["line", 1],
+      ["line", text, "more"],
+      ["line", text, "more", 1],
+      ["line", text, "more", "-", "x", "y"],
     ]) {
-      assert.equal(readFeedLine(fields, keys).kind, "ignored", JSON.stringify(fields));
+      assert.notEqual(read(...fields).ignored, undefined, JSON.stringify(fields));
     }
   });
 });
 
 describe("a reading of the feed", () => {
   it("is refused where it is none", () => {
-    const replies = [
-      undefined,
-      null,
-      [],
-      [[], 1],
-      [[], "1", []],
-      [[], 1, [["0-1"]]],
-      [[], 1, ["0-1"]],
-    ];
-    for (const reply of replies) {
-      assert.throws(() => readFeedReply(reply, keys), { code: "store_unavailable" });
+    for (const reply of [undefined, null, "OK", [["0-1"]], ["0-1"], [[1, []]]]) {
+      assert.throws(() => readStreamLines(reply), { code: "store_unavailable" });
     }
   });
 });

@@ -24,8 +24,9 @@ function startClocks() {
 /** A table that was loaded and has just been proved, with a staleness of 150 ms. */
 function startFresh() {
   const clocks = startClocks();
-  const freshness = new Freshness(clocks.read);
-  freshness.enter(150, { handedOver: false });
+  const freshness = new Freshness(clocks.read, 1000);
+  freshness.agree(clocks.read());
+  freshness.enter(150, { handedOver: false, followed: false });
   freshness.prove(clocks.read());
   freshness.loaded();
   return { clocks, freshness };
@@ -51,8 +52,9 @@ describe("elapsedMs", () => {
 describe("freshness", () => {
   it("needs a load and a proof", () => {
     const clocks = startClocks();
-    const freshness = new Freshness(clocks.read);
-    freshness.enter(150, { handedOver: false });
+    const freshness = new Freshness(clocks.read, 1000);
+    freshness.agree(clocks.read());
+    freshness.enter(150, { handedOver: false, followed: false });
     assert.equal(freshness.isFresh(), false);
     freshness.loaded();
     assert.equal(freshness.isFresh(), false);
@@ -86,18 +88,52 @@ describe("freshness", () => {
     assert.equal(freshness.isFresh(), true);
   });
 
+  it("needs to know where the address leads, from not too long ago", () => {
+    const { clocks, freshness } = startFresh();
+    clocks.pass(999);
+    freshness.prove(clocks.read());
+    assert.equal(freshness.isFresh(), true);
+    clocks.pass(1);
+    freshness.prove(clocks.read());
+    assert.equal(freshness.isFresh(), false);
+    freshness.agree(clocks.read());
+    assert.equal(freshness.isFresh(), true);
+    freshness.agree(undefined);
+    assert.equal(freshness.isFresh(), false);
+  });
+
+  it("comes back without a load when another server is filled, if nothing of the feed was missed", () => {
+    const { clocks, freshness } = startFresh();
+    freshness.enter(150, { handedOver: true, followed: true });
+    freshness.prove(clocks.read());
+    assert.equal(freshness.isFresh(), false);
+    freshness.filled();
+    assert.equal(freshness.isFresh(), true);
+
+    const missed = startFresh().freshness;
+    missed.enter(150, { handedOver: true, followed: false });
+    missed.filled();
+    assert.equal(missed.complete, false);
+
+    const trimmed = startFresh().freshness;
+    trimmed.enter(150, { handedOver: true, followed: true });
+    trimmed.missed();
+    trimmed.filled();
+    assert.equal(trimmed.complete, false);
+  });
+
   it("goes on in a new epoch for whoever was fresh, unless another server has taken over", () => {
     const same = startFresh();
-    same.freshness.enter(150, { handedOver: false });
+    same.freshness.enter(150, { handedOver: false, followed: false });
     assert.equal(same.freshness.isFresh(), true);
 
     const other = startFresh();
-    other.freshness.enter(150, { handedOver: true });
+    other.freshness.enter(150, { handedOver: true, followed: false });
     assert.equal(other.freshness.complete, false);
 
     const late = startFresh();
     late.clocks.pass(150);
-    late.freshness.enter(150, { handedOver: false });
+    late.freshness.enter(150, { handedOver: false, followed: false });
     assert.equal(late.freshness.complete, false);
   });
 });

@@ -1,0 +1,36 @@
+/**
+ * The commands that revgate sends to Redis, those inside its scripts included: what its user must be allowed, and
+ * no more. The documented ACL is made of this list; a test holds that each of them is used, and no other.
+ */
+export const redisCommands = {
+  /** However Redis is run. */
+  always: [
+    ...["eval", "evalsha", "info", "client", "time"],
+    ...["get", "mget", "set", "del", "exists", "ttl", "pttl", "pexpire"],
+    ...["xadd", "xrange", "xrevrange", "sadd", "srem", "hincrby", "hset", "hdel", "hgetall"],
+  ],
+  /** On one server, and on one that sentinels name. */
+  single: ["scan"],
+  /** With a database other than 0. */
+  database: ["select"],
+  /** In a Cluster. */
+  cluster: [
+    ...["cluster|slots", "cluster|nodes", "cluster|keyslot", "cluster|getkeysinslot"],
+    ...["cluster|info", "multi", "exec"],
+  ],
+  /** With `waitReplicas`. */
+  waitReplicas: ["wait"],
+} as const;
+
+/** The commands of some ways to run Redis, as rules of an ACL: all of them unless told otherwise. */
+export function aclRules(
+  ways: readonly (keyof typeof redisCommands)[] = [
+    "always",
+    "single",
+    "database",
+    "cluster",
+    "waitReplicas",
+  ],
+): string[] {
+  return ways.flatMap((way) => redisCommands[way].map((command) => `+${command}`));
+}

@@ -1,0 +1,47 @@
+import type { RedisReplica } from "./replica.ts";
+import type { Roster } from "./roster.ts";
+import { type ShardState, stalenessOf } from "./store-state.ts";
+
+/** What a new epoch is given. */
+export interface EpochKeeperOptions {
+  readonly replica: RedisReplica;
+  readonly roster: Roster;
+  /** How long the sidecars have at most to write back what they know, in milliseconds. */
+  readonly graceMs: number;
+  /** The longest staleness by which anybody may still go if nobody knows the epoch before, in milliseconds. */
+  readonly longestStalenessMs: number;
+  /** Told of every loss that this sidecar was the first to see. */
+  readonly onLoss?: ((shard: string, why: string) => void) | undefined;
+}
+
+/** Begins new epochs of shards that are not what they were. */
+export class EpochKeeper {
+  readonly #options: EpochKeeperOptions;
+  readonly #known = new Map<string, number>();
+
+  constructor(options: EpochKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Remembers by which staleness sidecars go in a shard. */
+  note(shard: string, state: ShardState): void {
+    if (state.epoch !== undefined) this.#known.set(shard, state.epoch.stalenessMs);
+  }
+
+  /**
+   * Begins a new epoch, unless somebody else just did.
+   *
+   * Its grace period covers the longest staleness by which anybody may still go: until then a table may be
+   * trusted that knows nothing of the new epoch. It ends sooner only if all sidecars confirm that they do.
+   */
+  async begin(shard: string, found: string, why: string): Promise<ShardState> {
+    const { replica, roster, graceMs, longestStalenessMs, onLoss } = this.#options;
+    const seen = [this.#known.get(shard), stalenessOf(found)].filter((ms) => ms !== undefined);
+    const stalenessMs = seen.length === 0 ? longestStalenessMs : Math.max(...seen);
+    onLoss?.(shard, why);
+    return replica.establish(shard, found, {
+      graceMs: Math.max(graceMs, 2 * stalenessMs),
+      awaited: roster.awaited(performance.now()),
+    });
+  }
+}

@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { StoreUnavailableError } from "../../errors.ts";
+import type { Entry } from "../denylist.ts";
+import type { KnownShards } from "./known-shards.ts";
+import type { Look, RedisReplica } from "./replica.ts";
+import { type Epoch, isIn } from "./store-state.ts";
+
+/** What is loaded, and where to. */
+export interface LoaderOptions {
+  readonly replica: RedisReplica;
+  readonly known: KnownShards;
+  /** Takes over entries that the store has. */
+  readonly onEntries: (entries: readonly Entry[]) => void;
+  /** How long a loss may go unnoticed by the sidecars that could tell, in milliseconds. */
+  readonly noticeMs: number;
+  readonly signal: AbortSignal;
+  /** Told of a shard that has changed, and of which nobody has begun a new epoch. */
+  readonly onChanged: (shard: string) => void;
+}
+
+/** Which epoch each shard is in; undefined if one of them can't be trusted. */
+export type TrustedEpochs = ReadonlyMap<string, Epoch> | undefined;
+
+/** Looks at all shards, and loads everything that is in them. */
+export class Loader {
+  readonly #options: LoaderOptions;
+
+  constructor(options: LoaderOptions) {
+    this.#options = options;
+  }
+
+  /** The epochs of all shards, by the follower's word; undefined if one of them can't be trusted. */
+  async trustedEpochs(): Promise<TrustedEpochs> {
+    const looks = await this.#lookAtAll();
+    const epochs = new Map<string, Epoch>();
+    for (const [shard, { state }] of looks) {
+      if (state.kind === "trusted") epochs.set(shard, state.epoch);
+      else if (state.kind === "changed") this.#options.onChanged(shard);
+    }
+    return epochs.size === looks.length ? epochs : undefined;
+  }
+
+  /**
+   * Loads the store; resolved, everything was taken over that was there from the beginning to the end, and every
+   * shard was in one epoch, at the follower's server.
+   *
+   * It takes at least as long as a loss may go unnoticed: a newcomer has nothing to notice it by. Rejects with
+   * StoreUnavailableError if anything may be missing. `isWanted` ends it early.
+   */
+  async load(epochs: ReadonlyMap<string, Epoch>, isWanted: () => boolean): Promise<void> {
+    const { replica, known, onEntries, noticeMs, signal } = this.#options;
+    const noticed = performance.now() + noticeMs;
+    for (const shard of replica.keys.entryShards) await this.#take(epochs, shard, []);
+    for await (const [shard, names] of replica.names()) {
+      if (!isWanted()) throw new StoreUnavailableError("the load was interrupted");
+      onEntries(await this.#take(epochs, shard, names));
+    }
+    for (const shard of replica.keys.entryShards) await this.#take(epochs, shard, []);
+    await sleep(Math.max(0, noticed - performance.now()), undefined, { signal });
+    for (const [shard, { state, last }] of await this.#lookAtAll()) {
+      const epoch = epochs.get(shard);
+      if (epoch === undefined || !isIn(epoch, state)) throw changed();
+      if (last !== undefined) known.advance(shard, last);
+    }
+  }
+
+  /** Entries of one shard, by a server that is in the epoch that the follower sees. */
+  async #take(
+    epochs: ReadonlyMap<string, Epoch>,
+    shard: string,
+    names: Parameters<RedisReplica["entriesOf"]>[1],
+  ): Promise<Entry[]> {
+    const { state, entries } = await this.#options.replica.entriesOf(shard, names);
+    const epoch = epochs.get(shard);
+    if (epoch === undefined || !isIn(epoch, state)) throw changed();
+    return entries;
+  }
+
+  async #lookAtAll(): Promise<(readonly [string, Look])[]> {
+    const { replica } = this.#options;
+    const shards = new Set([replica.keys.feedShard, ...replica.keys.entryShards]);
+    return Promise.all(
+      [...shards].map(async (shard) => [shard, await replica.look(shard)] as const),
+    );
+  }
+}
+
+function changed(): StoreUnavailableError {
+  return new StoreUnavailableError("redis changed during a load");
+}

@@ -1,0 +1,87 @@
+import { randomBytes } from "node:crypto";
+import type { RedisReplica } from "./replica.ts";
+
+/** For how long a sidecar is taken to live after its last beat. */
+const livesForMs = 10_000;
+/** After so many beats of its own, a sidecar has heard every other. */
+const knowsAfterBeats = 2.5;
+
+interface Member {
+  readonly count: string;
+  readonly changedMs: number;
+}
+
+/**
+ * The sidecars that share the store and live: those that are waited for when it has lost something.
+ *
+ * Each beats again and again in the feed's shard. Who lives is told by beats that change, by the clock of whoever
+ * looks; what is remembered outlives a store that has lost everything.
+ */
+export class Roster {
+  /** The name of this sidecar, for as long as the process lives. */
+  readonly self = randomBytes(9).toString("base64url");
+  readonly #replica: RedisReplica;
+  readonly #beatEveryMs: number;
+  readonly #members = new Map<string, Member>();
+  #firstMs: number | undefined;
+  #beatMs = Number.NEGATIVE_INFINITY;
+  #older = false;
+  #sawOlder = false;
+  #left = false;
+
+  /** `beatEveryMs`: how often a sidecar says that it lives. */
+  constructor(replica: RedisReplica, beatEveryMs: number) {
+    this.#replica = replica;
+    this.#beatEveryMs = beatEveryMs;
+  }
+
+  /** A line came from a sidecar of an older form, which neither beats nor confirms. */
+  sawOlder(): void {
+    this.#sawOlder = true;
+  }
+
+  /** Beats if it is time, and takes in who else does. */
+  async beat(nowMs: number): Promise<void> {
+    if (this.#left || nowMs - this.#beatMs < this.#beatEveryMs) return;
+    const { counts, older } = await this.#replica.beat(this.self, {
+      leaves: false,
+      died: this.#dead(nowMs),
+      sawOlder: this.#sawOlder,
+    });
+    this.#beatMs = nowMs;
+    this.#sawOlder = false;
+    this.#older = older;
+    this.#firstMs ??= nowMs;
+    for (const [sidecar, count] of counts) {
+      if (count === "left") this.#members.delete(sidecar);
+      if (count === "left" || this.#members.get(sidecar)?.count === count) continue;
+      this.#members.set(sidecar, { count, changedMs: nowMs });
+    }
+  }
+
+  /** Says that nobody needs to wait for this one any more. */
+  async leave(): Promise<void> {
+    this.#left = true;
+    await this.#replica.beat(this.self, { leaves: true, died: [], sawOlder: false });
+  }
+
+  /**
+   * The sidecars to wait for, this one included; none if nobody can say who there is: shortly after the start,
+   * and while sidecars of an older form may be about.
+   */
+  awaited(nowMs: number): string[] {
+    if (this.#older || this.#firstMs === undefined) return [];
+    if (nowMs - this.#firstMs < knowsAfterBeats * this.#beatEveryMs) return [];
+    const living = [...this.#members].filter(([, member]) => nowMs - member.changedMs < livesForMs);
+    return [...new Set([this.self, ...living.map(([sidecar]) => sidecar)])];
+  }
+
+  /** Those that have not beaten for long; forgotten here, too. */
+  #dead(nowMs: number): string[] {
+    const dead = [...this.#members].filter(
+      ([sidecar, { changedMs }]) => sidecar !== this.self && nowMs - changedMs > 6 * livesForMs,
+    );
+    for (const [sidecar] of dead) this.#members.delete(sidecar);
+    return dead.map(([sidecar]) => sidecar);
+  }
+}
