@@ -64,7 +64,10 @@ const revocation = {
   required: ["kind", "id", "expiresAt"],
   properties: {
     kind: { enum: entryKinds },
-    id: { type: "string", description: "SHA-256 of what it names, base64url." },
+    id: {
+      type: "string",
+      description: "A hash of what it names (with denylist.nameKeyFile an HMAC), base64url.",
+    },
     expiresAt: { type: "number", description: "Seconds since 1970 until which it is in force." },
     cutoff: { type: "number", description: "With sub: tokens issued up to this second are meant." },
   },

@@ -13,7 +13,7 @@ import {
   verifyEvent,
 } from "../token/events/security-event.ts";
 import { readSignal, type SignalledWhose, signalTypes } from "../token/events/shared-signals.ts";
-import { nameOfClaim } from "../token/verifier.ts";
+import type { Name, Names } from "../token/names.ts";
 import { type Answer, BadRequest, failure, refusal, tooManyRequests } from "./answer.ts";
 import { createBodyReader, type ReadBody, readForm } from "./body.ts";
 import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";
@@ -36,6 +36,7 @@ export interface SignalReceiverOptions {
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
   readonly subjectClaim: string;
+  readonly names: Names;
   /** By issuer of tokens, what its subjects, sessions and `jti` are told apart by. */
   readonly namespaces: ReadonlyMap<string | undefined, string | undefined>;
   /** How many events of one issuer each endpoint carries out in a second. */
@@ -171,11 +172,12 @@ function createReception(options: SignalReceiverOptions): Receive {
   const underWay = new Map<string, Promise<unknown>>();
 
   return (event, whose, until) => {
-    const jti = nameOfClaim(event.jti, `event of ${event.source.issuer}`) ?? "";
+    const name = options.names.event(event.source.issuer, event.jti);
+    const jti = name.value;
     const before = underWay.get(jti) ?? Promise.resolve();
     const mine = before
       .catch(() => {})
-      .then(() => receiveOnce(event, entriesOf(event.source, whose, { ...options, until }), jti))
+      .then(() => receiveOnce(event, entriesOf(event.source, whose, { ...options, until }), name))
       .finally(() => {
         if (underWay.get(jti) === mine) underWay.delete(jti);
       });
@@ -186,10 +188,10 @@ function createReception(options: SignalReceiverOptions): Receive {
   async function receiveOnce(
     { expiresAt }: SecurityEvent<SignalSource>,
     entries: readonly Entry[],
-    jti: string,
+    name: Name,
   ): Promise<Reception> {
-    if (await isKnown(jti)) return { isNew: false, entries: [] };
-    if (entries.length > 0) await carryOut(entries, { kind: "jti", value: jti, expiresAt });
+    if (await isKnown(name)) return { isNew: false, entries: [] };
+    if (entries.length > 0) await carryOut(entries, { kind: "jti", ...name, expiresAt });
     return { isNew: true, entries };
   }
 
@@ -199,9 +201,10 @@ function createReception(options: SignalReceiverOptions): Receive {
     await denylist.revoke([used]);
   }
 
-  async function isKnown(jti: string): Promise<boolean> {
+  async function isKnown({ value, former }: Name): Promise<boolean> {
+    const others = former.map((each) => ({ kind: "jti", value: each }) as const);
     // Under no other name: it is no token that could have been revoked by one.
-    const names = { id: jti, jti };
+    const names = { id: value, jti: value, others };
     const known = denylist.lookUp(names);
     return (known === "ask" ? await denylist.ask(names) : known) === "revoked";
   }
@@ -214,6 +217,7 @@ function entriesOf(
     clock,
     lifetimes,
     namespaces,
+    names,
     until = Number.POSITIVE_INFINITY,
   }: SignalReceiverOptions & { readonly until: EpochSeconds | undefined },
 ): Entry[] {
@@ -228,15 +232,15 @@ function entriesOf(
     const namespace = namespaces.get(issuer);
     const { sid, subject, jti } = pick(each, source);
     const entries: Entry[] = [];
-    const add = (kind: "sid" | "jti", text: string) => {
-      entries.push({ kind, value: nameOfClaim(text, namespace) ?? "", expiresAt });
-    };
-    if (sid !== undefined) add("sid", sid);
-    if (jti !== undefined) add("jti", jti);
-    if (subject !== undefined) {
-      const name = nameOfClaim(subject, namespace) ?? "";
-      entries.push({ ...subjectEntry(name, now, lifetimes), cutoff });
+    for (const [kind, text] of [
+      ["sid", sid],
+      ["jti", jti],
+    ] as const) {
+      const name = names.claim(kind, namespace, text);
+      if (name !== undefined) entries.push({ kind, ...name, expiresAt });
     }
+    const name = names.claim("sub", namespace, subject);
+    if (name !== undefined) entries.push({ ...subjectEntry(name, now, lifetimes), cutoff });
     return entries;
   });
 }

@@ -60,6 +60,7 @@ export function openSignals(
     denylist: store.denylist,
     lifetimes: lifetimesOf(config.settings),
     subjectClaim: tokens.subjectClaim,
+    names: verification.verifier.names,
     namespaces: namespacesOf(tokens),
     requestsPerSecond: signals.requestsPerSecond,
     onRevoked: metrics.countRevoked,

@@ -4,6 +4,7 @@ import { type RedisSettings, redisAccess } from "../config/redis.ts";
 import { type ControlHandler, type DataDirHold, holdDataDir } from "../control/control-socket.ts";
 import type { Denylist } from "../denylist/denylist.ts";
 import { type EmbeddedDenylist, openEmbeddedDenylist } from "../denylist/embedded.ts";
+import { withFormerNames } from "../denylist/former-names.ts";
 import type { OnIgnored } from "../denylist/ignored.ts";
 import { Outbox } from "../denylist/journal/outbox.ts";
 import { RedisReplica } from "../denylist/redis/replica.ts";
@@ -83,7 +84,7 @@ async function openHeldStore(
   reportUnsettled(config, context, embedded);
   const shared =
     redis && outbox && shareThroughRedis(redis, { config, context, embedded, outbox, onIgnored });
-  const denylist = shared ?? embedded;
+  const denylist = withFormerNames(shared ?? embedded);
 
   return {
     denylist,

@@ -1,5 +1,6 @@
 import { type KeySettings, reloadKeys } from "../config/key-files.ts";
 import type { Config } from "../config/load.ts";
+import { namingOf } from "../config/name-keys.ts";
 import { ConfigError } from "../errors.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
@@ -11,6 +12,7 @@ import { fixedKeys, joinRings, type KeyRing } from "../token/keys/key-ring.ts";
 import type { VerificationKey } from "../token/keys/keys.ts";
 import { RemoteKeys } from "../token/keys/remote-keys.ts";
 import { areSameKeys, WatchedKeys } from "../token/keys/watched-keys.ts";
+import { createNames } from "../token/names.ts";
 import {
   createVerifier,
   type Issuer,
@@ -80,13 +82,15 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
 }
 
 function verifierOptions(
-  { settings }: Config,
+  config: Config,
   { main, issuers }: { readonly main: KeyRing; readonly issuers: readonly Issuer[] },
   { metrics, clock = systemClock }: VerifierContext,
 ): VerifierOptions {
+  const { settings } = config;
   const { tokens } = settings;
   return {
     keys: main,
+    names: createNames(namingOf(config)),
     issuer: tokens.issuer,
     audience: tokens.audience,
     issuers,

@@ -1,9 +1,10 @@
 import { text } from "node:stream/consumers";
 import type { Config } from "../config/load.ts";
+import { namingOf } from "../config/name-keys.ts";
 import type { Entry } from "../denylist/denylist.ts";
-import { systemClock } from "../platform/clock.ts";
+import { type EpochSeconds, systemClock } from "../platform/clock.ts";
 import { parseCompactJws } from "../token/compact-jws.ts";
-import { tokenIdOf } from "../token/token-id.ts";
+import { createNames, type Names } from "../token/names.ts";
 import { configFile, configOptionHelp, readArguments, readTextFile } from "./arguments.ts";
 import { type Command, complain, exitCodes, print } from "./io.ts";
 import { only, withStore } from "./with-store.ts";
@@ -12,7 +13,7 @@ const entriesPerCommand = 1000;
 
 /** What one line of a blacklist comes to. */
 type Line =
-  | { readonly kind: "entry"; readonly entry: Entry }
+  | { readonly kind: "token"; readonly signingInput: string; readonly expiresAt: EpochSeconds }
   | { readonly kind: "skipped"; readonly why: string }
   | { readonly kind: "blank" };
 
@@ -43,32 +44,44 @@ ${configOptionHelp}`,
       file === undefined || file === "-" ? await text(io.stdin) : await readTextFile(file);
 
     return withStore(configFile(values, io), io, async (ask, config) => {
-      const { entries, skipped } = readBlacklist(source, config);
+      const { tokens, entries, skipped } = readBlacklist(source, config);
       for (let start = 0; start < entries.length; start += entriesPerCommand) {
         const batch = entries.slice(start, start + entriesPerCommand);
         await only(ask({ command: "add", entries: batch }));
       }
       for (const { number, why } of skipped) complain(io, `line ${number}: ${why}`);
-      print(io, `imported ${entries.length}, skipped ${skipped.length}`);
+      print(io, `imported ${tokens}, skipped ${skipped.length}`);
       return exitCodes.done;
     });
   },
 };
 
-function readBlacklist(source: string, { settings }: Config) {
+function readBlacklist(source: string, config: Config) {
   const now = systemClock.nowSeconds();
-  const latest = now + settings.tokens.maxLifetime / 1000;
+  const latest = now + config.settings.tokens.maxLifetime / 1000;
+  const names = createNames(namingOf(config));
+  let tokens = 0;
   const entries: Entry[] = [];
   const skipped: { number: number; why: string }[] = [];
   for (const [index, line] of source.split(/\r?\n/).entries()) {
     const read = readLine(line, now);
     if (read.kind === "skipped") skipped.push({ number: index + 1, why: read.why });
-    if (read.kind === "entry") {
+    if (read.kind === "token") {
+      tokens += 1;
       // What lives longer than tokens.maxLifetime is refused by itself.
-      entries.push({ ...read.entry, expiresAt: Math.min(read.entry.expiresAt, latest) });
+      entries.push(...entriesOf(read, Math.min(read.expiresAt, latest), names));
     }
   }
-  return { entries, skipped };
+  return { tokens, entries, skipped };
+}
+
+function entriesOf(
+  { signingInput }: Line & { kind: "token" },
+  expiresAt: EpochSeconds,
+  names: Names,
+): Entry[] {
+  const { value, former } = names.token(signingInput);
+  return [value, ...former].map((each) => ({ kind: "tok", value: each, expiresAt }));
 }
 
 function readLine(line: string, now: number): Line {
@@ -82,6 +95,5 @@ function readLine(line: string, now: number): Line {
   const { exp } = jws.payload;
   if (typeof exp !== "number") return { kind: "skipped", why: "the token has no exp" };
   if (exp <= now) return { kind: "skipped", why: "the token has expired" };
-  const value = tokenIdOf(jws.signingInput);
-  return { kind: "entry", entry: { kind: "tok", value, expiresAt: exp } };
+  return { kind: "token", signingInput: jws.signingInput, expiresAt: exp };
 }

@@ -41,6 +41,7 @@ export function keepFixed(running: Config, next: Config): Reloadable {
     ...next.files,
     tls: tls === undefined ? undefined : (next.files.tls ?? running.files.tls),
     redis: running.files.redis,
+    nameKeys: running.files.nameKeys,
   };
   return { config: { ...next, settings, files }, needRestart };
 }

@@ -5,6 +5,7 @@ import { ConfigError } from "../errors.ts";
 import type { VerificationKey } from "../token/keys/keys.ts";
 import { type ConfigDocument, readDocument, type SettingPath } from "./document.ts";
 import { type KeySettings, readKeys, type SettingFiles } from "./key-files.ts";
+import { type NameKeys, readNameKeys } from "./name-keys.ts";
 import type { RedisFiles } from "./redis.ts";
 import { configSchema, type Settings } from "./schema.ts";
 
@@ -19,6 +20,7 @@ export interface ConfigFiles {
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   readonly upstreamCa: Buffer | undefined;
   readonly redis: RedisFiles;
+  readonly nameKeys: NameKeys;
 }
 
 /** The whole configuration: settings, and the contents of the files they name. */
@@ -125,6 +127,8 @@ async function readFiles(
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     upstreamCa: await others.read(upstream.caFile, ["upstream", "caFile"]),
     redis: await readRedisFiles(settings, others),
+    // Not read again: they stay what they are until a restart.
+    nameKeys: await readNameKeys(settings, files),
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return read;

@@ -10,7 +10,6 @@ import { parseCompactJws } from "../token/compact-jws.ts";
 import type { TokenCheck, TokenExplanation } from "../token/explain-token.ts";
 import { readOpaqueToken } from "../token/opaque-token.ts";
 import {
-  nameOfClaim,
   type Verification,
   type VerifiedToken,
   type Verifier,
@@ -140,7 +139,7 @@ async function revokeToken(
   const verification = await verifyOrFail(verifier, credential);
   if (verification.kind === "invalid" && opaque) {
     const now = clock.nowSeconds();
-    const token = readOpaqueToken(credential, now + lifetimes.maxLifetimeSeconds);
+    const token = readOpaqueToken(credential, now + lifetimes.maxLifetimeSeconds, verifier.names);
     const entries = [tokenEntry(token, lifetimes)];
     await denylist.revoke(entries);
     onRevoked("command", entries);
@@ -203,7 +202,7 @@ const kindOf = { subject: "sub", jti: "jti", sid: "sid" } as const;
 
 /** Ends what a claim names; resolves when that holds everywhere, and a login that follows is not meant. */
 async function end(
-  { denylist, clock, tokens: { lifetimes, namespaces }, onRevoked }: StoreCommandsOptions,
+  { denylist, clock, tokens: { verifier, lifetimes, namespaces }, onRevoked }: StoreCommandsOptions,
   whose: {
     readonly claim: keyof typeof kindOf;
     readonly value: string;
@@ -216,16 +215,18 @@ async function end(
       `expected one of the configured issuers (${known.join(", ")}), got ${whose.issuer ?? "none"}`,
     );
   }
-  const id = nameOfClaim(whose.value, namespaces.get(whose.issuer)) ?? "";
+  const kind = kindOf[whose.claim];
+  const name = verifier.names.claim(kind, namespaces.get(whose.issuer), whose.value);
+  if (name === undefined) throw new ControlError(`expected a text as ${whose.claim}`);
   const now = clock.nowSeconds();
-  const entry =
-    whose.claim === "subject"
-      ? subjectEntry(id, now, lifetimes)
-      : { kind: kindOf[whose.claim], value: id, expiresAt: endOfAll(now, lifetimes) };
+  const entry: Entry =
+    kind === "sub"
+      ? subjectEntry(name, now, lifetimes)
+      : { kind, ...name, expiresAt: endOfAll(now, lifetimes) };
   await Promise.all([denylist.revoke([entry]), untilCutOff([entry], clock)]);
   onRevoked("command", [entry]);
-  const { kind, expiresAt } = entry;
-  return { kind, id, expiresAt, ...("cutoff" in entry && { cutoff: entry.cutoff }) };
+  const { value: id, expiresAt, cutoff } = entry;
+  return { kind, id, expiresAt, ...(cutoff !== undefined && { cutoff }) };
 }
 
 async function verifyOrFail(verifier: Verifier, credential: string): Promise<KnownVerification> {

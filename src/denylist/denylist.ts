@@ -1,9 +1,9 @@
 import type { EpochSeconds } from "../platform/clock.ts";
 
 /**
- * What a revocation can name: `tok` one token, by the SHA-256 of its signing input; `jti` one token and
- * `sid` all tokens of a session, by the SHA-256 of that claim; `sub` all tokens of a subject that were
- * issued at or before a cut-off, by the SHA-256 of that claim.
+ * What a revocation can name: `tok` one token, by its signing input; `jti` one token and `sid` all tokens
+ * of a session, by that claim; `sub` all tokens of a subject that were issued at or before a cut-off, by
+ * that claim. `token/names.ts` makes the hashes.
  */
 export const entryKinds = ["tok", "jti", "sid", "sub"] as const;
 /** One of the kinds. */
@@ -25,18 +25,19 @@ export interface Entry extends EntryName {
   readonly expiresAt: EpochSeconds;
   /** With `sub`: tokens issued at or before this whole second are meant. Of two, the later holds. */
   readonly cutoff?: EpochSeconds | undefined;
+  /** Values of former names of the same thing, under which it is revoked as well (see former-names.ts). */
+  readonly former?: readonly string[] | undefined;
 }
 
 /** The names by which a token can have been revoked. */
 export interface TokenNames {
-  /** SHA-256 of the signing input, base64url. */
+  /** What a revocation of this token alone names. */
   readonly id: string;
-  /** Another name of that kind under which it may have been revoked. */
-  readonly otherId?: string | undefined;
-  /** SHA-256 of the claims of these names, base64url. */
   readonly jti?: string | undefined;
   readonly sid?: string | undefined;
   readonly subject?: string | undefined;
+  /** Further names, of any kind, under which it may have been revoked. */
+  readonly others?: readonly EntryName[] | undefined;
   /** A token of a subject that does not say when it was issued falls under every cut-off. */
   readonly issuedAt?: EpochSeconds | undefined;
 }
@@ -47,12 +48,12 @@ export function hasCutoff(kind: EntryKind): boolean {
 }
 
 /** All names under which a token can have been revoked. */
-export function namesOf({ id, otherId, jti, sid, subject }: TokenNames): EntryName[] {
+export function namesOf({ id, jti, sid, subject, others }: TokenNames): EntryName[] {
   const names: EntryName[] = [{ kind: "tok", value: id }];
-  if (otherId !== undefined) names.push({ kind: "tok", value: otherId });
   if (jti !== undefined) names.push({ kind: "jti", value: jti });
   if (sid !== undefined) names.push({ kind: "sid", value: sid });
   if (subject !== undefined) names.push({ kind: "sub", value: subject });
+  if (others !== undefined) names.push(...others);
   return names;
 }
 

@@ -3,6 +3,7 @@ import type { Answer } from "../node-http/answer.ts";
 import type { GateMetrics } from "../observability/metrics.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Lifetimes } from "../revocation/entries.ts";
+import type { Verifier } from "../token/verifier.ts";
 import { type ForwardOutcome, forwardRequest } from "../upstream/forward-request.ts";
 import type { RequestHeaderOptions } from "../upstream/headers.ts";
 import type { Hold } from "../upstream/held-response.ts";
@@ -24,6 +25,7 @@ export interface Forwarding extends Refusals, Omit<RequestHeaderOptions, "uncode
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
   readonly onUnknownOutcome: UnknownOutcome;
+  readonly verifier: Verifier;
   /** How many bytes of a response are read for the sake of the subject that it names. */
   readonly bodyBytes: number;
   readonly metrics: GateMetrics<Outcome>;
@@ -68,20 +70,26 @@ function holdOn(
   // Most requests: nothing is put together for them.
   if (route.revoke === undefined) return undefined;
   const own = token === undefined || route.sparesCarried ? [] : [token];
-  const carried = { tokens: [...own, ...further], subjects: subjectsInRequest(route, visit) };
-  return holdFor(route, carried, {
-    denylist: gate.denylist,
-    clock: gate.clock,
-    lifetimes: gate.lifetimes,
-    onUnknownOutcome: gate.onUnknownOutcome,
-    bodyBytes: gate.bodyBytes,
-    onHold: gate.metrics.startHold,
-    onLost: gate.metrics.onUnknownOutcome,
-    onSubjectUnknown: () => {
-      gate.metrics.subjectsNotFound.inc();
-      gate.log.subjectUnknown(visit.requestId);
+  const { names } = gate.verifier;
+  const subjects = subjectsInRequest(route, visit, names);
+  return holdFor(
+    route,
+    { tokens: [...own, ...further], subjects },
+    {
+      names,
+      denylist: gate.denylist,
+      clock: gate.clock,
+      lifetimes: gate.lifetimes,
+      onUnknownOutcome: gate.onUnknownOutcome,
+      bodyBytes: gate.bodyBytes,
+      onHold: gate.metrics.startHold,
+      onLost: gate.metrics.onUnknownOutcome,
+      onSubjectUnknown: () => {
+        gate.metrics.subjectsNotFound.inc();
+        gate.log.subjectUnknown(visit.requestId);
+      },
     },
-  });
+  );
 }
 
 function finish(gate: Forwarding, visit: Visit, answer: Answer, outcome: ForwardOutcome): void {

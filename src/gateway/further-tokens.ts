@@ -96,5 +96,5 @@ function verifyOrName(
   const verification = verifyOnce(checks, visit, text);
   if (verification.kind !== "invalid" || text.length > checks.tokenBytes) return verification;
   const expiresAt = checks.clock.nowSeconds() + lifetimeSeconds;
-  return { kind: "valid", token: readOpaqueToken(text, expiresAt) };
+  return { kind: "valid", token: readOpaqueToken(text, expiresAt, checks.verifier.names) };
 }

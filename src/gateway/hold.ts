@@ -2,6 +2,7 @@ import type { Denylist, Entry, Intent, UnknownOutcome } from "../denylist/denyli
 import type { Clock } from "../platform/clock.ts";
 import { untilCutOff } from "../revocation/cut-off.ts";
 import { entriesFor, type Lifetimes } from "../revocation/entries.ts";
+import type { Names } from "../token/names.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 import type { Hold } from "../upstream/held-response.ts";
 import { namesSubjectsInResponse, type SubjectName, subjectsInResponse } from "./named-subjects.ts";
@@ -13,6 +14,8 @@ export interface HoldOptions {
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
   readonly onUnknownOutcome: UnknownOutcome;
+  /** What names the subject that a response names. */
+  readonly names: Names;
   /** How many bytes of a response are read for the sake of the subject that it names. */
   readonly bodyBytes: number;
   /** Told when a hold begins, and of what is revoked; what it returns is told when the hold ends. */
@@ -87,7 +90,7 @@ function holdWith(
       }
       const { subjects } = carried;
       if (!namesSubjectsInResponse(route)) return revoke(subjects);
-      const found = subjectsInResponse(route, response, options.bodyBytes);
+      const found = subjectsInResponse(route, response, options);
       return found.then((more) => revoke([...subjects, ...more]));
     },
     async onLost(sent) {

@@ -1,13 +1,13 @@
 import { type BodyFields, isJson, readResponseFields, valuesOf } from "../http/body-fields.ts";
 import { HeaderList } from "../http/field-lines.ts";
 import { isInBody } from "../token/credential.ts";
-import { nameOfClaim } from "../token/verifier.ts";
+import type { Name, Names } from "../token/names.ts";
 import type { HeldResponse } from "../upstream/held-response.ts";
 import type { NamedSubject, Route } from "./route.ts";
 import type { Visit } from "./visit.ts";
 
 /** What a revocation calls a subject; undefined where it was to be named and could not be found. */
-export type SubjectName = string | undefined;
+export type SubjectName = Name | undefined;
 
 const noBody: BodyFields = { kind: "none" };
 
@@ -15,9 +15,10 @@ const noBody: BodyFields = { kind: "none" };
 export function subjectsInRequest(
   { subjectsFrom = [] }: Route,
   { body }: Visit,
+  names: Names,
 ): readonly SubjectName[] {
   return subjectsFrom.flatMap(({ source, namespace }) =>
-    isInBody(source) ? [nameOf(valuesOf(body?.fields ?? noBody, source), namespace)] : [],
+    isInBody(source) ? [nameOf(valuesOf(body?.fields ?? noBody, source), namespace, names)] : [],
   );
 }
 
@@ -29,32 +30,36 @@ export function namesSubjectsInResponse({ subjectsFrom = [] }: Route): boolean {
 /**
  * The subjects that the application names in its response.
  *
- * Its body is read where it says that it is JSON, up to `mostBytes`: no other has to wait.
+ * Its body is read where it says that it is JSON, up to `bodyBytes`: no other has to wait.
  */
 export async function subjectsInResponse(
   { subjectsFrom = [] }: Route,
   response: HeldResponse,
-  mostBytes: number,
+  { bodyBytes, names }: { readonly bodyBytes: number; readonly names: Names },
 ): Promise<readonly SubjectName[]> {
   const named = subjectsFrom.filter(({ source }) => !isInBody(source));
   const headers = new HeaderList(response.headers);
   const inBody = named.some(({ source }) => source.kind === "responseJson") && isJson(headers);
-  const body = inBody ? await response.readBody(mostBytes) : undefined;
+  const body = inBody ? await response.readBody(bodyBytes) : undefined;
   const fields = body === undefined ? noBody : readResponseFields(body);
-  return named.map((subject) => nameInResponse(subject, headers, fields));
+  return named.map((subject) => nameInResponse(subject, { headers, fields }, names));
 }
 
 function nameInResponse(
   { source, namespace }: NamedSubject,
-  headers: HeaderList,
-  fields: BodyFields,
+  { headers, fields }: { readonly headers: HeaderList; readonly fields: BodyFields },
+  names: Names,
 ): SubjectName {
-  if (source.kind === "responseHeader") return nameOf(headers.all(source.name), namespace);
+  if (source.kind === "responseHeader") return nameOf(headers.all(source.name), namespace, names);
   if (source.kind !== "responseJson") return undefined;
-  return nameOf(valuesOf(fields, { kind: "json", pointer: source.pointer }), namespace);
+  return nameOf(valuesOf(fields, { kind: "json", pointer: source.pointer }), namespace, names);
 }
 
 /** Nobody is named where there are two. */
-function nameOf([value, ...more]: readonly string[], namespace: string | undefined): SubjectName {
-  return value && more.length === 0 ? nameOfClaim(value, namespace) : undefined;
+function nameOf(
+  [value, ...more]: readonly string[],
+  namespace: string | undefined,
+  names: Names,
+): SubjectName {
+  return value && more.length === 0 ? names.claim("sub", namespace, value) : undefined;
 }

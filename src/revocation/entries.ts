@@ -1,5 +1,6 @@
-import { type Entry, keyOfName } from "../denylist/denylist.ts";
+import { type Entry, type EntryKind, keyOfName } from "../denylist/denylist.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
+import type { Name } from "../token/names.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 
 /** What a 2xx on a revoking route ends: the token that the request carried, or all of its subject's. */
@@ -20,7 +21,18 @@ export function tokenEntry(
   token: VerifiedToken,
   { clockToleranceSeconds }: Pick<Lifetimes, "clockToleranceSeconds">,
 ): Entry {
-  return { kind: "tok", value: token.id, expiresAt: token.expiresAt + clockToleranceSeconds };
+  const expiresAt = token.expiresAt + clockToleranceSeconds;
+  return { kind: "tok", value: token.id, former: formerIn(token, "tok"), expiresAt };
+}
+
+/** What a token's subject is called; undefined if it has none. */
+function subjectOf(token: VerifiedToken): Name | undefined {
+  const { subject } = token;
+  return subject === undefined ? undefined : { value: subject, former: formerIn(token, "sub") };
+}
+
+function formerIn({ former = [] }: VerifiedToken, kind: EntryKind): string[] {
+  return former.flatMap((name) => (name.kind === kind ? [name.value] : []));
 }
 
 /**
@@ -30,10 +42,10 @@ export function tokenEntry(
  * issued after within one: all of them are meant, and whoever waits for the revocation waits for the
  * second to end (see untilCutOff).
  */
-export function subjectEntry(subject: string, now: EpochSeconds, lifetimes: Lifetimes): Entry {
+export function subjectEntry(subject: Name, now: EpochSeconds, lifetimes: Lifetimes): Entry {
   return {
     kind: "sub",
-    value: subject,
+    ...subject,
     cutoff: Math.floor(now),
     expiresAt: endOfAll(now, lifetimes),
   };
@@ -50,8 +62,7 @@ export interface Ends {
   readonly scope: RevocationScope;
   /** Tokens that the request carried. */
   readonly tokens: readonly VerifiedToken[];
-  /** The names of subjects. */
-  readonly subjects: readonly string[];
+  readonly subjects: readonly Name[];
 }
 
 /** The revocations of a 2xx that was seen now; nothing twice. */
@@ -75,6 +86,7 @@ function entriesOf(
 ): Entry[] {
   // The token by itself, too: where its issuer's clock is ahead, it says that it was issued later than now.
   const own = tokenEntry(token, lifetimes);
-  if (scope === "token" || token.subject === undefined) return [own];
-  return [own, subjectEntry(token.subject, now, lifetimes)];
+  const subject = subjectOf(token);
+  if (scope === "token" || subject === undefined) return [own];
+  return [own, subjectEntry(subject, now, lifetimes)];
 }

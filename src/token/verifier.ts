@@ -7,18 +7,21 @@ import { claimHeaders } from "./claim-headers.ts";
 import { type CompactJws, hasThreeParts, parseCompactJws } from "./compact-jws.ts";
 import { fixedKeys, type KeyRing } from "./keys/key-ring.ts";
 import type { VerificationKey } from "./keys/keys.ts";
+import { type NamedAs, type Names, namesIn, plainNames } from "./names.ts";
 import { isSignedWith, keysFor } from "./signature.ts";
-import { type TokenId, tokenIdOf } from "./token-id.ts";
 
 /** Facts about a token whose signature, issuer and audience are right. They hold for as long as it exists. */
 export interface VerifiedToken {
-  readonly id: TokenId;
-  /** A name under which it may have been revoked, and which it is not revoked by (see opaque-token.ts). */
-  readonly otherId?: TokenId | undefined;
-  /** SHA-256 of the claims of these names, base64url; undefined where the token has none, or no text. */
+  /** What a revocation of this token alone names. */
+  readonly id: string;
+  /** What revocations by these claims name; undefined if the token has none, or no text. */
   readonly jti?: string | undefined;
   readonly sid?: string | undefined;
   readonly subject: string | undefined;
+  /** All these in their former forms: it is revoked by them too (see names.ts). */
+  readonly former?: readonly NamedAs[] | undefined;
+  /** All further names under which it may have been revoked: the former ones, and any of another token. */
+  readonly others?: readonly NamedAs[] | undefined;
   readonly issuedAt: EpochSeconds | undefined;
   readonly expiresAt: EpochSeconds;
   readonly notBefore: EpochSeconds | undefined;
@@ -56,6 +59,8 @@ export interface VerifierOptions extends ClaimRules {
   readonly issuers?: readonly Issuer[];
   /** The claim that says whose a token is (`sub`); its value is text. */
   readonly subjectClaim?: string;
+  /** What names its tokens; default: plain hashes. */
+  readonly names?: Names | undefined;
   /** By which header (name) the application is told of which claim (key). */
   readonly forwardClaims?: ReadonlyMap<string, string>;
   /** The longest credential, in bytes, that is looked at. */
@@ -70,6 +75,8 @@ export interface VerifierOptions extends ClaimRules {
 
 /** Checks credentials, and remembers those that were right. */
 export interface Verifier {
+  /** What names its tokens, and whatever else is revoked. */
+  readonly names: Names;
   /**
    * Checks a credential's signature and claims; never throws, whatever the text is.
    *
@@ -140,7 +147,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     return { kind: "valid", token };
   }
 
-  return { verify };
+  return { verify, names: options.names ?? plainNames };
 }
 
 /** All issuers, the main one first. */
@@ -212,26 +219,18 @@ export function readClaims(
   { namespace }: Issuer,
   options: VerifierOptions,
 ): VerifiedToken {
-  const { subjectClaim = "sub", forwardClaims } = options;
+  const { subjectClaim = "sub", forwardClaims, names = plainNames } = options;
   const { exp, nbf, iat, jti, sid, [subjectClaim]: subject } = payload;
   return {
-    id: tokenIdOf(signingInput),
-    jti: nameOfClaim(jti, namespace),
-    sid: nameOfClaim(sid, namespace),
-    subject: nameOfClaim(subject, namespace),
+    ...namesIn({
+      tok: names.token(signingInput),
+      jti: names.claim("jti", namespace, jti),
+      sid: names.claim("sid", namespace, sid),
+      sub: names.claim("sub", namespace, subject),
+    }),
     issuedAt: iat as EpochSeconds | undefined,
     expiresAt: exp as EpochSeconds,
     notBefore: nbf as EpochSeconds | undefined,
     ...(forwardClaims && { headers: claimHeaders(payload, forwardClaims) }),
   };
-}
-
-/**
- * What a revocation calls a claim's value: its SHA-256, base64url. Subjects, sessions and `jti` of
- * different issuers are different ones (RFC 7519 section 4.1.2), which `namespace` tells apart.
- */
-export function nameOfClaim(value: unknown, namespace?: string): string | undefined {
-  if (typeof value !== "string") return undefined;
-  const named = namespace === undefined ? value : JSON.stringify([namespace, value]);
-  return hash("sha256", named, "base64url");
 }

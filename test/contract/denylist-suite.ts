@@ -147,7 +147,8 @@ export function describeDenylist(what: string, { open }: DenylistSetup): void {
     it("knows a token by its other name, in memory and in the store", async (t) => {
       const { denylist, reopen } = await open(t);
       await denylist.revoke([entryFor("other name")]);
-      const token = { id: entryFor("own name").value, otherId: entryFor("other name").value };
+      const { kind, value } = entryFor("other name");
+      const token = { id: entryFor("own name").value, others: [{ kind, value }] };
       for (const store of [denylist, await reopen()]) {
         assert.equal(await store.ask(token), "revoked");
         assert.notEqual(store.lookUp(token), "live");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { connectControl } from "../../src/control/control-socket.ts";
-import { tokenIdOf } from "../../src/token/token-id.ts";
+import { plainNames } from "../../src/token/names.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
@@ -33,7 +33,8 @@ async function untilRefused(url: string, headers: Record<string, string>) {
   }
 }
 
-const keyOf = (token: string) => `revgate:tok:${tokenIdOf(token.slice(0, token.lastIndexOf(".")))}`;
+const keyOf = (token: string) =>
+  `revgate:tok:${plainNames.token(token.slice(0, token.lastIndexOf("."))).value}`;
 
 describe("two sidecars on one Redis", () => {
   for (const reads of ["local", "every-request"]) {

@@ -13,7 +13,7 @@ import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
 import { RevocationPendingError } from "../../src/errors.ts";
 import type { SignalResult } from "../../src/observability/metrics.ts";
 import { fixedKeys } from "../../src/token/keys/key-ring.ts";
-import { nameOfClaim } from "../../src/token/verifier.ts";
+import { createNames } from "../../src/token/names.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
@@ -57,6 +57,7 @@ async function startReceiver(t: TestContext, setup: ReceiverSetup) {
   const dataDir = temporaryDirectory(t);
   const denylist = await openEmbeddedDenylist({ dataDir, clock, onUnknownOutcome: "revoke" });
   t.after(() => denylist.close());
+  const names = createNames();
   const audits: AuditEvent[] = [];
   const results: SignalResult[] = [];
   let isPending = false;
@@ -81,6 +82,7 @@ async function startReceiver(t: TestContext, setup: ReceiverSetup) {
     clock,
     lifetimes: { clockToleranceSeconds: 5, maxLifetimeSeconds: 86_400 },
     subjectClaim: setup.subjectClaim ?? "sub",
+    names,
     namespaces: setup.namespaces ?? new Map([[setup.issuer, undefined]]),
     requestsPerSecond: setup.requestsPerSecond ?? 1000,
     onRevoked() {},
@@ -117,9 +119,9 @@ async function startReceiver(t: TestContext, setup: ReceiverSetup) {
       send(`${url}/events`, { method: "POST", headers: { "content-type": type }, body }),
     url,
     subject: (text: string, namespace?: string, issuedAt = setup.now - 10) =>
-      standing({ subject: nameOfClaim(text, namespace), issuedAt }),
-    session: (text: string) => standing({ sid: nameOfClaim(text) }),
-    jti: (text: string) => standing({ jti: nameOfClaim(text) }),
+      standing({ subject: names.claim("sub", namespace, text)?.value, issuedAt }),
+    session: (text: string) => standing({ sid: names.claim("sid", undefined, text)?.value }),
+    jti: (text: string) => standing({ jti: names.claim("jti", undefined, text)?.value }),
   };
 }
 

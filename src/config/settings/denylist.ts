@@ -1,5 +1,6 @@
 import { unknownOutcomes } from "../../denylist/denylist.ts";
-import { about, choice, group, text } from "./readers.ts";
+import { file } from "./fields.ts";
+import { about, choice, flag, group, text } from "./readers.ts";
 import { redis } from "./redis.ts";
 
 /** Where revocations are kept. */
@@ -17,6 +18,26 @@ export const denylist = about(
       "How to treat a logout whose outcome is unknown (a time-out, a broken connection, a crash): revoke or keep.",
       choice(unknownOutcomes).default("revoke"),
       { why: "Being asked to log in again is the smaller harm." },
+    ),
+    nameKeyFile: about(
+      "A secret of 32 bytes or more, the same on every sidecar: the store then has HMACs for names.",
+      file.optional(),
+      {
+        example: "name-key",
+        why: "Without it whoever reads the journal or Redis can find out by guessing who has logged out.",
+      },
+    ),
+    formerNameKeyFile: about(
+      "The secret before that one, while revocations made with it may be in force.",
+      file.optional(),
+      { example: "former-name-key" },
+    ),
+    formerNames: about(
+      "Also write and look up the names of revgate 0.1, and those without a name key.",
+      flag(true),
+      {
+        why: "false as soon as every sidecar has been upgraded and tokens.maxLifetime has passed since.",
+      },
     ),
     redis: about("With several sidecars they share their revocations here.", redis.optional()),
   }).prefault({}),

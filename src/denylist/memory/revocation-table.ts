@@ -32,13 +32,22 @@ export class RevocationTable {
 
   /** Whether one of the token's names has been revoked. */
   has(token: TokenNames): boolean {
-    const { tok, jti, sid, sub } = this.#tables;
+    const { tok, jti, sid } = this.#tables;
     if (tok.has(token.id)) return true;
-    if (token.otherId !== undefined && tok.has(token.otherId)) return true;
     if (jti.size > 0 && token.jti !== undefined && jti.has(token.jti)) return true;
     if (sid.size > 0 && token.sid !== undefined && sid.has(token.sid)) return true;
-    if (sub.size === 0 || token.subject === undefined) return false;
-    const cutoff = sub.cutoffOf(token.subject);
+    if (token.subject !== undefined && this.#isCutOff(token.subject, token)) return true;
+    return token.others?.some((name) => this.#isRevokedBy(name, token)) ?? false;
+  }
+
+  #isRevokedBy({ kind, value }: EntryName, token: TokenNames): boolean {
+    return kind === "sub" ? this.#isCutOff(value, token) : this.#tables[kind].has(value);
+  }
+
+  #isCutOff(subject: string, token: TokenNames): boolean {
+    const { sub } = this.#tables;
+    if (sub.size === 0) return false;
+    const cutoff = sub.cutoffOf(subject);
     return cutoff !== undefined && fallsUnder(token, cutoff);
   }
 

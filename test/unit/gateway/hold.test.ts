@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Entry } from "../../../src/denylist/denylist.ts";
 import { type HoldOptions, holdFor } from "../../../src/gateway/hold.ts";
+import { plainNames } from "../../../src/token/names.ts";
 
 const token = {
   id: "x".repeat(43),
@@ -42,6 +43,7 @@ function setUp(changes: Partial<HoldOptions> = {}, revoke = async () => {}) {
     onLost: () => void said.push("lost"),
     onSubjectUnknown: () => void said.push("nobody"),
     bodyBytes: 1000,
+    names: plainNames,
     ...changes,
   };
   return { hold: holdFor(revoking, { tokens: [token], subjects: [] }, options), said };
@@ -111,6 +113,7 @@ describe("holdFor", () => {
       onLost() {},
       onSubjectUnknown() {},
       bodyBytes: 1000,
+      names: plainNames,
     } as const;
     const route = { access: "protected", revoke: "subject" } as const;
     const hold = await holdFor(

@@ -10,7 +10,7 @@ const token = {
   notBefore: undefined,
 };
 const lifetimes = { clockToleranceSeconds: 5, maxLifetimeSeconds: 5000 };
-const own = { kind: "tok", value: token.id, expiresAt: 1005 };
+const own = { kind: "tok", value: token.id, former: [], expiresAt: 1005 };
 
 describe("entriesFor", () => {
   it("names one token for as long as anybody might accept it", () => {
@@ -22,10 +22,32 @@ describe("entriesFor", () => {
 
   it("names all of a subject's up to this second, until the last of them is over", () => {
     // Issued in the second 100 by a clock that is 5 s ahead, accepted for 5000 s and 5 s more.
-    const all = { kind: "sub", value: token.subject, cutoff: 100, expiresAt: 5111 };
+    const all = { kind: "sub", value: token.subject, former: [], cutoff: 100, expiresAt: 5111 };
     assert.deepEqual(
       entriesFor({ scope: "subject", tokens: [token], subjects: [] }, 100.5, lifetimes),
       [own, all],
+    );
+  });
+
+  it("brings along what token and subject were called before", () => {
+    const former = [
+      { kind: "sub", value: "former subject" },
+      { kind: "sid", value: "former session" },
+      { kind: "tok", value: "former token" },
+    ] as const;
+    // A name under which it is looked up alone is none to revoke it by.
+    const others = [...former, { kind: "tok", value: "another token" } as const];
+    const entries = entriesFor(
+      { scope: "subject", tokens: [{ ...token, former, others }], subjects: [] },
+      100.5,
+      lifetimes,
+    );
+    assert.deepEqual(
+      entries.map((entry) => [entry.kind, entry.former]),
+      [
+        ["tok", ["former token"]],
+        ["sub", ["former subject"]],
+      ],
     );
   });
 
