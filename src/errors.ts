@@ -7,6 +7,7 @@ export type ErrorCode =
   | "revocation_pending"
   | "journal_damaged"
   | "data_dir_in_use"
+  | "names_differ"
   | "data_dir_unsafe"
   | "control_failed";
 
@@ -82,6 +83,13 @@ export class DataDirInUseError extends RevgateError {
 export class DataDirUnsafeError extends RevgateError {
   constructor(message: string) {
     super("data_dir_unsafe", message);
+  }
+}
+
+/** The names in the journal are made in another way than this configuration makes them. */
+export class NamesDifferError extends RevgateError {
+  constructor(message: string) {
+    super("names_differ", message);
   }
 }
 

@@ -1,11 +1,13 @@
 import { resolve } from "node:path";
 import type { Config } from "../config/load.ts";
+import { namingOf } from "../config/name-keys.ts";
 import { type RedisSettings, redisAccess } from "../config/redis.ts";
 import { type ControlHandler, type DataDirHold, holdDataDir } from "../control/control-socket.ts";
 import type { Denylist } from "../denylist/denylist.ts";
 import { type EmbeddedDenylist, openEmbeddedDenylist } from "../denylist/embedded.ts";
 import { withFormerNames } from "../denylist/former-names.ts";
 import type { OnIgnored } from "../denylist/ignored.ts";
+import { noteNameForms } from "../denylist/journal/name-forms-file.ts";
 import { Outbox } from "../denylist/journal/outbox.ts";
 import { RedisReplica } from "../denylist/redis/replica.ts";
 import type { OnTrouble } from "../denylist/redis/troubles.ts";
@@ -15,6 +17,8 @@ import type { Metrics } from "../observability/metrics.ts";
 import type { TroubleSource } from "../observability/redis-troubles.ts";
 import { describe } from "../observability/request-log.ts";
 import { type Clock, systemClock, systemStopwatch } from "../platform/clock.ts";
+import { createNames } from "../token/names.ts";
+import { agreeOnNames } from "./agreed-names.ts";
 
 /** The denylist as configured, and the hold on its data directory. */
 export interface Store {
@@ -62,6 +66,10 @@ async function openHeldStore(
   const { metrics, logger, clock = systemClock } = context;
   const { redis } = config.settings.denylist;
   const outbox = redis && new Outbox();
+  const { forms } = createNames(namingOf(config));
+  await noteNameForms(dataDirOf(config), forms, (error) =>
+    logger.warn({ cause: describe(error) }, "the forms of names could not be noted"),
+  );
   const onIgnored = reportIgnored(context);
   const embedded = await openEmbeddedDenylist({
     dataDir: dataDirOf(config),
@@ -83,13 +91,15 @@ async function openHeldStore(
   }
   reportUnsettled(config, context, embedded);
   const shared =
-    redis && outbox && shareThroughRedis(redis, { config, context, embedded, outbox, onIgnored });
-  const denylist = withFormerNames(shared ?? embedded);
+    redis &&
+    outbox &&
+    shareThroughRedis(redis, { config, context, embedded, outbox, onIgnored, forms });
+  const denylist = withFormerNames(shared?.denylist ?? embedded);
 
   return {
     denylist,
     journalBytes: () => embedded.journal.size,
-    redisStaleness: () => shared?.stalenessSeconds ?? 0,
+    redisStaleness: () => shared?.stalenessSeconds() ?? 0,
     serveCommands: hold.serve,
     async close() {
       await denylist.close();
@@ -128,8 +138,8 @@ const shortestNameTrustMs = 1000;
 /** The denylist that several sidecars share; it takes over the embedded one, which it closes with itself. */
 function shareThroughRedis(
   redis: RedisSettings,
-  { config, context, embedded, outbox, onIgnored }: SharedParts,
-): SharedDenylist {
+  { config, context, embedded, outbox, onIgnored, forms }: SharedParts,
+): Shared {
   const { metrics, logger, clock = systemClock } = context;
   const replica = new RedisReplica({
     ...redisAccess(redis, config.files.redis),
@@ -145,7 +155,7 @@ function shareThroughRedis(
     onConnection: reportConnection(context),
     onIgnored,
   });
-  return new SharedDenylist({
+  const shared = new SharedDenylist({
     local: embedded,
     outbox,
     replica,
@@ -174,9 +184,21 @@ function shareThroughRedis(
       );
     },
   });
+  return {
+    denylist: agreeOnNames(shared, { ...redis, replica, forms, logger }),
+    stalenessSeconds: () => shared.stalenessSeconds,
+  };
+}
+
+/** What several sidecars share, as long as they name things alike. */
+interface Shared {
+  readonly denylist: Denylist;
+  readonly stalenessSeconds: () => number;
 }
 
 interface SharedParts {
+  /** The forms in which this sidecar makes names. */
+  readonly forms: readonly string[];
   readonly config: Config;
   readonly context: StoreContext;
   readonly embedded: EmbeddedDenylist;

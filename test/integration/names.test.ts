@@ -8,6 +8,7 @@ import { startApplication } from "../helpers/application.ts";
 import { type GateOptions, startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { startRedis } from "../helpers/redis.ts";
+import { until } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -37,6 +38,7 @@ async function start(t: TestContext, denylist = "", options: Partial<GateOptions
     (await send(`${gate.url}${path}`, { method, headers: { token: credential } })).status;
   return {
     ...gate,
+    statusOf: (credential: string) => ask("/me", "GET", credential),
     isLive: async (credential: string) => (await ask("/me", "GET", credential)) === 200,
     changePassword: (credential: string) => ask("/password", "PUT", credential),
     logOut: (credential: string) => ask("/logout", "POST", credential),
@@ -120,8 +122,13 @@ describe("what revgate 0.1 has revoked", () => {
     assert.match(text, /^revgate_revocations_total\{trigger="route",kind="sub"\} 2$/m);
   });
 
-  it("is of no more account once former names have been given up", async (t) => {
+  it("is of no more account once former names have been given up, which can't be done too soon", async (t) => {
     const directory = formerJournal(temporaryDirectory(t), [`revoked ${revoked[0]}`]);
+    // Its names are of the form that was given up, and of no other.
+    await assert.rejects(start(t, "formerNames: false", { directory }), { code: "names_differ" });
+    const between = await start(t, "", { directory });
+    assert.equal(await between.isLive(token(main, "alice")), false);
+    await between.stop();
     const gate = await start(t, "formerNames: false", { directory });
     assert.equal(await gate.isLive(token(main, "alice")), true);
     assert.equal(await gate.changePassword(token(main, "dave")), 200);
@@ -188,5 +195,70 @@ describe("denylist.nameKeyFile", () => {
       dead.push(token(main, `user${index}`), two);
       await gate.stop();
     }
+  });
+
+  it("keeps a sidecar with another key, or with none, from being ready and from clearing any token", async (t) => {
+    const redis = await startRedis(t);
+    const store = `formerNames: false, redis: { url: "${redis.url}", grace: 300ms }`;
+    const startWith = async (setting: string, text: string) => {
+      const directory = temporaryDirectory(t);
+      keyIn(directory, "name-key", text);
+      return start(t, `${setting}${store}`, { directory });
+    };
+    const right = await startWith("nameKeyFile: name-key, ", key);
+    await untilReady(right);
+    const dead = token(main, "alice");
+    assert.equal(await right.logOut(dead), 200);
+
+    const another = randomBytes(32).toString("base64");
+    for (const wrong of [
+      await startWith("nameKeyFile: name-key, ", another),
+      await startWith("", key),
+    ]) {
+      const unready = async () => (await send(`${wrong.adminUrl}/readyz`)).text;
+      await until(async () => /names of other forms/.test(await unready()));
+      assert.match(await unready(), /hmac-sha256:[\w-]{16}/);
+      assert.equal(await wrong.isLive(dead), false);
+      assert.equal(await wrong.statusOf(token(main, "bob")), 503);
+      assert.equal(await wrong.logOut(token(main, "bob")), 503);
+      await wrong.stop();
+    }
+    assert.equal(await right.isLive(token(main, "carol")), true);
+    // Whatever somebody writes there: who is there already puts it right.
+    await redis.client.set("revgate:names", Buffer.from([0xff, 0x0a]));
+    const late = await startWith("nameKeyFile: name-key, ", key);
+    await untilReady(late);
+    assert.match((await redis.client.get("revgate:names")) ?? "", /^hmac-sha256:[\w-]{16}$/);
+    assert.equal(await late.isLive(dead), false);
+  });
+
+  it("does not start on a journal with names of another key", async (t) => {
+    const directory = temporaryDirectory(t);
+    keyIn(directory, "name-key", key);
+    const setting = "nameKeyFile: name-key, formerNames: false";
+    const gate = await start(t, setting, { directory });
+    await gate.stop();
+    for (const [others, text] of [
+      ["formerNames: false", key],
+      [setting, randomBytes(32).toString("base64")],
+    ] as const) {
+      keyIn(directory, "name-key", text);
+      await assert.rejects(start(t, others, { directory }), {
+        code: "names_differ",
+        message: /data.journal has names of other forms \(hmac-sha256:.*nameKeyFile/,
+      });
+    }
+  });
+
+  it("is a secret of 32 bytes or more", async (t) => {
+    const directory = temporaryDirectory(t);
+    keyIn(directory, "name-key", "too short");
+    await assert.rejects(
+      start(t, "nameKeyFile: name-key", { directory }),
+      /expected 32 bytes or more/,
+    );
+    keyIn(directory, "name-key", key);
+    const twice = "nameKeyFile: name-key, formerNameKeyFile: name-key";
+    await assert.rejects(start(t, twice, { directory }), /expected another key/);
   });
 });

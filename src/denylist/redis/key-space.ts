@@ -53,6 +53,11 @@ export class KeySpace {
     return [`${start}sidecars`, `${start}older`];
   }
 
+  /** Where it stands in which forms names are made. */
+  get nameFormsKey(): string {
+    return `${this.#startOf(this.feedShard)}names`;
+  }
+
   keyOf(name: EntryName): string {
     return `${this.#startOf(this.shardOf(name))}${name.kind}:${name.value}`;
   }

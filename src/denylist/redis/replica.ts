@@ -299,6 +299,13 @@ export class RedisReplica {
     return listNames(this.#reader, this.keys);
   }
 
+  /** Puts the forms of names in the place of those found; resolves to what stands there then ("": nothing). */
+  async exchangeNameForms(found: string, wanted: string): Promise<string> {
+    const held = await this.#writer.run("exchange", [this.keys.nameFormsKey], [found, wanted]);
+    if (typeof held === "string") return held;
+    throw new StoreUnavailableError("redis answers something else than the forms of names");
+  }
+
   /** What the servers do when their memory is full: `noeviction` everywhere, or the first other policy. */
   async evictionPolicy(): Promise<string> {
     const infos = await this.#follower.info("memory");

@@ -195,6 +195,20 @@ local beats = redis.call('HGETALL', KEYS[6])
 return {state(), beats, redis.call('EXISTS', KEYS[7])}
 `;
 
+/**
+ * KEYS 1: a text. ARGV: what was found there, what is to stand there. Returns what stands there then.
+ *
+ * Something that none of ours has written is `unreadable!`, which is nobody's text.
+ */
+const exchange = `
+local held = redis.pcall('GET', KEYS[1])
+if not held then held = '' end
+if type(held) ~= 'string' or #held > 600 or string.find(held, '[^%w ._:%-]') then held = 'unreadable!' end
+if held ~= ARGV[1] then return held end
+redis.call('SET', KEYS[1], ARGV[2])
+return ARGV[2]
+`;
+
 /** The command in a line of a script, as Redis counts lines; undefined if there is none. */
 export function commandAt(name: ScriptName, line: number): string | undefined {
   return /redis\.p?call\('(\w+)'/
@@ -203,6 +217,6 @@ export function commandAt(name: ScriptName, line: number): string | undefined {
 }
 
 /** The scripts, by what they do. */
-export const scripts = { values, put, read, look, establish, confirm, beat } as const;
+export const scripts = { values, put, read, look, establish, confirm, beat, exchange } as const;
 /** One of them. */
 export type ScriptName = keyof typeof scripts;
