@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
+import fc from "fast-check";
+import { cutoffFor, entryFor, tokenOf } from "../../contract/denylist-suite.ts";
+import { startRedis, type TestRedis } from "../../helpers/redis.ts";
+import { openStoreOn, type TestStore, until } from "../../helpers/store.ts";
+import { temporaryDirectory } from "../../helpers/temporary.ts";
+import { type Fuzzer, tryEach } from "./fuzzer.ts";
+import { hostileNumbers, hostileTexts, mutationsOf } from "./hostile.ts";
+
+const dead = [entryFor("dead"), cutoffFor("dead", Math.floor(Date.now() / 1000))];
+const [hash, soon] = [dead[0]?.value ?? "", dead[0]?.expiresAt ?? 0];
+
+const word = fc.oneof(
+  fc.constantFrom(
+    "tok",
+    "sub",
+    "lost",
+    "epoch",
+    "back",
+    hash,
+    String(soon),
+    "-",
+    "0-1",
+    "1-1",
+    "20",
+  ),
+  fc.constantFrom(...hostileNumbers, ...hostileTexts),
+  fc.stringMatching(/^[\w-]{43}$/),
+);
+const words = fc
+  .array(word, { minLength: 1, maxLength: 6 })
+  .map((all) => Buffer.from(all.join(" ")));
+
+/** A write of somebody who shares the Redis; `which` chooses among the keys that are there. */
+type Write =
+  | { readonly kind: "line"; readonly fields: readonly Buffer[]; readonly which: number }
+  | { readonly kind: "value"; readonly value: Buffer; readonly which: number }
+  | { readonly kind: "change"; readonly bytes: (before: Buffer) => Buffer; readonly which: number }
+  | { readonly kind: "type"; readonly type: "list" | "hash" | "set"; readonly which: number }
+  | { readonly kind: "life"; readonly seconds: number; readonly which: number }
+  | { readonly kind: "key"; readonly name: Buffer; readonly value: Buffer };
+
+const which = fc.nat(10_000);
+const anyBytes = fc.oneof(
+  words,
+  fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),
+);
+const write: fc.Arbitrary<Write> = fc.oneof(
+  fc.record({
+    kind: fc.constant("line"),
+    fields: fc.oneof(
+      words.map((text) => [Buffer.from("line"), text]),
+      fc.array(anyBytes, { minLength: 2, maxLength: 4 }).filter(({ length }) => length % 2 === 0),
+    ),
+    which,
+  }),
+  fc.record({ kind: fc.constant("value"), value: anyBytes, which }),
+  fc.record({
+    kind: fc.constant("change"),
+    // The same change wherever it is tried: the value is not known before.
+    bytes: fc.nat(2 ** 30).map((seed) => (before: Buffer) => {
+      const [changed = before] = fc.sample(mutationsOf(fc.constant(before)), { seed, numRuns: 1 });
+      return changed;
+    }),
+    which,
+  }),
+  fc.record({ kind: fc.constant("type"), type: fc.constantFrom("list", "hash", "set"), which }),
+  fc.record({ kind: fc.constant("life"), seconds: fc.constantFrom(-1, 9_000_000_000), which }),
+  fc.record({
+    kind: fc.constant("key"),
+    name: anyBytes.map((bytes) => Buffer.concat([Buffer.from("revgate:"), bytes])),
+    value: anyBytes,
+  }),
+);
+
+async function carryOut({ client }: TestRedis, made: Write): Promise<void> {
+  if (made.kind === "key") return void (await client.set(made.name, made.value));
+  const keys = (await client.keysBuffer("revgate:*")).sort(Buffer.compare);
+  const key = keys[made.which % Math.max(keys.length, 1)] ?? Buffer.from("revgate:epoch");
+  switch (made.kind) {
+    case "line":
+      await client.xadd("revgate:feed", "*", ...made.fields);
+      break;
+    case "value":
+      await client.set(key, made.value);
+      break;
+    case "change":
+      await client.set(
+        key,
+        made.bytes((await client.getBuffer(key)) ?? Buffer.from(`tok ${hash}`)),
+      );
+      break;
+    case "type":
+      await client.del(key);
+      if (made.type === "list") await client.lpush(key, "x");
+      else if (made.type === "hash") await client.hset(key, "line", "x");
+      else await client.sadd(key, "x");
+      break;
+    case "life":
+      if (made.seconds < 0) await client.persist(key);
+      else await client.expire(key, made.seconds);
+      break;
+  }
+}
+
+/** What no tenant can bring about: a token that passes although these sidecars know that it is dead. */
+async function assertDead({ denylist }: TestStore): Promise<void> {
+  for (const entry of dead) {
+    const token = tokenOf(entry, entry.cutoff);
+    const standing = denylist.lookUp(token);
+    if (standing === "revoked") continue;
+    assert.equal(standing, "ask");
+    // Refused or not answered, by whoever knows; never cleared.
+    const answer = await denylist.ask(token).catch(() => "revoked");
+    assert.equal(answer, "revoked");
+  }
+}
+
+const writesPerRestart = 40;
+const short = { redis: { commandTimeoutMs: 300, graceMs: 200, stalenessMs: 50 } };
+
+/** One sidecar, that can be started again on what it has on disk. */
+async function openSidecar(t: TestContext, { port }: TestRedis) {
+  const dataDir = temporaryDirectory(t);
+  const open = () => openStoreOn(t, port, { ...short, dataDir, denylist: { holdTimeoutMs: 500 } });
+  let store = await open();
+  await until(() => store.denylist.health().ready);
+  return {
+    get store() {
+      return store;
+    },
+    async restart() {
+      await store.denylist.close();
+      store = await open();
+    },
+  };
+}
+
+/** A tenant of the Redis writes what it likes, to any key, beside two sidecars that live. */
+export const sharedStoreFuzzer: Fuzzer = {
+  name: "store",
+  claim: "who writes to Redis makes no dead token live, and keeps no sidecar from starting",
+  short: { runs: 80, timeLimitMs: 4000, atLeast: { writes: 10, restarts: 1 } },
+
+  async fuzz(t, options) {
+    const redis = await startRedis(t);
+    const sidecars = [await openSidecar(t, redis), await openSidecar(t, redis)] as const;
+    await sidecars[0].store.denylist.revoke(dead);
+    await until(() =>
+      dead.every((entry) => {
+        const token = tokenOf(entry, entry.cutoff);
+        return sidecars.every(({ store }) => store.denylist.lookUp(token) === "revoked");
+      }),
+    );
+    const counts = { writes: 0, restarts: 0, refusedByRedis: 0 };
+    const restart = async () => {
+      counts.restarts += 1;
+      const sidecar = sidecars[counts.restarts % 2] ?? sidecars[0];
+      await sidecar.restart();
+      await assertDead(sidecar.store);
+    };
+
+    await tryEach(write, options, async (made) => {
+      await carryOut(redis, made).catch(() => {
+        counts.refusedByRedis += 1;
+      });
+      counts.writes += 1;
+      for (const { store } of sidecars) await assertDead(store);
+      if (counts.writes % writesPerRestart === 0) await restart();
+    });
+    await restart();
+    // When the tenant is gone with all that it wrote, everything is as it was.
+    await redis.client.flushall();
+    for (const { store } of sidecars) {
+      await until(() => store.denylist.health().ready);
+      await assertDead(store);
+    }
+    await sidecars[0].store.denylist.revoke([entryFor("afterwards")]);
+    return counts;
+  },
+};
