@@ -10,6 +10,7 @@ import type { OnIgnored } from "../denylist/ignored.ts";
 import { noteNameForms } from "../denylist/journal/name-forms-file.ts";
 import { Outbox } from "../denylist/journal/outbox.ts";
 import { RedisReplica } from "../denylist/redis/replica.ts";
+import type { Epoch } from "../denylist/redis/store-state.ts";
 import type { OnTrouble } from "../denylist/redis/troubles.ts";
 import { SharedDenylist } from "../denylist/shared.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -173,20 +174,24 @@ function shareThroughRedis(
     onPending: (count) => metrics.outboxPending.set(count),
     onTrouble: reportTrouble(context),
     onLoss: (shard, why) => logger.warn({ shard, why }, "redis has lost data, or may have"),
-    onEpoch({ stalenessMs }) {
-      metrics.redisEpochs.inc();
-      if (stalenessMs === redis.staleness) return;
-      const used = `${stalenessMs}ms`;
-      const configured = `${redis.staleness}ms`;
-      logger.warn(
-        { used, configured },
-        "the store in redis has another staleness than the configuration; the store's is used",
-      );
-    },
+    onEpoch: reportEpoch(context, redis),
   });
   return {
     denylist: agreeOnNames(shared, { ...redis, replica, forms, logger }),
     stalenessSeconds: () => shared.stalenessSeconds,
+  };
+}
+
+/** Counts epochs, and says if the store has another staleness than the configuration. */
+function reportEpoch({ metrics, logger }: StoreContext, { staleness }: RedisSettings) {
+  return ({ stalenessMs }: Epoch) => {
+    metrics.redisEpochs.inc();
+    if (stalenessMs === staleness) return;
+    const [used, configured] = [`${stalenessMs}ms`, `${staleness}ms`];
+    logger.warn(
+      { used, configured },
+      "the store in redis has another staleness than the configuration; the store's is used",
+    );
   };
 }
 

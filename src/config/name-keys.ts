@@ -1,6 +1,5 @@
 import type { NamingOptions } from "../token/names.ts";
 import type { SettingFiles } from "./key-files.ts";
-import type { Config } from "./load.ts";
 import type { Settings } from "./schema.ts";
 
 /** The secrets that names are made with, as read from their files. */
@@ -40,7 +39,13 @@ function withoutEnd(bytes: Buffer | undefined): Buffer | undefined {
 }
 
 /** How a configuration names what is revoked. */
-export function namingOf({ settings, files }: Config): NamingOptions {
+export function namingOf({
+  settings,
+  files,
+}: {
+  readonly settings: Pick<Settings, "denylist">;
+  readonly files: { readonly nameKeys: NameKeys };
+}): NamingOptions {
   const { current, former } = files.nameKeys;
   return { key: current, formerKey: former, formerNames: settings.denylist.formerNames };
 }

@@ -28,6 +28,21 @@ const word = fc.oneof(
   fc.constantFrom(...hostileNumbers, ...hostileTexts),
   fc.stringMatching(/^[\w-]{43}$/),
 );
+/** An entry in words, any of which may be wrong. */
+const entryWords = fc
+  .tuple(
+    fc.constantFrom("tok", "sub", "jti", "sid"),
+    fc.oneof(
+      fc.constant(hash),
+      fc.constantFrom(...hostileTexts),
+      fc.constantFrom("\n", "x\ny", "\r").map((wrong) => `${hash.slice(0, 40)}${wrong}`),
+    ),
+    fc.oneof(fc.constant(String(soon)), fc.constantFrom(...hostileNumbers, `${soon}\nx`)),
+    fc.option(fc.constantFrom("1", "1e21", String(soon), "99999999999", `${soon}\n0 x`)),
+  )
+  .map(([kind, name, expiresAt, cutoff]) =>
+    Buffer.from([kind, name, expiresAt, ...(cutoff === null ? [] : [cutoff])].join(" ")),
+  );
 const words = fc
   .array(word, { minLength: 1, maxLength: 6 })
   .map((all) => Buffer.from(all.join(" ")));
@@ -44,13 +59,14 @@ type Write =
 const which = fc.nat(10_000);
 const anyBytes = fc.oneof(
   words,
+  entryWords,
   fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),
 );
 const write: fc.Arbitrary<Write> = fc.oneof(
   fc.record({
     kind: fc.constant("line"),
     fields: fc.oneof(
-      words.map((text) => [Buffer.from("line"), text]),
+      fc.oneof(words, entryWords).map((text) => [Buffer.from("line"), text]),
       fc.array(anyBytes, { minLength: 2, maxLength: 4 }).filter(({ length }) => length % 2 === 0),
     ),
     which,

@@ -140,6 +140,13 @@ describe("names", () => {
     assert.deepEqual(createNames().claim("sub", undefined, "alice")?.former, []);
   });
 
+  it("are no bare hash of any text, which sidecars of 0.1 make of whatever they are given", () => {
+    for (const kind of ["sub", "sid", "jti"] as const) {
+      const name = createNames().claim(kind, undefined, "alice")?.value;
+      assert.notEqual(name, sha256(JSON.stringify([kind, null, "alice"])));
+    }
+  });
+
   it("can't be guessed by whoever has no key", () => {
     const names = createNames({ key });
     const other = createNames({ key: formerKey });
