@@ -10,6 +10,7 @@ import type { LiveConnections } from "../gateway/live-connections.ts";
 import { createPeerReader } from "../gateway/peer.ts";
 import { createResponder } from "../gateway/respond.ts";
 import { compileRoutes } from "../gateway/route.ts";
+import { createUnprovenBudget } from "../gateway/unproven.ts";
 import type { outcomes } from "../gateway/visit.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
@@ -160,6 +161,7 @@ function assembleGate(
     clock: systemClock,
     lifetimes: lifetimesOf(settings),
     denylist: store.denylist,
+    unproven: createUnprovenBudget(settings.limits.unprovenRevocations),
     live,
     onUnknownOutcome: settings.denylist.onUnknownOutcome,
     cors: { ...cors, maxAgeSeconds: cors.maxAge / 1000 },

@@ -1,4 +1,5 @@
-import { loadConfig } from "../config/load.ts";
+import { loadConfig, nameOfSetting } from "../config/load.ts";
+import { notesOn } from "../config/notes.ts";
 import { UsageError } from "../errors.ts";
 import { configFile, configOptionHelp, readArguments } from "./arguments.ts";
 import { explainRequests } from "./explain.ts";
@@ -15,7 +16,8 @@ Reads the configuration and every file it names, and reports all problems at onc
 
   FILE:LINE:COLUMN SETTING: what was expected, what was found
 
-Exits 0 where the configuration can be used, 2 where it can't. Connects to nothing.
+Exits 0 where the configuration can be used, 2 where it can't. Connects to nothing. Notes tell what a rule
+does, or can't do, that its words do not show; revgate run logs them.
 
 With --explain it says of a request, or of each line "METHOD PATH" of standard input, which rule decides
 whether a token is needed, and what a 2xx of the application revokes.
@@ -41,6 +43,9 @@ ${configOptionHelp}
       `${file}: good. ${settings.routes.length} route rules (${open} public, ${revoking} revoking); everything else needs a token. ` +
         `Store: ${settings.denylist.redis === undefined ? "embedded" : "Redis"}.`,
     );
+    for (const { path, message } of notesOn(settings)) {
+      print(io, `${config.place(path)} ${nameOfSetting(path)}: note: ${message}`);
+    }
     return exitCodes.done;
   },
 };

@@ -4,7 +4,7 @@ import { routeRules } from "../config/routes.ts";
 import { UsageError } from "../errors.ts";
 import { compileRoutes, type Route, type RouteTable } from "../gateway/route.ts";
 import { readTarget } from "../gateway/target.ts";
-import type { CredentialSource } from "../token/credential.ts";
+import { type CredentialSource, isInBody } from "../token/credential.ts";
 import { type CommandIo, print } from "./io.ts";
 
 /**
@@ -63,7 +63,12 @@ function whatEnds(route: Route): string[] {
   const all = route.revoke === "subject" ? "every token of its subject" : "the token it carries";
   return [
     ...(route.sparesCarried ? [] : [all]),
-    ...subjectsFrom.map(({ source }) => `every token of the subject in ${nameSource(source)}`),
+    ...subjectsFrom.map(
+      ({ source, ifUnknown }) =>
+        `every token of the subject in ${nameSource(source)}${
+          isInBody(source) && ifUnknown === "keep" ? " (unless the outcome is unknown)" : ""
+        }`,
+    ),
     ...alsoRevoke.map(({ source }) => `the token in ${nameSource(source)}`),
   ];
 }

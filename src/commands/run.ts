@@ -1,5 +1,6 @@
 import { startApp } from "../app/app.ts";
-import { loadConfig } from "../config/load.ts";
+import { loadConfig, nameOfSetting } from "../config/load.ts";
+import { notesOn } from "../config/notes.ts";
 import { credentialHeaders } from "../config/routes.ts";
 import { ConfigWatch } from "../config/watch.ts";
 import { createLogger } from "../observability/logger.ts";
@@ -41,6 +42,9 @@ Try it without an application of your own: revgate demo`,
     const logger = createLogger(config.settings.log.level, credentialHeaders(config.settings));
     if (config.settings.routes.every((route) => route.revoke === undefined)) {
       logger.warn("no route has revoke: logging out will not end a token; see config.example.yaml");
+    }
+    for (const { path, message } of notesOn(config.settings)) {
+      logger.warn({ setting: nameOfSetting(path), place: config.place(path) }, message);
     }
 
     // From here on: a signal that comes while it starts ends it well too, and a change is not missed.

@@ -70,15 +70,17 @@ function describeIssue(document: ConfigDocument, issue: z.core.$ZodIssue): strin
   const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map(
-      (key) => `${document.placeOfKey(path, key)} ${name([...path, key])}: unknown setting`,
+      (key) =>
+        `${document.placeOfKey(path, key)} ${nameOfSetting([...path, key])}: unknown setting`,
     );
   }
   const found =
     issue.code === "custom" && typeof issue.input === "object" ? "" : gotten(issue.input);
-  return [`${document.place(path)} ${name(path)}: ${issue.message}${found}`];
+  return [`${document.place(path)} ${nameOfSetting(path)}: ${issue.message}${found}`];
 }
 
-function name(path: SettingPath): string {
+/** A setting as messages name it, such as `routes[0].path`. */
+export function nameOfSetting(path: SettingPath): string {
   return path.reduce<string>((text, step) => {
     if (typeof step === "number") return `${text}[${step}]`;
     return text === "" ? step : `${text}.${step}`;
@@ -107,7 +109,7 @@ async function readFiles(
 ): Promise<ConfigFiles> {
   const problems: string[] = [];
   const files = settingFiles(directory, (path, message) => {
-    problems.push(`${document.place(path)} ${name(path)}: ${message}`);
+    problems.push(`${document.place(path)} ${nameOfSetting(path)}: ${message}`);
   });
   const others: SettingFiles = {
     ...files,

@@ -117,5 +117,6 @@ function subjectOf(
   return {
     source: bodySourceOf(settings) ?? inResponse,
     namespace: namespaces.get(issuer),
+    ifUnknown: settings.onUnknownOutcome ?? "keep",
   };
 }

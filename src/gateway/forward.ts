@@ -15,13 +15,15 @@ import { type LiveConnections, watchLive } from "./live-connections.ts";
 import { subjectsInRequest } from "./named-subjects.ts";
 import { recordHead, recordOutcome } from "./record.ts";
 import { type Refusals, refuse } from "./refuse.ts";
+import { countUnproven, type UnprovenBudget } from "./unproven.ts";
 import { askForBody, type Outcome, type Visit } from "./visit.ts";
 
 /** What admitted requests are forwarded with, and what a revoking one is held by. */
 export interface Forwarding extends Refusals, Omit<RequestHeaderOptions, "uncoded"> {
   readonly application: ConnectionPool;
   readonly live: LiveConnections;
-  readonly denylist: Pick<Denylist, "intend">;
+  readonly denylist: Pick<Denylist, "intend" | "lookUp">;
+  readonly unproven: UnprovenBudget;
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
   readonly onUnknownOutcome: UnknownOutcome;
@@ -62,34 +64,49 @@ export function forward(
 }
 
 /** What holds the application's answer back, where it may revoke something. */
-function holdOn(
-  gate: Forwarding,
-  visit: Visit,
-  { route, token, further }: Admitted,
-): Promise<Hold> | undefined {
+function holdOn(gate: Forwarding, visit: Visit, admitted: Admitted): Promise<Hold> | undefined {
+  const { route, token, further } = admitted;
   // Most requests: nothing is put together for them.
   if (route.revoke === undefined) return undefined;
   const own = token === undefined || route.sparesCarried ? [] : [token];
   const { names } = gate.verifier;
   const subjects = subjectsInRequest(route, visit, names);
-  return holdFor(
-    route,
-    { tokens: [...own, ...further], subjects },
-    {
-      names,
-      denylist: gate.denylist,
-      clock: gate.clock,
-      lifetimes: gate.lifetimes,
-      onUnknownOutcome: gate.onUnknownOutcome,
-      bodyBytes: gate.bodyBytes,
-      onHold: gate.metrics.startHold,
-      onLost: gate.metrics.onUnknownOutcome,
-      onSubjectUnknown: () => {
-        gate.metrics.subjectsNotFound.inc();
-        gate.log.subjectUnknown(visit.requestId);
-      },
+  const unproven = countUnproven(gate, admitted, subjects);
+  const carried = { tokens: [...own, ...further], subjects, unproven };
+  return holdFor(route, carried, {
+    names,
+    denylist: gate.denylist,
+    clock: gate.clock,
+    lifetimes: gate.lifetimes,
+    onUnknownOutcome: gate.onUnknownOutcome,
+    bodyBytes: gate.bodyBytes,
+    onHold: gate.metrics.startHold,
+    onLost: gate.metrics.onUnknownOutcome,
+    onSubjectUnknown: () => {
+      gate.metrics.subjectsNotFound.inc();
+      gate.log.subjectUnknown(visit.requestId);
     },
-  );
+    onSubjectKept: () => {
+      gate.metrics.subjectsKept.inc();
+      gate.log.subjectKept(visit.requestId);
+    },
+    unproven: watched(gate, visit),
+  });
+}
+
+/** The budget of unproven revocations; that it was used up is counted and logged. */
+function watched({ unproven, metrics, log }: Forwarding, { requestId }: Visit): UnprovenBudget {
+  return {
+    giveBack: unproven.giveBack,
+    take(count) {
+      const taken = unproven.take(count);
+      if (!taken) {
+        metrics.unprovenRefused.inc();
+        log.unprovenRefused(requestId);
+      }
+      return taken;
+    },
+  };
 }
 
 function finish(gate: Forwarding, visit: Visit, answer: Answer, outcome: ForwardOutcome): void {

@@ -1,12 +1,19 @@
 import type { Denylist, Entry, Intent, UnknownOutcome } from "../denylist/denylist.ts";
+import { StoreUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { untilCutOff } from "../revocation/cut-off.ts";
 import { entriesFor, type Lifetimes } from "../revocation/entries.ts";
 import type { Names } from "../token/names.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 import type { Hold } from "../upstream/held-response.ts";
-import { namesSubjectsInResponse, type SubjectName, subjectsInResponse } from "./named-subjects.ts";
+import {
+  namesSubjectsInResponse,
+  type SubjectInRequest,
+  type SubjectName,
+  subjectsInResponse,
+} from "./named-subjects.ts";
 import type { Route } from "./route.ts";
+import type { UnprovenBudget } from "./unproven.ts";
 
 /** What a hold revokes with, and who is told. */
 export interface HoldOptions {
@@ -24,13 +31,19 @@ export interface HoldOptions {
   readonly onLost: (entries: readonly Entry[]) => void;
   /** Told where something was done to a subject of which nobody can tell who it is. */
   readonly onSubjectUnknown: () => void;
+  /** Told if a subject that the request alone names keeps its tokens, because the outcome is unknown. */
+  readonly onSubjectKept: () => void;
+  /** What revocations may rest on a request alone. */
+  readonly unproven: UnprovenBudget;
 }
 
 /** What a request to a revoking route brings along. */
 export interface Carried {
   readonly tokens: readonly VerifiedToken[];
   /** The subjects that it names. */
-  readonly subjects: readonly SubjectName[];
+  readonly subjects: readonly SubjectInRequest[];
+  /** How many of these revocations rest on the request alone. */
+  readonly unproven: number;
 }
 
 /**
@@ -39,7 +52,10 @@ export interface Carried {
  * When it resolves, the intent is on disk and the request may go. The application's 2xx is then released
  * when the revocation is durable and in force, any other status at once; an answer that never comes
  * counts as a 2xx if the application may have had the request. A subject that only the answer names can't
- * be noted before: a crash in between loses it, and whoever waits for that answer asks again.
+ * be noted before: a crash in between loses it, and whoever waits for that answer asks again. Nor is one
+ * noted that the request alone names, unless configured: anybody could have named it.
+ *
+ * Rejects, and notes nothing, if too many revocations rest on requests alone.
  */
 export function holdFor(
   route: Route,
@@ -49,13 +65,21 @@ export function holdFor(
   const { revoke: scope, subjectsFrom } = route;
   if (scope === undefined) return undefined;
   if (carried.tokens.length === 0 && subjectsFrom === undefined) return undefined;
-  const { clock, lifetimes, denylist } = options;
+  const { clock, lifetimes, denylist, unproven } = options;
+  if (!unproven.take(carried.unproven)) {
+    return Promise.reject(new StoreUnavailableError("too many unproven revocations"));
+  }
   const entriesNow: EntriesNow = (named) => {
     const subjects = named.filter((name) => name !== undefined);
     return entriesFor({ scope, tokens: carried.tokens, subjects }, clock.nowSeconds(), lifetimes);
   };
-  const intended = denylist.intend(entriesNow(carried.subjects));
+  const intended = denylist.intend(entriesNow(certainOf(carried)));
   return intended.then((intent) => holdWith(intent, { route, carried, entriesNow }, options));
+}
+
+/** The subjects that are revoked even if nobody can know what the application did. */
+function certainOf({ subjects }: Carried): SubjectName[] {
+  return subjects.flatMap(({ name, ifUnknown }) => (ifUnknown === "revoke" ? [name] : []));
 }
 
 /** What is revoked as of now where these subjects are named. */
@@ -82,21 +106,28 @@ function holdWith(
     }
     onEnd(true);
   };
+  const drop = () => {
+    intent.drop();
+    options.unproven.giveBack(carried.unproven);
+  };
   return {
     onResponse(response) {
       if (response.status < 200 || response.status > 299) {
-        intent.drop();
+        drop();
         return undefined;
       }
-      const { subjects } = carried;
+      const subjects = carried.subjects.map(({ name }) => name);
       if (!namesSubjectsInResponse(route)) return revoke(subjects);
       const found = subjectsInResponse(route, response, options);
       return found.then((more) => revoke([...subjects, ...more]));
     },
     async onLost(sent) {
-      if (!sent || onUnknownOutcome === "keep") return intent.drop();
+      if (!sent || onUnknownOutcome === "keep") return drop();
+      const certain = certainOf(carried);
+      if (certain.length < carried.subjects.length) options.onSubjectKept();
       const unnamed = namesSubjectsInResponse(route) ? [undefined] : [];
-      const entries = note([...carried.subjects, ...unnamed]);
+      const entries = note([...certain, ...unnamed]);
+      if (entries.length === 0) return drop();
       onLost(entries);
       // Where it is pending, it is in force here and is tried again: nobody waits for it.
       await intent.revoke(entries).catch(() => {});

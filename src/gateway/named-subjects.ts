@@ -1,3 +1,4 @@
+import type { UnknownOutcome } from "../denylist/denylist.ts";
 import { type BodyFields, isJson, readResponseFields, valuesOf } from "../http/body-fields.ts";
 import { HeaderList } from "../http/field-lines.ts";
 import { isInBody } from "../token/credential.ts";
@@ -11,14 +12,23 @@ export type SubjectName = Name | undefined;
 
 const noBody: BodyFields = { kind: "none" };
 
+/** A subject that the request alone names. */
+export interface SubjectInRequest {
+  readonly name: SubjectName;
+  /** What becomes of its tokens if nobody can know what the application did. */
+  readonly ifUnknown: UnknownOutcome;
+}
+
 /** The subjects that a request names, on a route that is reached without a token of theirs. */
 export function subjectsInRequest(
   { subjectsFrom = [] }: Route,
   { body }: Visit,
   names: Names,
-): readonly SubjectName[] {
-  return subjectsFrom.flatMap(({ source, namespace }) =>
-    isInBody(source) ? [nameOf(valuesOf(body?.fields ?? noBody, source), namespace, names)] : [],
+): readonly SubjectInRequest[] {
+  return subjectsFrom.flatMap(({ source, namespace, ifUnknown }) =>
+    isInBody(source)
+      ? [{ name: nameOf(valuesOf(body?.fields ?? noBody, source), namespace, names), ifUnknown }]
+      : [],
   );
 }
 

@@ -1,3 +1,4 @@
+import type { UnknownOutcome } from "../denylist/denylist.ts";
 import type { BodySource } from "../http/body-fields.ts";
 import type { RevocationScope } from "../revocation/entries.ts";
 import { type CredentialSource, isInBody } from "../token/credential.ts";
@@ -23,6 +24,11 @@ export type SubjectSource =
 export interface NamedSubject {
   readonly source: SubjectSource;
   readonly namespace: string | undefined;
+  /**
+   * What becomes of the tokens of a subject that the request alone names, if nobody can know what the
+   * application did. `keep` unless configured: anybody can name anybody, and many can make it fail.
+   */
+  readonly ifUnknown: UnknownOutcome;
 }
 
 /** What holds for one request. */

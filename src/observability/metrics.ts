@@ -13,6 +13,10 @@ export interface GateMetrics<Outcome extends string> {
   readonly cuts: Readonly<Record<CutReason, { inc(): void }>>;
   /** A route named no subject where its rule says; its tokens live on. */
   readonly subjectsNotFound: { inc(): void };
+  /** The outcome was unknown, and a subject that the request alone named kept its tokens. */
+  readonly subjectsKept: { inc(): void };
+  /** A revoking request was refused because too many revocations rest on requests alone. */
+  readonly unprovenRefused: { inc(): void };
   /** A revoking request was lost on its way, and what it would have revoked is revoked to be safe. */
   readonly onUnknownOutcome: (entries: readonly Revoked[]) => void;
   /** A response is being held while these are revoked; what it returns is called when the hold is over. */
@@ -235,6 +239,16 @@ function createGateMetrics<Outcome extends string>(
     subjectsNotFound: new Counter({
       name: "revgate_subjects_not_found_total",
       help: "Successful answers on routes with subjectFrom in which, or in whose request, no subject was found: nothing was revoked. Alert on every increase.",
+      registers: [registry],
+    }),
+    subjectsKept: new Counter({
+      name: "revgate_subjects_kept_total",
+      help: "Unknown outcomes on routes whose request alone names the subject: its tokens were kept.",
+      registers: [registry],
+    }),
+    unprovenRefused: new Counter({
+      name: "revgate_unproven_revocations_refused_total",
+      help: "Revoking requests refused with 503 because of limits.unprovenRevocations.",
       registers: [registry],
     }),
     upgradedConnections: gauge("revgate_upgraded_connections", "WebSocket connections open."),

@@ -14,7 +14,13 @@ export interface RequestLog {
   withheld(requestId: string, cause: Error): void;
   /** Something was done to a subject whose tokens should have ended, and nobody can tell who it is. */
   subjectUnknown(requestId: string): void;
+  /** The outcome is unknown, and the subject that the request alone names keeps its tokens. */
+  subjectKept(requestId: string): void;
+  /** Too many revocations rest on requests alone. Written once a minute at most. */
+  unprovenRefused(requestId: string): void;
 }
+
+const quietMs = 60_000;
 
 const passed = new Set(["forwarded", "preflight_answered", "client_gone"]);
 
@@ -24,6 +30,7 @@ export function createRequestLog(logger: Logger, mode: RequestLogMode): RequestL
     if (mode === "none" || (mode === "denied" && passed.has(outcome))) return;
     logger.info({ outcome, ...facts() }, "request");
   };
+  let unprovenAtMs = Number.NEGATIVE_INFINITY;
   return Object.assign(log, {
     upstreamFailure(requestId: string, cause: Error) {
       logger.warn({ requestId, cause: describe(cause) }, "the application did not answer");
@@ -33,6 +40,21 @@ export function createRequestLog(logger: Logger, mode: RequestLogMode): RequestL
     },
     subjectUnknown(requestId: string) {
       logger.error({ requestId }, "no subject where subjectFrom says; nothing of it was revoked");
+    },
+    subjectKept(requestId: string) {
+      logger.warn(
+        { requestId },
+        "the outcome is unknown, and the request alone names the subject: its tokens were kept",
+      );
+    },
+    unprovenRefused(requestId: string) {
+      const nowMs = performance.now();
+      if (nowMs < unprovenAtMs + quietMs) return;
+      unprovenAtMs = nowMs;
+      logger.error(
+        { requestId },
+        "too many revocations rest on requests without a live token; they get 503 until limits.unprovenRevocations allows for more",
+      );
     },
   });
 }

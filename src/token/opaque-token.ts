@@ -25,6 +25,7 @@ export function readOpaqueToken(
   });
   return {
     ...own,
+    isOpaque: true,
     ...(signingInput !== undefined && {
       others: [...(own.others ?? []), ...namesOfSigned(names, signingInput)],
     }),

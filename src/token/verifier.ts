@@ -25,6 +25,8 @@ export interface VerifiedToken {
   readonly issuedAt: EpochSeconds | undefined;
   readonly expiresAt: EpochSeconds;
   readonly notBefore: EpochSeconds | undefined;
+  /** Set if revgate can't look into it: nothing was checked (see opaque-token.ts). */
+  readonly isOpaque?: true;
   /** What the application is told of it. */
   readonly headers?: FieldLines | undefined;
 }

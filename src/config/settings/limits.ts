@@ -41,6 +41,13 @@ export const limits = about(
       duration("65s", "100ms", "1h"),
       { why: "Longer than the load balancer's, so that the balancer is the one to close." },
     ),
+    unprovenRevocations: about(
+      "Max revocations an hour that rest on a request alone, without a live token; beyond that 503.",
+      whole(3600, 1, 10_000_000, "revocations"),
+      {
+        why: "Of opaque tokens, and of subjects that the request names: an application that answers 2xx to any text (as RFC 7009 asks) would let anybody fill memory and disk with them. At 3600, 30 days hold 2.6 million: about 70 MB. What the application refuses does not count.",
+      },
+    ),
     maxConnections: about(
       "Max connections of clients; more are turned away.",
       whole(10_000, 1, 1_000_000, "connections"),

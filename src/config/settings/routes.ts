@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { unknownOutcomes } from "../../denylist/denylist.ts";
 import { readTarget } from "../../gateway/target.ts";
 import { revocationScopes } from "../../revocation/entries.ts";
 import {
@@ -30,7 +31,21 @@ const subjectSource = group({
   ),
   responseHeader: about("A header of the application's answer.", headerName.optional()),
   issuer: about("Whose subject it is, if there are several issuers.", text("an issuer").optional()),
-}).superRefine(checkPlace(["requestJson", "form", "responseJson", "responseHeader"]));
+  onUnknownOutcome: about(
+    "How to treat an unknown outcome if the request alone names the subject: keep (the default) or revoke.",
+    choice(unknownOutcomes).optional(),
+    {
+      why: "With revoke, whoever can make the application fail or hang can end the sessions of whomever the request names.",
+    },
+  ),
+})
+  .superRefine(checkPlace(["requestJson", "form", "responseJson", "responseHeader"]))
+  .superRefine(({ requestJson, form, onUnknownOutcome }, context) => {
+    if (onUnknownOutcome === undefined || requestJson !== undefined || form !== undefined) return;
+    const message =
+      "expected requestJson or form beside it: without an answer, no other subject is known";
+    context.addIssue({ code: "custom", message, path: ["onUnknownOutcome"] });
+  });
 
 const forwardOrRefuse = choice(["refuse", "forward"]).optional();
 
@@ -70,7 +85,7 @@ const route = group({
     "Where the subject is named, on a route that is reached without a token of that subject.",
     subjectSource.optional(),
     {
-      why: "{ requestJson: /user/id } (a JSON Pointer), { form: user }, { responseJson: /user/id } or { responseHeader: x-user-id }; beside it issuer, if there are several. Put it on the step that completes the reset, never on the one that asks for a mail: a 2xx ends the sessions of the subject it names. If no subject is found, the answer goes through, and it is counted and logged.",
+      why: "{ requestJson: /user/id } (a JSON Pointer), { form: user }, { responseJson: /user/id } or { responseHeader: x-user-id }; beside it issuer, if there are several. Put it on the step that completes the reset, never on the one that asks for a mail: a 2xx ends the sessions of the subject it names. If no subject is found, the answer goes through, and it is counted and logged. If the request alone names it and the outcome is unknown, nothing is revoked (onUnknownOutcome): prefer responseJson, which names the subject that the application meant.",
     },
   ),
   from: about(

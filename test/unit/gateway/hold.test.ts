@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Entry } from "../../../src/denylist/denylist.ts";
-import { type HoldOptions, holdFor } from "../../../src/gateway/hold.ts";
+import { type Carried, type HoldOptions, holdFor } from "../../../src/gateway/hold.ts";
+import { createUnprovenBudget } from "../../../src/gateway/unproven.ts";
 import { plainNames } from "../../../src/token/names.ts";
 
 const token = {
@@ -19,7 +20,7 @@ const answer = (status: number) => ({
   readBody: () => assert.fail("nothing is asked of the body"),
 });
 
-function setUp(changes: Partial<HoldOptions> = {}, revoke = async () => {}) {
+function optionsWith(changes: Partial<HoldOptions> = {}, revoke = async () => {}) {
   const said: string[] = [];
   const options: HoldOptions = {
     denylist: {
@@ -42,12 +43,77 @@ function setUp(changes: Partial<HoldOptions> = {}, revoke = async () => {}) {
     onHold: () => (released) => void said.push(released ? "released" : "withheld"),
     onLost: () => void said.push("lost"),
     onSubjectUnknown: () => void said.push("nobody"),
+    onSubjectKept: () => void said.push("kept"),
+    unproven: createUnprovenBudget(100),
     bodyBytes: 1000,
     names: plainNames,
     ...changes,
   };
-  return { hold: holdFor(revoking, { tokens: [token], subjects: [] }, options), said };
+  return { options, said };
 }
+
+function setUp(changes: Partial<HoldOptions> = {}, revoke = async () => {}) {
+  const { options, said } = optionsWith(changes, revoke);
+  return { said, hold: holdFor(revoking, { tokens: [token], subjects: [], unproven: 0 }, options) };
+}
+
+describe("a hold on a route whose request alone names the subject", () => {
+  const name = { value: "s".repeat(43), former: [] };
+  const source = { kind: "json", pointer: "/user" } as const;
+  const holdOn = (ifUnknown: "revoke" | "keep", carried: Partial<Carried> = {}) => {
+    // Past the second in which the revocation is made, from the second look on.
+    const times = [100, 100];
+    const { options, said } = optionsWith({ clock: { nowSeconds: () => times.shift() ?? 102 } });
+    const subjects = [{ name, ifUnknown }];
+    const subjectsFrom = [{ source, namespace: undefined, ifUnknown }];
+    const route = { access: "public", revoke: "subject", subjectsFrom } as const;
+    return {
+      said,
+      hold: holdFor(route, { tokens: [], subjects, unproven: 0, ...carried }, options),
+    };
+  };
+
+  it("notes no intent for it, and keeps its tokens if the answer is lost", async () => {
+    const { said, hold } = holdOn("keep");
+    await (await hold)?.onLost(true);
+    assert.deepEqual(said, ["intend ", "kept", "drop"]);
+  });
+
+  it("revokes on 2xx all the same", async () => {
+    const { said, hold } = holdOn("keep");
+    await (await hold)?.onResponse(answer(200));
+    assert.deepEqual(said, ["intend ", "revoke", "released"]);
+  });
+
+  it("revokes what the request carried, if the answer is lost", async () => {
+    const { said, hold } = holdOn("keep", { tokens: [token] });
+    await (await hold)?.onLost(true);
+    assert.deepEqual(said, ["intend tok:xxx 1005", "kept", "lost", "revoke"]);
+  });
+
+  it("notes and revokes it where that is configured", async () => {
+    const { said, hold } = holdOn("revoke");
+    await (await hold)?.onLost(true);
+    assert.deepEqual(said, ["intend sub:sss 610", "lost", "revoke"]);
+  });
+});
+
+describe("a hold for revocations that rest on the request alone", () => {
+  it("is refused before anything is noted, if there are too many", async () => {
+    const { options, said } = optionsWith({ unproven: createUnprovenBudget(2, () => 0) });
+    const carried = { tokens: [token], subjects: [], unproven: 1 };
+    const first = await holdFor(revoking, carried, options);
+    await holdFor(revoking, carried, options);
+    const noted = [...said];
+    await assert.rejects(holdFor(revoking, carried, options) ?? Promise.resolve(), /too many/);
+    assert.deepEqual(said, noted);
+    // One that came to nothing makes room.
+    first?.onResponse(answer(400));
+    await holdFor(revoking, carried, options);
+    // A live token needs none.
+    await holdFor(revoking, { ...carried, unproven: 0 }, options);
+  });
+});
 
 describe("holdFor", () => {
   it("notes the intent before anything, for as long as anybody might accept the token", async () => {
@@ -112,13 +178,15 @@ describe("holdFor", () => {
       onHold: () => () => {},
       onLost() {},
       onSubjectUnknown() {},
+      onSubjectKept() {},
+      unproven: createUnprovenBudget(100),
       bodyBytes: 1000,
       names: plainNames,
     } as const;
     const route = { access: "protected", revoke: "subject" } as const;
     const hold = await holdFor(
       route,
-      { tokens: [{ ...token, subject: "s".repeat(43) }], subjects: [] },
+      { tokens: [{ ...token, subject: "s".repeat(43) }], subjects: [], unproven: 0 },
       options,
     );
     await hold?.onResponse(answer(200));
@@ -131,7 +199,10 @@ describe("holdFor", () => {
     const intend = () => assert.fail("nothing would be revoked");
     const options = { denylist: { intend } } as unknown as HoldOptions;
     const plain = { access: "protected", revoke: undefined } as const;
-    assert.equal(holdFor(plain, { tokens: [token], subjects: [] }, options), undefined);
-    assert.equal(holdFor(revoking, { tokens: [], subjects: [] }, options), undefined);
+    assert.equal(
+      holdFor(plain, { tokens: [token], subjects: [], unproven: 0 }, options),
+      undefined,
+    );
+    assert.equal(holdFor(revoking, { tokens: [], subjects: [], unproven: 0 }, options), undefined);
   });
 });

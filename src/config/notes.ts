@@ -1,0 +1,37 @@
+import type { SettingPath } from "./document.ts";
+import type { Settings } from "./schema.ts";
+
+/** Something in a configuration that can be used, and that its operator should know. */
+export interface Note {
+  readonly path: SettingPath;
+  readonly message: string;
+}
+
+type Rule = Settings["routes"][number];
+
+/** What rules do, or can't do, that their words do not show. */
+export function notesOn({ routes }: Pick<Settings, "routes">): Note[] {
+  return routes.flatMap((rule, index) =>
+    [noteOnSubject(rule), noteOnNobody(rule), noteOnOpaque(rule)].flatMap((message) =>
+      message === undefined ? [] : [{ path: ["routes", index], message }],
+    ),
+  );
+}
+
+function noteOnSubject({ subjectFrom }: Rule): string | undefined {
+  if (subjectFrom?.requestJson === undefined && subjectFrom?.form === undefined) return undefined;
+  const remedy = "responseJson or responseHeader names the one that the application meant";
+  return subjectFrom.onUnknownOutcome === "revoke"
+    ? `whoever can make the application fail here can end the sessions of whomever the request names (onUnknownOutcome: revoke); ${remedy}`
+    : `the request alone names the subject: if the application's answer is lost, nothing is revoked (onUnknownOutcome: keep); ${remedy}`;
+}
+
+function noteOnNobody({ access, revoke, subjectFrom }: Rule): string | undefined {
+  if (access !== "public" || revoke !== "subject" || subjectFrom !== undefined) return undefined;
+  return "a request without a token ends nothing here; subjectFrom says where the subject is named";
+}
+
+function noteOnOpaque({ revoke, tokens }: Rule): string | undefined {
+  if (revoke === undefined || tokens !== "opaque") return undefined;
+  return "a 2xx to any text is remembered here as a revocation; limits.unprovenRevocations bounds how many";
+}

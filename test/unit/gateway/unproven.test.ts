@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Standing } from "../../../src/denylist/denylist.ts";
+import type { Admitted } from "../../../src/gateway/admit.ts";
+import type { Route } from "../../../src/gateway/route.ts";
+import { countUnproven, createUnprovenBudget } from "../../../src/gateway/unproven.ts";
+import { plainNames } from "../../../src/token/names.ts";
+import { readOpaqueToken } from "../../../src/token/opaque-token.ts";
+
+describe("a budget of unproven revocations", () => {
+  it("is full at first, is used up, and fills again within an hour", () => {
+    let nowMs = 0;
+    const budget = createUnprovenBudget(10, () => nowMs);
+    assert.equal(budget.take(11), false);
+    assert.equal(budget.take(10), true);
+    assert.equal(budget.take(1), false);
+    nowMs += 360_000;
+    assert.equal(budget.take(1), true);
+    assert.equal(budget.take(1), false);
+    nowMs += 100 * 3_600_000;
+    assert.equal(budget.take(10), true);
+    assert.equal(budget.take(1), false);
+  });
+
+  it("takes back what came to nothing, and never holds more than it can", () => {
+    const budget = createUnprovenBudget(2, () => 0);
+    assert.equal(budget.take(2), true);
+    budget.giveBack(2);
+    budget.giveBack(2);
+    assert.deepEqual([budget.take(2), budget.take(1)], [true, false]);
+  });
+});
+
+describe("what a request proves", () => {
+  const now = 1000;
+  const verified = {
+    ...{ id: "x".repeat(43), subject: "s", issuedAt: 1, notBefore: undefined },
+    expiresAt: now + 60,
+  };
+  const opaque = readOpaqueToken("a refresh token", now + 1000, plainNames);
+  const subject = { name: { value: "n".repeat(43), former: [] }, ifUnknown: "keep" } as const;
+  const route: Route = { access: "protected", revoke: "token" };
+  const count = (
+    admitted: Partial<Admitted>,
+    { standing = "live" as Standing, subjects = [] as (typeof subject)[] } = {},
+  ) =>
+    countUnproven(
+      {
+        denylist: { lookUp: () => standing },
+        clock: { nowSeconds: () => now },
+        lifetimes: { clockToleranceSeconds: 5, maxLifetimeSeconds: 3600 },
+      },
+      { kind: "pass", route, token: undefined, further: [], ...admitted },
+      subjects,
+    );
+
+  it("is all that it carries, by a live token of an issuer's", () => {
+    assert.equal(count({ token: verified, further: [opaque] }, { subjects: [subject] }), 0);
+    assert.equal(count({ token: verified, further: [opaque] }, { standing: "ask" }), 0);
+  });
+
+  it("is nothing of an opaque token or of a subject that it names, without one", () => {
+    assert.equal(count({ token: opaque }), 1);
+    assert.equal(count({ token: opaque, further: [opaque] }, { subjects: [subject] }), 3);
+    assert.equal(count({ further: [verified, opaque] }), 1);
+    assert.equal(count({ token: opaque, route: { ...route, sparesCarried: true } }), 0);
+  });
+
+  it("is nothing by a token that is over: the same one could come again and again", () => {
+    const more = { further: [opaque] };
+    assert.equal(count({ ...more, token: { ...verified, expiresAt: now - 5 } }), 1);
+    assert.equal(count({ ...more, token: verified }, { standing: "revoked" }), 1);
+    const unseen: Route = { access: "public", revoke: "token" };
+    assert.equal(count({ ...more, token: verified, route: unseen }, { standing: "ask" }), 1);
+    const forwards: Route = { ...route, revoked: "forward" };
+    assert.equal(count({ ...more, token: verified, route: forwards }, { standing: "ask" }), 1);
+  });
+});
