@@ -3,6 +3,7 @@ import type { StoreCommand } from "../control/store-commands.ts";
 import type { Entry } from "../denylist/denylist.ts";
 import { maxJsonDepth, readJson } from "../http/json.ts";
 import { createBucket } from "../platform/buckets.ts";
+import { claimText } from "../token/claims.ts";
 import { type Answer, BadRequest, failure, tooManyRequests } from "./answer.ts";
 import { createBodyReader, type ReadBody, readForm } from "./body.ts";
 import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";
@@ -106,10 +107,13 @@ function operationsOn(commands: ControlHandler): Readonly<Record<string, Operati
 function readWhose(value: Readonly<Record<string, unknown>>) {
   const { issuer, ...claims } = value;
   const [named, ...more] = Object.entries(claims);
-  const [claim, text] = named ?? [];
+  const [claim, sent] = named ?? [];
+  const text = claimText(sent);
   const isKnown = claim === "subject" || claim === "jti" || claim === "sid";
-  if (more.length > 0 || !isKnown || typeof text !== "string" || text === "") {
-    throw new BadRequest('expected one of "subject", "jti" and "sid", with a text');
+  if (more.length > 0 || !isKnown || text === undefined) {
+    throw new BadRequest(
+      'expected one of "subject", "jti" and "sid", with a text or a whole number',
+    );
   }
   if (issuer !== undefined && typeof issuer !== "string") {
     throw new BadRequest('expected a text as "issuer"');

@@ -69,6 +69,10 @@ const revocation = {
       description: "A hash of what it names (with denylist.nameKeyFile an HMAC), base64url.",
     },
     expiresAt: { type: "number", description: "Seconds since 1970 until which it is in force." },
+    warning: {
+      type: "string",
+      description: "Set if no token that was seen can have ended by it, and why.",
+    },
     cutoff: { type: "number", description: "With sub: tokens issued up to this second are meant." },
   },
 } as const;
@@ -208,7 +212,7 @@ const openApi = {
           ...json({
             type: "object",
             properties: {
-              subject: { type: "string" },
+              subject: { type: ["string", "integer"] },
               sid: { type: "string" },
               jti: { type: "string" },
               issuer: { type: "string", description: "Needed where there are several." },

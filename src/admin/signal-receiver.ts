@@ -14,6 +14,7 @@ import {
 } from "../token/events/security-event.ts";
 import { readSignal, type SignalledWhose, signalTypes } from "../token/events/shared-signals.ts";
 import type { Name, Names } from "../token/names.ts";
+import { isNeverCarried, type SeenTokens } from "../token/verifier.ts";
 import { type Answer, BadRequest, failure, refusal, tooManyRequests } from "./answer.ts";
 import { createBodyReader, type ReadBody, readForm } from "./body.ts";
 import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";
@@ -35,7 +36,10 @@ export interface SignalReceiverOptions {
   readonly denylist: Pick<Denylist, "lookUp" | "ask" | "revoke">;
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
-  readonly subjectClaim: string;
+  /** The claim that names the subject in tokens of an issuer. */
+  readonly subjectClaimOf: (issuer: string) => string;
+  /** What tokens were seen: whether any could be ended by a session. */
+  readonly seen: SeenTokens;
   readonly names: Names;
   /** By issuer of tokens, what its subjects, sessions and `jti` are told apart by. */
   readonly namespaces: ReadonlyMap<string | undefined, string | undefined>;
@@ -115,9 +119,15 @@ async function receiveLogout(exchange: Exchange, context: ReceiverContext): Prom
     if (token === undefined || more.length > 0) throw new BadRequest("expected one logout_token");
     const event = await verify(token, options, options.logouts, logoutTokenTypes);
     if (!mayCarryOut(event.source.issuer)) return tooManyRequests;
-    const whose = readLogoutToken(event, options.subjectClaim);
+    const whose = readLogoutToken(event, options.subjectClaimOf(event.source.issuer));
     const { isNew, entries } = await receive(event, [whose], lastIssuedBy(event, options));
     if (!isNew) throw new EventRefused("invalid_request", "this logout token has been used");
+    // In force, should such tokens come; but none that was seen has ended by it.
+    if (entries.every(({ kind }) => kind === "sid") && isNeverCarried("sid", options.seen)) {
+      options.onSignal("ignored");
+      const message = "no token seen here carries a session (tokens.sessionClaim): none has ended";
+      return { ...refusal(400, "invalid_request", message), names: namesOf(entries) };
+    }
     options.onSignal("revoked");
     return { status: 200, names: namesOf(entries) };
   } catch (error) {
@@ -133,7 +143,7 @@ async function receiveEvent(exchange: Exchange, context: ReceiverContext): Promi
     const text = (await read(exchange, "application/secevent+jwt")).trim();
     const event = await verify(text, options, options.transmitters, signalTypes);
     if (!mayCarryOut(event.source.issuer)) return tooManyRequests;
-    const whose = readSignal(event, options.subjectClaim);
+    const whose = readSignal(event, options.subjectClaimOf(event.source.issuer));
     const { entries } = await receive(event, whose);
     options.onSignal(entries.length > 0 ? "revoked" : "ignored");
     return { status: 202, names: namesOf(entries) };

@@ -59,7 +59,9 @@ export function openSignals(
     ...{ logouts, transmitters, clock },
     denylist: store.denylist,
     lifetimes: lifetimesOf(config.settings),
-    subjectClaim: tokens.subjectClaim,
+    subjectClaimOf: (issuer) =>
+      tokens.issuers.find((each) => each.issuer === issuer)?.subjectClaim ?? tokens.subjectClaim,
+    seen: verification.verifier.seen,
     names: verification.verifier.names,
     namespaces: namespacesOf(tokens),
     requestsPerSecond: signals.requestsPerSecond,

@@ -60,8 +60,8 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
   );
   const [main = fixedKeys([]), ...others] = opened.map(joinRings);
   const issuers = tokens.issuers.map(
-    ({ issuer, audience }, index): Issuer => ({
-      ...{ issuer, audience, namespace: issuer },
+    ({ issuer, audience, subjectClaim, sessionClaim }, index): Issuer => ({
+      ...{ issuer, audience, namespace: issuer, claims: { subjectClaim, sessionClaim } },
       keys: others[index] ?? fixedKeys([]),
     }),
   );
@@ -95,6 +95,7 @@ function verifierOptions(
     audience: tokens.audience,
     issuers,
     subjectClaim: tokens.subjectClaim,
+    sessionClaim: tokens.sessionClaim,
     forwardClaims: new Map(Object.entries(tokens.forwardClaims)),
     ...requirementsOf(settings),
     clockToleranceSeconds: tokens.clockTolerance / 1000,
@@ -169,13 +170,14 @@ export function openKeys(
 ): OpenRing[] {
   const { logger, metrics } = context;
   const { refresh, coolDown, timeout, maxAge, maxBytes } = config.settings.tokens.jwks;
-  const urls = settings.keys.flatMap(
-    ({ jwksUrl, insecureJwksUrl }) => jwksUrl ?? insecureJwksUrl ?? [],
-  );
-  const remote = urls.map(
-    (url) =>
+  const sets = settings.keys.flatMap(({ jwksUrl, insecureJwksUrl, subjectClaim, sessionClaim }) => {
+    const url = jwksUrl ?? insecureJwksUrl;
+    return url === undefined ? [] : [{ url, claims: { subjectClaim, sessionClaim } }];
+  });
+  const remote = sets.map(
+    ({ url, claims }) =>
       new RemoteKeys({
-        url,
+        ...{ url, claims },
         algorithms: settings.algorithms,
         refreshMs: refresh,
         coolDownMs: coolDown,

@@ -63,8 +63,14 @@ function readWhose(args: readonly string[]): Whose | undefined {
 async function endWhat({ values, issuer, ...whose }: Whose, io: CommandIo): Promise<ExitCode> {
   const command = { command: "end", ...whose, ...(issuer !== undefined && { issuer }) } as const;
   const ended = await withStore(configFile(values, io), io, (ask) => only(ask(command)));
-  const { kind, id, expiresAt } = ended as { kind: string; id: string; expiresAt: number };
+  const { kind, id, expiresAt, warning } = ended as {
+    readonly kind: string;
+    readonly id: string;
+    readonly expiresAt: number;
+    readonly warning?: string;
+  };
   print(io, `revoked until ${new Date(expiresAt * 1000).toISOString()}: ${kind}:${id}`);
+  if (warning !== undefined) complain(io, `warning: ${warning}`);
   return exitCodes.done;
 }
 

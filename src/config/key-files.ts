@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ConfigError, KeyUnusableError } from "../errors.ts";
+import type { ClaimNames } from "../token/claims.ts";
 import { type KeyMaterial, loadKey, type VerificationKey } from "../token/keys/keys.ts";
 import type { SettingPath } from "./document.ts";
 import type { Settings } from "./schema.ts";
@@ -13,7 +14,11 @@ export interface SettingFiles {
 }
 
 /** An issuer's keys, as they are configured. */
-export type KeySettings = Pick<Settings["tokens"], "keys" | "algorithms">;
+export interface KeySettings {
+  readonly keys: readonly (Settings["signals"]["transmitters"][number]["keys"][number] &
+    ClaimNames)[];
+  readonly algorithms: Settings["tokens"]["algorithms"];
+}
 
 /** Reads the key files of an issuer; `base` is where its settings are. */
 export async function readKeys(
@@ -22,7 +27,7 @@ export async function readKeys(
   { read, report }: SettingFiles,
 ): Promise<VerificationKey[]> {
   const keys: VerificationKey[] = [];
-  for (const [index, { publicKeyFile, secretFile, kid }] of listed.entries()) {
+  for (const [index, { publicKeyFile, secretFile, kid, ...claims }] of listed.entries()) {
     const [kind, setting] = secretFile ? secretSetting : publicSetting;
     const source = publicKeyFile ?? secretFile ?? "";
     const path = [...base, "keys", index, setting];
@@ -30,7 +35,9 @@ export async function readKeys(
     const bytes = source === "" ? undefined : await read(source, path);
     const key =
       bytes &&
-      loadKeyOrReport({ kind, bytes, source, kid }, algorithms, (message) => report(path, message));
+      loadKeyOrReport({ kind, bytes, source, kid, claims }, algorithms, (message) =>
+        report(path, message),
+      );
     if (key) keys.push(key);
   }
   return keys;

@@ -10,6 +10,7 @@ import { parseCompactJws } from "../token/compact-jws.ts";
 import type { TokenCheck, TokenExplanation } from "../token/explain-token.ts";
 import { readOpaqueToken } from "../token/opaque-token.ts";
 import {
+  isNeverCarried,
   type Verification,
   type VerifiedToken,
   type Verifier,
@@ -198,6 +199,13 @@ async function introspect(
   return { active: true, ...Object.fromEntries(known.map((claim) => [claim, claims[claim]])) };
 }
 
+/** What a claim is called for people, with the setting that says which it is. */
+const described = {
+  subject: "a subject (tokens.subjectClaim)",
+  sid: "a session (tokens.sessionClaim)",
+  jti: "a jti",
+} as const;
+
 const kindOf = { subject: "sub", jti: "jti", sid: "sid" } as const;
 
 /** Ends what a claim names; resolves when that holds everywhere, and a login that follows is not meant. */
@@ -226,7 +234,14 @@ async function end(
   await Promise.all([denylist.revoke([entry]), untilCutOff([entry], clock)]);
   onRevoked("command", [entry]);
   const { value: id, expiresAt, cutoff } = entry;
-  return { kind, id, expiresAt, ...(cutoff !== undefined && { cutoff }) };
+  const doubt = isNeverCarried(whose.claim, verifier.seen)
+    ? `none of the ${verifier.seen.tokens} tokens seen since the start carries ${described[whose.claim]}: none of them has ended`
+    : undefined;
+  return {
+    ...{ kind, id, expiresAt },
+    ...(cutoff !== undefined && { cutoff }),
+    ...(doubt !== undefined && { warning: doubt }),
+  };
 }
 
 async function verifyOrFail(verifier: Verifier, credential: string): Promise<KnownVerification> {

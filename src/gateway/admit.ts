@@ -1,5 +1,7 @@
 import type { Denylist } from "../denylist/denylist.ts";
 import type { FieldLines } from "../http/field-lines.ts";
+import type { GateMetrics } from "../observability/metrics.ts";
+import type { RequestLog } from "../observability/request-log.ts";
 import type { CredentialSource } from "../token/credential.ts";
 import { readCredential } from "../token/credential.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
@@ -11,7 +13,7 @@ import { methodReadings } from "./method.ts";
 import type { Route, RouteTable } from "./route.ts";
 import { readTarget, type Target, type TargetOptions } from "./target.ts";
 import { type Denial, deny, type Wait } from "./verdict.ts";
-import { readBody, type Visit } from "./visit.ts";
+import { type Outcome, readBody, type Visit } from "./visit.ts";
 
 /** What requests are judged by. */
 export interface Checks extends TokenChecks {
@@ -22,6 +24,8 @@ export interface Checks extends TokenChecks {
   readonly denylist: Pick<Denylist, "lookUp" | "ask">;
   /** The longest body, in bytes, that is read for the sake of what is in it. */
   readonly bodyBytes: number;
+  readonly metrics: GateMetrics<Outcome>;
+  readonly log: RequestLog;
 }
 
 /** A request that may pass. */
@@ -98,11 +102,25 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
     lookUp: checks.denylist.lookUp,
   });
   if (verdict.kind === "deny" || verdict.kind === "wait") return verdict;
+  if (verdict.token !== undefined && lacksSubject(route, verdict.token)) {
+    checks.metrics.tokensWithoutSubject.inc();
+    checks.log.tokenWithoutSubject(visit.requestId);
+    return deny("token_invalid");
+  }
 
   const further = readFurtherTokens(checks, route, visit);
   if ("kind" in further) return further;
   if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token, further };
   return { kind: "pass", route, token: verdict.token, further };
+}
+
+/**
+ * Whether a route would end all tokens of a subject, and the token names none: the answer would say that
+ * they have ended, and none had. Of a token that revgate can't look into nobody expects that.
+ */
+function lacksSubject(route: Route, token: VerifiedToken): boolean {
+  const needsSubject = route.revoke === "subject" && route.sparesCarried !== true;
+  return needsSubject && token.subject === undefined && token.isOpaque !== true;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { HeaderList } from "./field-lines.ts";
 import { readJson } from "./json.ts";
+import { valueAt } from "./json-pointer.ts";
 import { folded, hasRepeatedMember } from "./repeated-members.ts";
 
 /**
@@ -68,8 +69,7 @@ export function isJson(headers: HeaderList): boolean {
 /** The values of a field: none, one, or several where it has more than one reading. */
 export function valuesOf(fields: BodyFields, source: BodySource): readonly string[] {
   if (fields.kind === "unreadable") return ["", ""];
-  if (fields.kind === "json" && source.kind === "json")
-    return valueAt(fields.value, source.pointer);
+  if (fields.kind === "json" && source.kind === "json") return textAt(fields.value, source.pointer);
   if (fields.kind === "form" && source.kind === "form") return formValues(fields.text, source.name);
   return [];
 }
@@ -92,13 +92,8 @@ function decode(bytes: Buffer): string | undefined {
 }
 
 /** The text or whole number that a JSON Pointer names. */
-function valueAt(value: unknown, pointer: string): string[] {
-  let at = value;
-  for (const step of pointer.split("/").slice(1)) {
-    const name = step.replaceAll("~1", "/").replaceAll("~0", "~");
-    if (typeof at !== "object" || at === null || !Object.hasOwn(at, name)) return [];
-    at = (at as Record<string, unknown>)[name];
-  }
+function textAt(value: unknown, pointer: string): string[] {
+  const at = valueAt(value, pointer);
   if (Number.isSafeInteger(at)) return [String(at)];
   return typeof at === "string" && at !== "" ? [at] : [];
 }

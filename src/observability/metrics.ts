@@ -13,6 +13,8 @@ export interface GateMetrics<Outcome extends string> {
   readonly cuts: Readonly<Record<CutReason, { inc(): void }>>;
   /** A route named no subject where its rule says; its tokens live on. */
   readonly subjectsNotFound: { inc(): void };
+  /** A token named no subject on a route that would end all tokens of its subject; it was refused. */
+  readonly tokensWithoutSubject: { inc(): void };
   /** The outcome was unknown, and a subject that the request alone named kept its tokens. */
   readonly subjectsKept: { inc(): void };
   /** A revoking request was refused because too many revocations rest on requests alone. */
@@ -236,9 +238,28 @@ function createGateMetrics<Outcome extends string>(
       "reason",
       cutReasons,
     ),
+    ...createSubjectCounters(registry),
+    upgradedConnections: gauge("revgate_upgraded_connections", "WebSocket connections open."),
+    startHold: createHolds(registry, makers),
+  };
+}
+
+/** What was not revoked, or not believed, for want of a subject or of a proof. */
+function createSubjectCounters(
+  registry: Registry,
+): Pick<
+  GateMetrics<string>,
+  "subjectsNotFound" | "tokensWithoutSubject" | "subjectsKept" | "unprovenRefused"
+> {
+  return {
     subjectsNotFound: new Counter({
       name: "revgate_subjects_not_found_total",
       help: "Successful answers on routes with subjectFrom in which, or in whose request, no subject was found: nothing was revoked. Alert on every increase.",
+      registers: [registry],
+    }),
+    tokensWithoutSubject: new Counter({
+      name: "revgate_tokens_without_subject_total",
+      help: "Requests to routes with revoke: subject that were refused because their token names no subject.",
       registers: [registry],
     }),
     subjectsKept: new Counter({
@@ -251,8 +272,6 @@ function createGateMetrics<Outcome extends string>(
       help: "Revoking requests refused with 503 because of limits.unprovenRevocations.",
       registers: [registry],
     }),
-    upgradedConnections: gauge("revgate_upgraded_connections", "WebSocket connections open."),
-    startHold: createHolds(registry, makers),
   };
 }
 

@@ -14,6 +14,8 @@ export interface RequestLog {
   withheld(requestId: string, cause: Error): void;
   /** Something was done to a subject whose tokens should have ended, and nobody can tell who it is. */
   subjectUnknown(requestId: string): void;
+  /** A token names no subject, on a route that would end all tokens of its subject. */
+  tokenWithoutSubject(requestId: string): void;
   /** The outcome is unknown, and the subject that the request alone names keeps its tokens. */
   subjectKept(requestId: string): void;
   /** Too many revocations rest on requests alone. Written once a minute at most. */
@@ -40,6 +42,12 @@ export function createRequestLog(logger: Logger, mode: RequestLogMode): RequestL
     },
     subjectUnknown(requestId: string) {
       logger.error({ requestId }, "no subject where subjectFrom says; nothing of it was revoked");
+    },
+    tokenWithoutSubject(requestId: string) {
+      logger.error(
+        { requestId },
+        "refused: the token names no subject by subjectClaim (a text or a whole number), and this route would end all tokens of its subject",
+      );
     },
     subjectKept(requestId: string) {
       logger.warn(

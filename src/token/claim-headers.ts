@@ -1,4 +1,5 @@
 import type { FieldLines } from "../http/field-lines.ts";
+import { claimAt } from "./claims.ts";
 
 /** The longest value that is handed on, in bytes. */
 const mostBytes = 1024;
@@ -7,7 +8,7 @@ const plain = /^[!-$&-~](?:[ !-$&-~]*[!-$&-~])?$/;
 
 /**
  * The headers by which the application is told some claims of a verified token.
- * `forwardClaims` names the header of each claim.
+ * `forwardClaims` names the header of each claim, which may be a JSON Pointer (`/user/id`).
  *
  * Text, numbers and truth values are written as they are, lists with commas between, anything else as
  * JSON. What is not printable ASCII, `%`, a comma within a list's item and white space at the ends are
@@ -21,8 +22,7 @@ export function claimHeaders(
 ): FieldLines {
   const headers: string[] = [];
   for (const [claim, header] of forwardClaims) {
-    // Not what a prototype has.
-    const value = Object.hasOwn(claims, claim) ? textOf(claims[claim]) : "";
+    const value = textOf(claimAt(claims, claim));
     if (value !== "" && value.length <= mostBytes) headers.push(header, value);
   }
   return headers;

@@ -59,8 +59,20 @@ export async function explainToken(
     header: jws?.header,
     payload: jws?.payload,
     checks: [...checks, ...skippedAfter(checks)],
-    token: isRight && jws && issuer ? readClaims(jws, issuer, options) : undefined,
+    token: isRight && jws && issuer ? readSigned(credential, jws, issuer, options) : undefined,
   };
+}
+
+/** What a verifier would read. */
+function readSigned(
+  credential: string,
+  jws: CompactJws,
+  issuer: Issuer,
+  options: VerifierOptions,
+): VerifiedToken {
+  const keys = keysFor(jws, issuer.keys.keys);
+  const signer = keys.find((key) => isSignedWith(credential, key, issuer));
+  return readClaims(jws, { issuer, signer }, options);
 }
 
 /** Makes the checks, one after the other; whoever asks stops at the first that fails. */

@@ -1,4 +1,5 @@
 import { createHmac, hash } from "node:crypto";
+import { claimText } from "./claims.ts";
 
 /** What a claim of a token can name, in the denylist's words. */
 export type ClaimKind = "jti" | "sid" | "sub";
@@ -27,7 +28,7 @@ export interface Names {
   /** A token that revgate can't look into, as opaque-token.ts spells it. */
   opaque(spelling: string): Name;
   /**
-   * What a claim names; undefined if it is no text. `namespace` tells the issuers apart whose claims these
+   * What a claim names; undefined if it is no text and no whole number (see claims.ts). `namespace` tells the issuers apart whose claims these
    * are (RFC 7519 section 4.1.2); it is undefined for the main one.
    */
   claim(kind: ClaimKind, namespace: string | undefined, value: unknown): Name | undefined;
@@ -84,11 +85,6 @@ export function createNames(options: NamingOptions = {}): Names {
     event: (issuer, value) => name({ kind: "event", issuer, value }),
     forms: [current, ...others].map(({ label }) => label),
   };
-}
-
-/** The text of a claim that names somebody or something; undefined if it is none. */
-function claimText(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }
 
 function formsOf({ key, formerKey, formerNames = false }: NamingOptions): Form[] {

@@ -4,6 +4,7 @@ import type { FieldLines } from "../http/field-lines.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
 import { areRevocable, type ClaimRules } from "./claim-checks.ts";
 import { claimHeaders } from "./claim-headers.ts";
+import { type ClaimNames, claimAt } from "./claims.ts";
 import { type CompactJws, hasThreeParts, parseCompactJws } from "./compact-jws.ts";
 import { fixedKeys, type KeyRing } from "./keys/key-ring.ts";
 import type { VerificationKey } from "./keys/keys.ts";
@@ -50,6 +51,16 @@ export interface Issuer {
   readonly keys: KeyRing;
   /** Set where there are others: what its subjects, sessions and `jti` are told apart by. */
   readonly namespace?: string | undefined;
+  /** Set if its tokens say in claims of their own whose they are. */
+  readonly claims?: ClaimNames | undefined;
+}
+
+/** How many tokens were verified, and how many of them can be ended by what: each once. */
+export interface SeenTokens {
+  readonly tokens: number;
+  readonly subject: number;
+  readonly sid: number;
+  readonly jti: number;
 }
 
 /** What a token must be like to be accepted. */
@@ -59,8 +70,9 @@ export interface VerifierOptions extends ClaimRules {
   readonly audience: string | undefined;
   /** Further issuers, each with its own keys and audience. */
   readonly issuers?: readonly Issuer[];
-  /** The claim that says whose a token is (`sub`); its value is text. */
+  /** The claims that say whose a token is (`sub`) and of which session (`sid`), if nothing nearer does. */
   readonly subjectClaim?: string;
+  readonly sessionClaim?: string;
   /** What names its tokens; default: plain hashes. */
   readonly names?: Names | undefined;
   /** By which header (name) the application is told of which claim (key). */
@@ -79,6 +91,8 @@ export interface VerifierOptions extends ClaimRules {
 export interface Verifier {
   /** What names its tokens, and whatever else is revoked. */
   readonly names: Names;
+  /** What was seen since the verifier was made. */
+  readonly seen: SeenTokens;
   /**
    * Checks a credential's signature and claims; never throws, whatever the text is.
    *
@@ -106,6 +120,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const verified = new LRUCache<string, VerifiedToken>({ max: options.cacheEntries });
   const forged = new LRUCache<string, true>({ max: forgedEntries });
   const issuers = issuersOf(options);
+  const seen = { tokens: 0, subject: 0, sid: 0, jti: 0 };
   for (const { keys } of issuers) {
     // What was verified with a key that is not there any more is worth nothing, and the reverse.
     keys.onChange(() => {
@@ -137,6 +152,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     }
     if ("kind" in token) return token;
     verified.set(digest, token);
+    count(seen, token);
     return inTime(token);
   }
 
@@ -149,7 +165,25 @@ export function createVerifier(options: VerifierOptions): Verifier {
     return { kind: "valid", token };
   }
 
-  return { verify, names: options.names ?? plainNames };
+  return { verify, seen, names: options.names ?? plainNames };
+}
+
+/** Whether tokens were seen, and none of them carried that. */
+export function isNeverCarried(
+  what: Exclude<keyof SeenTokens, "tokens">,
+  seen: SeenTokens,
+): boolean {
+  return seen.tokens > 0 && seen[what] === 0;
+}
+
+function count(
+  seen: { -readonly [name in keyof SeenTokens]: number },
+  { subject, sid, jti }: VerifiedToken,
+): void {
+  seen.tokens += 1;
+  if (subject !== undefined) seen.subject += 1;
+  if (sid !== undefined) seen.sid += 1;
+  if (jti !== undefined) seen.jti += 1;
 }
 
 /** All issuers, the main one first. */
@@ -172,11 +206,11 @@ function verifySignature(
   const possible = issuersNamedIn(jws, issuers);
   for (const issuer of possible) {
     const keys = keysFor(jws, issuer.keys.keys);
-    const signed = keys.some((key) => {
+    const signer = keys.find((key) => {
       options.onSignatureCheck?.();
       return isSignedWith(credential, key, issuer);
     });
-    if (signed) return readClaims(jws, issuer, options);
+    if (signer !== undefined) return readClaims(jws, { issuer, signer }, options);
   }
   return unknownKey(jws, possible, options.search);
 }
@@ -218,17 +252,22 @@ export async function verifyInFull(verifier: Verifier, credential: string): Prom
 /** The claims that revgate needs of a token whose signature is right and whose claims are revocable. */
 export function readClaims(
   { payload, signingInput }: CompactJws,
-  { namespace }: Issuer,
+  { issuer, signer }: { readonly issuer: Issuer; readonly signer: VerificationKey | undefined },
   options: VerifierOptions,
 ): VerifiedToken {
-  const { subjectClaim = "sub", forwardClaims, names = plainNames } = options;
-  const { exp, nbf, iat, jti, sid, [subjectClaim]: subject } = payload;
+  const { forwardClaims, names = plainNames } = options;
+  const { namespace } = issuer;
+  const { exp, nbf, iat, jti } = payload;
+  // The nearest says it: the key, its issuer, all tokens.
+  const nearest = [signer?.claims, issuer.claims, options];
+  const subjectClaim = nearest.find((each) => each?.subjectClaim)?.subjectClaim ?? "sub";
+  const sessionClaim = nearest.find((each) => each?.sessionClaim)?.sessionClaim ?? "sid";
   return {
     ...namesIn({
       tok: names.token(signingInput),
       jti: names.claim("jti", namespace, jti),
-      sid: names.claim("sid", namespace, sid),
-      sub: names.claim("sub", namespace, subject),
+      sid: names.claim("sid", namespace, claimAt(payload, sessionClaim)),
+      sub: names.claim("sub", namespace, claimAt(payload, subjectClaim)),
     }),
     issuedAt: iat as EpochSeconds | undefined,
     expiresAt: exp as EpochSeconds,

@@ -14,6 +14,7 @@ import { RevocationPendingError } from "../../src/errors.ts";
 import type { SignalResult } from "../../src/observability/metrics.ts";
 import { fixedKeys } from "../../src/token/keys/key-ring.ts";
 import { createNames } from "../../src/token/names.ts";
+import type { SeenTokens } from "../../src/token/verifier.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
@@ -43,6 +44,7 @@ interface ReceiverSetup {
   readonly audience: string;
   readonly ends?: "subject" | "session";
   readonly subjectClaim?: string;
+  readonly seen?: SeenTokens;
   /** Issuers of tokens; the receiver's own where it is left out. */
   readonly namespaces?: Map<string | undefined, string | undefined>;
   readonly requestsPerSecond?: number;
@@ -81,7 +83,8 @@ async function startReceiver(t: TestContext, setup: ReceiverSetup) {
     },
     clock,
     lifetimes: { clockToleranceSeconds: 5, maxLifetimeSeconds: 86_400 },
-    subjectClaim: setup.subjectClaim ?? "sub",
+    subjectClaimOf: () => setup.subjectClaim ?? "sub",
+    seen: setup.seen ?? { tokens: 0, subject: 0, sid: 0, jti: 0 },
     names,
     namespaces: setup.namespaces ?? new Map([[setup.issuer, undefined]]),
     requestsPerSecond: setup.requestsPerSecond ?? 1000,
@@ -194,7 +197,7 @@ describe("back-channel logout", () => {
     ["with a text as exp", { exp: "1471569754" }, "invalid_request"],
     ["without jti", { jti: undefined }, "invalid_request"],
     ["without sub and sid", { sub: undefined, sid: undefined }, "invalid_request"],
-    ["with a number as sub", { sub: 248289761001 }, "invalid_request"],
+    ["with a list as sub", { sub: ["248289761001"] }, "invalid_request"],
     ["with an empty sid", { sid: "" }, "invalid_request"],
     ["without events", { events: undefined }, "invalid_request"],
     ["with a list of events", { events: [logoutEvent] }, "invalid_request"],
@@ -270,6 +273,35 @@ describe("back-channel logout", () => {
       receiver.subject(logoutExample.sub, undefined, logoutExample.iat + seconds);
     // The clock tolerance is five seconds.
     assert.deepEqual([issuedAt(-60), issuedAt(5), issuedAt(6)], ["revoked", "revoked", "live"]);
+  });
+
+  it("takes whole numbers as names, and says what it can't take", async (t) => {
+    const receiver = await startReceiver(t, { ...logoutSetup, subjectClaim: "/user/id" });
+    const { sid: _, ...whole } = logoutExample;
+    const numbered = { ...whole, user: { id: 42 } };
+    assert.equal((await receiver.logOut(sign(numbered, "logout+jwt"))).status, 200);
+    assert.equal(receiver.subject("42"), "revoked");
+    const listed = { ...whole, jti: "another", user: { id: ["42"] } };
+    const refused = await receiver.logOut(sign(listed, "logout+jwt"));
+    assert.equal(refused.status, 400);
+    assert.match(String(refused.json["error_description"]), /got a list/);
+  });
+
+  it("says so if no token that was seen has a session to end", async (t) => {
+    const { sub: _, ...session } = logoutExample;
+    const logOut = async (seen: SeenTokens) => {
+      const receiver = await startReceiver(t, { ...logoutSetup, seen });
+      const { status, text } = await receiver.logOut(sign(session, "logout+jwt"));
+      // In force all the same.
+      assert.equal(receiver.session(session.sid), "revoked");
+      return { status, text };
+    };
+    const none = { tokens: 3, subject: 3, sid: 0, jti: 3 };
+    const told = await logOut(none);
+    assert.equal(told.status, 400);
+    assert.match(told.text, /no token seen here carries a session \(tokens\.sessionClaim\)/);
+    assert.equal((await logOut({ ...none, sid: 1 })).status, 200);
+    assert.equal((await logOut({ ...none, tokens: 0 })).status, 200, "nothing is known yet");
   });
 
   it("can be tried again where it could not be carried out", async (t) => {

@@ -22,8 +22,24 @@ export const jsonPointer = text("a JSON Pointer").regex(
   'expected a JSON Pointer, such as "/user/id" (RFC 6901)',
 );
 
-/** A key that verifies tokens, or a place that publishes keys. */
-export const key = group({
+const claimName = text("the name of a claim").refine(
+  (claim) => !claim.startsWith("/") || jsonPointer.safeParse(claim).success,
+  'expected the name of a claim, or a JSON Pointer, such as "/user/id" (RFC 6901)',
+);
+
+/** Which claims say whose a token is. */
+export const claimNames = {
+  subjectClaim: about(
+    "The claim that names the subject, for revoke: subject; /user/id leads into objects.",
+    claimName.optional(),
+  ),
+  sessionClaim: about(
+    "The claim that names the session, for logouts at an identity provider.",
+    claimName.optional(),
+  ),
+};
+
+const keyFields = {
   publicKeyFile: about("A public key or a certificate, PEM.", file.optional()),
   secretFile: about("A shared secret.", file.optional()),
   jwksUrl: about(
@@ -35,18 +51,28 @@ export const key = group({
     url(() => true, "http: or https:").optional(),
   ),
   kid: about("Only tokens with this kid are checked with this key.", text("a key id").optional()),
-}).superRefine(({ kid, ...sources }, context) => {
-  const named = Object.values(sources).filter((source) => source !== undefined);
-  if (named.length !== 1) {
+};
+
+const keyPlaces = ["publicKeyFile", "secretFile", "jwksUrl", "insecureJwksUrl"] as const;
+
+/** Exactly one place, and a name for a key that has none of its own. */
+const checkKey: Check = (settings, context) => {
+  if (keyPlaces.filter((place) => settings[place] !== undefined).length !== 1) {
     const message = "expected either publicKeyFile, secretFile or jwksUrl";
     context.addIssue({ code: "custom", message });
   }
-  const isSet = sources.jwksUrl !== undefined || sources.insecureJwksUrl !== undefined;
-  if (kid !== undefined && isSet) {
+  const isSet = settings["jwksUrl"] !== undefined || settings["insecureJwksUrl"] !== undefined;
+  if (settings["kid"] !== undefined && isSet) {
     const message = "expected no kid beside a key set, which names its keys itself";
     context.addIssue({ code: "custom", message, path: ["kid"] });
   }
-});
+};
+
+/** A key that verifies events, or a place that publishes keys. */
+export const key = group(keyFields).superRefine(checkKey);
+
+/** A key that verifies tokens: one application may have tokens of two kinds. */
+export const tokenKey = group({ ...keyFields, ...claimNames }).superRefine(checkKey);
 
 /** Which signatures count. */
 export const algorithms = about(

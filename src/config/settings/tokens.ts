@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { algorithms, credentialSource, headerName, key } from "./fields.ts";
+import { algorithms, claimNames, credentialSource, headerName, tokenKey } from "./fields.ts";
 import { about, duration, flag, group, list, text, whole } from "./readers.ts";
 
 /** One that means something to HTTP, or that revgate sets by itself, can't be an identity. */
@@ -15,7 +15,11 @@ const issuer = group({
   issuer: about("The iss of its tokens.", text("an issuer")),
   audience: about("Whom its tokens are for.", text("an audience").optional()),
   algorithms,
-  keys: about("The keys that verify them.", list(key, "keys").min(1, "expected at least one key")),
+  keys: about(
+    "The keys that verify them.",
+    list(tokenKey, "keys").min(1, "expected at least one key"),
+  ),
+  ...claimNames,
 });
 
 const jwks = group({
@@ -49,7 +53,7 @@ export const tokens = about(
     algorithms,
     keys: about(
       "The keys that verify them.",
-      list(key, "keys").min(1, "expected at least one key"),
+      list(tokenKey, "keys").min(1, "expected at least one key"),
       {
         why: "Public keys or certificates in PEM, shared secrets with secretFile, and what an issuer publishes (its jwks_uri). Files and sets may change while revgate runs; if they become unusable, the last usable keys stay.",
         example: [{ publicKeyFile: "jwt-public.pem" }],
@@ -93,10 +97,18 @@ export const tokens = about(
     ),
     subjectClaim: about(
       "The claim that names the subject, for revoke: subject.",
-      text("the name of a claim").default("sub"),
+      claimNames.subjectClaim.default("sub"),
+      {
+        why: "A JSON Pointer (/user/id) leads into objects. Whole numbers count by their decimal text. Tokens without such a subject are refused on routes with revoke: subject. An issuer or a key may have another.",
+      },
+    ),
+    sessionClaim: about(
+      "The claim that names the session, for logouts at an identity provider.",
+      claimNames.sessionClaim.default("sid"),
+      { why: "A JSON Pointer too." },
     ),
     forwardClaims: about(
-      "Headers that tell the application verified claims, such as { sub: x-user-id }. Clients' own copies are dropped, on every route.",
+      "Headers that tell the application verified claims, such as { sub: x-user-id } or { /user/id: x-user-id }. Clients' own copies are dropped, on every route.",
       z
         .record(z.string(), identityHeader, {
           error: "expected claims and the names of their headers",

@@ -1,3 +1,4 @@
+import { claimAt, claimText, shapeOf } from "../claims.ts";
 import { EventRefused, type SecurityEvent } from "./security-event.ts";
 
 /** Whose tokens are to end: all of a subject, of one session, or one by its `jti`. At least one is set. */
@@ -22,15 +23,16 @@ export function readLogoutToken({ payload, events }: SecurityEvent, subjectClaim
   if (!Object.hasOwn(events, logoutEvent)) throw wrong("expected a logout event");
   if (payload["exp"] === undefined) throw wrong("expected exp");
   if ("nonce" in payload) throw wrong("expected no nonce");
-  const { sub, sid, [subjectClaim]: subject } = payload;
+  const { sub, sid } = payload;
+  const subject = claimAt(payload, subjectClaim);
   for (const claim of [sub, sid, subject]) {
-    if (claim !== undefined && (typeof claim !== "string" || claim === "")) {
-      throw wrong("expected texts as sub and sid");
+    if (claim !== undefined && claimText(claim) === undefined) {
+      throw wrong(`expected texts as sub and sid, got ${shapeOf(claim)}`);
     }
   }
   if (sub === undefined && sid === undefined) throw wrong("expected sub or sid");
   if (subject === undefined && sid === undefined) {
     throw wrong(`expected sid or ${subjectClaim}, by which tokens are told apart here`);
   }
-  return { subject: subject as string | undefined, sid: sid as string | undefined };
+  return { subject: claimText(subject), sid: claimText(sid) };
 }

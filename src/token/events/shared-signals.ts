@@ -1,3 +1,4 @@
+import { claimText } from "../claims.ts";
 import { isObject } from "../compact-jws.ts";
 import type { Whose } from "./logout-token.ts";
 import { EventRefused, type SecurityEvent } from "./security-event.ts";
@@ -71,16 +72,16 @@ function namedByParts(
   subjectClaim: string,
 ): SignalledWhose[] {
   const users = isObject(user) ? namedBy(user, "account", subjectClaim) : [];
-  const sid = isObject(session) && reach === "session" ? textOf(session["id"]) : undefined;
+  const sid = isObject(session) && reach === "session" ? claimText(session["id"]) : undefined;
   if (sid === undefined) return users;
   return users.length === 0 ? [{ sid }] : users.map((whose) => ({ ...whose, sid }));
 }
 
 function namedSimply(identifier: Identifier, reach: Reach, subjectClaim: string): SignalledWhose[] {
   const format = formatOf(identifier);
-  const text = textOf(identifier[claimsOf.get(format) ?? ""]);
+  const text = claimText(identifier[claimsOf.get(format) ?? ""]);
   if (text === undefined) return [];
-  const issuer = textOf(identifier["iss"]);
+  const issuer = claimText(identifier["iss"]);
   if (format === "jwt_id") return [{ jti: text, issuer }];
   // Whether it is a session's or a user's, only who made the id knows.
   if (format === "opaque")
@@ -101,8 +102,4 @@ const claimsOf = new Map([
 /** Drafts called it otherwise, and some senders still do. */
 function formatOf({ format, subject_type: before }: Identifier): string {
   return String(format ?? before).replaceAll("-", "_");
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
 }

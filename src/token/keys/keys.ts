@@ -1,5 +1,6 @@
 import { createPublicKey, createSecretKey, type KeyObject } from "node:crypto";
 import { KeyUnusableError } from "../../errors.ts";
+import type { ClaimNames } from "../claims.ts";
 
 /** The signature algorithms of RFC 7518 section 3.1 that revgate can be configured for. */
 export const supportedAlgorithms = [
@@ -26,6 +27,8 @@ export interface VerificationKey {
   readonly algorithms: readonly Algorithm[];
   /** Set where the configuration gives the key an id: it then serves tokens with that `kid` alone. */
   readonly kid: string | undefined;
+  /** Set if the tokens of this key say in claims of their own whose they are. */
+  readonly claims?: ClaimNames | undefined;
 }
 
 /** Key material as the configuration names it; `source` is the file, for messages. */
@@ -34,6 +37,7 @@ export interface KeyMaterial {
   readonly bytes: Buffer;
   readonly source: string;
   readonly kid: string | undefined;
+  readonly claims?: ClaimNames | undefined;
 }
 
 const curveOf = { ES256: "prime256v1", ES384: "secp384r1", ES512: "secp521r1" } as const;
@@ -56,7 +60,7 @@ export function loadKey(material: KeyMaterial, allowed: readonly Algorithm[]): V
       `${material.source}: ${describe(key)} serves none of the configured algorithms (${allowed.join(", ")})`,
     );
   }
-  return { key, algorithms, kid: material.kid };
+  return { key, algorithms, kid: material.kid, claims: material.claims };
 }
 
 /** Those of the algorithms that a key can verify. */

@@ -1,4 +1,5 @@
 import { elapsedMs, type Moment, type Stopwatch, systemStopwatch } from "../../platform/clock.ts";
+import type { ClaimNames } from "../claims.ts";
 import { parseJwks } from "./jwks.ts";
 import type { KeyRing } from "./key-ring.ts";
 import type { Algorithm, VerificationKey } from "./keys.ts";
@@ -14,6 +15,8 @@ export interface RemoteKeysOptions {
   readonly refreshMs: number;
   /** Min time from the end of a fetch caused by an unknown `kid` to the next such fetch. */
   readonly coolDownMs: number;
+  /** Set if tokens of these keys say in claims of their own whose they are. */
+  readonly claims?: ClaimNames | undefined;
   /** How long a set is trusted after it was fetched; then its keys are dropped. */
   readonly maxAgeMs: number;
   /** Where time comes from; tests bring their own. */
@@ -101,11 +104,11 @@ export class RemoteKeys implements KeyRing {
   }
 
   async #update(): Promise<void> {
-    const { url, algorithms, onFetch } = this.#options;
+    const { url, algorithms, claims, onFetch } = this.#options;
     try {
       const askedAt = this.#now();
       const text = await this.#load();
-      const keys = parseJwks(text, algorithms);
+      const keys = parseJwks(text, algorithms).map((key) => ({ ...key, claims }));
       this.#fetchedAt = askedAt;
       this.trouble = undefined;
       onFetch(keys.length);
