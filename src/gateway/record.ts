@@ -1,6 +1,7 @@
 import type { GateMetrics } from "../observability/metrics.ts";
 import type { RequestLog } from "../observability/request-log.ts";
 import type { TracedRequest, Tracing } from "../observability/trace.ts";
+import { pathForLog } from "./path-for-log.ts";
 import type { Outcome, Visit } from "./visit.ts";
 
 /** Who is told what became of requests. */
@@ -71,9 +72,4 @@ function tracedRequest(visit: Visit, outcome: Outcome, status: number | undefine
     endedMs: performance.now(),
     header: (name) => headers.first(name),
   };
-}
-
-/** The path alone: query strings, fragments and the user in an absolute target carry secrets. */
-function pathForLog(target: string): string | undefined {
-  return target.startsWith("/") ? target.split(/[?#]/, 1)[0] : undefined;
 }

@@ -72,3 +72,15 @@ describe("a forged token whose claims are nested thousands deep", () => {
     assert.deepEqual([reply.status, reply.json["error"]], [400, "invalid_request"]);
   });
 });
+
+describe("a live token in a path", () => {
+  it("is in no log line, refused or forwarded", async (t) => {
+    const gate = await start(t);
+    const token = makeToken();
+    for (const headers of [{ token }, {}]) {
+      await send(`${gate.url}/-/user/token/${token}`, { method: "DELETE", headers });
+    }
+    assert.equal(gate.logged().split("/-/user/token/[token]").length - 1, 2);
+    assert.ok(!gate.logged().includes(token.slice(0, 40)));
+  });
+});

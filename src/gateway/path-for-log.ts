@@ -1,0 +1,43 @@
+/** What stands in a log in place of a segment that may be a token. */
+export const redactedSegment = "[token]";
+
+/**
+ * The path of a target as it may stand in a log or a span: without what works as a credential.
+ *
+ * Query strings, fragments and the user in an absolute target are left out. A segment that looks like a
+ * token is replaced: some APIs have live ones in their paths (npm logs out with
+ * `DELETE /-/user/token/<token>`). Rather one too many: a hash in a file's name looks the same.
+ */
+export function pathForLog(target: string): string | undefined {
+  if (!target.startsWith("/")) return undefined;
+  const [path = ""] = target.split(/[?#]/, 1);
+  if (path.length < minTokenLength) return path;
+  return path
+    .split("/")
+    .map((segment) => (looksLikeToken(segment) ? redactedSegment : segment))
+    .join("/");
+}
+
+/** What is shorter can be guessed, and is no token. */
+const minTokenLength = 20;
+
+function looksLikeToken(segment: string): boolean {
+  if (segment.length < minTokenLength) return false;
+  const text = decoded(segment);
+  // A JWS or JWE: its header is an object in base64url.
+  if (/eyJ[\w-]+\.[\w-]*\./.test(text)) return true;
+  // Random text: long without a break, or in both letter cases. Words and numbers with hyphens, and UUIDs, are neither.
+  const runs = text.match(/[A-Za-z0-9+=]{20,}/g) ?? [];
+  if (runs.some((run) => /\d/.test(run) && /[A-Za-z]/.test(run))) return true;
+  return text.length >= 24 && /\d/.test(text) && /[a-z]/.test(text) && /[A-Z]/.test(text);
+}
+
+/** As servers read it: percent-encoding is no disguise. */
+function decoded(segment: string): string {
+  if (!segment.includes("%")) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

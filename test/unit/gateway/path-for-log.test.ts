@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { pathForLog } from "../../../src/gateway/path-for-log.ts";
+import { makeToken } from "../../helpers/tokens.ts";
+
+describe("a path in the log", () => {
+  it("is the path alone, as it was sent", () => {
+    const paths = [
+      "/",
+      "/me",
+      "/users/42/orders/2026-11-26",
+      "/articles/how-to-configure-kubernetes-ingress-in-10-steps",
+      "/v2/3f2504e0-4f89-11d3-9a0c-0305e82c3301/avatar.png",
+      "/packages/%40scope%2Fname",
+      "/%E6%8A%A5%E5%91%8A",
+      "/%zz",
+    ];
+    for (const path of paths) assert.equal(pathForLog(`${path}?token=secret#x`), path);
+    assert.equal(pathForLog("http://user:secret@host/"), undefined);
+    assert.equal(pathForLog("*"), undefined);
+  });
+
+  it("holds no token, in whatever segment and spelling", () => {
+    const token = makeToken();
+    assert.equal(pathForLog(`/-/user/token/${token}`), "/-/user/token/[token]");
+    assert.equal(pathForLog(`/a/${token.replaceAll(".", "%2E")}/b`), "/a/[token]/b");
+    assert.equal(pathForLog(`/verify/x${token}`), "/verify/[token]");
+    assert.equal(pathForLog("/reset/9b74c9897bac770ffc029102a200c5de"), "/reset/[token]");
+    assert.equal(pathForLog("/t/npm_1234567890abcdefghijklmnopqrstuvwxyz"), "/t/[token]");
+  });
+
+  it("holds no random text that is long enough to be one", () => {
+    const lengths = fc.integer({ min: 24, max: 64 });
+    const encodings = fc.constantFrom("base64url" as const, "hex" as const);
+    fc.assert(
+      fc.property(lengths, encodings, (length, encoding) => {
+        const text = randomBytes(length).toString(encoding);
+        assert.equal(pathForLog(`/reset/${text}`), "/reset/[token]", text);
+      }),
+    );
+  });
+});
