@@ -135,6 +135,8 @@ const longestStalenessMs = 2000;
 /** A loss is noticed by whoever follows within a few readings. */
 const noticeMs = 1000;
 const shortestNameTrustMs = 1000;
+/** With the default of 5 s and the longest staleness of 2 s, nothing is to spare. */
+const nameTrustOfGrace = 0.6;
 
 /** The denylist that several sidecars share; it takes over the embedded one, which it closes with itself. */
 function shareThroughRedis(
@@ -170,7 +172,7 @@ function shareThroughRedis(
     longestStalenessMs,
     noticeMs,
     // Shorter than the grace period by more than any staleness: docs/decisions/0031.
-    nameTrustMs: Math.max(redis.grace / 2, shortestNameTrustMs),
+    nameTrustMs: Math.max(nameTrustOfGrace * redis.grace, shortestNameTrustMs),
     onPending: (count) => metrics.outboxPending.set(count),
     onTrouble: reportTrouble(context),
     onLoss: (shard, why) => logger.warn({ shard, why }, "redis has lost data, or may have"),

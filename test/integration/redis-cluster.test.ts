@@ -68,6 +68,19 @@ describe("a slot of a Cluster that moves during a load", () => {
   });
 });
 
+describe("a Cluster", () => {
+  it("is asked for no name, and goes on when a look at one would be too old", async (t) => {
+    const { topology } = await startCluster(t);
+    const a = await openStoreOn(t, 0, { redis: { topology }, denylist: { nameTrustMs: 50 } });
+    await until(() => a.denylist.health().ready);
+    await until(() => a.denylist.lookUp({ id: entryFor("nobody").value }) === "live");
+    const fresh = performance.now();
+    await until(() => performance.now() - fresh > 200);
+    await until(() => a.denylist.lookUp({ id: entryFor("nobody").value }) === "live");
+    await a.denylist.revoke([entryFor("a")]);
+  });
+});
+
 describe("a node of a Cluster", () => {
   it("is filled by a sidecar that was paused while the feed was trimmed past its loss", async (t) => {
     const { nodes, topology } = await startCluster(t);

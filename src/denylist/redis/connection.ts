@@ -292,14 +292,15 @@ function refusedIn(message: string, script: ScriptName | undefined): string | un
 /**
  * Connects anew to a server by itself, or to the one that sentinels name, asks its run id and leaves again.
  *
- * Rejects with StoreUnavailableError if there is no answer in time.
+ * Each of the two steps may take as long as a command. Rejects with StoreUnavailableError if there is no answer in time.
  */
 export async function askRunId(
   options: RedisConnectionOptions,
   signal: AbortSignal,
 ): Promise<string> {
   const { onConnection, ...silent } = options;
-  const connection = new RedisConnection({ ...silent, name: "revgate-name" });
+  const connectTimeoutMs = Math.min(options.connectTimeoutMs, options.commandTimeoutMs);
+  const connection = new RedisConnection({ ...silent, connectTimeoutMs, name: "revgate-name" });
   const close = () => connection.close();
   signal.addEventListener("abort", close);
   try {

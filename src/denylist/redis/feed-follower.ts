@@ -64,6 +64,7 @@ const nowhere: Tail = { id: "0-1", text: "" };
 export class FeedFollower {
   readonly freshness: Freshness;
   readonly #options: FeedFollowerOptions;
+  readonly #trustMs: number;
   readonly #loader: Loader;
   readonly #watch: ShardWatch;
   readonly #stopped = new AbortController();
@@ -88,7 +89,9 @@ export class FeedFollower {
 
   constructor(options: FeedFollowerOptions) {
     this.#options = options;
-    this.freshness = new Freshness(options.now, options.nameTrustMs);
+    // A Cluster tells by its slots who has them: there is no name to ask.
+    this.#trustMs = options.replica.keys.spread ? Number.POSITIVE_INFINITY : options.nameTrustMs;
+    this.freshness = new Freshness(options.now, this.#trustMs);
     this.#watch = new ShardWatch({ ...options, onLacking: (shard) => this.#lacking([shard]) });
     this.#loader = new Loader({
       ...{ ...options, signal: this.#stopped.signal },
@@ -125,12 +128,12 @@ export class FeedFollower {
   }
 
   #watchName(): Promise<void> {
-    const { replica, nameTrustMs } = this.#options;
+    const { replica } = this.#options;
     return watchName({
       ...this.#options,
       askName: replica.askName,
       followed: () => this.#epoch?.server.split(" ")[0],
-      trustMs: replica.keys.spread ? Number.POSITIVE_INFINITY : nameTrustMs,
+      trustMs: this.#trustMs,
       onAgreed: (asked) => this.freshness.agree(asked),
       onMoved: () => {
         this.freshness.agree(undefined);
@@ -168,7 +171,7 @@ export class FeedFollower {
     if (state.epoch.id !== this.#epoch?.id) {
       this.#enter(state.epoch, reading);
       this.#options.replica.believe(this.#shard, state);
-      await roster.beat(performance.now());
+      await roster.beat(performance.now(), state.epoch.before !== "-");
       return this.#backOff.nextMs(performance.now());
     }
     if (!this.#advance(reading)) return 0;
@@ -177,7 +180,7 @@ export class FeedFollower {
     if (!this.freshness.complete || !this.#settled) this.#load();
     this.#judge();
     void this.#tryToAsk();
-    await roster.beat(performance.now());
+    await roster.beat(performance.now(), state.epoch.before !== "-");
     await this.#watch.lookAtNext();
     return state.epoch.stalenessMs / readsPerStaleness;
   }

@@ -19,7 +19,8 @@ export interface NameWatchOptions {
   readonly signal: AbortSignal;
 }
 
-const asksPerTrust = 3;
+/** So that one answer that is late or lacking costs nothing. */
+const asksPerTrust = 4;
 const againAfterMs = 200;
 const firstAfterMs = 20;
 

@@ -40,8 +40,11 @@ export class Roster {
     this.#sawOlder = true;
   }
 
-  /** Beats if it is time, and takes in who else does. */
-  async beat(nowMs: number): Promise<void> {
+  /**
+   * Beats if it is time, and takes in who else does. `hasPast`: the store had an epoch before this one; if nobody
+   * ever beat in it, it was one of sidecars of an older form.
+   */
+  async beat(nowMs: number, hasPast: boolean): Promise<void> {
     if (this.#left || nowMs - this.#beatMs < this.#beatEveryMs) return;
     const { counts, older } = await this.#replica.beat(this.self, {
       leaves: false,
@@ -49,8 +52,8 @@ export class Roster {
       sawOlder: this.#sawOlder,
     });
     this.#beatMs = nowMs;
-    this.#sawOlder = false;
-    this.#older = older;
+    this.#sawOlder = this.#firstMs === undefined && hasPast && counts.size === 1;
+    this.#older = older || this.#sawOlder;
     this.#firstMs ??= nowMs;
     for (const [sidecar, count] of counts) {
       if (count === "left") this.#members.delete(sidecar);
