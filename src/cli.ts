@@ -24,6 +24,7 @@ process.exitCode = await main(process.argv.slice(2), {
   stderr: process.stderr,
   waitForTermination,
   onReloadRequest: (listener) => void process.on("SIGHUP", listener),
+  onUncaught: (listener) => void process.on("uncaughtException", listener),
   spawnNode: (file, args, env) =>
     spawn(process.execPath, [...process.execArgv, file ?? process.argv[1] ?? "", ...args], {
       env: { ...process.env, ...env },

@@ -1,4 +1,4 @@
-import type { ControlHandler } from "../control/control-socket.ts";
+import type { ControlHandler } from "../control/command-server.ts";
 import type { StoreCommand } from "../control/store-commands.ts";
 import type { Entry } from "../denylist/denylist.ts";
 import { maxJsonDepth, readJson } from "../http/json.ts";

@@ -5,7 +5,7 @@ import { entryKinds } from "../denylist/denylist.ts";
 import { UsageError } from "../errors.ts";
 import { outcomes } from "../gateway/visit.ts";
 import { createMetrics } from "../observability/metrics.ts";
-import { createUncaughtReport } from "../observability/uncaught.ts";
+import { createUncaughtReport, type ReportUncaught } from "../observability/uncaught.ts";
 import { type AppContext, construct, type Parts } from "./parts.ts";
 import { openStore } from "./store.ts";
 
@@ -23,6 +23,8 @@ export interface RunningApp {
   reload(load: () => Promise<Config>): Promise<void>;
   /** Not ready → no new connections → what is under way finishes → the store closes. */
   stop(): Promise<void>;
+  /** Reports an error that reached the top of the process. */
+  reportUncaught(error: unknown): void;
 }
 
 /**
@@ -35,11 +37,11 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
   const metrics = createMetrics({ outcomes, kinds: entryKinds }, context.version);
   const { logger } = context;
   const onUncaught = createUncaughtReport({ counts: metrics.uncaught, logger });
-  const store = await openStore(config, { metrics: metrics.store, logger });
+  const store = await openStore(config, { metrics: metrics.store, logger, onUncaught });
   let parts: Parts | undefined;
   try {
     parts = construct(config, store, { ...context, metrics, onUncaught });
-    return await serve(parts);
+    return await serve(parts, onUncaught);
   } catch (error) {
     await (parts === undefined ? store.close() : stop(parts));
     throw error;
@@ -47,7 +49,7 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
 }
 
 /** Serves the control socket, then the operators' side, then clients. */
-async function serve(parts: Parts): Promise<RunningApp> {
+async function serve(parts: Parts, onUncaught: ReportUncaught): Promise<RunningApp> {
   const { inForce, reloads, life, store, admin, proxy } = parts;
   const { settings } = inForce.config;
   store.serveCommands(parts.commands);
@@ -59,6 +61,7 @@ async function serve(parts: Parts): Promise<RunningApp> {
     config: () => inForce.config,
     reload: (load) => reloads.run(load),
     stop: () => stop(parts),
+    reportUncaught: (error) => onUncaught("process", error),
   };
 }
 

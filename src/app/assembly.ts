@@ -4,7 +4,7 @@ import { openApiEndpoints } from "../admin/openapi.ts";
 import { keepFixed } from "../config/keep-fixed.ts";
 import type { Config } from "../config/load.ts";
 import { credentialSources, guardedHeaders, lifetimesOf, routeRules } from "../config/routes.ts";
-import type { ControlHandler } from "../control/control-socket.ts";
+import type { ControlHandler } from "../control/command-server.ts";
 import type { Gate } from "../gateway/gate.ts";
 import type { LiveConnections } from "../gateway/live-connections.ts";
 import { createPeerReader } from "../gateway/peer.ts";
@@ -16,6 +16,7 @@ import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import { createRequestLog } from "../observability/request-log.ts";
 import type { Tracing } from "../observability/trace.ts";
+import type { ReportUncaught } from "../observability/uncaught.ts";
 import { systemClock } from "../platform/clock.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { type ApplicationOptions, connectApplication } from "../upstream/application.ts";
@@ -37,6 +38,7 @@ export interface Foundation {
   readonly logger: Logger;
   readonly live: LiveConnections;
   readonly tracing: Tracing | undefined;
+  readonly onUncaught: ReportUncaught;
 }
 
 /** What a configuration makes of revgate; a reload puts another in its place. */
@@ -145,7 +147,7 @@ async function retire({ verification, signals }: Former, next: Former): Promise<
 
 function assembleGate(
   { config, verification }: Readonly<InForce>,
-  { store, live, metrics, logger, tracing }: Foundation,
+  { store, live, metrics, logger, tracing, onUncaught }: Foundation,
   application: Application,
 ): Gate {
   const { settings } = config;
@@ -176,6 +178,7 @@ function assembleGate(
     metrics: metrics.gate,
     log: createRequestLog(logger, settings.log.requests),
     tracing,
+    onUncaught,
   };
 }
 

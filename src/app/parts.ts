@@ -5,7 +5,7 @@ import { LatestRevocations } from "../admin/latest-revocations.ts";
 import { createProbes } from "../admin/probes.ts";
 import { createStatusPage } from "../admin/status-page.ts";
 import type { Config } from "../config/load.ts";
-import type { ControlHandler } from "../control/control-socket.ts";
+import type { ControlHandler } from "../control/command-server.ts";
 import { createStoreCommands } from "../control/store-commands.ts";
 import type { DenylistHealth } from "../denylist/denylist.ts";
 import { LiveConnections } from "../gateway/live-connections.ts";
@@ -62,7 +62,7 @@ export interface Parts {
 
 /** Makes every part, each from those before it. Nothing is served yet, and nothing is waited for. */
 export function construct(config: Config, store: Store, making: Making): Parts {
-  const { logger, tracing, metrics } = making;
+  const { logger, tracing, metrics, onUncaught } = making;
   const verification = openVerifier(config, { metrics: metrics.store, logger });
   const inForce: InForce = { config, verification };
   const live = watchRevocations(inForce, store, metrics);
@@ -75,7 +75,7 @@ export function construct(config: Config, store: Store, making: Making): Parts {
     onRevoked: metrics.store.countRevoked,
   });
   const current = new CurrentAssembly({
-    ...{ inForce, store, commands, metrics, logger, live, tracing },
+    ...{ inForce, store, commands, metrics, logger, live, tracing, onUncaught },
   });
   const engine = chooseEngine(config, logger);
   const proxy = createProxyServer(() => current.gate, proxyOptions(config, engine));

@@ -2,7 +2,8 @@ import { resolve } from "node:path";
 import type { Config } from "../config/load.ts";
 import { namingOf } from "../config/name-keys.ts";
 import { type RedisSettings, redisAccess } from "../config/redis.ts";
-import { type ControlHandler, type DataDirHold, holdDataDir } from "../control/control-socket.ts";
+import type { ControlHandler } from "../control/command-server.ts";
+import { type DataDirHold, holdDataDir } from "../control/control-socket.ts";
 import type { Denylist } from "../denylist/denylist.ts";
 import { type EmbeddedDenylist, openEmbeddedDenylist } from "../denylist/embedded.ts";
 import { withFormerNames } from "../denylist/former-names.ts";
@@ -17,6 +18,7 @@ import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { TroubleSource } from "../observability/redis-troubles.ts";
 import { describe } from "../observability/request-log.ts";
+import type { ReportUncaught } from "../observability/uncaught.ts";
 import { type Clock, systemClock, systemStopwatch } from "../platform/clock.ts";
 import { createNames } from "../token/names.ts";
 import { agreeOnNames } from "./agreed-names.ts";
@@ -37,6 +39,8 @@ export interface StoreContext {
   readonly metrics: Metrics<string>["store"];
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** Told of errors that nobody caught; without it they end the command that met them. */
+  readonly onUncaught?: ReportUncaught;
 }
 
 /** The directory that the configuration gives to this sidecar alone. */
@@ -50,7 +54,7 @@ export function dataDirOf(config: Config): string {
  * Rejects with DataDirInUseError or JournalDamagedError; a Redis that is away is not waited for.
  */
 export async function openStore(config: Config, context: StoreContext): Promise<Store> {
-  const hold = await holdDataDir(dataDirOf(config));
+  const hold = await holdDataDir(dataDirOf(config), context.onUncaught);
   try {
     return await openHeldStore(config, context, hold);
   } catch (error) {

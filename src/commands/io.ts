@@ -11,6 +11,8 @@ export interface CommandIo {
   readonly waitForTermination: () => Promise<void>;
   /** Calls back whenever the process is asked to read its configuration again (SIGHUP). */
   readonly onReloadRequest: (listener: () => void) => void;
+  /** Calls back with every error that reached the top of the process, which then goes on; until it is called, such an error ends it. */
+  readonly onUncaught: (listener: (error: unknown) => void) => void;
   /** Starts a Node program as this one was started: `file`, or revgate itself where it is undefined. */
   readonly spawnNode: (
     file: string | undefined,

@@ -67,6 +67,7 @@ Try it without an application of your own: revgate demo`,
       { address, adminAddress, upstream: config.settings.upstream.url.origin },
       "serving",
     );
+    io.onUncaught(app.reportUncaught);
     current = app.config;
     reload = () => void app.reload(() => loadConfig(file, io.env));
     if (changed) reload();

@@ -1,14 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { chmod, link, rename, unlink } from "node:fs/promises";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { ControlError, DataDirInUseError, RevgateError } from "../errors.ts";
-import { GatheredBytes } from "../platform/gathered-bytes.ts";
+import { ControlError, DataDirInUseError } from "../errors.ts";
+import type { ReportUncaught } from "../observability/uncaught.ts";
 import { ensureOwnDirectory } from "../platform/own-directory.ts";
-
-/** Answers one command; every value it yields goes back as a line. Throws RevgateError for what can't be done. */
-export type ControlHandler = (request: unknown) => AsyncIterable<unknown>;
+import { type ControlHandler, createCommandServer } from "./command-server.ts";
 
 /** Being the one process that writes to a data directory. */
 export interface DataDirHold {
@@ -19,7 +17,6 @@ export interface DataDirHold {
 }
 
 const longestSocketPath = 100;
-const lineFeed = 0x0a;
 /** How long a client may take to read the rest of its answer when the directory is let go. */
 const cutAfterMs = 1000;
 
@@ -35,7 +32,10 @@ function controlPath(dataDir: string): string {
  * behind is taken over: it is first renamed away, which only one of several can do, and then asked once
  * more, so that a socket that came alive in between is put back.
  */
-export async function holdDataDir(dataDir: string): Promise<DataDirHold> {
+export async function holdDataDir(
+  dataDir: string,
+  onUncaught: ReportUncaught = () => {},
+): Promise<DataDirHold> {
   await ensureOwnDirectory(dataDir);
   const path = controlPath(dataDir);
   const own = join(dataDir, `.${process.pid}-${randomBytes(3).toString("hex")}`);
@@ -52,12 +52,7 @@ export async function holdDataDir(dataDir: string): Promise<DataDirHold> {
     giveUp = () => reject(new ControlError("revgate ended before it served"));
   });
   handler.catch(() => {});
-  const connections = new Set<Socket>();
-  const server = createServer((socket) => {
-    connections.add(socket);
-    socket.once("close", () => connections.delete(socket));
-    void answer(socket, handler);
-  });
+  const { server, connections } = createCommandServer(handler, onUncaught);
   await listen(server, own);
   try {
     await chmod(own, 0o600);
@@ -138,55 +133,6 @@ function listen(server: Server, path: string): Promise<void> {
       server.off("error", reject);
       resolve();
     });
-  });
-}
-
-/** One command a connection: a line of JSON in, lines of JSON out, the last of which is `{"done":true}`. */
-async function answer(socket: Socket, handler: Promise<ControlHandler>): Promise<void> {
-  socket.on("error", () => socket.destroy());
-  const send = (value: unknown) => socket.write(`${JSON.stringify(value)}\n`);
-  const line = await firstLine(socket);
-  if (line === undefined) return;
-  try {
-    const handle = await handler;
-    for await (const value of handle(JSON.parse(line))) {
-      // Whoever has left, or heard enough, is not told the rest.
-      if (!socket.writable) return;
-      if (!send({ value })) await drained(socket);
-    }
-    send({ done: true });
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    send({ error: error instanceof RevgateError ? error.code : "control_failed", message });
-  }
-  socket.end();
-}
-
-/** What comes before the first line feed; undefined if the other side leaves before. */
-function firstLine(socket: Socket): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const gathered = new GatheredBytes();
-    const settle = (line: string | undefined) => {
-      socket.off("data", take).off("close", leave);
-      // What comes behind it is not looked at; that the other side leaves is noticed.
-      socket.resume();
-      resolve(line);
-    };
-    const take = (piece: Buffer) => {
-      const end = piece.indexOf(lineFeed);
-      gathered.add(end === -1 ? piece : piece.subarray(0, end));
-      if (end !== -1) settle(gathered.bytes.toString());
-    };
-    const leave = () => settle(undefined);
-    socket.on("data", take).on("close", leave);
-  });
-}
-
-function drained(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    if (socket.destroyed) return resolve();
-    socket.once("drain", resolve);
-    socket.once("close", () => resolve());
   });
 }
 

@@ -16,7 +16,7 @@ import {
   type Verifier,
   verifyInFull,
 } from "../token/verifier.ts";
-import type { ControlHandler } from "./control-socket.ts";
+import type { ControlHandler } from "./command-server.ts";
 
 const entry = z
   .strictObject({

@@ -14,12 +14,13 @@ import { holdFor } from "./hold.ts";
 import { type LiveConnections, watchLive } from "./live-connections.ts";
 import { subjectsInRequest } from "./named-subjects.ts";
 import { recordHead, recordOutcome } from "./record.ts";
-import { type Refusals, refuse } from "./refuse.ts";
+import { refuse } from "./refuse.ts";
+import { guardStep, type LastResort } from "./uncaught.ts";
 import { countUnproven, type UnprovenBudget } from "./unproven.ts";
 import { askForBody, type Outcome, type Visit } from "./visit.ts";
 
 /** What admitted requests are forwarded with, and what a revoking one is held by. */
-export interface Forwarding extends Refusals, Omit<RequestHeaderOptions, "uncoded"> {
+export interface Forwarding extends LastResort, Omit<RequestHeaderOptions, "uncoded"> {
   readonly application: ConnectionPool;
   readonly live: LiveConnections;
   readonly denylist: Pick<Denylist, "intend" | "lookUp">;
@@ -59,8 +60,12 @@ export function forward(
 
   const hold = holdOn(gate, visit, admitted);
   // Only a revoking request waits here: for the note that it is about to be sent.
-  if (hold === undefined) send(undefined);
-  else void hold.then(send, () => refuse(gate, visit, answer, "denylist_unavailable"));
+  if (hold === undefined) {
+    send(undefined);
+    return;
+  }
+  const refuseIt = () => refuse(gate, visit, answer, "denylist_unavailable");
+  guardStep(gate, visit, answer, () => hold.then(send, refuseIt));
 }
 
 /** What holds the application's answer back, where it may revoke something. */

@@ -4,13 +4,14 @@ import type { UpgradeForwarder } from "../upstream/forward-upgrade.ts";
 import type { Checks } from "./admit.ts";
 import type { Forwarding } from "./forward.ts";
 import type { Refusals } from "./refuse.ts";
+import type { LastResort } from "./uncaught.ts";
 import type { Outcome, Reception } from "./visit.ts";
 
 /**
  * Everything that the way of a request passes by. app/assembly.ts puts it together once a configuration;
  * each step declares, and gets, only its part.
  */
-export interface Gate extends Reception, Checks, Refusals, Forwarding {
+export interface Gate extends Reception, Checks, Refusals, LastResort, Forwarding {
   readonly denylist: Denylist;
   readonly metrics: GateMetrics<Outcome>;
   readonly forwardUpgrade: UpgradeForwarder;

@@ -5,6 +5,7 @@ import { forward } from "./forward.ts";
 import type { Gate } from "./gate.ts";
 import { recordChecks, recordOutcome } from "./record.ts";
 import { refuse } from "./refuse.ts";
+import { guardStep } from "./uncaught.ts";
 import { beginVisit, type Visit } from "./visit.ts";
 
 /**
@@ -19,10 +20,12 @@ export function createRequestHandler(currentGate: () => Gate) {
     // Whatever is reloaded meanwhile, a request is judged by one configuration from head to end.
     const gate = currentGate();
     const visit = beginVisit(gate, request, answer);
-    const admission = admit(gate, visit);
-    // Synchronously if memory could answer, so that nothing can come in between.
-    if (admission instanceof Promise) void admission.then((late) => act(gate, visit, answer, late));
-    else act(gate, visit, answer, admission);
+    guardStep(gate, visit, answer, () => {
+      const admission = admit(gate, visit);
+      // Synchronously if memory could answer, so that nothing can come in between.
+      if (!(admission instanceof Promise)) return act(gate, visit, answer, admission);
+      return admission.then((late) => act(gate, visit, answer, late));
+    });
   };
 }
 

@@ -6,6 +6,7 @@ import type { Gate } from "./gate.ts";
 import { watchLive } from "./live-connections.ts";
 import { recordOutcome } from "./record.ts";
 import { refuse } from "./refuse.ts";
+import { guardStep } from "./uncaught.ts";
 import { beginVisit, type Visit } from "./visit.ts";
 
 /** A client's connection, and what it sent behind its request. */
@@ -26,9 +27,11 @@ export function createUpgradeHandler(currentGate: () => Gate) {
     socket.on("error", () => socket.destroy());
     const visit = beginVisit(gate, request);
     const client: Client = { socket, head };
-    const admission = admit(gate, visit);
-    if (admission instanceof Promise) void admission.then((late) => act(gate, visit, client, late));
-    else act(gate, visit, client, admission);
+    guardStep(gate, visit, socket, () => {
+      const admission = admit(gate, visit);
+      if (!(admission instanceof Promise)) return act(gate, visit, client, admission);
+      return admission.then((late) => act(gate, visit, client, late));
+    });
   };
 }
 

@@ -93,6 +93,12 @@ export const refusals = {
     en: "The application did not answer in time.",
     zh: "应用响应超时!",
   },
+  internal_error: {
+    status: 500,
+    closes: true,
+    en: "Something went wrong here.",
+    zh: "服务内部错误!",
+  },
 } as const satisfies Record<RefusalReason, Refusal>;
 
 /** The languages that the messages are in. */

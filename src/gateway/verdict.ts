@@ -27,6 +27,7 @@ export const refusalReasons = [
   "revocation_pending",
   "upstream_unreachable",
   "upstream_timeout",
+  "internal_error",
 ] as const;
 /** One of them. */
 export type RefusalReason = (typeof refusalReasons)[number];

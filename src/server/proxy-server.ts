@@ -49,21 +49,33 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
 
   answerRequests(server, options.engine, createRequestHandler(currentGate));
   const handleUpgrade = createUpgradeHandler(currentGate);
+  // Whatever these throw costs a connection, and no more.
+  const guard = (socket: Duplex, handle: () => void) => {
+    try {
+      handle();
+    } catch (error) {
+      currentGate().onUncaught("clients", error);
+      socket.destroy();
+    }
+  };
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // An upgrade behind an unfinished response would be written into it.
-    if (stateOf(request.socket) === "free") handleUpgrade(request, socket, head);
-    else closeBehindAnswer(socket);
+    guard(socket, () => {
+      if (stateOf(request.socket) === "free") handleUpgrade(request, socket, head);
+      else closeBehindAnswer(socket);
+    });
   });
   server.on("connect", (request: IncomingMessage, socket: Duplex) => {
-    if (stateOf(request.socket) === "free") {
-      refuseConnect(currentGate(), request, socket);
-    } else {
-      closeBehindAnswer(socket);
-    }
+    guard(socket, () => {
+      if (stateOf(request.socket) === "free") refuseConnect(currentGate(), request, socket);
+      else closeBehindAnswer(socket);
+    });
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    answerClientError(currentGate(), error, socket);
+    guard(socket, () => answerClientError(currentGate(), error, socket));
   });
+  // Such as too many open files: the connection is not taken, and the next may be.
+  server.on("error", (error) => currentGate().onUncaught("clients", error));
   return server;
 }
 

@@ -12,6 +12,7 @@ export async function revgate(args: readonly string[], { answers = "", input = "
     ...{ env: {}, stdin, stdout, stderr },
     waitForTermination: () => assert.fail("nothing runs"),
     onReloadRequest: () => assert.fail("nothing runs"),
+    onUncaught: () => assert.fail("nothing runs"),
     spawnNode: () => assert.fail("nothing runs"),
   });
   stdout.end();
