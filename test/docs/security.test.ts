@@ -53,3 +53,36 @@ describe("what is shipped", () => {
     assert.deepEqual(others, []);
   });
 });
+
+describe("SECURITY.md's threat model", () => {
+  const model = read("SECURITY.md");
+  const part = model.slice(model.indexOf("## Who is where"), model.indexOf("## What it does not"));
+  const actors = part.split(/^### /m).slice(1);
+
+  it("has the six actors, each with rows", () => {
+    assert.deepEqual(
+      actors.map((actor) => actor.split("\n", 1)[0]),
+      [
+        "Client",
+        "Neighbour pod",
+        "Page in the operator's browser",
+        "Redis tenant",
+        "Identity provider",
+        "Local user",
+      ],
+    );
+    for (const actor of actors) assert.match(actor, /^\| [^-t].* \|.*\|.*\|$/m);
+  });
+
+  it("names in each row a test that is there", () => {
+    const rows = part.split("\n").filter((line) => /^\| (?!tries|-)/.test(line));
+    assert.ok(rows.length > 20);
+    for (const row of rows) {
+      const [, file = "", name = ""] = /\| `(test\/[\w./-]+\.ts)` "(.+)" \|$/.exec(row) ?? [];
+      assert.notEqual(name, "", `no test: ${row}`);
+      // A name may stand in several string literals, or end in a value.
+      const text = read(file).replace(/"\s*\+\s*"/g, "");
+      assert.ok(text.includes(name), `${file} has no test "${name}"`);
+    }
+  });
+});

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { startApplication } from "../../helpers/application.ts";
+import { startGate, type TestGate } from "../../helpers/gate.ts";
+import { type Reply, send } from "../../helpers/http.ts";
+import { makeToken } from "../../helpers/tokens.ts";
+
+const logout = { "http://schemas.openid.net/event/backchannel-logout": {} };
+
+async function start(t: TestContext, requestsPerSecond: number): Promise<TestGate> {
+  const application = await startApplication(t);
+  const key = "keys: [ { publicKeyFile: public.pem } ]";
+  return startGate(t, {
+    upstream: application.url,
+    yaml: `
+tokens: { issuer: "https://one", ${key}, issuers: [ { issuer: "https://two", ${key} } ] }
+signals:
+  requestsPerSecond: ${requestsPerSecond}
+  backchannelLogout: [ { issuer: "https://one", audience: a }, { issuer: "https://two", audience: a } ]
+  transmitters: [ { issuer: "https://one", audience: a } ]`,
+  });
+}
+
+let serial = 0;
+
+/** A logout token of an issuer's, each another. */
+function logoutToken(iss: string): string {
+  serial += 1;
+  return makeToken({ iss, aud: "a", sub: "alice", jti: `e${serial}`, events: logout });
+}
+
+function logOut({ adminUrl }: TestGate, token: string): Promise<Reply> {
+  return send(`${adminUrl}/backchannel-logout`, {
+    method: "POST",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+    body: `logout_token=${token}`,
+  });
+}
+
+function push({ adminUrl }: TestGate, body: string): Promise<Reply> {
+  return send(`${adminUrl}/events`, {
+    method: "POST",
+    headers: { "content-type": "application/secevent+jwt" },
+    body,
+  });
+}
+
+describe("events that are not believed", () => {
+  it("use nothing up of an issuer's share, nor of the other path's", async (t) => {
+    const gate = await start(t, 200);
+    let stopped = false;
+    const forged: number[] = [];
+    const [head = "", , signature = ""] = logoutToken("https://one").split(".");
+    const body = Buffer.from(JSON.stringify({ iss: "https://one", aud: "a" })).toString(
+      "base64url",
+    );
+    const wrong = `${head}.${body}.${signature}`;
+    const loops = [() => push(gate, wrong), () => logOut(gate, wrong)].map(async (attack) => {
+      while (!stopped) forged.push((await attack()).status);
+    });
+    const right: number[] = [];
+    for (let i = 0; i < 20; i += 1)
+      right.push((await logOut(gate, logoutToken("https://one"))).status);
+    stopped = true;
+    await Promise.all(loops);
+    assert.deepEqual(new Set(right), new Set([200]));
+    assert.ok(forged.includes(429) && forged.every((status) => status === 400 || status === 429));
+    const lines = gate.logged().match(/"status":400/g)?.length ?? 0;
+    assert.ok(lines < forged.length, `${lines} lines for ${forged.length} events`);
+  });
+});
+
+describe("events that are believed", () => {
+  it("are limited for each issuer and path by themselves", async (t) => {
+    const gate = await start(t, 1);
+    const flood = await Promise.all(
+      Array.from({ length: 20 }, () => logOut(gate, logoutToken("https://one"))),
+    );
+    const statuses = new Set(flood.map(({ status }) => status));
+    assert.deepEqual(statuses, new Set([200, 429]));
+    assert.equal((await logOut(gate, logoutToken("https://two"))).status, 200);
+  });
+});
