@@ -37,11 +37,11 @@ export function createAdminServer(options: AdminServerOptions): Server {
     keepAliveTimeout: times.idleMs,
     connectionsCheckingInterval: Math.min(1000, times.headMs),
   });
-  const placeOf = limitConnections(server, { max, onCrowded });
+  const connectionOf = limitConnections(server, { max, onCrowded });
   const dispatch = createDispatch(options);
   const handle = (request: IncomingMessage, response: ServerResponse) => {
-    const place = placeOf(request.socket);
-    void dispatch(request, response, () => place?.work() ?? (() => {}));
+    const connection = connectionOf(request.socket);
+    if (connection?.begin(response) === true) void dispatch(request, response, connection.work);
   };
   server.on("request", handle);
   // 100 is sent when the body is asked for.

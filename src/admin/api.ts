@@ -45,6 +45,7 @@ function guard(operation: Operation, { secret, requestsPerSecond }: AdminApiOpti
 
   async function answer(exchange: Exchange): Promise<Answer> {
     if (!carriesSecret(exchange.request.headers.authorization, secret)) return secretMissing;
+    exchange.onBelieved();
     if (!mayAsk()) return tooManyRequests;
     try {
       return await operation(exchange, read);
@@ -81,12 +82,10 @@ function operationsOn(commands: ControlHandler): Readonly<Record<string, Operati
       const ended = await ask({ command: "end", ...readWhose(await readMembers(exchange, read)) });
       return { status: 201, body: ended, names: namesIn(ended) };
     },
-    async "POST /drain"({ onReceived }) {
-      onReceived();
+    async "POST /drain"() {
       return { status: 202, body: await ask({ command: "drain" }) };
     },
-    async "GET /revocations"({ query, onReceived }) {
-      onReceived();
+    async "GET /revocations"({ query }) {
       const limit = wholeNumber(query, "limit", 100, maxPerPage);
       const after = wholeNumber(query, "after", 0, Number.MAX_SAFE_INTEGER);
       const revocations: unknown[] = [];

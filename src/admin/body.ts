@@ -27,11 +27,10 @@ export function createBodyReader(): ReadBody {
       if (place === undefined) reject(crowded);
     });
     // Asked for only now: a refusal spares the client its body.
-    if (request.headers.expect !== undefined) response.writeContinue();
+    const waits = request.headers.expect !== undefined && request.httpVersionMinor > 0;
+    if (waits) response.writeContinue();
     try {
-      const text = await Promise.race([readAll(request), givenUp]);
-      exchange.onReceived();
-      return text;
+      return await Promise.race([readAll(request), givenUp]);
     } finally {
       place?.leave();
     }

@@ -1,4 +1,4 @@
-import type { Server } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { createPlaces, type Place } from "../platform/places.ts";
 import { peerOf } from "./peer.ts";
@@ -9,16 +9,30 @@ export interface ConnectionLimit {
   readonly onCrowded: () => void;
 }
 
+/** What one connection has of the listener. */
+export interface Connection {
+  /** Keeps it from being given to another; returns what ends that. */
+  readonly work: Place["work"];
+  /** Counts a request until its answer is gone; false if the connection was closed for too many at once. */
+  begin(response: ServerResponse): boolean;
+}
+
 /**
- * Bounds the connections of a server: a newcomer takes the place of one that sends no request. Returns the
- * place of a connection.
+ * Requests that may wait for their answers on one connection. Nobody here sends them ahead, but somebody who does
+ * not read could have an answer made, and kept, for each few bytes.
+ */
+const maxAtOnce = 4;
+
+/**
+ * Bounds the connections of a server, and the requests on each. If all are taken, a newcomer gets the place of one
+ * that sends no request.
  */
 export function limitConnections(
   server: Server,
   { max, onCrowded }: ConnectionLimit,
-): (socket: Socket) => Place | undefined {
+): (socket: Socket) => Connection | undefined {
   const takePlace = createPlaces(max);
-  const places = new WeakMap<Socket, Place>();
+  const connections = new WeakMap<Socket, Connection>();
   server.on("connection", (socket: Socket) => {
     const close = () => {
       onCrowded();
@@ -26,8 +40,25 @@ export function limitConnections(
     };
     const place = takePlace(peerOf(socket), close);
     if (place === undefined) return close();
-    places.set(socket, place);
+    connections.set(socket, { work: place.work, begin: limitRequests(socket, close) });
     socket.once("close", place.leave);
   });
-  return (socket) => places.get(socket);
+  return (socket) => connections.get(socket);
+}
+
+function limitRequests(socket: Socket, close: () => void): Connection["begin"] {
+  let under = 0;
+  return (response) => {
+    // What came in the same packet is still read when the connection is closed.
+    if (socket.destroyed) return false;
+    if (under >= maxAtOnce) {
+      close();
+      return false;
+    }
+    under += 1;
+    response.once("close", () => {
+      under -= 1;
+    });
+    return true;
+  };
 }

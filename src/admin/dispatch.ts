@@ -40,11 +40,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
 
   return async (request, response, work) => {
     let end = () => {};
-    const onReceived = () => {
+    const onBelieved = () => {
       end = work();
     };
     try {
-      const { endpoint, exchange } = find(request, response, { options, onReceived });
+      const { endpoint, exchange } = find(request, response, { options, onBelieved });
       const given = await answerTo(endpoint, exchange, options);
       const { answer, audited } = judge(exchange, given);
       if (audited && (endpoint.audited || answer.distrust !== undefined)) {
@@ -64,7 +64,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
 function find(
   request: IncomingMessage,
   response: ServerResponse,
-  { options, onReceived }: { options: DispatchOptions; onReceived: () => void },
+  { options, onBelieved }: { options: DispatchOptions; onBelieved: () => void },
 ): { readonly endpoint: Endpoint; readonly exchange: Exchange } {
   // Not by URL: what a client sends need not be one.
   const [path = "", ...query] = (request.url ?? "").split("?");
@@ -75,7 +75,7 @@ function find(
     .find((each) => each.has(name))
     ?.get(name);
   const exchange = {
-    ...{ request, response, onReceived },
+    ...{ request, response, onBelieved },
     query: new URLSearchParams(query.join("?")),
     peer: peerOf(request.socket),
   };

@@ -9,8 +9,8 @@ export interface Exchange {
   readonly query: URLSearchParams;
   /** Who sent it, as far as limits tell peers apart. */
   readonly peer: string;
-  /** Call this when all of the request has come: its connection is not given to another any more. */
-  readonly onReceived: () => void;
+  /** Call this when the sender is believed: its connection is not given to another any more. */
+  readonly onBelieved: () => void;
 }
 
 /** One thing that the admin port answers. */

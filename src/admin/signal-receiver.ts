@@ -118,6 +118,7 @@ async function receiveLogout(exchange: Exchange, context: ReceiverContext): Prom
     const [token, ...more] = (await readForm(read, exchange)).getAll("logout_token");
     if (token === undefined || more.length > 0) throw new BadRequest("expected one logout_token");
     const event = await verify(token, options, options.logouts, logoutTokenTypes);
+    exchange.onBelieved();
     if (!mayCarryOut(event.source.issuer)) return tooManyRequests;
     const whose = readLogoutToken(event, options.subjectClaimOf(event.source.issuer));
     const { isNew, entries } = await receive(event, [whose], lastIssuedBy(event, options));
@@ -142,6 +143,7 @@ async function receiveEvent(exchange: Exchange, context: ReceiverContext): Promi
   try {
     const text = (await read(exchange, "application/secevent+jwt")).trim();
     const event = await verify(text, options, options.transmitters, signalTypes);
+    exchange.onBelieved();
     if (!mayCarryOut(event.source.issuer)) return tooManyRequests;
     const whose = readSignal(event, options.subjectClaimOf(event.source.issuer));
     const { entries } = await receive(event, whose);

@@ -5,7 +5,7 @@ import { forward } from "./forward.ts";
 import type { Gate } from "./gate.ts";
 import { recordChecks, recordOutcome } from "./record.ts";
 import { refuse } from "./refuse.ts";
-import { guardStep } from "./uncaught.ts";
+import { endUncaught } from "./uncaught.ts";
 import { beginVisit, type Visit } from "./visit.ts";
 
 /**
@@ -20,13 +20,21 @@ export function createRequestHandler(currentGate: () => Gate) {
     // Whatever is reloaded meanwhile, a request is judged by one configuration from head to end.
     const gate = currentGate();
     const visit = beginVisit(gate, request, answer);
-    guardStep(gate, visit, answer, () => {
+    try {
       const admission = admit(gate, visit);
       // Synchronously if memory could answer, so that nothing can come in between.
-      if (!(admission instanceof Promise)) return act(gate, visit, answer, admission);
-      return admission.then((late) => act(gate, visit, answer, late));
-    });
+      if (!(admission instanceof Promise)) act(gate, visit, answer, admission);
+      else actLater(gate, visit, answer, admission);
+    } catch (error) {
+      endUncaught(gate, visit, answer, error);
+    }
   };
+}
+
+function actLater(gate: Gate, visit: Visit, answer: Answer, admission: Promise<Admission>): void {
+  admission
+    .then((late) => act(gate, visit, answer, late))
+    .catch((error: unknown) => endUncaught(gate, visit, answer, error));
 }
 
 function act(gate: Gate, visit: Visit, answer: Answer, admission: Admission): void {

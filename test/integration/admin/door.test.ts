@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
+import { Agent } from "node:http";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { createAdminServer } from "../../../src/admin/admin-server.ts";
@@ -202,6 +203,25 @@ describe("the latest revocations", () => {
 });
 
 describe("connections to the admin port", () => {
+  it("have few requests under way at once: who does not read has no answers kept", async (t) => {
+    const gate = await start(t);
+    const connection = await openRaw(t, gate.adminAddress.port);
+    connection.socket.pause();
+    connection.write("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(1500));
+    const metrics = async () => (await send(`${gate.adminUrl}/metrics`)).text;
+    while (!(await metrics()).includes('revgate_admin_refused_total{reason="crowded"} 1')) {
+      await new Promise(setImmediate);
+    }
+    connection.socket.resume();
+    assert.ok(statusesIn(await connection.untilClosed()).length <= 4);
+    // One after the other is as it always was.
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    for (let i = 0; i < 10; i += 1) {
+      assert.equal((await send(`${gate.adminUrl}/healthz`, { agent })).status, 200);
+    }
+  });
+
   it("that send nothing give way: a probe is answered while there are more than it takes", async (t) => {
     const gate = await start(t, ", maxConnections: 8");
     const half = await Promise.all(
