@@ -40,6 +40,7 @@ async function startDefective(t: TestContext, findRoute: () => Route | undefined
   const minute = 60_000;
   const server = createProxyServer(() => gate, {
     tls: undefined,
+    engine: "direct",
     headerBytes: 16_384,
     headersTimeoutMs: minute,
     requestTimeoutMs: minute,
