@@ -32,7 +32,7 @@ async function startDefective(t: TestContext, findRoute: () => Route | undefined
     responder: createResponder({ language: "en", messages: {}, body: '{"error":${error}}' }),
     readPeer: createPeerReader([]),
     keepsTimes: false,
-    metrics: createMetrics(outcomes, "test").gate,
+    metrics: createMetrics({ outcomes, kinds: [] }, "test").gate,
     log: () => {},
     tracing: undefined,
     onUncaught: (door: string, error: unknown) => void reported.push([door, String(error)]),
