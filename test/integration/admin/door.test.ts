@@ -222,6 +222,26 @@ describe("connections to the admin port", () => {
     }
   });
 
+  it("that are closed for it have no responses made for what they have sent ahead", async (t) => {
+    const server = createAdminServer({
+      endpoints: () => [],
+      hosts: () => [],
+      maxConnections: () => 8,
+      audit() {},
+      onDistrust() {},
+      onCrowded() {},
+      onUncaught: (_door, error) => assert.fail(String(error)),
+    });
+    let requests = 0;
+    server.on("request", () => {
+      requests += 1;
+    });
+    const connection = await openRaw(t, await listenOnLoopback(t, server));
+    connection.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1500));
+    await connection.untilClosed();
+    assert.ok(requests > 0 && requests < 20, `${requests}`);
+  });
+
   it("that send nothing give way: a probe is answered while there are more than it takes", async (t) => {
     const gate = await start(t, ", maxConnections: 8");
     const half = await Promise.all(
