@@ -22,7 +22,7 @@ const receiver = createSignalReceiver({
   denylist: { lookUp: () => "live", ask: async () => "live", revoke: async () => {} },
   clock: systemClock,
   lifetimes: { clockToleranceSeconds: 5, maxLifetimeSeconds: 86_400 },
-  subjectClaim: "sub",
+  subjectClaimOf: () => "sub",
   namespaces: new Map([["https://id", undefined]]),
   requestsPerSecond: 10,
   onRevoked() {},
