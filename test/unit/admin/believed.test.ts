@@ -7,6 +7,7 @@ import type { Endpoint, Exchange } from "../../../src/admin/endpoint.ts";
 import { createSignalReceiver } from "../../../src/admin/signal-receiver.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { fixedKeys } from "../../../src/token/keys/key-ring.ts";
+import { createNames } from "../../../src/token/names.ts";
 import { keyPair, makeToken } from "../../helpers/tokens.ts";
 
 const stranger = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -23,6 +24,8 @@ const receiver = createSignalReceiver({
   clock: systemClock,
   lifetimes: { clockToleranceSeconds: 5, maxLifetimeSeconds: 86_400 },
   subjectClaimOf: () => "sub",
+  seen: { tokens: 0, subject: 0, sid: 0, jti: 0 },
+  names: createNames(),
   namespaces: new Map([["https://id", undefined]]),
   requestsPerSecond: 10,
   onRevoked() {},
