@@ -6,13 +6,14 @@
  * `--only "journal removed,clock ahead"` has only these faults happen. Exit 0: no promise was broken; 1: one was; 2: the command line.
  */
 import { parseArgs } from "node:util";
-import { type Breakage, breakages } from "./breakages.ts";
+import { type BreakageName, breakages } from "./breakages/break-program.ts";
+import type { Breakage } from "./breakages/breakage.ts";
 import { runScenario } from "./scenario.ts";
 import { type Topology, topologies } from "./stores/store.ts";
 
 const { values } = parseArgs({
   options: {
-    topology: { type: "string", default: "sentinel" },
+    topology: { type: "string" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     revocations: { type: "string", default: "10000" },
     faults: { type: "string", default: "300" },
@@ -21,8 +22,11 @@ const { values } = parseArgs({
     only: { type: "string" },
   },
 });
-const topology = topologies.find((each) => each === values.topology);
-const isBreakage = (text: string): text is Breakage => text in breakages;
+const isBreakage = (text: string): text is BreakageName => text in breakages;
+const broken = values.break === undefined || !isBreakage(values.break) ? undefined : values.break;
+const plan: Breakage | undefined = broken && breakages[broken];
+const wanted = values.topology ?? plan?.topology ?? "sentinel";
+const topology = topologies.find((each) => each === wanted);
 if (topology === undefined || (values.break !== undefined && !isBreakage(values.break))) {
   process.stderr.write(
     `--topology is one of ${topologies.join(", ")}; --break one of ${Object.keys(breakages).join(", ")}\n`,
@@ -41,8 +45,9 @@ try {
     revocations: Number(values.revocations),
     faults: Number(values.faults),
     seconds: Number(values.seconds),
-    breakage: values.break as Breakage | undefined,
-    only: values.only?.split(","),
+    breakage: broken,
+    only: values.only?.split(",") ?? plan?.only,
+    untilViolation: broken !== undefined,
     onProgress: (text) => process.stderr.write(`${text}\n`),
   });
   const { violations, ...figures } = report;
@@ -50,8 +55,9 @@ try {
   process.stdout.write(
     `${JSON.stringify({ topology, seed: Number(values.seed), seconds, ...figures, violations: violations.length })}\n`,
   );
-  for (const violation of violations.slice(0, 20)) {
+  for (const { history, ...violation } of violations.slice(0, 20)) {
     process.stdout.write(`${JSON.stringify(violation)}\n`);
+    for (const event of history) process.stdout.write(`    ${JSON.stringify(event)}\n`);
   }
   code = violations.length === 0 ? 0 : 1;
 } finally {

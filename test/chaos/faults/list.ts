@@ -1,6 +1,8 @@
-import type { Fault, FaultsOptions } from "./fault.ts";
+import { type Fault, type FaultsOptions, onSidecar } from "./fault.ts";
 import { listServerFaults } from "./servers.ts";
 import { listSidecarFaults } from "./sidecars.ts";
+
+const loadsWithinMs = 5000;
 
 /** All faults that this store and these sidecars can suffer. */
 export function listFaults(options: FaultsOptions): readonly Fault[] {
@@ -8,5 +10,24 @@ export function listFaults(options: FaultsOptions): readonly Fault[] {
   const faults = listSidecarFaults(options);
   if (store.kind === "embedded") return faults;
   const own = store.faults.map(({ name, strike }) => ({ name, strike: () => strike(random) }));
-  return [...faults, ...listServerFaults(options), ...own];
+  return [...faults, ...listServerFaults(options), ...own, ...duringLoads(options)];
+}
+
+/** Again and again, while a sidecar that knows nothing loads everything. */
+function duringLoads(options: FaultsOptions): Fault[] {
+  const { store, random } = options;
+  return store.faults.map(({ name, strike }) =>
+    onSidecar(options, `${name} during a load`, async (sidecar) => {
+      await sidecar.kill();
+      sidecar.wipe();
+      const giveUpAtMs = performance.now() + loadsWithinMs;
+      const loaded = sidecar.restart().then(() => sidecar.untilReady(giveUpAtMs));
+      let isLoaded = false;
+      void loaded.then(() => {
+        isLoaded = true;
+      });
+      while (!isLoaded && performance.now() < giveUpAtMs) await strike(random);
+      await loaded;
+    }),
+  );
 }

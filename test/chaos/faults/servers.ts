@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Random } from "../random.ts";
 import type { ChaosServer } from "../stores/store.ts";
 import { type Fault, type FaultsOptions, onServer } from "./fault.ts";
 
@@ -52,7 +53,7 @@ function losses(options: FaultsOptions): Fault[] {
   return [
     // A replica refuses.
     onServer(options, "redis flushed", ({ client }) => attempt(client.flushall())),
-    onServer(options, "redis evicts", (server) => evict(server, random.between(50, 1500))),
+    onServer(options, "redis evicts", (server) => evict(server, random)),
     onServer(options, "redis reloads", ({ client }) => attempt(client.call("DEBUG", "RELOAD"))),
     onServer(options, "redis goes back", (server) => goBack(server, random.between(100, 2000))),
     step("redis clock ahead", stepSeconds),
@@ -65,12 +66,13 @@ async function attempt(work: Promise<unknown>): Promise<void> {
 }
 
 /** Somebody changes the policy, memory runs short for a while, and somebody changes it back. */
-async function evict({ client }: ChaosServer, lengthMs: number): Promise<void> {
+async function evict({ client }: ChaosServer, random: Random): Promise<void> {
   const set = (policy: string, bytes: number) =>
     attempt(client.config("SET", "maxmemory-policy", policy, "maxmemory", bytes));
-  const used = /used_memory:(\d+)/.exec(await client.info("memory"))?.[1];
-  await set("allkeys-random", Number(used ?? 0) - 20_000);
-  await sleep(lengthMs);
+  const used = Number(/used_memory:(\d+)/.exec(await client.info("memory"))?.[1] ?? 0);
+  const policy = random.pick(["allkeys-random", "volatile-random", "volatile-ttl"]);
+  await set(policy, used - random.between(1, 20) * 1000);
+  await sleep(random.between(50, 1500));
   await set("noeviction", 0);
 }
 

@@ -16,12 +16,16 @@ export async function startServiceStore(
   const relay = await startRelay(t, primary.port);
   await follow(replica, primary);
 
-  /** The address moves on to the promoted replica; connections stay where they are until the old one ends. */
+  /**
+   * The address moves on to the promoted replica. Most connections stay where they are, until the old one
+   * ends; some break, and are made anew.
+   */
   async function moveOn(random: Random): Promise<void> {
     await isFollowing(replica);
     await replica.client.replicaof("NO", "ONE");
     relay.leadTo(replica.port);
     [primary, replica] = [replica, primary];
+    relay.breakSome(() => random.between(0, 5) === 0);
     await sleep(random.between(0, 2500));
     await replica.kill();
     await replica.start();

@@ -1,0 +1,110 @@
+import type { Breakage } from "./breakage.ts";
+
+const ends = "sidecar replaced";
+
+/** What sidecars with a Redis can do wrong. */
+export const breakagesOfMany = {
+  /** A logout is answered as soon as Redis has it. */
+  "no-hold": {
+    changes: [
+      { file: "denylist/shared.js", from: /await sleep\(epoch\.stalenessMs[^;]*;/, to: "" },
+    ],
+    topology: "single",
+    only: ["redis paused"],
+    violation: "revoked token allowed",
+  },
+  /** A Redis that has lost its data is not filled again. */
+  "no-write-back": {
+    changes: [
+      {
+        file: "denylist/redis/restorer.js",
+        from: /if \(missing\.length > 0\)/,
+        to: "if (false)",
+      },
+    ],
+    topology: "single",
+    only: ["redis flushed", ends],
+    violation: "revoked token allowed",
+  },
+  /** Keys that were evicted were never there. */
+  "no-look-at-evictions": {
+    changes: [
+      {
+        file: "denylist/redis/store-state.js",
+        from: /written\.count === now\.evicted \|\| allowEviction/,
+        to: "true",
+      },
+      {
+        file: "denylist/redis/feed-follower.js",
+        from: /this\.#mayEvict = policy !== "noeviction"/,
+        to: "this.#mayEvict = false",
+      },
+    ],
+    topology: "single",
+    only: ["redis evicts", ends],
+    violation: "revoked token allowed",
+  },
+  /** A server that went back to older data, as the same process, has lost nothing. */
+  "no-look-at-the-last-line": {
+    changes: [
+      {
+        file: "denylist/redis/feed-follower.js",
+        from: /position === "gone" \|\| tail === "gone"/,
+        to: "false",
+      },
+      {
+        file: "denylist/redis/feed-follower.js",
+        from: /if \(position !== "there"\)/,
+        to: "if (false)",
+      },
+    ],
+    topology: "single",
+    only: ["redis goes back", ends],
+    violation: "revoked token allowed",
+  },
+  /** Keys that expired under a clock that was ahead were never there. */
+  "no-guard": {
+    changes: [
+      {
+        file: "denylist/redis/store-state.js",
+        from: /if \(written\.guarded !== written\.id\)/,
+        to: "if (false)",
+      },
+      {
+        file: "denylist/redis/store-state.js",
+        from: /written\.count === now\.evicted \|\| allowEviction/,
+        to: "true",
+      },
+    ],
+    topology: "single",
+    only: ["redis clock ahead", ends],
+    violation: "revoked token allowed",
+  },
+  /** The word of any server counts, wherever the address leads by now. */
+  "no-look-at-the-address": {
+    changes: [
+      { file: "denylist/redis/freshness.js", from: /(isAgreed\(\) \{)/, to: "$1 return true;" },
+      {
+        file: "denylist/redis/name-watch.js",
+        from: /run === undefined \|\| run === followed\(\)/,
+        to: "true",
+      },
+    ],
+    topology: "service",
+    only: ["address moves on"],
+    violation: "revoked token allowed",
+  },
+  /** A load by SCAN, node after node, while slots move. */
+  "no-look-at-slots": {
+    changes: [
+      {
+        file: "denylist/redis/listing.js",
+        from: /keys\.spread \? listBySlot\(connection, keys\) : /,
+        to: "",
+      },
+    ],
+    topology: "cluster",
+    only: ["slot moves during a load"],
+    violation: "revoked token allowed",
+  },
+} as const satisfies Record<string, Breakage>;

@@ -1,0 +1,69 @@
+import type { Breakage } from "./breakage.ts";
+
+/** What a sidecar by itself can do wrong. */
+export const breakagesOfOne = {
+  /** The journal is written some time after the answer. */
+  "late-journal": {
+    changes: [
+      {
+        file: "denylist/embedded.js",
+        from: /await journal\.append\((live[^;]*)\);/,
+        to: "setTimeout(() => journal.append($1).catch(() => {}), 400);",
+      },
+    ],
+    topology: "embedded",
+    only: ["sidecar killed"],
+    violation: "revoked token allowed",
+  },
+  /** Entries live for a fixed time instead of as long as the token. */
+  "fixed-ttl": {
+    changes: [
+      {
+        file: "revocation/entries.js",
+        from: /const expiresAt = token\.expiresAt [^;]*;/,
+        to: "const expiresAt = Date.now() / 1000 + 3;",
+      },
+    ],
+    topology: "embedded",
+    only: ["disk slow"],
+    violation: "revoked token allowed",
+  },
+  /** What goes on under a token goes on without it. */
+  "no-cut": {
+    changes: [
+      {
+        file: "gateway/live-connections.js",
+        from: /if \(fallsUnder\([^)]*\)\)/,
+        to: "if (false)",
+      },
+    ],
+    topology: "embedded",
+    shows: "at the end",
+    violation: "revoked connection open",
+  },
+  /** A subject's cut-off means whoever logs in until the next second, too. */
+  "no-second": {
+    changes: [
+      { file: "revocation/cut-off.js", from: /if \(!\(leftMs > 0\)\)\s*return;/, to: "return;" },
+    ],
+    topology: "embedded",
+    violation: "live token refused",
+  },
+  /** A session's end is told to nobody else. */
+  "no-sessions": {
+    changes: [
+      {
+        file: "denylist/denylist.js",
+        from: /if \(sid !== undefined\)\s*names\.push[^;]*;/,
+        to: "",
+      },
+      {
+        file: "denylist/memory/revocation-table.js",
+        from: /if \(sid\.size > 0 &&[^)]*\)\)\s*return true;/,
+        to: "",
+      },
+    ],
+    topology: "embedded",
+    violation: "revoked token allowed",
+  },
+} as const satisfies Record<string, Breakage>;
