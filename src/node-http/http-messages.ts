@@ -6,13 +6,7 @@ import { atEndOfTurn } from "./end-of-turn.ts";
 import { Crumbs } from "./gathering-request.ts";
 import { textOf, type WholeAnswer } from "./whole-answers.ts";
 
-/** What Node's own requests have, and its types do not show. */
-interface RequestInternals {
-  /** Reads what is left of a request; called when its response is done and nobody has read it. */
-  _dump(): void;
-}
-
-/** The same of responses. A Node that has something else there gets every response in the long way. */
+/** What Node's own responses have, and its types do not show. A Node that has something else there gets every response in the long way. */
 interface ResponseInternals {
   /** The head as it is sent; null as long as there is none. */
   _header: string | null;
@@ -20,8 +14,6 @@ interface ResponseInternals {
   /** For how long, in milliseconds, the connection is kept after this response. */
   readonly _keepAliveTimeout: number;
 }
-
-const nodeRequest = IncomingMessage.prototype as unknown as RequestInternals;
 
 /**
  * Node's class without its constructor, which begins a stream. Of the fields that it sets, those that are the
@@ -105,11 +97,6 @@ export class ProxyRequest extends Unbegun {
 
   set _consuming(value: boolean) {
     this.#consuming = value;
-  }
-
-  /** @internal */
-  _dump(): void {
-    if (bodyFramingOf(this.rawHeaders) !== "none") nodeRequest._dump.call(this);
   }
 
   override push(piece: Buffer | null): boolean {

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import type { IncomingMessage } from "node:http";
+import { describe, it } from "node:test";
+import type { Standing } from "../../../src/denylist/denylist.ts";
+import { type Admission, admit, type Checks } from "../../../src/gateway/admit.ts";
+import { compileRoutes, type RouteRule } from "../../../src/gateway/route.ts";
+import type { Visit } from "../../../src/gateway/visit.ts";
+import { HeaderList } from "../../../src/http/field-lines.ts";
+
+const token = {
+  id: "x".repeat(43),
+  expiresAt: 10,
+  notBefore: undefined,
+  subject: undefined,
+  issuedAt: undefined,
+};
+
+/** A store of which a test says what it knows, at any time. */
+function storeOf(standing: Standing) {
+  const store = {
+    standing,
+    asked: 0,
+    answer: async (): Promise<"live" | "revoked"> => "live",
+    lookUp: () => store.standing,
+    ask() {
+      store.asked += 1;
+      return store.answer();
+    },
+  };
+  return store;
+}
+
+function checksOf(
+  denylist: Checks["denylist"],
+  more: { readonly preflight?: Checks["cors"]["preflight"]; readonly rules?: RouteRule[] } = {},
+): Checks {
+  return {
+    denylist,
+    target: { allowEncodedSlash: false },
+    routes: compileRoutes(more.rules ?? []),
+    sources: [{ kind: "header", name: "token", scheme: undefined }],
+    cors: {
+      allowOrigins: ["https://a"],
+      allowHeaders: [],
+      allowCredentials: false,
+      maxAgeSeconds: 5,
+      preflight: more.preflight ?? "refuse",
+    },
+    bodyBytes: 1000,
+    tokenBytes: 1000,
+    clock: { nowSeconds: () => 0 },
+    verifier: { verify: () => ({ kind: "valid", token }) },
+  } as unknown as Checks;
+}
+
+function visitOf(lines: readonly string[], method = "GET"): Visit {
+  const rawHeaders = ["Host", "a", ...lines];
+  const request = { method, url: "/me", httpVersion: "1.1", rawHeaders } as IncomingMessage;
+  return { request, headers: new HeaderList(rawHeaders) } as Visit;
+}
+
+const withToken = () => visitOf(["token", "t"]);
+const kindOf = (admission: Admission | Promise<Admission>) =>
+  admission instanceof Promise
+    ? "later"
+    : admission.kind === "deny"
+      ? admission.reason
+      : admission.kind;
+
+describe("admit", () => {
+  it("says at once what memory knows", () => {
+    assert.equal(kindOf(admit(checksOf(storeOf("live")), withToken())), "pass");
+    assert.equal(kindOf(admit(checksOf(storeOf("revoked")), withToken())), "token_revoked");
+    assert.equal(kindOf(admit(checksOf(storeOf("live")), visitOf([]))), "token_missing");
+  });
+
+  it("asks the store only if everything else is in order, and says later what it knows", async () => {
+    const store = storeOf("ask");
+    assert.equal(kindOf(admit(checksOf(store), visitOf([]))), "token_missing");
+    assert.equal(store.asked, 0);
+    const admission = admit(checksOf(store), withToken());
+    assert.ok(admission instanceof Promise);
+    assert.equal(kindOf(await admission), "pass");
+    assert.equal(store.asked, 1);
+    store.answer = async () => "revoked";
+    assert.equal(kindOf(await admit(checksOf(store), withToken())), "token_revoked");
+    store.answer = () => Promise.reject(new Error("away"));
+    assert.equal(kindOf(await admit(checksOf(store), withToken())), "denylist_unavailable");
+  });
+
+  it("counts a revocation that came in while the store was asked", async () => {
+    const store = storeOf("ask");
+    store.answer = async () => {
+      store.standing = "revoked";
+      return "live";
+    };
+    assert.equal(kindOf(await admit(checksOf(store), withToken())), "token_revoked");
+  });
+
+  it("judges a request again by what is known by then", () => {
+    const store = storeOf("live");
+    const visit = withToken();
+    assert.equal(kindOf(admit(checksOf(store), visit)), "pass");
+    store.standing = "revoked";
+    assert.equal(kindOf(admit(checksOf(store), visit)), "token_revoked");
+  });
+});
+
+describe("a preflight", () => {
+  const lines = ["Origin", "https://a", "Access-Control-Request-Method", "PUT"];
+  const judge = (preflight: Checks["cors"]["preflight"], ...more: string[]) =>
+    kindOf(
+      admit(checksOf(storeOf("live"), { preflight }), visitOf([...lines, ...more], "OPTIONS")),
+    );
+
+  it("is refused, passed on or answered, as configured", () => {
+    assert.equal(judge("refuse"), "token_missing");
+    assert.equal(judge("forward"), "pass");
+    assert.equal(judge("answer"), "answer");
+  });
+
+  it("goes through the checks before it like any other request", () => {
+    for (const preflight of ["forward", "answer"] as const) {
+      assert.equal(judge(preflight, "Host", "b"), "request_ambiguous");
+      assert.equal(judge(preflight, "Content-Length", "1"), "token_missing");
+      const many = Array.from({ length: 300 }, (_, i) => [`X-${i}`, ""]).flat();
+      assert.equal(judge(preflight, ...many), "request_too_large");
+    }
+  });
+
+  it("is none if it carries a token", () => {
+    const store = storeOf("revoked");
+    const visit = visitOf([...lines, "token", "t"], "OPTIONS");
+    assert.equal(kindOf(admit(checksOf(store, { preflight: "forward" }), visit)), "token_revoked");
+  });
+});
