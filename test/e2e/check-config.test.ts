@@ -31,6 +31,16 @@ describe("check-config", () => {
     assert.match(stdout, /good\. 2 route rules \(1 public, 1 revoking\)/);
   });
 
+  it("notes what a rule can't do, and accepts it", async (t) => {
+    const rule = "{ path: /reset, access: public, revoke: subject, subjectFrom: { form: user } }";
+    const { code, stdout } = await checkConfig(t, `${keys}\nroutes:\n  - ${rule}\n`);
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /revgate\.yaml:3:5 routes\[0\]: note: the request alone names the subject/,
+    );
+  });
+
   it("names all five of five mistakes with line and column, and exits 2", async (t) => {
     const { code, problems } = await checkConfig(
       t,

@@ -185,6 +185,22 @@ describe("the status page", () => {
     assert.deepEqual([await statusOf(gate, second), await statusOf(gate, other)], [401, 200]);
   });
 
+  it("says so if no token that was seen can have ended", async (t) => {
+    const gate = await start(t);
+    const page = await open(t, gate);
+    const nobody = makeToken({ sub: undefined, user: { id: 42 } });
+    assert.equal(await statusOf(gate, nobody), 200);
+    await page.fill("#secret", secret);
+    await page.fill("#subject", "42");
+    await page.keyboard.press("Enter");
+    await page.locator("#outcome.failed").waitFor();
+    assert.match(
+      await page.locator("#outcome").innerText(),
+      /Recorded, but none of the 1 tokens seen .* carries a subject \(tokens\.subjectClaim\)/,
+    );
+    assert.equal(await statusOf(gate, nobody), 200);
+  });
+
   it("says so where the secret is wrong, and ends nothing", async (t) => {
     const gate = await start(t);
     const page = await open(t, gate);

@@ -361,7 +361,9 @@ onSubmit("subject-form", async () => {
   const issuer = find("issuer").value;
   const subject = find("subject").value;
   find("explanation").hidden = true;
-  await post("revocations", JSON.stringify({ subject, ...(issuer !== "" && { issuer }) }));
+  const body = JSON.stringify({ subject, ...(issuer !== "" && { issuer }) });
+  const { warning } = await post("revocations", body);
+  if (warning !== undefined) return say(`Recorded, but ${warning}.`, "failed");
   say(`✓ Every token of ${subject} that was issued until now is refused.`, "passed");
 });
 

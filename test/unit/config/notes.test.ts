@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { notesOn } from "../../../src/config/notes.ts";
+import { configSchema } from "../../../src/config/schema.ts";
+
+function notesFor(...routes: object[]): string[] {
+  const tokens = { keys: [{ publicKeyFile: "a.pem" }] };
+  const notes = notesOn(configSchema.parse({ tokens, routes }));
+  return notes.map(({ path, message }) => `${path.join(".")}: ${message}`);
+}
+
+const reset = { path: "/reset", access: "public", revoke: "subject" };
+
+describe("what an operator is told of rules", () => {
+  it("is that a subject which the request alone names is kept if the outcome is unknown", () => {
+    for (const subjectFrom of [{ requestJson: "/user" }, { form: "user" }]) {
+      const [note = "", ...more] = notesFor({ path: "/" }, { ...reset, subjectFrom });
+      assert.match(
+        note,
+        /^routes\.1: the request alone names .* nothing is revoked .*responseJson/,
+      );
+      assert.deepEqual(more, []);
+      const trusting = { ...subjectFrom, onUnknownOutcome: "revoke" };
+      assert.match(notesFor({ ...reset, subjectFrom: trusting })[0] ?? "", /whoever can make/);
+    }
+    assert.deepEqual(notesFor({ ...reset, subjectFrom: { responseJson: "/user" } }), []);
+  });
+
+  it("is that a public rule without subjectFrom ends nothing for a request without a token", () => {
+    assert.match(notesFor(reset)[0] ?? "", /a request without a token ends nothing here/);
+    assert.deepEqual(notesFor({ ...reset, access: "protected" }), []);
+  });
+
+  it("is that opaque tokens are remembered as they come", () => {
+    const from = [{ form: "token" }];
+    const rule = { path: "/oauth/revoke", from, tokens: "opaque" };
+    const [note = ""] = notesFor({ ...rule, revoke: "token" });
+    assert.match(note, /limits\.unprovenRevocations/);
+    assert.deepEqual(notesFor(rule), []);
+  });
+});
