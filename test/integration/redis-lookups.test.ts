@@ -4,9 +4,26 @@ import { describe, it } from "node:test";
 import { entryFor, tokenOf } from "../contract/denylist-suite.ts";
 import { listenOnLoopback } from "../helpers/application.ts";
 import { startRedis } from "../helpers/redis.ts";
+import { startRelay } from "../helpers/relay.ts";
 import { beginEpoch, connectReplica, until } from "../helpers/store.ts";
 
 describe("look-ups in Redis", () => {
+  it("find a revocation that ends while the answer is on its way", async (t) => {
+    const redis = await startRedis(t);
+    const relay = await startRelay(t, redis.port);
+    const replica = connectReplica(t, relay.port, { commandTimeoutMs: 20_000 });
+    const [shard = ""] = replica.keys.entryShards;
+    await beginEpoch(replica, shard, 1);
+    await until(async () => (await replica.look(shard)).state.kind === "trusted");
+    const ending = { ...entryFor("ending"), expiresAt: Math.ceil(Date.now() / 1000) + 1 };
+    await replica.put(shard, [ending], []);
+    relay.stall();
+    const answer = replica.ask(tokenOf(ending));
+    await until(() => Date.now() / 1000 > ending.expiresAt + 2);
+    relay.heal();
+    assert.equal(await answer, "revoked");
+  });
+
   it("travel together with their neighbours", async (t) => {
     const redis = await startRedis(t);
     const chunks: string[] = [];

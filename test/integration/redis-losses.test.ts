@@ -45,6 +45,28 @@ describe("what Redis lost without a new run id", () => {
     await refusedByNewcomer(t, redis, entries);
   });
 
+  it("is written back after a few keys were evicted, and the guard was not", async (t) => {
+    const redis = await startRedis(t);
+    const losses: string[] = [];
+    const onLoss = (_: string, why: string) => void losses.push(why);
+    const a = await openReady(t, redis.port, { denylist: { onLoss } });
+    const entries = many("evicted", 400);
+    await a.denylist.revoke(entries);
+    await untilFresh(a);
+    losses.length = 0;
+    // The guard is read all the time; Redis counts idle time in whole seconds.
+    const revoked = performance.now();
+    await until(() => performance.now() - revoked > 2500);
+    const used = /used_memory:(\d+)/.exec(await redis.client.info("memory"))?.[1];
+    await redis.client.config("SET", "maxmemory-policy", "volatile-lru");
+    await redis.client.config("SET", "maxmemory", String(Number(used) - 10_000));
+    await until(() => losses.length > 0);
+    await redis.client.config("SET", "maxmemory", "0");
+    await redis.client.config("SET", "maxmemory-policy", "noeviction");
+    assert.equal(losses[0], "keys were evicted");
+    await untilHeld(redis, a, entries);
+  });
+
   it("is written back after it went back to older data", async (t) => {
     const redis = await startRedis(t, ["--enable-debug-command", "yes"]);
     const losses: string[] = [];

@@ -80,6 +80,8 @@ export interface Beats {
 const slackSeconds = 15 * 60;
 /** Shorter than the slack: if Redis's clock steps so far that a key may go early, the guard goes as well. */
 const guardMs = 5 * 60_000;
+/** Longer than a look-up waits for others to travel with. */
+const queueSeconds = 1;
 const shardLogLines = 1000;
 const olderForMs = 24 * 3600 * 1000;
 const mostAwaited = 5000;
@@ -333,14 +335,15 @@ export class RedisReplica {
   }
 
   async #askShard(shard: string, names: readonly EntryName[]) {
+    // The token was judged before it was asked for: what it could be revoked by must not end in between.
+    const judged = this.#options.clock.nowSeconds() - queueSeconds;
     const { state, values } = await this.#values(shard, names);
     const believed = await this.isBelieved(shard, state);
-    const now = this.#options.clock.nowSeconds();
     // A key may outlive its entry; what can't be read has no end that anybody knows.
     const live = values.map((value, index) => {
       const name = names[index];
       const entry = name && value !== null ? readValue(name, value) : undefined;
-      return entry !== undefined && entry.expiresAt <= now ? null : value;
+      return entry !== undefined && entry.expiresAt <= judged ? null : value;
     });
     return { trusted: state.kind === "trusted" && believed, values: live };
   }
