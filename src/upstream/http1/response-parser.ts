@@ -1,4 +1,13 @@
 import { UpstreamError } from "../upstream-error.ts";
+import { readFraming } from "./framing.ts";
+import { malformed } from "./malformed.ts";
+import {
+  type LineEnd,
+  readFields,
+  readHead,
+  readTrailers,
+  refuseBareLineFeed,
+} from "./sections.ts";
 
 /** The head of a response, interim (below 200) or final, as it was received. */
 export interface ResponseHead {
@@ -30,20 +39,16 @@ type Expected =
   | "chunk end"
   | "trailers";
 
-/** A field line (RFC 9112 section 5): no space before the colon, no folding, no control bytes but tab. */
-const fieldLine = "\\r\\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\\t\\x20-\\x7e\\x80-\\xff]*";
-const headSyntax = new RegExp(
-  `^HTTP/1\\.[01] [1-9]\\d\\d(?: [\\t\\x20-\\x7e\\x80-\\xff]*)?(?:${fieldLine})*$`,
-);
-const trailerSyntax = new RegExp(`^(?:${fieldLine})*$`);
 /**
  * The longest body that is handed over as text: what one write takes without being put aside first. (Node
  * has so many bytes for it on its stack, less one.)
  */
 const mostBytesAtOnce = 16_383;
-/** At most 2^52 bytes; extensions mean nothing here (RFC 9112 section 7.1.1). */
-const chunkSizeSyntax = /^([0-9A-Fa-f]{1,13})(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
-const lengthSyntax = /^\d{1,15}$/;
+/**
+ * At most 2^52 bytes. Leading zeros, extensions and white space around them mean nothing (RFC 9112 section
+ * 7.1.1).
+ */
+const chunkSizeSyntax = /^0*([0-9A-Fa-f]{1,13})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
 /** The longest line with the size of a chunk, in bytes. */
 const mostChunkLineBytes = 1024;
 
@@ -51,14 +56,14 @@ const none: readonly string[] = [];
 const nothing = Buffer.alloc(0);
 const carriageReturn = 13;
 const lineFeed = 10;
-const space = 32;
-const tab = 9;
+const zero = 48;
 
 /**
- * Reads the responses of one HTTP/1.1 connection from bytes, as strictly as RFC 9112 allows.
+ * Reads the responses of one HTTP/1.1 connection from bytes.
  *
- * Whatever has a second reading is an error: bare line feeds, folded lines, a length beside a coding or
- * beside another length, a coding other than `chunked`. Where a response ends is decided here alone, so
+ * Whatever has a second reading is an error: lines that end in two ways, folded lines, a length beside a
+ * coding or beside another length, a coding other than `chunked`. What has one is read, if odd: bare line
+ * feeds throughout, `chunked,`, white space before an extension, HTTP/1.2. Where a response ends is decided here alone, so
  * that no byte of one can be taken for the next.
  */
 export class ResponseParser {
@@ -66,6 +71,10 @@ export class ResponseParser {
   #events: ResponseEvents | undefined;
   #expected: Expected = "nothing";
   #bodiless = false;
+  #lineEnd: LineEnd = "\r\n";
+  /** Where in the buffer that is being read the body's bytes lie, moved together. */
+  #bodyStart = 0;
+  #bodyEnd = 0;
   /** What was received of a head or a line that is not whole yet. */
   #partial: Buffer = nothing;
   /** Bytes of the body, or of the chunk, that are still to come. */
@@ -93,10 +102,11 @@ export class ResponseParser {
   }
 
   /**
-   * Takes what was received. Throws an UpstreamError where that is not HTTP, or not asked for.
+   * Takes what was received. Throws an UpstreamError if that is not HTTP, or not asked for.
    *
-   * The buffer is the caller's, who may read the next connection's bytes into it as soon as this returns:
-   * all that is kept or handed on is a copy.
+   * The buffer is the caller's, who may read the next connection's bytes into it as soon as this returns: all
+   * that is kept or handed on is a copy. The parser may write to it: the bytes of a body that came in small
+   * chunks are moved together and handed over as one part.
    */
   read(received: Buffer): void {
     let chunk = received;
@@ -104,22 +114,24 @@ export class ResponseParser {
       chunk = Buffer.concat([this.#partial, received]);
       this.#partial = nothing;
     }
+    this.#bodyEnd = this.#bodyStart;
     let at = 0;
     while (at < chunk.length) {
       const next = this.#readPart(chunk, at);
       if (next === at) {
         this.#partial = copyOf(chunk, at, chunk.length);
-        return;
+        break;
       }
       at = next;
     }
+    this.#handOverBody(chunk);
   }
 
   /** The other side has closed in good order: the end of a body that has no other. Throws where one is missing. */
   close(): void {
     if (this.#expected !== "body until close") throw closed();
     this.persistent = false;
-    this.#finish(none);
+    this.#stop()?.onEnd(none);
   }
 
   /** Reads one part of a response; returns where the next one begins, `at` where this one is not whole yet. */
@@ -131,7 +143,7 @@ export class ResponseParser {
       case "chunk":
         return this.#readBody(chunk, at);
       case "body until close":
-        this.#events?.onData(copyOf(chunk, at, chunk.length));
+        this.#gather(chunk, at, chunk.length);
         return chunk.length;
       case "chunk size":
         return this.#readChunkSize(chunk, at);
@@ -145,13 +157,10 @@ export class ResponseParser {
   }
 
   #readHead(chunk: Buffer, at: number): number {
-    const end = chunk.indexOf("\r\n\r\n", at, "latin1");
-    if ((end === -1 ? chunk.length : end) - at > this.#headBytes)
-      throw malformed("too long a head");
-    if (end === -1) return at;
-    const text = chunk.toString("latin1", at, end);
-    if (!headSyntax.test(text)) throw malformed("a head that is not HTTP/1.1");
-
+    const section = readHead(chunk, at, this.#headBytes);
+    if (section === undefined) return at;
+    const { text, next } = section;
+    this.#lineEnd = section.lineEnd;
     const lineEnd = text.indexOf("\r\n");
     const headers = readFields(text, lineEnd === -1 ? text.length : lineEnd);
     const head: ResponseHead = {
@@ -159,12 +168,11 @@ export class ResponseParser {
       reason: text.slice(13, lineEnd === -1 ? undefined : lineEnd),
       headers,
     };
-    const next = end + 4;
     if (head.status < 200) {
       this.#events?.onHead(head, next < chunk.length);
       return next;
     }
-    this.#readFraming(head, text.charCodeAt(7) === 49);
+    this.#readFraming(head, text.charCodeAt(7) !== zero);
     return this.#handOver(head, chunk, next);
   }
 
@@ -186,13 +194,11 @@ export class ResponseParser {
     this.persistent = isHttp11 ? !framing.closes : framing.keepsAlive;
     this.keepAliveSeconds = framing.keepAliveSeconds;
     this.#left = 0;
-    if (framing.coding !== undefined) {
-      if (framing.length !== undefined || !isHttp11) throw malformed("two ways to end");
-      if (framing.coding.toLowerCase() !== "chunked") throw malformed("an unknown transfer coding");
-    }
+    if (framing.chunked && (framing.length !== undefined || !isHttp11))
+      throw malformed("two ways to end");
     if (this.#bodiless || status === 204 || status === 304) {
       this.#expected = "body by length";
-    } else if (framing.coding !== undefined) {
+    } else if (framing.chunked) {
       this.#expected = "chunk size";
     } else if (framing.length !== undefined) {
       this.#left = framing.length;
@@ -208,23 +214,26 @@ export class ResponseParser {
     this.#left -= end - at;
     const chunked = this.#expected === "chunk";
     if (chunked && this.#left === 0) this.#expected = "chunk end";
-    this.#events?.onData(copyOf(chunk, at, end));
-    if (!chunked && this.#left === 0) this.#finish(none);
+    this.#gather(chunk, at, end);
+    if (!chunked && this.#left === 0) this.#finish(chunk, none);
     return end;
   }
 
   #readChunkSize(chunk: Buffer, at: number): number {
-    const end = chunk.indexOf("\r\n", at, "latin1");
+    const end = chunk.indexOf(this.#lineEnd, at, "latin1");
     if ((end === -1 ? chunk.length : end) - at > mostChunkLineBytes) {
       throw malformed("too long a chunk size");
     }
-    if (end === -1) return at;
+    if (end === -1) {
+      refuseBareLineFeed(chunk, at);
+      return at;
+    }
     const [, size] = chunkSizeSyntax.exec(chunk.toString("latin1", at, end)) ?? [];
     if (size === undefined) throw malformed("a chunk without a size");
     this.#left = Number.parseInt(size, 16);
     if (this.#left > 0) {
       this.#expected = "chunk";
-      return end + 2;
+      return end + this.#lineEnd.length;
     }
     this.#expected = "trailers";
     // The line end stays: every trailer begins with one, and so does the end.
@@ -232,26 +241,45 @@ export class ResponseParser {
   }
 
   #readChunkEnd(chunk: Buffer, at: number): number {
-    const [first, second] = [chunk[at], chunk[at + 1]];
-    if (first !== carriageReturn || (second !== undefined && second !== lineFeed)) {
+    const isBare = this.#lineEnd === "\n";
+    const end = isBare ? at : at + 1;
+    const first = chunk[at];
+    const last = chunk[end];
+    if (first !== (isBare ? lineFeed : carriageReturn) || (last ?? lineFeed) !== lineFeed) {
       throw malformed("a chunk that is longer than its size");
     }
-    if (second === undefined) return at;
+    if (last === undefined) return at;
     this.#expected = "chunk size";
-    return at + 2;
+    return end + 1;
   }
 
   #readTrailers(chunk: Buffer, at: number): number {
-    const end = chunk.indexOf("\r\n\r\n", at, "latin1");
-    if ((end === -1 ? chunk.length : end) - at > this.#headBytes) throw malformed("long trailers");
-    if (end === -1) return at;
-    const text = chunk.toString("latin1", at, end);
-    if (!trailerSyntax.test(text)) throw malformed("trailers that are no field lines");
-    this.#finish(text === "" ? none : readFields(text, 0));
-    return end + 4;
+    const section = readTrailers(chunk, at, { maxBytes: this.#headBytes, lineEnd: this.#lineEnd });
+    if (section === undefined) return at;
+    this.#finish(chunk, section.text === "" ? none : readFields(section.text, 0));
+    return section.next;
   }
 
-  #finish(trailers: readonly string[]): void {
+  /** Puts a part of the body with what came of it before in this read. */
+  #gather(chunk: Buffer, from: number, to: number): void {
+    if (this.#bodyEnd === this.#bodyStart) {
+      this.#bodyStart = from;
+      this.#bodyEnd = to;
+    } else {
+      chunk.copyWithin(this.#bodyEnd, from, to);
+      this.#bodyEnd += to - from;
+    }
+  }
+
+  #handOverBody(chunk: Buffer): void {
+    if (this.#bodyEnd === this.#bodyStart) return;
+    const body = copyOf(chunk, this.#bodyStart, this.#bodyEnd);
+    this.#bodyEnd = this.#bodyStart;
+    this.#events?.onData(body);
+  }
+
+  #finish(chunk: Buffer, trailers: readonly string[]): void {
+    this.#handOverBody(chunk);
     this.#stop()?.onEnd(trailers);
   }
 
@@ -267,86 +295,6 @@ export class ResponseParser {
 /** A part of a chunk, in memory of its own. */
 function copyOf(chunk: Buffer, from: number, to: number): Buffer {
   return Buffer.from(chunk.subarray(from, to));
-}
-
-/** What a head says of where its message ends. */
-interface Framing {
-  length: number | undefined;
-  coding: string | undefined;
-  closes: boolean;
-  keepsAlive: boolean;
-  keepAliveSeconds: number | undefined;
-}
-
-function readFraming(headers: readonly string[]): Framing {
-  const framing: Framing = {
-    length: undefined,
-    coding: undefined,
-    closes: false,
-    keepsAlive: false,
-    keepAliveSeconds: undefined,
-  };
-  for (let i = 0; i < headers.length; i += 2) {
-    // Most names are told apart by their length alone.
-    const { length } = headers[i] ?? "";
-    if (length === 10) readConnection(framing, headers[i] ?? "", headers[i + 1] ?? "");
-    else if (length === 14 || length === 17) {
-      readLength(framing, headers[i] ?? "", headers[i + 1] ?? "");
-    }
-  }
-  return framing;
-}
-
-function readLength(framing: Framing, name: string, value: string): void {
-  const lower = name.toLowerCase();
-  if (lower === "content-length") {
-    if (framing.length !== undefined || !lengthSyntax.test(value)) throw malformed("no one length");
-    framing.length = Number(value);
-  } else if (lower === "transfer-encoding") {
-    if (framing.coding !== undefined) throw malformed("two transfer codings");
-    framing.coding = value;
-  }
-}
-
-function readConnection(framing: Framing, name: string, value: string): void {
-  const lower = name.toLowerCase();
-  if (lower === "connection") {
-    if (/(?:^|,)[\t ]*close[\t ]*(?:,|$)/i.test(value)) framing.closes = true;
-    else if (/(?:^|,)[\t ]*keep-alive[\t ]*(?:,|$)/i.test(value)) framing.keepsAlive = true;
-  } else if (lower === "keep-alive") {
-    const [, seconds] = /(?:^|[,;\t ])timeout=(\d{1,6})/i.exec(value) ?? [];
-    if (seconds !== undefined) framing.keepAliveSeconds = Number(seconds);
-  }
-}
-
-/** Cuts field lines, each with its line end before it, whose syntax has been checked. */
-function readFields(text: string, from: number): string[] {
-  const fields: string[] = [];
-  let at = from;
-  while (at < text.length) {
-    const colon = text.indexOf(":", at);
-    let end = text.indexOf("\r\n", colon);
-    if (end === -1) end = text.length;
-    fields.push(text.slice(at + 2, colon), trimmed(text, colon + 1, end));
-    at = end;
-  }
-  return fields;
-}
-
-/** White space around a value is no part of it (RFC 9112 section 5.1). */
-function trimmed(text: string, from: number, to: number): string {
-  let [start, end] = [from, to];
-  while (start < end && isBlank(text.charCodeAt(start))) start += 1;
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end -= 1;
-  return text.slice(start, end);
-}
-
-function isBlank(code: number): boolean {
-  return code === space || code === tab;
-}
-
-function malformed(what: string): UpstreamError {
-  return new UpstreamError("malformed", `the application sent ${what}`);
 }
 
 function closed(): UpstreamError {

@@ -65,6 +65,37 @@ const whole: Record<string, [text: string, body: string, persistent: boolean]> =
     "01234567890123456789",
     true,
   ],
+  "in chunks with white space around extensions": [
+    `${chunked}3 ; a="b"\r\nabc\r\n2 \t\r\nde\r\n0 ;x\r\n\r\n`,
+    "abcde",
+    true,
+  ],
+  "with leading zeros in its sizes": [
+    `${ok}Content-Length: 00000000000000000003\r\n\r\nabc`,
+    "abc",
+    true,
+  ],
+  "in chunks with leading zeros in their sizes": [
+    `${chunked}00000000000000000003\r\nabc\r\n00000000000000000000\r\n\r\n`,
+    "abc",
+    true,
+  ],
+  "with an empty element in its coding": [
+    `${ok}Transfer-Encoding: , Chunked ,\r\n\r\n1\r\nx\r\n0\r\n\r\n`,
+    "x",
+    true,
+  ],
+  "in HTTP/1.2": ["HTTP/1.2 200 OK\r\nContent-Length: 1\r\n\r\nx", "x", true],
+  "with bare line feeds throughout": [
+    "HTTP/1.1 200 OK\nA: b\nContent-Length: 7\n\n\r\n\r\nxyz",
+    "\r\n\r\nxyz",
+    true,
+  ],
+  "in chunks with bare line feeds throughout": [
+    "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n3;a\n\r\nc\n1\nd\n0\n\n",
+    "\r\ncd",
+    true,
+  ],
   "with a line end in the body": [`${ok}Content-Length: 4\r\n\r\n\r\n\r\n`, "\r\n\r\n", true],
   "of a connection that closes": [
     `${ok}Connection: close\r\nContent-Length: 1\r\n\r\nx`,
@@ -109,12 +140,22 @@ const refused: Record<string, [text: string, message: RegExp]> = {
     `${ok}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n`,
     /two transfer/,
   ],
-  "a bare line feed": ["HTTP/1.1 200 OK\nContent-Length: 1\r\n\r\nx", /not HTTP/],
+  "a bare line feed": ["HTTP/1.1 200 OK\nContent-Length: 1\r\n\r\nx", /in two ways/],
+  "a bare line feed in a value": [`${ok}A: b\nC: d\r\n\r\n`, /not HTTP|in two ways/],
+  "a carriage return among bare line feeds": ["HTTP/1.1 200 OK\nA: b\r\n\nx", /in two ways/],
+  "a bare line feed behind the size of a chunk": [`${chunked}1\nx\r\n0\r\n\r\n`, /./],
+  "a bare line feed in an extension": [`${chunked}1;a\nb\r\nx\r\n0\r\n\r\n`, /./],
+  "a line end of two bytes behind a chunk among bare ones": [
+    "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n1\nx\r\n0\n\n",
+    /longer/,
+  ],
   "a folded line": [`${ok}A: b\r\n c\r\n\r\n`, /not HTTP/],
   "a space before the colon": [`${ok}A : b\r\n\r\n`, /not HTTP/],
   "a control byte": [`${ok}A: b\x0bc\r\n\r\n`, /not HTTP/],
   "HTTP/2": ["HTTP/2.0 200 OK\r\n\r\n", /not HTTP/],
-  "HTTP/1.2": ["HTTP/1.2 200 OK\r\n\r\n", /not HTTP/],
+  "chunked twice in one line": [`${ok}Transfer-Encoding: chunked, chunked\r\n\r\n`, /unknown/],
+  "a coding that is empty": [`${ok}Transfer-Encoding: ,\r\n\r\n`, /unknown/],
+  "white space in a chunk size": [`${chunked}1 1\r\nx\r\n`, /without a size/],
   "a status with a leading zero": ["HTTP/1.1 020 OK\r\n\r\n", /not HTTP/],
   "a status of four digits": ["HTTP/1.1 2000 OK\r\n\r\n", /not HTTP/],
   "too long a head": [`${ok}A: ${"x".repeat(1000)}\r\n\r\n`, /too long/],
@@ -159,6 +200,39 @@ describe("a response", () => {
       }
     });
   }
+
+  const hopeless: Record<string, string> = {
+    "no HTTP": "220 ready\r\n",
+    "another protocol": "HTTX",
+    "a bare line feed in its head": `${ok}A: b\n`,
+    "a carriage return among bare line feeds": "HTTP/1.1 200 OK\nA: b\r",
+    "a bare line feed behind the size of a chunk": `${chunked}5\n`,
+    "a bare line feed in its trailers": `${chunked}0\r\nA: b\n`,
+  };
+  for (const [what, text] of Object.entries(hopeless)) {
+    it(`is refused before its head is whole, as soon as it can't become one: ${what}`, () => {
+      assert.match(read([text]).error ?? "it is waited for", /the application sent/);
+    });
+  }
+
+  it("of HTTP/2 is told as such, since its bytes say nothing to whoever reads the log", () => {
+    const settings = "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64";
+    assert.match(read([settings]).error ?? "", /speaks HTTP\/2 only/);
+    assert.match(read([`\x00\x00\x06\x09${settings.slice(4)}`]).error ?? "", /not HTTP\/1\.1/);
+  });
+
+  it("in tiny chunks is handed over read by read", () => {
+    const parser = new ResponseParser(1000);
+    const parts: Buffer[] = [];
+    parser.expect("GET", {
+      ...{ onHead() {}, onWhole() {}, onEnd() {} },
+      onData: (part) => void parts.push(part),
+    });
+    parser.read(Buffer.from(`${chunked}${"1\r\nx\r\n".repeat(1000)}2\r\ny`));
+    parser.read(Buffer.from(`z\r\n${"1\r\nx\r\n".repeat(1000)}0\r\n\r\n`));
+    assert.equal(Buffer.concat(parts).toString(), `${"x".repeat(1000)}yz${"x".repeat(1000)}`);
+    assert.equal(parts.length, 2);
+  });
 
   it("keeps its lines as they were sent, less the white space around values", () => {
     const { events } = read([
