@@ -102,6 +102,22 @@ export class CurrentAssembly {
     return needRestart;
   }
 
+  /** Connections to the application. */
+  get connections(): number {
+    return this.#sum(({ connections }) => connections);
+  }
+
+  /** Requests that wait for one. */
+  get queued(): number {
+    return this.#sum(({ queued }) => queued);
+  }
+
+  #sum(count: (pool: ConnectionPool) => number): number {
+    let sum = 0;
+    for (const pool of this.#pools) sum += count(pool);
+    return sum;
+  }
+
   /** Lets requests under way finish, for as long as that may take; then they are broken off. */
   async close(timeoutMs: number): Promise<void> {
     const pools = [...this.#pools];
@@ -124,7 +140,11 @@ export class CurrentAssembly {
  */
 function assemble(made: Readonly<InForce>, foundation: Foundation, before?: Former): Assembly {
   const { config, verification } = made;
-  const application = reachApplication(applicationOptions(config), before?.application);
+  const application = reachApplication(
+    applicationOptions(config),
+    foundation.metrics,
+    before?.application,
+  );
   const signals =
     before !== undefined && isSameForSignals(made, before)
       ? before.signals
@@ -203,11 +223,15 @@ function isSameForSignals(one: Readonly<InForce>, other: Readonly<InForce>): boo
   return one.verification === other.verification && isSameData(basis(one), basis(other));
 }
 
-function reachApplication(options: ApplicationOptions, before?: Application): Application {
+function reachApplication(
+  options: ApplicationOptions,
+  { gate: { queueSeconds } }: Foundation["metrics"],
+  before?: Application,
+): Application {
   if (before !== undefined && isSameData(options, before.options)) return before;
   return {
     options,
-    pool: connectApplication(options),
+    pool: connectApplication(options, (seconds) => queueSeconds.observe(seconds)),
     forwardUpgrade: createUpgradeForwarder(options),
   };
 }
@@ -219,6 +243,9 @@ function applicationOptions({ settings, files }: Config): ApplicationOptions {
     ca: files.upstreamCa,
     connectTimeoutMs: upstream.connectTimeout,
     responseTimeoutMs: upstream.responseTimeout,
+    idleTimeoutMs: upstream.idleTimeout,
+    maxQueued: upstream.maxQueued,
+    queueTimeoutMs: upstream.queueTimeout,
     maxConnections: upstream.maxConnections,
     headerBytes: settings.limits.headerBytes,
   };

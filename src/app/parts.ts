@@ -133,8 +133,9 @@ function beginDrain(drain: Drain, logger: Logger): number {
 /** Says where the metrics come from that are read on demand. */
 function observe(
   metrics: AppMetrics,
-  { inForce, store, drain, live }: Pick<Parts, "inForce" | "store" | "drain" | "live">,
+  parts: Pick<Parts, "inForce" | "store" | "drain" | "live" | "current">,
 ): void {
+  const { inForce, store, drain, live, current } = parts;
   metrics.observe({
     denylistEntries: () => store.denylist.size,
     journalBytes: store.journalBytes,
@@ -142,6 +143,8 @@ function observe(
     jwksAge: () => inForce.verification.keysAgeSeconds(),
     connections: () => drain.connections,
     liveConnections: () => live.size,
+    upstreamConnections: () => current.connections,
+    upstreamQueued: () => current.queued,
   });
 }
 
@@ -168,6 +171,8 @@ function proxyOptions({ settings, files }: Config, engine: Engine): ProxyServerO
     requestTimeoutMs: limits.requestTimeout,
     idleTimeoutMs: limits.idleTimeout,
     maxConnections: limits.maxConnections,
+    receiveTimeoutMs: limits.receiveTimeout,
+    sendTimeoutMs: limits.sendTimeout,
   };
 }
 

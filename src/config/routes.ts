@@ -83,6 +83,7 @@ export function routeRules({ routes, tokens }: Settings): RouteRule[] {
     opaqueLifetimeSeconds: rule.tokens === "opaque" ? tokens.maxLifetime / 1000 : undefined,
     expired: rule.expired,
     revoked: rule.revoked,
+    streams: rule.stream,
   }));
 }
 

@@ -93,6 +93,7 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
   if (route.needsBody && body === undefined) {
     return { kind: "wait", ready: readBody(visit, checks.bodyBytes) };
   }
+  if (body?.stalled === true) return deny("request_timeout");
 
   const credential = readCredential(headers, route.from ?? checks.sources, body?.fields);
   const verdict = decide({

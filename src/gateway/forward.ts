@@ -51,6 +51,7 @@ export function forward(
       answer,
       received: visit.body?.bytes,
       headers: forwardedHeaders(gate, visit, admitted),
+      streams: admitted.route.streams === true,
       hold,
       onHead: () => recordHead(gate, visit, checkedMs),
       onStreaming: (cut) => watchLive(gate.live, admitted, cut),
@@ -133,6 +134,12 @@ function finish(gate: Forwarding, visit: Visit, answer: Answer, outcome: Forward
       break;
     case "cut":
       recordOutcome(gate, visit, "cut", answer.status);
+      break;
+    case "request_incomplete":
+      refuse(gate, visit, answer, "request_timeout");
+      break;
+    case "client_stalled":
+      recordOutcome(gate, visit, "client_stalled", answer.status);
       break;
     case "client_gone":
       recordOutcome(gate, visit, "client_gone");

@@ -8,6 +8,15 @@ export interface ReceivedBody {
   /** What has come by now; it is sent on before the rest. */
   readonly bytes: Buffer;
   readonly fields: BodyFields;
+  /** Set if the client stopped in the middle of it. */
+  readonly stalled?: boolean;
+}
+
+/** How a body is read. */
+export interface ReceiveOptions {
+  readonly maxBytes: number;
+  /** Takes who is to be told if the client stops in the middle. */
+  readonly onStall: (listener: () => void) => void;
 }
 
 const unreadable: BodyFields = { kind: "unreadable" };
@@ -15,32 +24,33 @@ const unreadable: BodyFields = { kind: "unreadable" };
 /**
  * Reads a request's body, on the routes whose tokens or subjects are in it.
  *
- * Resolves as soon as there is more than `mostBytes` of it, or the client has left: then it can't be read,
- * and the rest is still to come.
+ * Resolves as soon as there is more than `maxBytes` of it, or the client has left or stopped: then it can't
+ * be read, and the rest is still to come.
  */
 export function receiveBody(
   request: IncomingMessage,
   headers: HeaderList,
-  mostBytes: number,
+  { maxBytes, onStall }: ReceiveOptions,
 ): Promise<ReceivedBody> {
   const length = Number(headers.first("content-length") ?? 0);
   const gathered = new GatheredBytes();
   const received = (fields: BodyFields) => ({ bytes: gathered.bytes, fields });
-  if (length > mostBytes) return Promise.resolve(received(unreadable));
+  if (length > maxBytes) return Promise.resolve(received(unreadable));
 
   return new Promise((resolve) => {
-    const settle = (fields: BodyFields) => {
+    const settle = (fields: BodyFields, stalled = false) => {
       request.off("data", take).off("end", end).off("close", leave);
-      resolve(received(fields));
+      resolve({ ...received(fields), stalled });
     };
     const take = (chunk: Buffer) => {
       gathered.add(chunk);
-      if (gathered.length <= mostBytes) return;
+      if (gathered.length <= maxBytes) return;
       request.pause();
       settle(unreadable);
     };
     const end = () => settle(readRequestFields(gathered.bytes, headers));
     const leave = () => settle(unreadable);
+    onStall(() => settle(unreadable, true));
     request.on("data", take).on("end", end).on("close", leave);
     if (request.destroyed) leave();
   });

@@ -83,6 +83,12 @@ export const refusals = {
     en: "Logging out, try again shortly.",
     zh: "正在登出,请稍后重试!",
   },
+  upstream_busy: {
+    status: 503,
+    retryAfter: 1,
+    en: "The application is busy, try again shortly.",
+    zh: "应用繁忙，请稍后重试!",
+  },
   upstream_unreachable: {
     status: 502,
     en: "The application cannot be reached.",

@@ -51,6 +51,8 @@ export interface Route {
   /** Whether a token passes that has expired, or that has been revoked. */
   readonly expired?: "refuse" | "forward" | undefined;
   readonly revoked?: "refuse" | "forward" | undefined;
+  /** Whether a response may pause for as long as it likes. */
+  readonly streams?: boolean | undefined;
 }
 
 /** What the configuration says of a method and a path. */
@@ -109,6 +111,7 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
 
   const applyingTo = (methods: readonly string[], target: Target) =>
     particular.filter((rule) => appliesWidely(rule, methods, target));
+  const streaming = compiled.filter(({ streams }) => streams === true);
   const decidingAccess = (methods: readonly string[], target: Target) =>
     compiled.find((rule) => decidesAccess(rule, methods, target));
 
@@ -120,9 +123,10 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
         return meant || applying.length > 0 ? undefined : protectedRoute;
       }
       const access = decidingAccess(methods, target)?.access;
-      if (applying.length === 0) return access === "public" ? publicRoute : protectedRoute;
+      const streams = streaming.some((rule) => appliesNarrowly(rule, methods, target));
+      if (applying.length === 0) return plainRoute(access, streams);
       const exact = applying.filter((rule) => appliesNarrowly(rule, methods, target));
-      const together = merge(applying);
+      const together = { ...merge(applying), streams };
       return { access: access ?? "protected", ...together, ...exemptions(exact, together) };
     },
     explain: (methods, target) => ({
@@ -130,6 +134,11 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
       applying: applyingTo(methods, target).map(({ position }) => position),
     }),
   };
+}
+
+function plainRoute(access: Route["access"] | undefined, streams: boolean): Route {
+  const route = access === "public" ? publicRoute : protectedRoute;
+  return streams ? { ...route, streams } : route;
 }
 
 /** What rules say together, all of which may be meant: everything that is revoked by one of them. */

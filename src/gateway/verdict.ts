@@ -25,6 +25,7 @@ export const refusalReasons = [
   "denylist_unavailable",
   "keys_unavailable",
   "revocation_pending",
+  "upstream_busy",
   "upstream_unreachable",
   "upstream_timeout",
   "internal_error",

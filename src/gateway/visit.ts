@@ -13,6 +13,7 @@ export const outcomes = [
   "forwarded",
   "preflight_answered",
   "client_gone",
+  "client_stalled",
   "broken_off",
   "cut",
 ] as const;
@@ -67,7 +68,10 @@ export function beginVisit(reception: Reception, request: IncomingMessage, answe
 /** Reads the body of a request before it is known whether it may pass. */
 export async function readBody(visit: Visit, maxBytes: number): Promise<void> {
   askForBody(visit);
-  visit.body = await receiveBody(visit.request, visit.headers, maxBytes);
+  visit.body = await receiveBody(visit.request, visit.headers, {
+    maxBytes,
+    onStall: (listener) => visit.answer?.onStall(listener),
+  });
 }
 
 /** Has a client that waits for it go on (RFC 9110 section 10.1.1); an HTTP/1.0 client would take it for the answer. */

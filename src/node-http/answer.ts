@@ -32,6 +32,9 @@ export class Answer {
   #sent = false;
   #keepsConnection = true;
   #onClose: (() => void) | undefined;
+  #onStall: (() => void) | undefined;
+  /** Whether the client was given up because it did not read, or did not send. */
+  stalled = false;
 
   /** By way of a response that is there, or of a connection that can do without. */
   constructor(request: IncomingMessage, way: ServerResponse | DirectConnection) {
@@ -86,6 +89,18 @@ export class Answer {
             before();
             listener();
           };
+  }
+
+  /** Calls back if the client stops in the middle of its request: whoever waits for the rest answers. */
+  onStall(listener: () => void): void {
+    this.#onStall = listener;
+  }
+
+  /** The client has stopped in the middle of its request. False: nobody can answer that any more. */
+  stall(): boolean {
+    if (this.begun || this.#onStall === undefined) return false;
+    this.#onStall();
+    return true;
   }
 
   /** Node's response, for what is not sent as a whole. */

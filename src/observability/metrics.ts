@@ -8,6 +8,10 @@ export interface GateMetrics<Outcome extends string> {
   readonly requests: Readonly<Record<Outcome, { inc(): void }>>;
   readonly checkSeconds: { observe(seconds: number): void };
   readonly upstreamSeconds: { observe(seconds: number): void };
+  /** How long requests waited for a connection to the application, those that did. */
+  readonly queueSeconds: { observe(seconds: number): void };
+  /** Clients that were given up because they stood still, by what they had stopped doing. */
+  readonly stalledClients: Readonly<Record<"reading" | "sending", { inc(): void }>>;
   readonly upgradedConnections: { inc(): void; dec(): void };
   /** Connections that ended with their token, by why. */
   readonly cuts: Readonly<Record<CutReason, { inc(): void }>>;
@@ -96,6 +100,8 @@ export interface MetricSources {
   liveConnections(): number;
   redisStaleness(): number;
   jwksAge(): number;
+  upstreamConnections(): number;
+  upstreamQueued(): number;
 }
 
 /** All metrics, by who counts them. */
@@ -206,7 +212,7 @@ function createGateMetrics<Outcome extends string>(
     requests: createCounter(
       {
         name: "revgate_requests_total",
-        help: "Requests, by how they ended: forwarded, an error of docs/errors.md, preflight_answered, client_gone (before the end of the response), broken_off (by the application, in its body), cut (its token was revoked or expired while it was being sent).",
+        help: "Requests, by how they ended: forwarded, an error of docs/errors.md, preflight_answered, client_gone (before the end of the response), client_stalled (it took nothing of its response for limits.sendTimeout), broken_off (by the application, in its body), cut (its token was revoked or expired while it was being sent).",
         registry,
       },
       "outcome",
@@ -228,6 +234,7 @@ function createGateMetrics<Outcome extends string>(
       },
       upstreamBuckets,
     ),
+    ...createWaits(registry),
     onUnknownOutcome: (entries) => countRevoked("unknown_outcome", entries),
     cuts: createCounter(
       {
@@ -272,6 +279,31 @@ function createSubjectCounters(
       help: "Revoking requests refused with 503 because of limits.unprovenRevocations.",
       registers: [registry],
     }),
+  };
+}
+
+/** What is counted of those who wait, or let wait. */
+function createWaits(
+  registry: Registry,
+): Pick<GateMetrics<string>, "queueSeconds" | "stalledClients"> {
+  return {
+    queueSeconds: new PlainHistogram(
+      {
+        name: "revgate_upstream_queue_duration_seconds",
+        help: "How long requests waited for a connection to the application; those for which one was idle are not counted.",
+        registry,
+      },
+      upstreamBuckets,
+    ),
+    stalledClients: createCounter(
+      {
+        name: "revgate_stalled_clients_total",
+        help: "Clients that were given up because they took nothing (limits.sendTimeout), or sent nothing of a body (limits.receiveTimeout).",
+        registry,
+      },
+      "stopped",
+      ["reading", "sending"],
+    ),
   };
 }
 
@@ -441,6 +473,16 @@ function observeSources(registry: Registry, sources: MetricSources): void {
     "revgate_connections",
     "Connections of clients, upgraded ones included.",
     sources.connections,
+  );
+  read(
+    "revgate_upstream_connections",
+    "Connections to the application, those that carry WebSockets not counted.",
+    sources.upstreamConnections,
+  );
+  read(
+    "revgate_upstream_queue",
+    "Requests that wait for a connection to the application.",
+    sources.upstreamQueued,
   );
   read(
     "revgate_live_connections",

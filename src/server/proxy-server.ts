@@ -11,7 +11,8 @@ import type { RefusalReason } from "../gateway/verdict.ts";
 import { beginVisit } from "../gateway/visit.ts";
 import { atEndOfTurn } from "../node-http/end-of-turn.ts";
 import { answerRequests, type Engine, openServer } from "../node-http/engine.ts";
-import { stateOf } from "../node-http/in-order.ts";
+import { lineOf, stateOf } from "../node-http/in-order.ts";
+import { type StallLimits, watchStalls } from "./stalled-clients.ts";
 
 /** What the server is made of, TLS, and the limits on what clients may take. */
 export interface ProxyServerOptions {
@@ -26,9 +27,17 @@ export interface ProxyServerOptions {
   /** How long a connection without a request is kept. */
   readonly idleTimeoutMs: number;
   readonly maxConnections: number;
+  /** How long a client may pause in the middle of the body of a request. */
+  readonly receiveTimeoutMs: number;
+  /** How long a client may take nothing of what it is sent. */
+  readonly sendTimeoutMs: number;
 }
 
+const stallLimits = new WeakMap<Server, StallLimits>();
+
 const checkTimeoutsEveryMs = 1000;
+/** How Node says that a client took longer than `headersTimeout` or `requestTimeout`. */
+const requestTimeout = "ERR_HTTP_REQUEST_TIMEOUT";
 
 /**
  * Makes the server that clients talk to; it does not listen yet. Each request goes by the gate that is
@@ -44,6 +53,11 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
     ...options.tls,
   });
   adjustProxyServer(server, options);
+  watchStalls(
+    server,
+    () => stallLimits.get(server) ?? options,
+    (stall) => currentGate().metrics.stalledClients[stall].inc(),
+  );
   // Node drops what goes beyond in silence: one more than is allowed, so that it shows.
   server.maxHeadersCount = mostHeaderLines + 1;
 
@@ -85,6 +99,7 @@ export function adjustProxyServer(server: Server, options: ProxyServerOptions): 
   server.requestTimeout = options.requestTimeoutMs;
   server.keepAliveTimeout = options.idleTimeoutMs;
   server.maxConnections = options.maxConnections;
+  stallLimits.set(server, options);
   if (server instanceof TlsServer && options.tls) server.setSecureContext(options.tls);
 }
 
@@ -108,6 +123,8 @@ function answerClientError(gate: Gate, error: NodeJS.ErrnoException, socket: Soc
     return;
   }
   if (state === "answering") {
+    // In the middle of a body: whoever waits for the rest answers.
+    if (error.code === requestTimeout && lineOf(socket).current?.stall() === true) return;
     closeBehindAnswer(socket);
     return;
   }
@@ -117,6 +134,6 @@ function answerClientError(gate: Gate, error: NodeJS.ErrnoException, socket: Soc
 
 function reasonOf(code: string | undefined): RefusalReason {
   if (code === "HPE_HEADER_OVERFLOW") return "request_too_large";
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return "request_timeout";
+  if (code === requestTimeout) return "request_timeout";
   return "request_ambiguous";
 }

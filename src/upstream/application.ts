@@ -11,7 +11,12 @@ export interface ApplicationOptions {
   readonly connectTimeoutMs: number;
   /** From the request being sent to the head of the response. */
   readonly responseTimeoutMs: number;
+  /** Between two parts of the body of a response. */
+  readonly idleTimeoutMs: number;
   readonly maxConnections: number;
+  /** How many requests may wait for a connection, and for how long each. */
+  readonly maxQueued: number;
+  readonly queueTimeoutMs: number;
   /** The longest response head, in bytes. */
   readonly headerBytes: number;
 }
@@ -19,15 +24,20 @@ export interface ApplicationOptions {
 /** How long an idle connection to the application is kept; most servers close theirs after 5 s or more. */
 const keepIdleMs = 4000;
 
-/** Opens the pool of connections over which requests reach the application. */
-export function connectApplication(options: ApplicationOptions): ConnectionPool {
+/**
+ * Opens the pool of connections over which requests reach the application. `onWaited` is told how many
+ * seconds a request waited for one.
+ */
+export function connectApplication(
+  options: ApplicationOptions,
+  onWaited: (seconds: number) => void,
+): ConnectionPool {
   return new ConnectionPool({
+    ...options,
     connect: options.url.protocol === "https:" ? connectTls(options) : connectTcp(options),
-    connectTimeoutMs: options.connectTimeoutMs,
-    responseTimeoutMs: options.responseTimeoutMs,
-    maxConnections: options.maxConnections,
     headBytes: options.headerBytes,
     idleMs: keepIdleMs,
+    onWaited,
   });
 }
 

@@ -1,12 +1,15 @@
 import type { IncomingMessage } from "node:http";
 import { type BodyFraming, bodyFramingOf, eachField, writeFields } from "../http/field-lines.ts";
 import type { Answer } from "../node-http/answer.ts";
+import { breakOff } from "./broken-response.ts";
 import { responseHeaders } from "./headers.ts";
 import { HeldBody, type Hold } from "./held-response.ts";
 import type { Connection, Exchange } from "./http1/connection.ts";
 import type { ConnectionPool } from "./http1/connection-pool.ts";
 import type { ResponseHead } from "./http1/response-parser.ts";
-import { classifyUpstreamError, UpstreamError, type UpstreamFailure } from "./upstream-error.ts";
+import { InterimResponses } from "./interim-responses.ts";
+import { sendUpload } from "./request-upload.ts";
+import { classifyUpstreamError, type UpstreamFailure } from "./upstream-error.ts";
 
 /** How a forwarded request ended. */
 export type ForwardOutcome =
@@ -21,7 +24,11 @@ export type ForwardOutcome =
   /** It was cut while it was being sent, by whoever was told of it (`onStreaming`). */
   | { readonly kind: "cut" }
   /** The client went away. */
-  | { readonly kind: "client_gone" };
+  | { readonly kind: "client_gone" }
+  /** The client did not read its answer, and was given up. */
+  | { readonly kind: "client_stalled" }
+  /** The client did not send the rest of its request; nothing was sent to it yet. */
+  | { readonly kind: "request_incomplete" };
 
 /** One request to forward, and who is told what becomes of it. */
 export interface ForwardOptions {
@@ -31,6 +38,8 @@ export interface ForwardOptions {
   readonly received?: Buffer | undefined;
   /** Name and value alternating. */
   readonly headers: string[];
+  /** Whether the response may pause for as long as it likes. */
+  readonly streams: boolean;
   /** Set for a request that must be seen through even when its client goes away. */
   readonly hold: Hold | undefined;
   /** Told once when the response head arrives, before the hold. */
@@ -50,8 +59,6 @@ interface ReleasedHead {
   readonly headers: string[];
 }
 
-/** Interim responses passed on for one request; an application that sends more is at fault. */
-const mostInterimResponses = 20;
 const nothing = Buffer.alloc(0);
 const none: readonly string[] = [];
 const repeatable = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -72,6 +79,7 @@ class Forwarding implements Exchange {
   readonly method: string;
   readonly head: string;
   readonly body: BodyFraming;
+  readonly streams: boolean;
   readonly #application: ConnectionPool;
   readonly #options: ForwardOptions;
   /** What carries it now; another request's as soon as the response is whole. */
@@ -80,7 +88,7 @@ class Forwarding implements Exchange {
   #clientGone = false;
   #draining = false;
   #retried = false;
-  #interimResponses = 0;
+  #interim: InterimResponses | undefined;
   /** Set while the head of the response is held. */
   #held: HeldBody | undefined;
   #onStreamEnd: (() => void) | undefined;
@@ -95,6 +103,7 @@ class Forwarding implements Exchange {
     this.#application = application;
     this.#options = options;
     this.method = request.method ?? "GET";
+    this.streams = options.streams;
     this.body = bodyFramingOf(request.rawHeaders);
     this.head = requestHead(request, headers, this.body);
   }
@@ -119,36 +128,22 @@ class Forwarding implements Exchange {
   }
 
   sendBody(connection: Connection): void {
-    const { request, received = nothing } = this.#options;
-    const isCarried = () => this.#connection === connection;
-    const leave = () => {
-      if (request.readableEnded || !isCarried()) return;
+    const { request, answer, received = nothing } = this.#options;
+    answer.onStall(() => this.#onClientStall());
+    sendUpload({
+      ...{ request, received, connection },
+      isCarried: () => this.#connection === connection,
       // Not a whole body: nor may it look like one.
-      connection.abort();
-      const message = "the client left in the middle of its request";
-      this.onError(new UpstreamError("aborted", message), false);
-    };
-    if (received.length > 0) connection.writeBody(received);
-    if (request.readableEnded) {
-      connection.endBody();
-      return;
-    }
-    request.on("data", (chunk: Buffer) => {
-      if (isCarried() && !connection.writeBody(chunk)) request.pause();
+      onLeft: () => this.#loseTo({ kind: "client_gone" }, this.#sent),
     });
-    request.on("end", () => {
-      if (isCarried()) connection.endBody();
-    });
-    request.on("error", () => {});
-    request.on("close", leave);
-    // Whoever has read a part of it has stopped it there.
-    if (received.length > 0) request.resume();
-    if (request.destroyed) leave();
   }
 
-  onHead({ status, reason, headers }: ResponseHead, more: boolean): void {
+  onHead(responseHead: ResponseHead, more: boolean): void {
+    const { status, reason, headers } = responseHead;
     if (status < 200) {
-      this.#passInterim(status, reason, headers);
+      // The connection takes an error thrown there for the end of the request.
+      this.#interim ??= new InterimResponses(this.#options.request);
+      this.#interim.pass(responseHead);
       return;
     }
     this.#status = status;
@@ -202,7 +197,9 @@ class Forwarding implements Exchange {
   }
 
   onPartial(): void {
-    if (this.#state !== "streaming" || this.#onStreamEnd !== undefined) return;
+    if (this.#state !== "streaming") return;
+    if (this.#head !== undefined) this.#flushHead();
+    if (this.#onStreamEnd !== undefined) return;
     this.#onStreamEnd = this.#options.onStreaming(() => {
       if (this.#state !== "streaming") return;
       breakOff(this.#options.answer);
@@ -224,7 +221,7 @@ class Forwarding implements Exchange {
     this.#connection = undefined;
     this.#held?.lose();
     if (this.#state === "ended") return;
-    if (this.#state === "streaming") {
+    if (this.#state === "streaming" && this.#head === undefined) {
       breakOff(this.#options.answer);
       this.#end({ kind: "broken_off", cause: error });
     } else if (this.#state === "waiting" && stale && this.#mayRepeat()) {
@@ -304,28 +301,6 @@ class Forwarding implements Exchange {
     if (this.#state === "holding") this.#abort({ kind: "withheld", cause });
   }
 
-  /** 102 and 103 go to the client as they are; an HTTP/1.0 client does not know them (RFC 9110 section 15.2). */
-  #passInterim(status: number, reason: string, headers: readonly string[]): void {
-    const { request, answer } = this.#options;
-    // The connection takes an error thrown here for the end of the request.
-    if (status < 102) {
-      throw new UpstreamError("malformed", `the application answered ${status} unasked`);
-    }
-    this.#interimResponses += 1;
-    if (this.#interimResponses > mostInterimResponses) {
-      throw new UpstreamError(
-        "malformed",
-        `the application sent more than ${mostInterimResponses} interim responses`,
-      );
-    }
-    if (request.httpVersionMinor < 1 || answer.gone) return;
-    const lines = [`HTTP/1.1 ${status} ${reason}`];
-    const passed = responseHeaders(headers);
-    for (let i = 0; i < passed.length; i += 2) lines.push(`${passed[i]}: ${passed[i + 1]}`);
-    // Requests of one connection are answered one after the other, so the line is free.
-    request.socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
-  }
-
   /** Only a request that may be sent twice (RFC 9110 section 9.2.2). */
   #mayRepeat(): boolean {
     if (this.#retried || this.body !== "none" || this.#clientGone) return false;
@@ -338,12 +313,24 @@ class Forwarding implements Exchange {
   }
 
   #onClientClose(): void {
-    if (this.#options.answer.finished || this.#state === "ended") return;
+    const { answer, hold } = this.#options;
+    if (answer.finished || this.#state === "ended") return;
     this.#clientGone = true;
     // A request with a hold is seen through.
-    if (this.#state === "streaming" || this.#options.hold === undefined) {
-      this.#abort({ kind: "client_gone" });
+    if (this.#state === "streaming" || hold === undefined) {
+      this.#abort({ kind: answer.stalled ? "client_stalled" : "client_gone" });
     }
+  }
+
+  /** The client has stopped in the middle of its request. What was sent of it is none, and did nothing. */
+  #onClientStall(): void {
+    if (this.#state === "waiting") this.#loseTo({ kind: "request_incomplete" }, false);
+  }
+
+  /** Ends it from this side before the application has answered. */
+  #loseTo(outcome: ForwardOutcome, sent: boolean): void {
+    if (this.#state === "waiting") void this.#options.hold?.onLost(sent);
+    this.#abort(outcome);
   }
 
   /** Ends it from this side, wherever it stands. */
@@ -373,14 +360,4 @@ function requestHead(
 ): string {
   const coding = body === "chunked" ? "Transfer-Encoding: chunked\r\n" : "";
   return `${method} ${url} HTTP/1.1\r\n${writeFields(headers)}${coding}Connection: keep-alive\r\n\r\n`;
-}
-
-/** Ends a response so that nobody can take it for a whole one. */
-function breakOff({ stream }: Answer): void {
-  const { socket } = stream;
-  // Where the end of the connection is the end of the body (HTTP/1.0), only a reset says "broken". (One
-  // that is about to be ended, because the client has left, can't be reset: Node would leak its handle.)
-  const canReset = socket !== null && !("encrypted" in socket) && !socket.writableEnded;
-  if (canReset) socket.resetAndDestroy();
-  else stream.destroy();
 }

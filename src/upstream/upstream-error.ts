@@ -1,10 +1,12 @@
 /** Why the application's answer could not be had. */
-export type UpstreamFailure = "upstream_unreachable" | "upstream_timeout";
+export type UpstreamFailure = "upstream_unreachable" | "upstream_timeout" | "upstream_busy";
 
 /** What went wrong between revgate and the application: a closed list, beside the system's own codes. */
 export type UpstreamErrorCode =
   | "connect_timeout"
   | "response_timeout"
+  | "idle_timeout"
+  | "busy"
   | "closed"
   | "malformed"
   | "aborted";
@@ -20,10 +22,16 @@ export class UpstreamError extends Error {
   }
 }
 
-const timeouts = new Set(["connect_timeout", "response_timeout", "ETIMEDOUT"]);
+const failures = new Map<string, UpstreamFailure>([
+  ["connect_timeout", "upstream_timeout"],
+  ["response_timeout", "upstream_timeout"],
+  ["idle_timeout", "upstream_timeout"],
+  ["ETIMEDOUT", "upstream_timeout"],
+  ["busy", "upstream_busy"],
+]);
 
-/** Sorts an error of the connection to the application: no answer in time, or no answer at all. */
+/** Sorts an error of an exchange with the application, by what the client is told. */
 export function classifyUpstreamError(error: Error): UpstreamFailure {
   const code = "code" in error ? String(error.code) : "";
-  return timeouts.has(code) ? "upstream_timeout" : "upstream_unreachable";
+  return failures.get(code) ?? "upstream_unreachable";
 }

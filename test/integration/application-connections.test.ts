@@ -5,7 +5,10 @@ import { connect, createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Exchange } from "../../src/upstream/http1/connection.ts";
-import { ConnectionPool } from "../../src/upstream/http1/connection-pool.ts";
+import {
+  ConnectionPool,
+  type ConnectionPoolOptions,
+} from "../../src/upstream/http1/connection-pool.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
@@ -168,7 +171,98 @@ describe("connections to the application", () => {
   });
 });
 
+/** Options of a pool that gives nothing up. */
+const patient = {
+  ...{ responseTimeoutMs: 60_000, idleTimeoutMs: 60_000, headBytes: 1000 },
+  ...{ maxQueued: 100, queueTimeoutMs: 60_000, onWaited: () => {} },
+};
+
+/** A pool whose connections are ready when the test says so, over a server that answers when it does. */
+async function steeredPool(t: TestContext, options: Partial<ConnectionPoolOptions> = {}) {
+  const accepted: Socket[] = [];
+  const requests: Socket[] = [];
+  let changed = () => {};
+  const until = async (holds: () => boolean) => {
+    while (!holds()) {
+      await new Promise<void>((resolve) => {
+        changed = resolve;
+      });
+    }
+  };
+  const server = createServer((socket) => {
+    accepted.push(socket);
+    changed();
+    socket.on("error", () => {});
+    socket.on("data", () => {
+      requests.push(socket);
+      changed();
+    });
+  });
+  const port = await listenOnLoopback(t, server);
+  const ready: (() => void)[] = [];
+  const pool = new ConnectionPool({
+    ...{ ...patient, maxConnections: 2, idleMs: 60_000, connectTimeoutMs: 60_000, ...options },
+    connect(onReady) {
+      ready.push(onReady);
+      return connect(port, "127.0.0.1");
+    },
+  });
+  t.after(() => pool.destroy());
+  const answer = () => requests.shift()?.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  return { pool, accepted, requests, ready, until, answer };
+}
+
 describe("a pool of connections", () => {
+  it("takes one that was closed while it waited for its first request for stale", async (t) => {
+    const { pool, accepted, requests, ready, until, answer } = await steeredPool(t);
+    // Two connect; the first to be ready carries both requests, and the second has nothing to do.
+    const both = [outcome(pool), outcome(pool)];
+    await until(() => accepted.length === 2);
+    ready[0]?.();
+    for (let i = 0; i < 2; i += 1) {
+      await until(() => requests.length === 1);
+      answer();
+    }
+    assert.deepEqual(await Promise.all(both), ["whole", "whole"]);
+    // The second is put behind the first, so that it is taken next.
+    ready[1]?.();
+    const next = outcome(pool);
+    accepted[1]?.resetAndDestroy();
+    assert.match(await next, /^(?:closed|ECONNRESET|EPIPE), stale$/);
+  });
+
+  it("takes a new one that is closed under its first request for nothing but what it is", async (t) => {
+    const { pool, accepted, ready, until } = await steeredPool(t);
+    const first = outcome(pool);
+    await until(() => accepted.length === 1);
+    ready[0]?.();
+    accepted[0]?.resetAndDestroy();
+    assert.match(await first, /^(?:closed|ECONNRESET|EPIPE)$/);
+  });
+
+  it("takes none that is silent for stale", async (t) => {
+    const { pool, accepted, requests, ready, until, answer } = await steeredPool(t, {
+      responseTimeoutMs: 50,
+    });
+    const first = outcome(pool);
+    await until(() => accepted.length === 1);
+    ready[0]?.();
+    await until(() => requests.length === 1);
+    answer();
+    assert.equal(await first, "whole");
+    assert.equal(await outcome(pool), "response_timeout");
+  });
+
+  it("connects for nobody once it has been destroyed", async (t) => {
+    const { pool, accepted, ready, until } = await steeredPool(t);
+    const first = outcome(pool);
+    await until(() => accepted.length === 1);
+    pool.destroy();
+    assert.match(await first, /aborted|closed/);
+    assert.equal(await outcome(pool), "aborted");
+    assert.equal(ready.length, 1);
+  });
+
   it("closes what has been idle for long, and gives up what cannot be connected to in time", async (t) => {
     const sockets: Socket[] = [];
     const server = createServer((socket) => {
@@ -177,7 +271,7 @@ describe("a pool of connections", () => {
       socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
     });
     const port = await listenOnLoopback(t, server);
-    const options = { responseTimeoutMs: 60_000, maxConnections: 1, headBytes: 1000, idleMs: 50 };
+    const options = { ...patient, maxConnections: 1, idleMs: 50 };
     const pool = new ConnectionPool({
       ...options,
       connect: (onReady) => connect(port, "127.0.0.1", onReady),
@@ -212,7 +306,7 @@ describe("a pool of connections", () => {
     const port = await listenOnLoopback(t, server);
     const sockets: Socket[] = [];
     const pool = new ConnectionPool({
-      ...{ responseTimeoutMs: 60_000, maxConnections: 1, headBytes: 1000, idleMs: 60_000 },
+      ...{ ...patient, maxConnections: 1, idleMs: 60_000 },
       connectTimeoutMs: 60_000,
       connect(onReady) {
         const socket = connect(port, "127.0.0.1", onReady);
@@ -258,6 +352,7 @@ function exchangeFor(tell: (outcome: string) => void): Exchange {
     method: "GET",
     head: "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     body: "none",
+    streams: false,
     onConnection: () => true,
     sendBody() {},
     onDrain() {},

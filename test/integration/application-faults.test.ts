@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http, { type IncomingMessage } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
 import { createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
-import { openRaw, send } from "../helpers/http.ts";
+import { openRaw, send, statusesIn } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
 const headers = { token: makeToken() };
@@ -149,11 +150,46 @@ describe("an application", () => {
 
   it("that sends interim responses without end is given up", async (t) => {
     const upstream = await rawApplication(t, (socket) => {
-      const timer = setInterval(() => socket.write("HTTP/1.1 102 Processing\r\n\r\n"), 1);
+      const timer = setInterval(() => socket.write("HTTP/1.1 102 Processing\r\n\r\n".repeat(9)), 1);
       socket.on("close", () => clearInterval(timer));
     });
     const gate = await startGate(t, { upstream });
     assert.equal((await send(`${gate.url}/me`, { headers })).status, 502);
+  });
+
+  it("that sends 100 unasked, and many interim responses, is heard", async (t) => {
+    const hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(50);
+    const upstream = await rawApplication(t, (socket) => {
+      socket.write(`HTTP/1.1 100 Continue\r\n\r\n${hints}`);
+      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    });
+    const gate = await startGate(t, { upstream });
+    const raw = await openRaw(t, gate.port);
+    raw.write(`GET /me HTTP/1.1\r\nHost: a\r\ntoken: ${headers.token}\r\n\r\n`);
+    await raw.until(/\r\n\r\nok$/);
+    assert.deepEqual(statusesIn(raw.received()), [...Array(50).fill(103), 200]);
+  });
+
+  it("that speaks HTTP/2 only is answered 502, and the log says so", async (t) => {
+    const server = createHttp2Server();
+    server.on("sessionError", () => {});
+    const upstream = `http://127.0.0.1:${await listenOnLoopback(t, server)}`;
+    const gate = await startGate(t, { upstream });
+    for (let round = 0; round < 3; round += 1) {
+      const reply = await send(`${gate.url}/me`, { headers });
+      assert.deepEqual([reply.status, reply.json["error"]], [502, "upstream_unreachable"]);
+    }
+    assert.equal(gate.logged().split("it speaks HTTP/2 only").length, 4);
+  });
+
+  it("whose body is no HTTP from its first byte on is answered 502, not with a broken response", async (t) => {
+    const upstream = await rawApplication(
+      t,
+      (socket) => void socket.end("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcx"),
+    );
+    const gate = await startGate(t, { upstream });
+    const reply = await send(`${gate.url}/me`, { headers });
+    assert.deepEqual([reply.status, reply.json["error"]], [502, "upstream_unreachable"]);
   });
 });
 

@@ -36,6 +36,18 @@ export const limits = about(
       "Max time of a client for a whole request.",
       duration("5m", "100ms", "1d"),
     ),
+    receiveTimeout: about(
+      "Max time that a client may pause in the middle of the body of its request.",
+      duration("60s", "1s", "1h"),
+      { why: "Then it is answered 408 request_timeout, and nothing counts as done." },
+    ),
+    sendTimeout: about(
+      "Max time that a client may take nothing of what it is sent; then its connection is closed.",
+      duration("60s", "1s", "1h"),
+      {
+        why: "Every byte that it takes begins the time anew. Until then it holds a connection to the application. It counts for WebSockets, too.",
+      },
+    ),
     idleTimeout: about(
       "How long a connection without a request is kept.",
       duration("65s", "100ms", "1h"),

@@ -110,6 +110,13 @@ const route = group({
     forwardOrRefuse,
     { why: "Matches exactly as written. Default: refuse." },
   ),
+  stream: about(
+    "true lets responses there pause for as long as they like: no upstream.idleTimeout.",
+    flag(false).optional(),
+    {
+      why: "For server-sent events and other responses that wait for something to happen. Matches exactly as written.",
+    },
+  ),
 }).superRefine(checkRoute);
 
 /** What is open, and what ends a token. */
@@ -141,6 +148,7 @@ export const routes = about(
         subjectFrom: { responseJson: "/user/id", issuer: "https://id.example.com" },
       },
       { path: "/refresh", methods: ["POST"], from: [{ cookie: "refresh" }], tokens: "opaque" },
+      { path: "/events", stream: true },
     ],
   },
 );

@@ -17,11 +17,26 @@ export const upstream = about(
     responseTimeout: about(
       "Max time from the request being sent to the head of the response.",
       duration("60s", "10ms", "1h"),
-      { why: "The body may then take as long as it likes." },
+    ),
+    idleTimeout: about(
+      "Max time between two parts of the body of a response.",
+      duration("60s", "10ms", "1d"),
+      {
+        why: "An application that stops in the middle is given up, and so is the response. Not on routes with stream: true, nor while it is the client that does not read.",
+      },
     ),
     maxConnections: about(
       "Max connections to it; requests beyond that wait for one.",
       whole(512, 1, 65_535, "connections"),
+    ),
+    maxQueued: about(
+      "Max requests that wait for a connection; more are answered 503 upstream_busy.",
+      whole(10_000, 0, 1_000_000, "requests"),
+      { why: "Each takes a few kilobytes while it waits." },
+    ),
+    queueTimeout: about(
+      "Max time that a request waits for a connection; then it is answered 503 upstream_busy.",
+      duration("10s", "10ms", "5m"),
     ),
   }).prefault({}),
 );

@@ -1,14 +1,17 @@
 import type { Socket } from "node:net";
 import { UpstreamError } from "../upstream-error.ts";
 import { Connection, type ConnectionOwner, type Exchange } from "./connection.ts";
+import { RequestQueue, type RequestQueueOptions } from "./request-queue.ts";
 
 /** How connections to the application are made and kept. */
-export interface ConnectionPoolOptions {
+export interface ConnectionPoolOptions extends RequestQueueOptions {
   /** Begins to connect; `onReady` is called when requests can be sent. */
   readonly connect: (onReady: () => void) => Socket;
   readonly connectTimeoutMs: number;
   /** From the request being sent to the head of the response. */
   readonly responseTimeoutMs: number;
+  /** Between two parts of the body of a response. */
+  readonly idleTimeoutMs: number;
   readonly maxConnections: number;
   /** The longest response head, in bytes. */
   readonly headBytes: number;
@@ -25,40 +28,56 @@ interface Idle {
 export class ConnectionPool implements ConnectionOwner {
   readonly headBytes: number;
   readonly responseTimeoutMs: number;
+  readonly idleTimeoutMs: number;
   readonly #options: ConnectionPoolOptions;
   /** Those that connect included. */
   readonly #sockets = new Map<Connection | Socket, { destroy(): void }>();
-  readonly #waiting: Exchange[] = [];
+  readonly #waiting: RequestQueue;
   /** The one that was used last is used next: the others get old, and are closed. */
   readonly #idle: Idle[] = [];
   #connecting = 0;
   #sweep: NodeJS.Timeout | undefined;
   #closing: (() => void) | undefined;
+  #destroyed = false;
 
   constructor(options: ConnectionPoolOptions) {
     this.#options = options;
     this.headBytes = options.headBytes;
     this.responseTimeoutMs = options.responseTimeoutMs;
+    this.idleTimeoutMs = options.idleTimeoutMs;
+    this.#waiting = new RequestQueue(options);
+  }
+
+  /** Open connections, and those that connect. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Requests that wait for a connection. */
+  get queued(): number {
+    return this.#waiting.length;
   }
 
   /** Sends a request as soon as there is a connection for it. */
   carry(exchange: Exchange): void {
+    if (this.#destroyed) {
+      exchange.onError(shutDown(), false);
+      return;
+    }
     const connection = this.#takeIdle();
     if (connection !== undefined) {
       connection.carry(exchange);
       return;
     }
-    this.#waiting.push(exchange);
-    this.#connectWhereNeeded();
+    this.#waiting.add(exchange);
+    this.#connectIfNeeded();
   }
 
-  /** Takes back a request that waits for a connection; false where it waits no more. */
+  /** Takes back a request that waits for a connection; false if it waits no more. */
   withdraw(exchange: Exchange): boolean {
-    const index = this.#waiting.indexOf(exchange);
-    if (index === -1) return false;
-    this.#waiting.splice(index, 1);
-    this.#closeWhenDone();
-    return true;
+    const waited = this.#waiting.withdraw(exchange);
+    if (waited) this.#closeWhenDone();
+    return waited;
   }
 
   /** Closes what is idle: after an application has closed one connection under a request, the others are no better. */
@@ -77,14 +96,15 @@ export class ConnectionPool implements ConnectionOwner {
 
   /** Cuts all connections; what they carried, or should have, ends in errors. */
   destroy(): void {
-    for (const exchange of this.#waiting.splice(0)) {
-      exchange.onError(new UpstreamError("aborted", "revgate is shutting down"), false);
+    this.#destroyed = true;
+    for (let next = this.#waiting.take(); next !== undefined; next = this.#waiting.take()) {
+      next.onError(shutDown(), false);
     }
     for (const socket of [...this.#sockets.values()]) socket.destroy();
   }
 
   onFree(connection: Connection): void {
-    const next = this.#waiting.shift();
+    const next = this.#waiting.take();
     if (next !== undefined) {
       connection.carry(next);
       return;
@@ -94,6 +114,7 @@ export class ConnectionPool implements ConnectionOwner {
       connection.abort();
       return;
     }
+    connection.rest();
     this.#idle.push({ connection, untilMs: performance.now() + idleMs });
     this.#sweep ??= setTimeout(() => this.#closeOld(), this.#options.idleMs).unref();
   }
@@ -126,7 +147,7 @@ export class ConnectionPool implements ConnectionOwner {
     this.#sweep = setTimeout(() => this.#closeOld(), this.#options.idleMs / 4).unref();
   }
 
-  #connectWhereNeeded(): void {
+  #connectIfNeeded(): void {
     while (
       this.#connecting < this.#waiting.length &&
       this.#sockets.size < this.#options.maxConnections
@@ -147,7 +168,7 @@ export class ConnectionPool implements ConnectionOwner {
       settle();
       socket.on("error", () => {}).destroy();
       // One attempt, one request that fails for it.
-      const exchange = this.#waiting.shift();
+      const exchange = this.#waiting.take();
       this.#forget(socket);
       exchange?.onError(error, false);
     };
@@ -167,7 +188,7 @@ export class ConnectionPool implements ConnectionOwner {
 
   #forget(key: Connection | Socket): void {
     this.#sockets.delete(key);
-    this.#connectWhereNeeded();
+    this.#connectIfNeeded();
     this.#closeWhenDone();
   }
 
@@ -176,4 +197,8 @@ export class ConnectionPool implements ConnectionOwner {
     clearTimeout(this.#sweep);
     this.#closing();
   }
+}
+
+function shutDown(): UpstreamError {
+  return new UpstreamError("aborted", "revgate is shutting down");
 }

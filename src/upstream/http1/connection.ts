@@ -1,8 +1,10 @@
 import type { Socket } from "node:net";
 import type { BodyFraming } from "../../http/field-lines.ts";
 import { atEndOfTurn } from "../../node-http/end-of-turn.ts";
+import { outliveWriteErrors } from "../../node-http/write-errors.ts";
 import { UpstreamError } from "../upstream-error.ts";
 import { type ResponseEvents, type ResponseHead, ResponseParser } from "./response-parser.ts";
+import { WaitClock } from "./wait-clock.ts";
 
 /** One request to the application, and who is told of its response. */
 export interface Exchange extends ResponseEvents {
@@ -11,6 +13,8 @@ export interface Exchange extends ResponseEvents {
   readonly head: string;
   /** How its body is sent, behind the head. */
   readonly body: BodyFraming;
+  /** Whether its response may pause for as long as it likes. */
+  readonly streams: boolean;
   /** A connection is there, and the head goes out over it next. False: it is not wanted any more. */
   onConnection(connection: Connection): boolean;
   /** The head is on its way, and the body can follow. Not called for one without. */
@@ -22,7 +26,7 @@ export interface Exchange extends ResponseEvents {
   /**
    * No response, or no whole one, will come.
    *
-   * `stale`: the connection had served before and was closed under the request without a byte of answer,
+   * `stale`: the connection had been there before, and was closed under the request without a byte of answer,
    * as happens to one that was idle.
    */
   onError(error: Error, stale: boolean): void;
@@ -30,8 +34,12 @@ export interface Exchange extends ResponseEvents {
 
 /** Who gives a connection its work. */
 export interface ConnectionOwner {
+  /** The longest response head, in bytes. */
   readonly headBytes: number;
+  /** From the request being sent to the head of the response. */
   readonly responseTimeoutMs: number;
+  /** Between two parts of the body. */
+  readonly idleTimeoutMs: number;
   /** The connection can carry the next exchange. */
   onFree(connection: Connection): void;
   /** The connection is gone. Told once, after whoever it carried. */
@@ -42,6 +50,8 @@ const lineEnd = Buffer.from("\r\n");
 const lastChunk = Buffer.from("0\r\n\r\n");
 /** The application may close just as the next request is sent: it is not kept to its last second. */
 const marginMs = 1000;
+/** How an error says that the other side has closed. */
+const closings = new Set(["closed", "ECONNRESET", "EPIPE"]);
 
 /**
  * An open connection to the application, which carries one exchange after the other.
@@ -53,22 +63,25 @@ export class Connection implements ResponseEvents {
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #parser: ResponseParser;
+  readonly #clock: WaitClock;
   #exchange: Exchange | undefined;
-  #served = false;
+  /** Whether it has carried a request, or has waited for one: it may have been closed meanwhile. */
+  #mayBeStale = false;
+  /** Whether a byte has come since the request was sent. */
   #answered = false;
+  /** What is received next. */
+  #awaited: "head" | "part of a body" = "head";
   #requestSent = true;
-  /** Since when the response head is waited for, in milliseconds of `performance.now()`. */
-  #waitingSinceMs: number | undefined;
-  /** Runs from the first wait to the last, and looks at the time when it fires: none is set per request. */
-  #deadline: NodeJS.Timeout | undefined;
+  #outlivesWriteErrors = false;
 
   /** Takes over a socket that is connected. */
   constructor(socket: Socket, owner: ConnectionOwner) {
     this.#socket = socket;
     this.#owner = owner;
     this.#parser = new ResponseParser(owner.headBytes);
+    this.#clock = new WaitClock(() => this.#fail(this.#timeout()));
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
-    socket.on("drain", () => this.#exchange?.onDrain());
+    socket.on("drain", () => this.#onDrain());
     socket.on("end", () => this.#receiveEnd());
     socket.on("error", (error) => this.#fail(error));
     socket.on("close", () => this.#closed());
@@ -79,12 +92,17 @@ export class Connection implements ResponseEvents {
     return !this.#socket.destroyed;
   }
 
-  /** For how long, in milliseconds, it can be kept without work; the other side may ask for less than `mostMs`. */
-  idleMs(mostMs: number): number {
+  /** For how long, in milliseconds, it can be kept without work; the other side may ask for less than `maxMs`. */
+  idleMs(maxMs: number): number {
     const { keepAliveSeconds } = this.#parser;
     return keepAliveSeconds === undefined
-      ? mostMs
-      : Math.min(mostMs, keepAliveSeconds * 1000 - marginMs);
+      ? maxMs
+      : Math.min(maxMs, keepAliveSeconds * 1000 - marginMs);
+  }
+
+  /** Is kept without work. */
+  rest(): void {
+    this.#mayBeStale = true;
   }
 
   /** Sends the request. Only for a connection that is free. */
@@ -95,10 +113,12 @@ export class Connection implements ResponseEvents {
     }
     this.#exchange = exchange;
     this.#answered = false;
+    this.#awaited = "head";
     this.#requestSent = exchange.body === "none";
     if (exchange.body === "none") {
       atEndOfTurn(() => this.#sendHead(exchange));
     } else {
+      this.#hearEarlyAnswers();
       this.#sendHead(exchange);
       exchange.sendBody(this);
     }
@@ -106,14 +126,9 @@ export class Connection implements ResponseEvents {
 
   /** Sends a part of the body; false asks to wait for `onDrain`. */
   writeBody(chunk: Buffer): boolean {
-    if (this.#waitingSinceMs !== undefined) this.#waitingSinceMs = performance.now();
-    if (this.#exchange?.body !== "chunked") return this.#socket.write(chunk);
-    if (chunk.length === 0) return true;
-    this.#socket.cork();
-    this.#socket.write(`${chunk.length.toString(16)}\r\n`, "latin1");
-    this.#socket.write(chunk);
-    const keepsUp = this.#socket.write(lineEnd);
-    this.#socket.uncork();
+    const keepsUp = this.#writePart(chunk);
+    // Now it is the application that is waited for.
+    if (!keepsUp && this.#awaited === "head") this.#clock.begin(this.#owner.responseTimeoutMs);
     return keepsUp;
   }
 
@@ -121,15 +136,18 @@ export class Connection implements ResponseEvents {
   endBody(): void {
     if (this.#exchange?.body === "chunked") this.#socket.write(lastChunk);
     this.#requestSent = true;
+    if (this.#awaited === "head") this.#clock.begin(this.#owner.responseTimeoutMs);
   }
 
   /** Takes no more of the response from the system; what was received by now is still handed over. */
   pause(): void {
     this.#socket.pause();
+    this.#clock.end();
   }
 
   resume(): void {
     this.#socket.resume();
+    this.#awaitPart();
   }
 
   /** Gives up: the connection is closed, and the exchange is told nothing more. */
@@ -139,7 +157,10 @@ export class Connection implements ResponseEvents {
   }
 
   onHead(head: ResponseHead, more: boolean): void {
-    this.#waitingSinceMs = head.status < 200 ? performance.now() : undefined;
+    if (head.status >= 200) {
+      this.#clock.end();
+      this.#awaited = "part of a body";
+    } else if (this.#requestSent) this.#clock.begin(this.#owner.responseTimeoutMs);
     this.#exchange?.onHead(head, more);
   }
 
@@ -160,7 +181,33 @@ export class Connection implements ResponseEvents {
     if (this.#socket.destroyed) return;
     this.#parser.expect(exchange.method, this);
     this.#socket.write(exchange.head, "latin1");
-    this.#awaitHead();
+    // Until its body is sent, it is the client that is waited for.
+    if (this.#requestSent) this.#clock.begin(this.#owner.responseTimeoutMs);
+  }
+
+  #writePart(chunk: Buffer): boolean {
+    if (this.#exchange?.body !== "chunked") return this.#socket.write(chunk);
+    if (chunk.length === 0) return true;
+    this.#socket.cork();
+    this.#socket.write(`${chunk.length.toString(16)}\r\n`, "latin1");
+    this.#socket.write(chunk);
+    const keepsUp = this.#socket.write(lineEnd);
+    this.#socket.uncork();
+    return keepsUp;
+  }
+
+  #onDrain(): void {
+    if (!this.#requestSent && this.#awaited === "head") this.#clock.end();
+    this.#exchange?.onDrain();
+  }
+
+  /** An application may answer before it has read the body, and close: then its answer is still there to read. */
+  #hearEarlyAnswers(): void {
+    if (this.#outlivesWriteErrors) return;
+    this.#outlivesWriteErrors = true;
+    outliveWriteErrors(this.#socket, () => {
+      if (this.#awaited === "head") this.#clock.begin(this.#owner.responseTimeoutMs);
+    });
   }
 
   #receive(chunk: Buffer): void {
@@ -173,8 +220,19 @@ export class Connection implements ResponseEvents {
       return;
     }
     // Only here, behind all that was received: what follows a response must not become the next one.
-    if (this.#parser.busy) this.#exchange?.onPartial();
-    else this.#release();
+    if (!this.#parser.busy) {
+      this.#release();
+      return;
+    }
+    this.#awaitPart();
+    this.#exchange?.onPartial();
+  }
+
+  /** Not while it is this side that takes nothing. */
+  #awaitPart(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined || exchange.streams || this.#awaited === "head") return;
+    if (!this.#socket.isPaused()) this.#clock.begin(this.#owner.idleTimeoutMs);
   }
 
   #receiveEnd(): void {
@@ -191,7 +249,7 @@ export class Connection implements ResponseEvents {
       this.#socket.destroy();
       return;
     }
-    this.#served = true;
+    this.#mayBeStale = true;
     // Whom it carried may have asked it to wait.
     if (this.#socket.isPaused()) this.#socket.resume();
     this.#owner.onFree(this);
@@ -200,35 +258,33 @@ export class Connection implements ResponseEvents {
   #fail(error: Error): void {
     const exchange = this.#letGo();
     this.#socket.destroy();
-    exchange?.onError(error, this.#served && !this.#answered);
+    exchange?.onError(error, this.#wasStale(error));
+  }
+
+  /** Whether the other side had given the connection up before it knew of the request. */
+  #wasStale(error: Error): boolean {
+    if (!this.#mayBeStale || this.#answered) return false;
+    const code = "code" in error ? String(error.code) : "";
+    return closings.has(code) || !this.#parser.busy;
   }
 
   /** Carries nothing any more; returns what it carried. */
   #letGo(): Exchange | undefined {
     const exchange = this.#exchange;
     this.#exchange = undefined;
+    this.#clock.end();
     return exchange;
   }
 
   #closed(): void {
-    clearTimeout(this.#deadline);
+    this.#clock.stop();
     this.#fail(new UpstreamError("closed", "the application closed the connection"));
     this.#owner.onClosed(this);
   }
 
-  #awaitHead(): void {
-    this.#waitingSinceMs = performance.now();
-    this.#deadline ??= setTimeout(() => this.#checkDeadline(), this.#owner.responseTimeoutMs);
-  }
-
-  #checkDeadline(): void {
-    this.#deadline = undefined;
-    if (this.#waitingSinceMs === undefined || this.#exchange === undefined) return;
-    const leftMs = this.#waitingSinceMs + this.#owner.responseTimeoutMs - performance.now();
-    if (leftMs > 0) {
-      this.#deadline = setTimeout(() => this.#checkDeadline(), Math.ceil(leftMs));
-    } else {
-      this.#fail(new UpstreamError("response_timeout", "the application did not answer in time"));
-    }
+  #timeout(): UpstreamError {
+    return this.#awaited === "head"
+      ? new UpstreamError("response_timeout", "the application did not answer in time")
+      : new UpstreamError("idle_timeout", "the application stopped in the middle of its answer");
   }
 }

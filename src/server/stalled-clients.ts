@@ -1,0 +1,106 @@
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+import { Server as TlsServer } from "node:tls";
+import { lineOf } from "../node-http/in-order.ts";
+import { unsentBytes } from "../node-http/unsent-bytes.ts";
+
+/** For how long a client may stand still, in milliseconds. */
+export interface StallLimits {
+  /** With something to take, and nothing taken. */
+  readonly sendTimeoutMs: number;
+  /** In the middle of a request's body, with nothing sent. */
+  readonly receiveTimeoutMs: number;
+}
+
+/** What a client stopped doing. */
+export const stalls = ["reading", "sending"] as const;
+/** One of them. */
+export type Stall = (typeof stalls)[number];
+
+const checkEveryMs = 1000;
+
+/**
+ * Gives up clients that stand still: they hold a connection to the application, or memory, for as long as
+ * they like.
+ *
+ * All are looked at once a second, so that nothing is set per request; a client has a second more than its
+ * time. One that takes nothing is reset, since nothing more can be told to it. One that sends nothing is
+ * answered by whoever waits for its body; if nobody can any more, its connection is closed.
+ */
+export function watchStalls(
+  server: Server,
+  limits: () => StallLimits,
+  onStall: (stall: Stall) => void,
+): void {
+  const clients = new Map<Socket, Client>();
+  let timer: NodeJS.Timeout | undefined;
+  const check = () => {
+    const nowMs = performance.now();
+    for (const client of clients.values()) {
+      const stall = client.stallAt(nowMs, limits());
+      if (stall === undefined) continue;
+      onStall(stall);
+      client.giveUp(stall);
+    }
+  };
+  const event = server instanceof TlsServer ? "secureConnection" : "connection";
+  server.on(event, (socket: Socket) => {
+    clients.set(socket, new Client(socket));
+    timer ??= setInterval(check, checkEveryMs).unref();
+    socket.once("close", () => {
+      clients.delete(socket);
+      if (clients.size > 0) return;
+      clearInterval(timer);
+      timer = undefined;
+    });
+  });
+}
+
+/** A client's connection, and since when it stands still. */
+class Client {
+  readonly #socket: Socket;
+  /** What it had to take at the last look, and since when that is the same. */
+  #unsent: string | undefined;
+  #unsentSinceMs = 0;
+  #received = 0;
+  #receivedSinceMs = 0;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** What it has stopped doing for longer than it may. */
+  stallAt(nowMs: number, { sendTimeoutMs, receiveTimeoutMs }: StallLimits): Stall | undefined {
+    const unsent = unsentBytes(this.#socket);
+    if (unsent === undefined || unsent !== this.#unsent) {
+      this.#unsent = unsent;
+      this.#unsentSinceMs = nowMs;
+    } else if (nowMs - this.#unsentSinceMs >= sendTimeoutMs) return "reading";
+
+    const { bytesRead } = this.#socket;
+    if (!this.#owesBody() || bytesRead !== this.#received) {
+      this.#received = bytesRead;
+      this.#receivedSinceMs = nowMs;
+    } else if (nowMs - this.#receivedSinceMs >= receiveTimeoutMs) {
+      // What comes of it takes its time.
+      this.#receivedSinceMs = nowMs;
+      return "sending";
+    }
+    return undefined;
+  }
+
+  giveUp(stall: Stall): void {
+    const answer = lineOf(this.#socket).current;
+    if (stall === "sending" && answer?.stall() === true) return;
+    if (answer !== undefined) answer.stalled = true;
+    // A reset: what it did not take would stay in the system's memory otherwise. (TLS knows none.)
+    if ("encrypted" in this.#socket) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+  }
+
+  /** Whether the rest of a body is waited for: somebody reads it, and is not told to wait. */
+  #owesBody(): boolean {
+    const request = lineOf(this.#socket).current?.request;
+    return request !== undefined && !request.complete && request.readableFlowing === true;
+  }
+}
