@@ -126,7 +126,7 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
       const streams = streaming.some((rule) => appliesNarrowly(rule, methods, target));
       if (applying.length === 0) return plainRoute(access, streams);
       const exact = applying.filter((rule) => appliesNarrowly(rule, methods, target));
-      const together = { ...merge(applying), streams };
+      const together = { ...merge(applying), ...(streams && { streams }) };
       return { access: access ?? "protected", ...together, ...exemptions(exact, together) };
     },
     explain: (methods, target) => ({

@@ -90,6 +90,19 @@ describe("routes", () => {
     assert.deepEqual(find("/logout", "HEAD"), revokes);
   });
 
+  it("let a response pause exactly where a rule says so, whoever may reach it", () => {
+    const find = table(
+      { path: "/events", streams: true },
+      { path: "/news/*", methods: ["GET"], access: "public", streams: true },
+      { path: "/bye", revoke: "token", streams: true },
+    );
+    assert.deepEqual(find("/events"), { ...closed, streams: true });
+    assert.deepEqual(find("/Events"), closed);
+    assert.deepEqual(find("/news/today"), { ...open, streams: true });
+    assert.deepEqual(find("/news/today", "POST"), closed);
+    assert.deepEqual(find("/bye"), { ...revokes, streams: true });
+  });
+
   it("can both exempt and revoke", () => {
     const find = table({ path: "/reset", access: "public", revoke: "token" });
     assert.deepEqual(find("/reset"), { access: "public", revoke: "token" });
