@@ -9,6 +9,7 @@ import type { KnownShards } from "./known-shards.ts";
 import type { RedisReplica } from "./replica.ts";
 import { groupByShard } from "./shard-groups.ts";
 import type { Epoch, ShardState } from "./store-state.ts";
+import { Waiters } from "./waiters.ts";
 
 /** What is brought where. */
 export interface CourierOptions {
@@ -21,12 +22,6 @@ export interface CourierOptions {
   readonly onPending?: ((count: number) => void) | undefined;
   /** Told what is in the way (and undefined when nothing is any more). */
   readonly onTrouble: (reason: string | undefined) => void;
-}
-
-interface Waiter {
-  readonly left: Set<string>;
-  readonly resolve: (epoch: Epoch) => void;
-  readonly reject: (error: Error) => void;
 }
 
 const entriesPerSend = 1000;
@@ -42,7 +37,7 @@ const pauseBetweenAttemptsMs = 50;
 export class Courier {
   readonly #options: CourierOptions;
   readonly #retry: NodeJS.Timeout;
-  #waiters: Waiter[] = [];
+  readonly #waiters = new Waiters();
   #delivering: Promise<void> | undefined;
   #closed = false;
 
@@ -64,10 +59,9 @@ export class Courier {
   deliver(entries: readonly Entry[]): Promise<Epoch> {
     for (const entry of entries) this.#options.outbox.add(entry);
     this.#reportPending();
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ left: new Set(entries.map(keyOfName)), resolve, reject });
-      void this.#deliverAll();
-    });
+    const delivered = this.#waiters.wait(entries.map(keyOfName));
+    void this.#deliverAll();
+    return delivered;
   }
 
   /** Stops, after one last attempt to deliver what is left. */
@@ -98,28 +92,17 @@ export class Courier {
     try {
       while (outbox.size > 0 && !this.#closed) {
         const batch = outbox.first(entriesPerSend);
-        const waiters = [...this.#waiters];
+        const waiting = this.#waiters.waitingFor(batch.map(keyOfName));
         const epoch = await this.#sendUntilTaken(batch);
         for (const entry of outbox.acknowledge(batch)) journal.acknowledge(entry);
         this.#reportPending();
-        this.#release(waiters, batch, epoch);
+        this.#waiters.release(waiting, epoch);
       }
       onTrouble(undefined);
     } catch (error) {
       onTrouble((error as Error).message);
-      for (const { reject } of this.#waiters.splice(0)) reject(error as Error);
+      this.#waiters.rejectAll(error as Error);
     }
-  }
-
-  /** Those that waited before the batch was sent, and have nothing left to wait for. */
-  #release(waiters: readonly Waiter[], batch: readonly Entry[], epoch: Epoch): void {
-    const done = new Set<Waiter>();
-    for (const waiter of waiters) {
-      for (const entry of batch) waiter.left.delete(keyOfName(entry));
-      if (waiter.left.size === 0) done.add(waiter);
-    }
-    this.#waiters = this.#waiters.filter((waiter) => !done.has(waiter));
-    for (const { resolve } of done) resolve(epoch);
   }
 
   /** A store that has just changed is looked after by the follower; that takes a moment. */
