@@ -186,6 +186,7 @@ function assembleGate(
     unproven: createUnprovenBudget(settings.limits.unprovenRevocations),
     live,
     onUnknownOutcome: settings.denylist.onUnknownOutcome,
+    holdTimeoutMs: settings.denylist.holdTimeout,
     cors: { ...cors, maxAgeSeconds: cors.maxAge / 1000 },
     responder: createResponder({
       ...settings.errors,

@@ -29,6 +29,8 @@ export interface Forwarding extends LastResort, Omit<RequestHeaderOptions, "unco
   readonly lifetimes: Lifetimes;
   readonly onUnknownOutcome: UnknownOutcome;
   readonly verifier: Verifier;
+  /** How long a revoking request waits for disk and Redis, in milliseconds. */
+  readonly holdTimeoutMs: number;
   /** How many bytes of a response are read for the sake of the subject that it names. */
   readonly bodyBytes: number;
   readonly metrics: GateMetrics<Outcome>;
@@ -85,6 +87,7 @@ function holdOn(gate: Forwarding, visit: Visit, admitted: Admitted): Promise<Hol
     clock: gate.clock,
     lifetimes: gate.lifetimes,
     onUnknownOutcome: gate.onUnknownOutcome,
+    holdTimeoutMs: gate.holdTimeoutMs,
     bodyBytes: gate.bodyBytes,
     onHold: gate.metrics.startHold,
     onLost: gate.metrics.onUnknownOutcome,

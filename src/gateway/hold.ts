@@ -1,6 +1,7 @@
 import type { Denylist, Entry, Intent, UnknownOutcome } from "../denylist/denylist.ts";
-import { StoreUnavailableError } from "../errors.ts";
+import { RevocationPendingError, StoreUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
+import { within } from "../platform/within.ts";
 import { untilCutOff } from "../revocation/cut-off.ts";
 import { entriesFor, type Lifetimes } from "../revocation/entries.ts";
 import type { Names } from "../token/names.ts";
@@ -23,6 +24,8 @@ export interface HoldOptions {
   readonly onUnknownOutcome: UnknownOutcome;
   /** What names the subject that a response names. */
   readonly names: Names;
+  /** How long the note before a request, and the revocation behind its 2xx, may take, in milliseconds. */
+  readonly holdTimeoutMs: number;
   /** How many bytes of a response are read for the sake of the subject that it names. */
   readonly bodyBytes: number;
   /** Told when a hold begins, and of what is revoked; what it returns is told when the hold ends. */
@@ -73,7 +76,15 @@ export function holdFor(
     const subjects = named.filter((name) => name !== undefined);
     return entriesFor({ scope, tokens: carried.tokens, subjects }, clock.nowSeconds(), lifetimes);
   };
-  const intended = denylist.intend(entriesNow(certainOf(carried)));
+  const intended = within(denylist.intend(entriesNow(certainOf(carried))), {
+    limitMs: options.holdTimeoutMs,
+    tooLate: () => new StoreUnavailableError("the journal takes too long to note the request"),
+    // The request has been refused: nothing will be done.
+    onLate(intent) {
+      intent.drop();
+      unproven.giveBack(carried.unproven);
+    },
+  });
   return intended.then((intent) => holdWith(intent, { route, carried, entriesNow }, options));
 }
 
@@ -99,7 +110,10 @@ function holdWith(
     const entries = note(named);
     const onEnd = onHold(entries);
     try {
-      await Promise.all([intent.revoke(entries), untilCutOff(entries, clock)]);
+      await within(Promise.all([intent.revoke(entries), untilCutOff(entries, clock)]), {
+        limitMs: options.holdTimeoutMs,
+        tooLate: () => new RevocationPendingError("the revocation takes too long; it goes on"),
+      });
     } catch (error) {
       onEnd(false);
       throw error;

@@ -33,7 +33,12 @@ const classes = {
 /** Makes a server on an engine; over TLS if there is a certificate. It does not listen yet. */
 export function openServer(
   engine: Engine,
-  options: ServerOptions & { readonly cert?: Buffer; readonly key?: Buffer },
+  options: ServerOptions & {
+    /** How long a client may take for its TLS handshake, in milliseconds. */
+    readonly handshakeTimeout?: number;
+    readonly cert?: Buffer;
+    readonly key?: Buffer;
+  },
 ): Server {
   const all = { ...options, ...classes[engine] };
   return options.cert ? createTlsServer(all) : createServer(all);

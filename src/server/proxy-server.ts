@@ -6,6 +6,7 @@ import { mostHeaderLines } from "../gateway/framing.ts";
 import type { Gate } from "../gateway/gate.ts";
 import { createRequestHandler } from "../gateway/handle-request.ts";
 import { createUpgradeHandler } from "../gateway/handle-upgrade.ts";
+import { recordUnread } from "../gateway/record.ts";
 import { refuse, refuseUnread } from "../gateway/refuse.ts";
 import type { RefusalReason } from "../gateway/verdict.ts";
 import { beginVisit } from "../gateway/visit.ts";
@@ -38,6 +39,7 @@ const stallLimits = new WeakMap<Server, StallLimits>();
 const checkTimeoutsEveryMs = 1000;
 /** How Node says that a client took longer than `headersTimeout` or `requestTimeout`. */
 const requestTimeout = "ERR_HTTP_REQUEST_TIMEOUT";
+const handshakeTimeout = "ERR_TLS_HANDSHAKE_TIMEOUT";
 
 /**
  * Makes the server that clients talk to; it does not listen yet. Each request goes by the gate that is
@@ -50,6 +52,8 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
     insecureHTTPParser: false,
     // A missing Host is refused like everything else that is ambiguous, with a body that says so.
     requireHostHeader: false,
+    // Node gives a client two minutes to begin with TLS.
+    handshakeTimeout: options.headersTimeoutMs,
     ...options.tls,
   });
   adjustProxyServer(server, options);
@@ -118,6 +122,15 @@ function closeBehindAnswer(socket: Duplex): void {
 /** What never became a request: Node's parser or one of the time limits gave it up. */
 function answerClientError(gate: Gate, error: NodeJS.ErrnoException, socket: Socket): void {
   const state = stateOf(socket);
+  if (isHandshake(error.code)) {
+    // It speaks no TLS, or not yet: whatever it were answered would wait for that.
+    recordUnread(gate, reasonOf(error.code), {
+      peer: gate.readPeer(socket).address,
+      cause: error.code,
+    });
+    socket.destroy();
+    return;
+  }
   if (error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
     return;
@@ -132,8 +145,13 @@ function answerClientError(gate: Gate, error: NodeJS.ErrnoException, socket: Soc
   refuseUnread(gate, socket, reasonOf(error.code), error.code);
 }
 
+/** Whether TLS did not come about. */
+function isHandshake(code: string | undefined): boolean {
+  return code === handshakeTimeout || code?.startsWith("ERR_SSL_") === true;
+}
+
 function reasonOf(code: string | undefined): RefusalReason {
   if (code === "HPE_HEADER_OVERFLOW") return "request_too_large";
-  if (code === requestTimeout) return "request_timeout";
+  if (code === requestTimeout || code === handshakeTimeout) return "request_timeout";
   return "request_ambiguous";
 }

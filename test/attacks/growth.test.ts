@@ -8,6 +8,7 @@ import {
   measureIdle,
   measureQueue,
   measureSlowReader,
+  measureStalledReaders,
   measureWaitingCrumbs,
 } from "./growth.ts";
 import { measureLiveConnections } from "./live.ts";
@@ -45,6 +46,12 @@ describe("memory", () => {
       assert.ok(after - before < 80, `from ${before} to ${after} MB`);
     });
   }
+
+  it("takes little for answers in tiny chunks that nobody reads", async (t) => {
+    const { before, after } = await measureStalledReaders(t, 30);
+    t.diagnostic(`${before.toFixed()} MB, then ${after.toFixed()} MB`);
+    assert.ok(after - before < 60, `from ${before} to ${after} MB`);
+  });
 
   it("takes little for requests behind one that waits", async (t) => {
     const { before, after } = await measureQueue(t, 100_000);

@@ -172,6 +172,37 @@ export async function measureWaitingCrumbs(t: TestContext, connections: number):
   return { before, after: residentMegabytes(gate) };
 }
 
+/** A response in chunks of 16 bytes, more than all buffers on its way hold. */
+const tinyChunks = Buffer.from(
+  `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${`10\r\n${"x".repeat(16)}\r\n`.repeat(700_000)}`,
+);
+
+/** Has clients ask for that, and not read it. */
+export async function measureStalledReaders(t: TestContext, readers: number): Promise<Growth> {
+  const gate = await startMeasured(t, {
+    listener: ({ url, socket }, response) => {
+      if (url === "/tiny") socket.write(tinyChunks);
+      else response.end();
+    },
+  });
+  const before = residentMegabytes(gate);
+  for (let i = 0; i < readers; i += 1) {
+    const socket = connect(gate.port, "127.0.0.1");
+    t.after(() => socket.destroy());
+    socket.on("error", () => {});
+    await once(socket, "connect");
+    socket.write(`GET /tiny HTTP/1.1\r\nHost: a\r\ntoken: ${makeToken()}\r\n\r\n`);
+    await once(socket, "readable");
+  }
+  // By then the gate has taken what it takes.
+  let after = 0;
+  for (let i = 0; i < 200; i += 1) {
+    await fetch(`${gate.url}/me`, { headers: { token: makeToken() } });
+    after = Math.max(after, residentMegabytes(gate));
+  }
+  return { before, after };
+}
+
 /** Sends so many requests behind one that the application does not answer. */
 export async function measureQueue(t: TestContext, requests: number): Promise<Growth> {
   const gate = await startMeasured(t, { listener: () => {} });

@@ -1,6 +1,6 @@
 import { unknownOutcomes } from "../../denylist/denylist.ts";
 import { file } from "./fields.ts";
-import { about, choice, flag, group, text } from "./readers.ts";
+import { about, choice, duration, flag, group, text } from "./readers.ts";
 import { redis } from "./redis.ts";
 
 /** Where revocations are kept. */
@@ -37,6 +37,13 @@ export const denylist = about(
       flag(true),
       {
         why: "false as soon as every sidecar has been upgraded and tokens.maxLifetime has passed since.",
+      },
+    ),
+    holdTimeout: about(
+      "Max time that a logout waits for disk and Redis: before it is forwarded, and again behind its 2xx.",
+      duration("30s", "100ms", "10m"),
+      {
+        why: "Then it is answered 503: denylist_unavailable, and nothing was forwarded; or revocation_pending, and the revocation goes on.",
       },
     ),
     redis: about("With several sidecars they share their revocations here.", redis.optional()),
