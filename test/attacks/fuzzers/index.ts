@@ -4,6 +4,7 @@ import { controlSocketFuzzer } from "./control-socket.ts";
 import type { Fuzzer } from "./fuzzer.ts";
 import { journalFuzzer } from "./journal.ts";
 import { sharedStoreFuzzer } from "./shared-store.ts";
+import { slowPeersFuzzer } from "./slow-peers.ts";
 import { exemptionsFuzzer, logoutsFuzzer } from "./targets.ts";
 
 /** All fuzzers, in the order in which they run; `../fuzz.ts` says how to add one. */
@@ -15,4 +16,5 @@ export const fuzzers: readonly Fuzzer[] = [
   controlSocketFuzzer,
   journalFuzzer,
   sharedStoreFuzzer,
+  slowPeersFuzzer,
 ];
