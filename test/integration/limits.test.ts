@@ -161,7 +161,7 @@ routes: [ { path: /read, from: [ { requestJson: /token } ] } ]`;
     const url = `redis://127.0.0.1:${relay.port}`;
     const gate = await place(
       t,
-      `denylist: { dataDir: data, redis: { url: "${url}", reads: every-request, commandTimeout: 200ms } }`,
+      `denylist: { dataDir: data, redis: { url: "${url}", reads: every-request, commandTimeout: 1s } }`,
     );
     await untilReady(gate);
     relay.stall();
@@ -175,7 +175,7 @@ routes: [ { path: /read, from: [ { requestJson: /token } ] } ]`;
     return told(t, gate.port, get());
   },
   async "a request, for a connection to the application"(t) {
-    const yaml = `upstream: { url: "$URL", maxConnections: 1, queueTimeout: 100ms }`;
+    const yaml = `upstream: { url: "$URL", maxConnections: 1, queueTimeout: 1s }`;
     const gate = await place(t, yaml, (socket) => void socket.write(beginning));
     const first = await openRaw(t, gate.port);
     first.write(get());
@@ -288,7 +288,7 @@ describe("docs/limits.md", () => {
   });
 });
 
-describe("a wait of docs/limits.md", { concurrency: true, timeout: 20_000 }, () => {
+describe("a wait of docs/limits.md", { concurrency: true, timeout: 120_000 }, () => {
   for (const { what, told: expected } of rows) {
     const wait = waits[what];
     if (wait === undefined) continue;

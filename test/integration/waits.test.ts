@@ -74,7 +74,7 @@ const isBusy = (reply: Reply) => {
 describe("a wait for a connection to the application", () => {
   it("is bounded in time: for a logout, too, of which nothing counts as done", async (t) => {
     const application = await heldApplication(t);
-    const yaml = `upstream: { url: "${application.url}", maxConnections: 1, queueTimeout: 100ms }`;
+    const yaml = `upstream: { url: "${application.url}", maxConnections: 1, queueTimeout: 1s }`;
     const gate = await startGate(t, { upstream: application.url, yaml });
     const streaming = send(`${gate.url}/stream`, { headers });
     await application.untilHeld(1);
@@ -82,7 +82,10 @@ describe("a wait for a connection to the application", () => {
     for (const reply of await Promise.all([send(`${gate.url}/waits`, { headers }), logout()])) {
       isBusy(reply);
     }
-    assert.match(gate.logged(), /the application is busy: no connection to it was free for 100 ms/);
+    assert.match(
+      gate.logged(),
+      /the application is busy: no connection to it was free for 1000 ms/,
+    );
     assert.equal(await metric(gate, "revgate_upstream_queue"), 0);
     assert.equal(await metric(gate, "revgate_upstream_queue_duration_seconds_count"), 3);
 
