@@ -46,6 +46,8 @@ async function startDefective(t: TestContext, findRoute: () => Route | undefined
     requestTimeoutMs: minute,
     idleTimeoutMs: minute,
     maxConnections: 10,
+    receiveTimeoutMs: minute,
+    sendTimeoutMs: minute,
   });
   return { port: await listenOnLoopback(t, server), reported };
 }
