@@ -1,8 +1,9 @@
 import type { Denylist, Entry } from "../denylist/denylist.ts";
+import { keptBeyondSeconds } from "../denylist/retention.ts";
 import type { RevocationTrigger, SignalResult } from "../observability/metrics.ts";
 import { createBuckets } from "../platform/buckets.ts";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
-import { untilCutOff } from "../revocation/cut-off.ts";
+import { requireCertainTime, untilCutOff } from "../revocation/cut-off.ts";
 import { endOfAll, type Lifetimes, subjectEntry } from "../revocation/entries.ts";
 import { logoutTokenTypes, readLogoutToken, type Whose } from "../token/events/logout-token.ts";
 import {
@@ -210,7 +211,7 @@ function createReception(options: SignalReceiverOptions): Receive {
   async function carryOut(entries: readonly Entry[], used: Entry): Promise<void> {
     await Promise.all([denylist.revoke(entries), untilCutOff(entries, clock)]);
     onRevoked("signal", entries);
-    await denylist.revoke([used]);
+    await denylist.revoke([{ ...used, expiresAt: used.expiresAt + keptBeyondSeconds }]);
   }
 
   async function isKnown({ value, former }: Name): Promise<boolean> {
@@ -233,6 +234,7 @@ function entriesOf(
     until = Number.POSITIVE_INFINITY,
   }: SignalReceiverOptions & { readonly until: EpochSeconds | undefined },
 ): Entry[] {
+  if (whose.some(({ subject }) => subject !== undefined)) requireCertainTime(clock);
   const now = clock.nowSeconds();
   const cutoff = Math.floor(Math.min(now, until));
   const expiresAt = endOfAll(now, lifetimes);

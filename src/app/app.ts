@@ -35,9 +35,9 @@ export interface RunningApp {
  */
 export async function startApp(config: Config, context: AppContext): Promise<RunningApp> {
   const metrics = createMetrics({ outcomes, kinds: entryKinds }, context.version);
-  const { logger } = context;
+  const { logger, stopwatch } = context;
   const onUncaught = createUncaughtReport({ counts: metrics.uncaught, logger });
-  const store = await openStore(config, { metrics: metrics.store, logger, onUncaught });
+  const store = await openStore(config, { metrics: metrics.store, logger, stopwatch, onUncaught });
   let parts: Parts | undefined;
   try {
     parts = construct(config, store, { ...context, metrics, onUncaught });

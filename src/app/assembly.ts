@@ -17,7 +17,6 @@ import type { Metrics } from "../observability/metrics.ts";
 import { createRequestLog } from "../observability/request-log.ts";
 import type { Tracing } from "../observability/trace.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
-import { systemClock } from "../platform/clock.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { type ApplicationOptions, connectApplication } from "../upstream/application.ts";
 import { createUpgradeForwarder, type UpgradeForwarder } from "../upstream/forward-upgrade.ts";
@@ -31,7 +30,7 @@ import { reopenVerifier } from "./verification.ts";
 export interface Foundation {
   /** The first configuration, and what it made; each reload replaces both. */
   readonly inForce: InForce;
-  readonly store: Pick<Store, "denylist">;
+  readonly store: Pick<Store, "denylist" | "clock" | "latestExpiry" | "configure">;
   /** Answers the commands of the admin API. */
   readonly commands: ControlHandler;
   readonly metrics: Metrics<(typeof outcomes)[number]>;
@@ -88,12 +87,15 @@ export class CurrentAssembly {
    * Rejects with ConfigError, and changes nothing, where it can't be used.
    */
   async adopt(asked: Config): Promise<readonly string[]> {
-    const { inForce, metrics, logger } = this.#foundation;
+    const { inForce, metrics, logger, store } = this.#foundation;
     const { config, needRestart } = keepFixed(inForce.config, asked);
-    const verification = await reopenVerifier(config, { metrics: metrics.store, logger }, inForce);
+    const { clock, latestExpiry } = store;
+    const context = { metrics: metrics.store, logger, clock, latestExpiry };
+    const verification = await reopenVerifier(config, context, inForce);
     const before: Former = { ...this.#current, ...inForce };
     const next = { config, verification };
     // From here on nothing can fail, and nothing is waited for: all of it changes at once.
+    store.configure(config);
     this.#current = assemble(next, this.#foundation, before);
     Object.assign(inForce, next);
     this.#pools.add(this.#current.application.pool);
@@ -180,7 +182,7 @@ function assembleGate(
     verifier: verification.verifier,
     tokenBytes: settings.limits.tokenBytes,
     bodyBytes: settings.limits.bodyBytes,
-    clock: systemClock,
+    clock: store.clock,
     lifetimes: lifetimesOf(settings),
     denylist: store.denylist,
     unproven: createUnprovenBudget(settings.limits.unprovenRevocations),

@@ -15,7 +15,7 @@ import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/trace.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
-import { systemClock } from "../platform/clock.ts";
+import type { Stopwatch } from "../platform/clock.ts";
 import { createDrain, type Drain } from "../server/drain.ts";
 import {
   adjustProxyServer,
@@ -34,6 +34,8 @@ export interface AppContext {
   readonly version: string;
   /** Where spans of requests go; undefined: nowhere. */
   readonly tracing?: Tracing | undefined;
+  /** The two clocks of the machine; tests bring their own. */
+  readonly stopwatch?: Stopwatch | undefined;
 }
 
 /** What the parts are made with. */
@@ -63,14 +65,18 @@ export interface Parts {
 /** Makes every part, each from those before it. Nothing is served yet, and nothing is waited for. */
 export function construct(config: Config, store: Store, making: Making): Parts {
   const { logger, tracing, metrics, onUncaught } = making;
-  const verification = openVerifier(config, { metrics: metrics.store, logger });
+  const { clock } = store;
+  const verification = openVerifier(config, {
+    ...{ clock, latestExpiry: store.latestExpiry, logger },
+    metrics: metrics.store,
+  });
   const inForce: InForce = { config, verification };
   const live = watchRevocations(inForce, store, metrics);
   const drain = createDrain();
   const commands = createStoreCommands({
     denylist: store.denylist,
     tokens: tokensInForce(inForce),
-    clock: systemClock,
+    clock,
     drain: () => beginDrain(drain, logger),
     onRevoked: metrics.store.countRevoked,
   });
@@ -101,7 +107,7 @@ function assembleAdmin(
   { metrics, logger, onUncaught }: Making,
 ): Server {
   const { inForce, store, current, reloads } = parts;
-  const latest = new LatestRevocations(systemClock);
+  const latest = new LatestRevocations(store.clock);
   store.denylist.onRevoked((entry) => latest.add(entry));
   const page = createStatusPage({
     secret: () => inForce.config.files.adminToken,
@@ -145,6 +151,7 @@ function observe(
     liveConnections: () => live.size,
     upstreamConnections: () => current.connections,
     upstreamQueued: () => current.queued,
+    clockDifference: () => store.clock.differenceSeconds,
   });
 }
 
@@ -182,6 +189,8 @@ function readinessOf({ inForce, store, drain, life }: Omit<Parts, "admin">): Den
   if (life.state === "stopping") return no("shutting down");
   if (drain.begun) return no("draining");
   if (life.state === "starting") return no("starting");
+  const doubt = store.clock.doubt ?? store.trouble;
+  if (doubt !== undefined) return no(doubt);
   const health = store.denylist.health();
   const trouble = inForce.verification.keysTrouble();
   if (health.ready && trouble !== undefined) return no(trouble);
@@ -192,16 +201,17 @@ function readinessOf({ inForce, store, drain, life }: Omit<Parts, "admin">): Den
 /** Has connections end with their tokens. */
 function watchRevocations(
   inForce: Readonly<InForce>,
-  { denylist }: Store,
+  { denylist, clock }: Store,
   { gate }: AppMetrics,
 ): LiveConnections {
   const live = new LiveConnections({
-    clock: systemClock,
+    clock,
     isRevoked: (token) => denylist.lookUp(token) === "revoked",
     clockToleranceSeconds: () => inForce.config.settings.tokens.clockTolerance / 1000,
     atExpiry: () => inForce.config.settings.liveConnections.atExpiry,
     onCut: (reason) => gate.cuts[reason].inc(),
   });
   denylist.onRevoked((entry) => live.revoke(entry));
+  clock.onChange(() => live.watchAnew());
   return live;
 }

@@ -5,7 +5,6 @@ import type { Config } from "../config/load.ts";
 import { lifetimesOf } from "../config/routes.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
-import { systemClock } from "../platform/clock.ts";
 import { fixedKeys, joinRings, type KeyRing } from "../token/keys/key-ring.ts";
 import type { Store } from "./store.ts";
 import { type OpenRing, type OpenVerifier, openKeys } from "./verification.ts";
@@ -19,7 +18,7 @@ export interface OpenSignals {
 
 /** What the receiver works with. */
 export interface SignalsContext {
-  readonly store: Pick<Store, "denylist">;
+  readonly store: Pick<Store, "denylist" | "clock">;
   readonly verification: OpenVerifier;
   readonly metrics: Pick<Metrics<string>, "store">;
   readonly logger: Logger;
@@ -30,7 +29,7 @@ export function openSignals(
   config: Config,
   { store, verification, metrics: { store: metrics }, logger }: SignalsContext,
 ): OpenSignals | undefined {
-  const clock = systemClock;
+  const { clock } = store;
   const { signals, tokens } = config.settings;
   if (signals.backchannelLogout.length + signals.transmitters.length === 0) return undefined;
   const [only] = [...verification.rings.keys()].filter((name) => name !== undefined);
@@ -46,7 +45,7 @@ export function openSignals(
     if (shared !== undefined) return shared;
     const own = openKeys(settings, config.files.transmitterKeys[index] ?? [], {
       config,
-      context: { metrics, logger },
+      context: { metrics, logger, clock },
     });
     opened.push(...own);
     return joinRings(own);

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { Config } from "../config/load.ts";
 import { namingOf } from "../config/name-keys.ts";
 import { type RedisSettings, redisAccess } from "../config/redis.ts";
+import { lifetimesOf } from "../config/routes.ts";
 import type { ControlHandler } from "../control/command-server.ts";
 import { type DataDirHold, holdDataDir } from "../control/control-socket.ts";
 import type { Denylist } from "../denylist/denylist.ts";
@@ -13,19 +14,31 @@ import { Outbox } from "../denylist/journal/outbox.ts";
 import { RedisReplica } from "../denylist/redis/replica.ts";
 import type { Epoch } from "../denylist/redis/store-state.ts";
 import type { OnTrouble } from "../denylist/redis/troubles.ts";
+import { forGood } from "../denylist/retention.ts";
 import { SharedDenylist } from "../denylist/shared.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { TroubleSource } from "../observability/redis-troubles.ts";
 import { describe } from "../observability/request-log.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
-import { type Clock, systemClock, systemStopwatch } from "../platform/clock.ts";
+import type { AnchoredClock } from "../platform/anchored-clock.ts";
+import { type Stopwatch, systemStopwatch } from "../platform/clock.ts";
 import { createNames } from "../token/names.ts";
 import { agreeOnNames } from "./agreed-names.ts";
+import { keepDirectory } from "./directory.ts";
+import { openTime } from "./time.ts";
 
 /** The denylist as configured, and the hold on its data directory. */
 export interface Store {
   readonly denylist: Denylist;
+  /** What time it is, for everybody. */
+  readonly clock: AnchoredClock;
+  /** The latest `exp` with which a token that was issued then can be accepted. */
+  readonly latestExpiry: EmbeddedDenylist["latestExpiry"];
+  /** Goes by another configuration from now on. */
+  configure(config: Config): void;
+  /** Why the data directory is not this process's alone any more; undefined if it is. */
+  readonly trouble: string | undefined;
   readonly journalBytes: () => number;
   /** Seconds since the table was last proved to have all that Redis has; 0 without Redis. */
   readonly redisStaleness: () => number;
@@ -38,7 +51,8 @@ export interface Store {
 export interface StoreContext {
   readonly metrics: Metrics<string>["store"];
   readonly logger: Logger;
-  readonly clock?: Clock;
+  /** The two clocks of the machine; tests bring their own. */
+  readonly stopwatch?: Stopwatch | undefined;
   /** Told of errors that nobody caught; without it they end the command that met them. */
   readonly onUncaught?: ReportUncaught;
 }
@@ -68,57 +82,80 @@ async function openHeldStore(
   context: StoreContext,
   hold: DataDirHold,
 ): Promise<Store> {
-  const { metrics, logger, clock = systemClock } = context;
+  const clock = openTime(config, context);
+  const directory = keepDirectory(hold, context);
   const { redis } = config.settings.denylist;
   const outbox = redis && new Outbox();
   const { forms } = createNames(namingOf(config));
   await noteNameForms(dataDirOf(config), forms, (error) =>
-    logger.warn({ cause: describe(error) }, "the forms of names could not be noted"),
+    context.logger.warn({ cause: describe(error) }, "the forms of names could not be noted"),
   );
   const onIgnored = reportIgnored(context);
   const embedded = await openEmbeddedDenylist({
     dataDir: dataDirOf(config),
     clock,
+    retention: clock.retention,
     outbox,
     onUnknownOutcome: config.settings.denylist.onUnknownOutcome,
     onIgnored,
-    onCompactionFailure: (error) =>
-      logger.warn({ cause: describe(error) }, "the journal could not be compacted"),
-    onSync: (seconds) => metrics.journalSyncSeconds.observe(seconds),
-    onDisk(error) {
-      metrics.journalFailing.set(error === undefined ? 0 : 1);
-      if (error === undefined) logger.info("the journal is written again");
-      else logger.error({ cause: describe(error) }, "the journal cannot be written");
-    },
+    ...directory.reports,
   });
-  if (embedded.journal.tornRecords > 0) {
-    logger.warn("dropped a record at the end of the journal that was being written at a crash");
-  }
-  reportUnsettled(config, context, embedded);
-  const shared =
-    redis &&
-    outbox &&
-    shareThroughRedis(redis, { config, context, embedded, outbox, onIgnored, forms });
-  const denylist = withFormerNames(shared?.denylist ?? embedded);
+  reportCrash(config, context, embedded);
+  embedded.remember(rememberedSeconds(config));
+  const parts = { config, context, embedded, onIgnored, forms, clock };
+  const shared = redis && outbox && shareThroughRedis(redis, { ...parts, outbox });
+  reloadAtJumps(clock, embedded, shared);
 
   return {
-    denylist,
+    denylist: withFormerNames(shared?.denylist ?? embedded),
+    clock,
+    latestExpiry: embedded.latestExpiry,
+    configure(next) {
+      clock.tolerate(next.settings.tokens.clockTolerance / 1000);
+      embedded.remember(rememberedSeconds(next));
+    },
     journalBytes: () => embedded.journal.size,
     redisStaleness: () => shared?.stalenessSeconds() ?? 0,
+    get trouble() {
+      return directory.trouble;
+    },
     serveCommands: hold.serve,
     async close() {
-      await denylist.close();
+      clock.close();
+      await (shared?.denylist ?? embedded).close();
       await hold.release();
     },
   };
 }
 
-/** Says what became of requests that were under way when the process before this one died. */
-function reportUnsettled(
+/** Has everything loaded once more when the wall clock jumps: it may have kept something out. */
+function reloadAtJumps(
+  clock: AnchoredClock,
+  embedded: EmbeddedDenylist,
+  shared: Shared | undefined,
+): void {
+  clock.onChange(({ kind }) => {
+    if (kind !== "stepped") return;
+    shared?.reload();
+    void embedded.reload();
+  });
+}
+
+/** For how long a revocation that does not name a single token is remembered. */
+function rememberedSeconds({ settings }: Config): number {
+  const { maxLifetimeSeconds, undated } = lifetimesOf(settings);
+  return undated ? forGood : maxLifetimeSeconds;
+}
+
+/** Says what became of what was under way when the process before this one died. */
+function reportCrash(
   { settings }: Config,
   { metrics, logger }: StoreContext,
   { journal }: EmbeddedDenylist,
 ): void {
+  if (journal.tornRecords > 0) {
+    logger.warn("dropped a record at the end of the journal that was being written at a crash");
+  }
   const count = journal.unsettled.length;
   if (count === 0) return;
   const { onUnknownOutcome } = settings.denylist;
@@ -145,9 +182,9 @@ const nameTrustOfGrace = 0.6;
 /** The denylist that several sidecars share; it takes over the embedded one, which it closes with itself. */
 function shareThroughRedis(
   redis: RedisSettings,
-  { config, context, embedded, outbox, onIgnored, forms }: SharedParts,
+  { config, context, embedded, outbox, onIgnored, forms, clock }: SharedParts,
 ): Shared {
-  const { metrics, logger, clock = systemClock } = context;
+  const { metrics, logger } = context;
   const replica = new RedisReplica({
     ...redisAccess(redis, config.files.redis),
     keyPrefix: redis.keyPrefix,
@@ -158,7 +195,7 @@ function shareThroughRedis(
     feedLines: redis.feedLines,
     connectTimeoutMs: redis.connectTimeout,
     commandTimeoutMs: redis.commandTimeout,
-    clock,
+    clock: clock.retention,
     onConnection: reportConnection(context),
     onIgnored,
   });
@@ -166,8 +203,8 @@ function shareThroughRedis(
     local: embedded,
     outbox,
     replica,
-    clock,
-    now: systemStopwatch,
+    clock: clock.retention,
+    now: context.stopwatch ?? systemStopwatch,
     reads: redis.reads,
     whenUnavailable: redis.whenUnavailable,
     allowEviction: redis.allowEviction,
@@ -178,6 +215,7 @@ function shareThroughRedis(
     // Shorter than the grace period by more than any staleness: docs/decisions/0031.
     nameTrustMs: Math.max(nameTrustOfGrace * redis.grace, shortestNameTrustMs),
     onPending: (count) => metrics.outboxPending.set(count),
+    onReferenceTime: (time) => clock.refer(time),
     onTrouble: reportTrouble(context),
     onLoss: (shard, why) => logger.warn({ shard, why }, "redis has lost data, or may have"),
     onEpoch: reportEpoch(context, redis),
@@ -185,6 +223,7 @@ function shareThroughRedis(
   return {
     denylist: agreeOnNames(shared, { ...redis, replica, forms, logger }),
     stalenessSeconds: () => shared.stalenessSeconds,
+    reload: () => shared.reload(),
   };
 }
 
@@ -205,6 +244,8 @@ function reportEpoch({ metrics, logger }: StoreContext, { staleness }: RedisSett
 interface Shared {
   readonly denylist: Denylist;
   readonly stalenessSeconds: () => number;
+  /** Has everything loaded from Redis once more. */
+  readonly reload: () => void;
 }
 
 interface SharedParts {
@@ -215,6 +256,7 @@ interface SharedParts {
   readonly embedded: EmbeddedDenylist;
   readonly outbox: Outbox;
   readonly onIgnored: OnIgnored;
+  readonly clock: AnchoredClock;
 }
 
 /** Counts what is not believed, and logs each cause once: a flood of it must not flood the log. */

@@ -1,11 +1,12 @@
 import { type KeySettings, reloadKeys } from "../config/key-files.ts";
 import type { Config } from "../config/load.ts";
 import { namingOf } from "../config/name-keys.ts";
+import { requiresIssuedAt } from "../config/routes.ts";
 import { ConfigError } from "../errors.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import { describe } from "../observability/request-log.ts";
-import { type Clock, systemClock } from "../platform/clock.ts";
+import type { Clock, EpochSeconds } from "../platform/clock.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { explainToken, type TokenExplanation } from "../token/explain-token.ts";
 import { fixedKeys, joinRings, type KeyRing } from "../token/keys/key-ring.ts";
@@ -43,7 +44,9 @@ export interface OpenVerifier {
 export interface VerifierContext {
   readonly metrics: Metrics<string>["store"];
   readonly logger: Logger;
-  readonly clock?: Clock;
+  readonly clock: Clock;
+  /** The latest `exp` of a token that was issued then, as long as revocations have been remembered. */
+  readonly latestExpiry?: (issuedAt: EpochSeconds | undefined) => EpochSeconds;
 }
 
 /** How often key files are read again. */
@@ -84,7 +87,7 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
 function verifierOptions(
   config: Config,
   { main, issuers }: { readonly main: KeyRing; readonly issuers: readonly Issuer[] },
-  { metrics, clock = systemClock }: VerifierContext,
+  { metrics, clock, latestExpiry }: VerifierContext,
 ): VerifierOptions {
   const { settings } = config;
   const { tokens } = settings;
@@ -102,6 +105,7 @@ function verifierOptions(
     maxLifetimeSeconds: tokens.maxLifetime / 1000,
     cacheEntries: tokens.cacheEntries,
     clock,
+    ...(latestExpiry && { latestExpiry }),
     onCacheLookup: (hit) => metrics.cacheLookups[hit ? "hit" : "miss"].inc(),
     onSignatureCheck: () => metrics.signatureChecks.inc(),
   };
@@ -148,10 +152,9 @@ function isSameFor(one: Config, other: Config): boolean {
 }
 
 /** What other groups of settings ask of tokens. */
-function requirementsOf({ routes, limits }: Config["settings"]) {
-  // A cut-off can't tell when a token was issued that does not say so.
-  const requireIssuedAt = routes.some(({ revoke }) => revoke === "subject");
-  return { requireIssuedAt, tokenBytes: limits.tokenBytes };
+function requirementsOf(settings: Config["settings"]) {
+  const { tokenBytes } = settings.limits;
+  return { requireIssuedAt: requiresIssuedAt(settings), tokenBytes };
 }
 
 /** Keys that are looked after until they are closed. */

@@ -2,6 +2,7 @@ import { text } from "node:stream/consumers";
 import type { Config } from "../config/load.ts";
 import { namingOf } from "../config/name-keys.ts";
 import type { Entry } from "../denylist/denylist.ts";
+import { keptBeyondSeconds } from "../denylist/retention.ts";
 import { type EpochSeconds, systemClock } from "../platform/clock.ts";
 import { parseCompactJws } from "../token/compact-jws.ts";
 import { createNames, type Names } from "../token/names.ts";
@@ -58,7 +59,6 @@ ${configOptionHelp}`,
 
 function readBlacklist(source: string, config: Config) {
   const now = systemClock.nowSeconds();
-  const latest = now + config.settings.tokens.maxLifetime / 1000;
   const names = createNames(namingOf(config));
   let tokens = 0;
   const entries: Entry[] = [];
@@ -68,8 +68,7 @@ function readBlacklist(source: string, config: Config) {
     if (read.kind === "skipped") skipped.push({ number: index + 1, why: read.why });
     if (read.kind === "token") {
       tokens += 1;
-      // What lives longer than tokens.maxLifetime is refused by itself.
-      entries.push(...entriesOf(read, Math.min(read.expiresAt, latest), names));
+      entries.push(...entriesOf(read, read.expiresAt + keptBeyondSeconds, names));
     }
   }
   return { tokens, entries, skipped };

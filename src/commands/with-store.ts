@@ -7,7 +7,6 @@ import { createStoreCommands, type StoreCommand } from "../control/store-command
 import { entryKinds } from "../denylist/denylist.ts";
 import { createLogger } from "../observability/logger.ts";
 import { createMetrics } from "../observability/metrics.ts";
-import { systemClock } from "../platform/clock.ts";
 import type { CommandIo } from "./io.ts";
 
 /** Carries out store commands; every value of an answer is yielded. */
@@ -32,11 +31,15 @@ export async function withStore<Result>(
     metrics: createMetrics({ outcomes: [], kinds: entryKinds }, "").store,
   };
   const store = await openStore(config, context);
-  const verification = openVerifier(config, context);
+  const verification = openVerifier(config, {
+    ...context,
+    clock: store.clock,
+    latestExpiry: store.latestExpiry,
+  });
   const commands = createStoreCommands({
     denylist: store.denylist,
     tokens: tokensInForce({ config, verification }),
-    clock: systemClock,
+    clock: store.clock,
     onRevoked: context.metrics.countRevoked,
   });
   store.serveCommands(commands);

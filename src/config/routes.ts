@@ -17,11 +17,27 @@ interface SourceSettings {
 }
 
 /** For how long tokens live, in seconds. */
-export function lifetimesOf({ tokens }: Settings): Lifetimes {
+export function lifetimesOf(settings: Settings): Lifetimes {
+  const { tokens } = settings;
   return {
+    undated: !requiresIssuedAt(settings),
     clockToleranceSeconds: tokens.clockTolerance / 1000,
     maxLifetimeSeconds: tokens.maxLifetime / 1000,
   };
+}
+
+/**
+ * Whether tokens must say when they were issued: where a session, a subject or a `jti` can be ended by
+ * anybody but the operator's own command, the revocation is forgotten after `tokens.maxLifetime`, and a token
+ * without `iat` may be older than that.
+ */
+export function requiresIssuedAt({ routes, signals, admin, denylist }: Settings): boolean {
+  return (
+    routes.some(({ revoke }) => revoke === "subject") ||
+    signals.backchannelLogout.length + signals.transmitters.length > 0 ||
+    admin.tokenFile !== undefined ||
+    denylist.redis !== undefined
+  );
 }
 
 /** The sources of credentials that hold for all routes, in the form the token layer reads them. */

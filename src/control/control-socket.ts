@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmod, link, rename, unlink } from "node:fs/promises";
+import { chmod, link, rename, stat, unlink } from "node:fs/promises";
 import { connect, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -12,6 +12,12 @@ import { type ControlHandler, createCommandServer } from "./command-server.ts";
 export interface DataDirHold {
   /** Answers commands from now on; those that came earlier have waited. */
   serve(handler: ControlHandler): void;
+  /**
+   * Takes hold again if the socket was removed, or another is in its place.
+   *
+   * Rejects with DataDirInUseError if another process has taken the directory meanwhile.
+   */
+  renew(): Promise<void>;
   /** Lets go of the directory; commands that still wait to be served are told that they are not. */
   release(): Promise<void>;
 }
@@ -38,7 +44,6 @@ export async function holdDataDir(
 ): Promise<DataDirHold> {
   await ensureOwnDirectory(dataDir);
   const path = controlPath(dataDir);
-  const own = join(dataDir, `.${process.pid}-${randomBytes(3).toString("hex")}`);
   if (Buffer.byteLength(path) > longestSocketPath) {
     throw new DataDirInUseError(
       `${dataDir}: the path is too long for a socket in it; choose one under ${longestSocketPath - "/control.sock".length} bytes`,
@@ -52,26 +57,66 @@ export async function holdDataDir(
     giveUp = () => reject(new ControlError("revgate ended before it served"));
   });
   handler.catch(() => {});
-  const { server, connections } = createCommandServer(handler, onUncaught);
+  const open = () => createCommandServer(handler, onUncaught);
+  let lock = await takeLock(dataDir, open);
+
+  async function renew(): Promise<void> {
+    if ((await inodeOf(path)) === lock.inode) return;
+    await ensureOwnDirectory(dataDir);
+    const lost = lock;
+    lock = await takeLock(dataDir, open);
+    await closeAll(lost.server, lost.connections);
+  }
+
+  let renewing: Promise<void> = Promise.resolve();
+  return {
+    serve: handle,
+    renew() {
+      renewing = renewing.catch(() => {}).then(renew);
+      return renewing;
+    },
+    async release() {
+      giveUp();
+      await renewing.catch(() => {});
+      if ((await inodeOf(path)) === lock.inode) await unlink(path).catch(() => {});
+      await closeAll(lock.server, lock.connections);
+    },
+  };
+}
+
+/** The socket under whose name a process listens, and which that is. */
+interface Lock extends ReturnType<typeof createCommandServer> {
+  readonly inode: bigint | undefined;
+}
+
+async function takeLock(
+  dataDir: string,
+  open: () => ReturnType<typeof createCommandServer>,
+): Promise<Lock> {
+  const path = controlPath(dataDir);
+  const own = join(dataDir, `.${process.pid}-${randomBytes(3).toString("hex")}`);
+  const { server, connections } = open();
   await listen(server, own);
   try {
     await chmod(own, 0o600);
+    const inode = await inodeOf(own);
     while (!(await tryLink(own, path))) await dropDead(dataDir, path, `${own}-old`);
+    return { server, connections, inode };
   } catch (error) {
     server.close();
     throw error;
   } finally {
     await unlink(own).catch(() => {});
   }
+}
 
-  return {
-    serve: handle,
-    async release() {
-      giveUp();
-      await unlink(path).catch(() => {});
-      await closeAll(server, connections);
-    },
-  };
+/** Which file is under a name; undefined if there is none. */
+async function inodeOf(path: string): Promise<bigint | undefined> {
+  try {
+    return (await stat(path, { bigint: true })).ino;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Ends the connections of a server when they have what they were sent; one that does not read is cut. */
@@ -115,6 +160,9 @@ function inUse(dataDir: string): DataDirInUseError {
   );
 }
 
+/** What says that nobody listens there. Any other failure, such as a full backlog, comes from somebody alive. */
+const nobodyThere = ["ECONNREFUSED", "ENOENT"];
+
 function isAlive(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
@@ -122,7 +170,9 @@ function isAlive(path: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    socket.once("error", () => resolve(false));
+    socket.once("error", ({ code = "" }: NodeJS.ErrnoException) => {
+      resolve(!nobodyThere.includes(code));
+    });
   });
 }
 

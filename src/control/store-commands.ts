@@ -4,7 +4,7 @@ import { isSoundEntry } from "../denylist/sound.ts";
 import { ControlError, StoreUnavailableError } from "../errors.ts";
 import type { RevocationTrigger } from "../observability/metrics.ts";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
-import { untilCutOff } from "../revocation/cut-off.ts";
+import { requireCertainTime, untilCutOff } from "../revocation/cut-off.ts";
 import { endOfAll, type Lifetimes, subjectEntry, tokenEntry } from "../revocation/entries.ts";
 import { parseCompactJws } from "../token/compact-jws.ts";
 import type { TokenCheck, TokenExplanation } from "../token/explain-token.ts";
@@ -114,7 +114,7 @@ function drain({ drain: begin }: StoreCommandsOptions): { readonly connections: 
 }
 
 async function check(
-  { denylist, tokens }: StoreCommandsOptions,
+  { denylist, tokens, clock }: StoreCommandsOptions,
   credential: string,
 ): Promise<TokenStanding> {
   const verification = await verifyOrFail(tokens.verifier, credential);
@@ -125,6 +125,9 @@ async function check(
   const { id, expiresAt } = token;
   if (verification.kind === "expired") return { standing: "expired", id, expiresAt };
   const known = denylist.lookUp(token);
+  if (verification.kind === "in_doubt" && known !== "revoked") {
+    throw new StoreUnavailableError(`the time is in doubt: ${clock.doubt ?? "a moment ago"}`);
+  }
   return { standing: known === "ask" ? await denylist.ask(token) : known, id, expiresAt };
 }
 
@@ -141,13 +144,13 @@ async function revokeToken(
   if (verification.kind === "invalid" && opaque) {
     const now = clock.nowSeconds();
     const token = readOpaqueToken(credential, now + lifetimes.maxLifetimeSeconds, verifier.names);
-    const entries = [tokenEntry(token, lifetimes)];
+    const entries = [tokenEntry(token)];
     await denylist.revoke(entries);
     onRevoked("command", entries);
     return { standing: "revoked", id: token.id, expiresAt: token.expiresAt };
   }
-  if (verification.kind === "valid") {
-    const entries = [tokenEntry(verification.token, lifetimes)];
+  if (verification.kind === "valid" || verification.kind === "in_doubt") {
+    const entries = [tokenEntry(verification.token)];
     await denylist.revoke(entries);
     onRevoked("command", entries);
   }
@@ -226,6 +229,7 @@ async function end(
   const kind = kindOf[whose.claim];
   const name = verifier.names.claim(kind, namespaces.get(whose.issuer), whose.value);
   if (name === undefined) throw new ControlError(`expected a text as ${whose.claim}`);
+  if (kind === "sub") requireCertainTime(clock);
   const now = clock.nowSeconds();
   const entry: Entry =
     kind === "sub"

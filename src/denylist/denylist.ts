@@ -38,6 +38,8 @@ export interface TokenNames {
   readonly subject?: string | undefined;
   /** Further names, of any kind, under which it may have been revoked. */
   readonly others?: readonly EntryName[] | undefined;
+  /** When it expires by itself; undefined: that is of no interest. */
+  readonly expiresAt?: EpochSeconds | undefined;
   /** A token of a subject that does not say when it was issued falls under every cut-off. */
   readonly issuedAt?: EpochSeconds | undefined;
 }

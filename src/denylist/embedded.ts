@@ -1,12 +1,22 @@
-import type { Clock } from "../platform/clock.ts";
-import { type Denylist, type Entry, hasCutoff, type UnknownOutcome } from "./denylist.ts";
+import type { Clock, EpochSeconds } from "../platform/clock.ts";
+import type { Denylist, DenylistHealth, Entry, UnknownOutcome } from "./denylist.ts";
+import { startHousekeeping } from "./housekeeping.ts";
 import { type Journal, type JournalOptions, openJournal } from "./journal/journal.ts";
 import { RevocationTable } from "./memory/revocation-table.ts";
+import { recover } from "./recovery.ts";
+import { RememberedLives } from "./retention.ts";
+import { TableLoader } from "./table-loader.ts";
 
 /** Where the journal is, and who is told of its disk. */
 export interface EmbeddedDenylistOptions
-  extends Pick<JournalOptions, "dataDir" | "outbox" | "onIgnored" | "onSync" | "onDisk"> {
+  extends Pick<
+    JournalOptions,
+    "dataDir" | "outbox" | "onIgnored" | "onLoss" | "onSync" | "onDisk"
+  > {
+  /** What time it is: cut-offs go by it. */
   readonly clock: Clock;
+  /** By this, what is over is forgotten; `clock` if it is left out. */
+  readonly retention?: Clock;
   /** Told that the journal could not be made smaller; it is tried again. */
   readonly onCompactionFailure?: (error: Error) => void;
   /** What becomes of requests that were under way when the process died. */
@@ -16,71 +26,72 @@ export interface EmbeddedDenylistOptions
 /** The embedded store: complete without any server. `journal` is there for whoever builds on it. */
 export interface EmbeddedDenylist extends Denylist {
   readonly journal: Journal;
+  /**
+   * Notes for how long, in seconds, revocations of a session, a subject or a `jti` are remembered from now
+   * on, before any that is made from now on.
+   */
+  remember(seconds: number): void;
+  /** The latest `exp` with which a token that was issued then can be accepted (retention.ts). */
+  latestExpiry(issuedAt: EpochSeconds | undefined): EpochSeconds;
+  /** Loads the table from the journal once more, because the clock has jumped. Never rejects. */
+  reload(): Promise<void>;
   /** Takes over entries that Redis has: in force at once, in the journal soon. Those known already are skipped. */
   learn(entries: readonly Entry[]): void;
 }
-
-const housekeepingEveryMs = 1000;
-const retryCompactionAfterMs = 60_000;
-const entriesPerSweep = 16_384;
-const fewestRecordsToCompact = 10_000;
 
 /** Opens the denylist of one sidecar: the table answers, the journal remembers. */
 export async function openEmbeddedDenylist(
   options: EmbeddedDenylistOptions,
 ): Promise<EmbeddedDenylist> {
-  const { clock } = options;
-  const table = new RevocationTable(clock);
-  const journal = await openJournal({
-    ...options,
-    onEntry: (entry) => void table.add(entry),
-    acknowledged: table,
-  });
-
-  const housekeeping = startHousekeeping(table, journal, options);
+  const { clock, retention = clock } = options;
+  const { table, journal, lives } = await loadTable(options, retention);
+  const loader = new TableLoader(journal, table);
+  const housekeeping = startHousekeeping({ table, journal, loader, ...options });
 
   async function revoke(entries: readonly Entry[], settles?: number): Promise<void> {
-    const now = clock.nowSeconds();
-    const live = entries.filter((entry) => entry.expiresAt > now);
+    const { live, late } = sortByTime(entries, retention);
     // In force here before it is durable: refusing early harms nobody, forgetting would.
     for (const entry of live) table.add(entry);
+    for (const entry of late) table.cameLate(entry);
     // Even what is in the table already waits for the disk: it may be there because of a revocation
     // that is still on its way.
-    if (live.length > 0 || settles !== undefined) await journal.append(live, settles);
+    if (entries.length > 0 || settles !== undefined) {
+      await journal.append(live, { settles, late });
+    }
   }
 
-  if (options.onUnknownOutcome === "revoke") await recover(journal, clock, revoke);
-  else for (const { id } of journal.unsettled) journal.settle(id);
+  await recover(journal, { ...options, revoke });
 
   return {
     journal,
-    lookUp: (token) => (table.has(token) ? "revoked" : "live"),
-    ask: async (token) => (table.has(token) ? "revoked" : "live"),
+    lookUp: (token) => loader.lookUp(token),
+    ask: (token) => loader.ask(token),
+    reload: () => loader.load(),
+    latestExpiry: (issuedAt) => lives.latestExpiry(issuedAt),
+    remember(seconds) {
+      const life = lives.change(seconds, clock.nowSeconds());
+      if (life !== undefined) journal.remember(life);
+    },
     revoke: (entries) => revoke(entries),
     async intend(entries) {
       const { id, durable } = journal.intend(entries);
       // A disk that fails stops nobody from logging out; the revocation will be pending.
       await durable.catch(() => {});
-      return {
-        revoke: (revoked = entries) => revoke(revoked, id),
-        drop: () => journal.settle(id),
-      };
+      const drop = () => journal.settle(id);
+      return { revoke: (revoked = entries) => revoke(revoked, id), drop };
     },
     learn(entries) {
-      const now = clock.nowSeconds();
-      const news = entries.filter((entry) => entry.expiresAt > now && table.add(entry));
-      if (news.length > 0) journal.keep(news);
+      const { live, late } = sortByTime(entries, retention);
+      const news = live.filter((entry) => table.add(entry));
+      for (const entry of late) table.cameLate(entry);
+      if (news.length + late.length > 0) journal.keep(news, late);
     },
     onRevoked: (listener) => table.onAdded(listener),
     entries: () => journal.entries(),
     get size() {
       return table.size;
     },
-    health() {
-      const { failure } = journal;
-      const reason = failure && `the journal cannot be written: ${failure.message}`;
-      return { ready: failure === undefined, reason };
-    },
+    health: () => healthOf(troubleOf(journal, loader)),
     async close() {
       clearInterval(housekeeping);
       await journal.close();
@@ -88,49 +99,39 @@ export async function openEmbeddedDenylist(
   };
 }
 
-/** Revokes what a crash left unfinished. */
-async function recover(
-  { unsettled }: Journal,
-  clock: Clock,
-  revoke: (entries: readonly Entry[], settles: number) => Promise<void>,
-): Promise<void> {
-  for (const { id, entries } of unsettled) {
-    // A disk that fails keeps nobody from starting: they are in force, and written as soon as it works.
-    await revoke(cutOffNow(entries, clock), id).catch(() => {});
-  }
-}
-
-/**
- * What was intended may have happened at any time since: cut-offs are those of now.
- *
- * The deadline moves with the cut-off: tokens that were issued up to now live that much longer.
- */
-function cutOffNow(entries: readonly Entry[], clock: Clock): Entry[] {
-  const now = Math.floor(clock.nowSeconds());
-  return entries.map((entry) => {
-    if (!hasCutoff(entry.kind)) return entry;
-    const { cutoff: intended = now, expiresAt } = entry;
-    const cutoff = Math.max(intended, now);
-    return { ...entry, cutoff, expiresAt: expiresAt + cutoff - intended };
+/** The table with everything that the journal has. */
+async function loadTable(options: EmbeddedDenylistOptions, retention: Clock) {
+  const table = new RevocationTable(retention);
+  const lives = new RememberedLives();
+  const journal = await openJournal({
+    ...options,
+    clock: retention,
+    onEntry: (entry) => void table.add(entry),
+    onLeftOut: (deadline) => table.leftOut(deadline),
+    acknowledged: table,
+    lives,
   });
+  return { table, journal, lives };
 }
 
-/** Sweeps the table in small steps, and compacts the journal when most of it is dead. */
-function startHousekeeping(
-  table: RevocationTable,
-  journal: Journal,
-  { onCompactionFailure }: EmbeddedDenylistOptions,
-): NodeJS.Timeout {
-  let compactAgainAtMs = 0;
-  const timer = setInterval(() => {
-    table.sweep(entriesPerSweep);
-    const mostlyDead = journal.records > 2 * table.size;
-    if (!mostlyDead || journal.records < fewestRecordsToCompact) return;
-    if (performance.now() < compactAgainAtMs) return;
-    journal.compact().catch((error: Error) => {
-      compactAgainAtMs = performance.now() + retryCompactionAfterMs;
-      onCompactionFailure?.(error);
-    });
-  }, housekeepingEveryMs);
-  return timer.unref();
+/** Which entries last on, and which came when they were over. */
+function sortByTime(entries: readonly Entry[], clock: Clock) {
+  const now = clock.nowSeconds();
+  return {
+    live: entries.filter(({ expiresAt }) => expiresAt > now),
+    late: entries.filter(({ expiresAt }) => expiresAt <= now),
+  };
+}
+
+function healthOf(reason: string | undefined): DenylistHealth {
+  return { ready: reason === undefined, reason };
+}
+
+/** Why the journal cannot be relied on. */
+function troubleOf({ failure, damage }: Journal, loader: TableLoader): string | undefined {
+  if (failure !== undefined) return `the journal cannot be written: ${failure.message}`;
+  if (damage !== undefined) {
+    return `the journal has lost revocations (${damage}); they are in force until this process ends`;
+  }
+  return loader.failure && `the journal cannot be read: ${loader.failure.message}`;
 }

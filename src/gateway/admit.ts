@@ -101,6 +101,7 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
     credential,
     verify: verifierFor(checks, route, visit),
     lookUp: checks.denylist.lookUp,
+    isTimeInDoubt: () => checks.clock.doubt !== undefined,
   });
   if (verdict.kind === "deny" || verdict.kind === "wait") return verdict;
   if (verdict.token !== undefined && lacksSubject(route, verdict.token)) {

@@ -1,6 +1,6 @@
 import type { Standing, TokenNames } from "../denylist/denylist.ts";
 import type { CredentialReading } from "../token/credential.ts";
-import type { Verification } from "../token/verifier.ts";
+import type { Verification, VerifiedToken } from "../token/verifier.ts";
 import type { Route } from "./route.ts";
 import { deny, type Verdict } from "./verdict.ts";
 
@@ -10,11 +10,14 @@ export interface Facts {
   readonly credential: CredentialReading;
   readonly verify: (credential: string) => Verification;
   readonly lookUp: (token: TokenNames) => Standing;
+  /** Whether nobody knows what time it is: no cut-off can be made then. */
+  readonly isTimeInDoubt: () => boolean;
 }
 
 /** Decides whether a request may pass. No sockets, no clock of its own, no waiting. */
-export function decide({ route, credential, verify, lookUp }: Facts): Verdict {
-  if (route.access === "public") return decidePublic(route, credential, verify);
+export function decide(facts: Facts): Verdict {
+  const { route, credential, verify } = facts;
+  if (route.access === "public") return decidePublic(facts);
   if (credential.kind === "missing") return deny("token_missing");
   if (credential.kind === "ambiguous") return deny("token_ambiguous");
 
@@ -22,11 +25,25 @@ export function decide({ route, credential, verify, lookUp }: Facts): Verdict {
   const verification = verify(credential.credential);
   if (verification.kind === "invalid") return deny("token_invalid");
   if (verification.kind === "unknown_key") return waitForKey(verification.ready);
-  if (verification.kind === "expired" && route.expired !== "forward") return deny("token_expired");
+  return decideVerified(facts, verification);
+}
 
+/** What becomes of a token whose signature is right. */
+function decideVerified(
+  facts: Facts,
+  verification: Extract<Verification, { token: VerifiedToken }>,
+): Verdict {
+  const { route, lookUp } = facts;
+  // Which clock is right decides whether a revocation of it is still remembered, too.
+  if (verification.kind === "in_doubt") return deny("denylist_unavailable");
+  const isExpired = verification.kind === "expired";
+  if (isExpired && route.expired !== "forward") return deny("token_expired");
+
+  if (needsCertainTime(facts)) return deny("denylist_unavailable");
   const { token } = verification;
   if (route.revoked === "forward") return { kind: "allow", token };
-  switch (lookUp(token)) {
+  // What becomes of an expired token is forgotten some time later, and does not matter.
+  switch (lookUp(isExpired ? { ...token, expiresAt: undefined } : token)) {
     case "revoked":
       return deny("token_revoked");
     case "ask":
@@ -37,11 +54,9 @@ export function decide({ route, credential, verify, lookUp }: Facts): Verdict {
 }
 
 /** A public route needs no token, but a reset there may carry the one that it is to end; others name whose. */
-function decidePublic(
-  route: Route,
-  credential: CredentialReading,
-  verify: Facts["verify"],
-): Verdict {
+function decidePublic(facts: Facts): Verdict {
+  const { route, credential, verify } = facts;
+  if (needsCertainTime(facts)) return deny("denylist_unavailable");
   const endsCarried = route.revoke !== undefined && route.sparesCarried !== true;
   if (credential.kind === "ambiguous" && endsCarried) return deny("token_ambiguous");
   if (credential.kind !== "found") return { kind: "allow", token: undefined };
@@ -49,7 +64,13 @@ function decidePublic(
   if (verification.kind === "unknown_key" && endsCarried) {
     return waitForKey(verification.ready);
   }
-  return { kind: "allow", token: verification.kind === "valid" ? verification.token : undefined };
+  const isKnown = verification.kind === "valid" || verification.kind === "in_doubt";
+  return { kind: "allow", token: isKnown ? verification.token : undefined };
+}
+
+/** A cut-off by a clock that is behind ends nothing; one that is ahead locks out whoever logs in next. */
+function needsCertainTime({ route, isTimeInDoubt }: Facts): boolean {
+  return route.revoke === "subject" && isTimeInDoubt();
 }
 
 function waitForKey(ready: Promise<void> | undefined): Verdict {

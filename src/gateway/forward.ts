@@ -8,7 +8,7 @@ import { type ForwardOutcome, forwardRequest } from "../upstream/forward-request
 import type { RequestHeaderOptions } from "../upstream/headers.ts";
 import type { Hold } from "../upstream/held-response.ts";
 import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
-import type { Admitted } from "./admit.ts";
+import { type Admitted, admit, type Checks } from "./admit.ts";
 import { forwardedHeaders } from "./forwarded-headers.ts";
 import { holdFor } from "./hold.ts";
 import { type LiveConnections, watchLive } from "./live-connections.ts";
@@ -20,10 +20,10 @@ import { countUnproven, type UnprovenBudget } from "./unproven.ts";
 import { askForBody, type Outcome, type Visit } from "./visit.ts";
 
 /** What admitted requests are forwarded with, and what a revoking one is held by. */
-export interface Forwarding extends LastResort, Omit<RequestHeaderOptions, "uncoded"> {
+export interface Forwarding extends LastResort, Omit<RequestHeaderOptions, "uncoded">, Checks {
   readonly application: ConnectionPool;
   readonly live: LiveConnections;
-  readonly denylist: Pick<Denylist, "intend" | "lookUp">;
+  readonly denylist: Pick<Denylist, "intend" | "lookUp" | "ask">;
   readonly unproven: UnprovenBudget;
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
@@ -68,7 +68,17 @@ export function forward(
     return;
   }
   const refuseIt = () => refuse(gate, visit, answer, "denylist_unavailable");
-  guardStep(gate, visit, answer, () => hold.then(send, refuseIt));
+  guardStep(gate, visit, answer, () => hold.then(sendIfAdmitted, refuseIt));
+
+  /** The disk may have been slow: what was revoked meanwhile counts for this request too. */
+  async function sendIfAdmitted(intended: Hold): Promise<void> {
+    const again = admit(gate, visit);
+    // Without a pause if memory can answer, as the first time.
+    const admission = again instanceof Promise ? await again : again;
+    if (admission.kind === "pass") return send(intended);
+    void intended.onLost(false);
+    if (admission.kind === "deny") refuse(gate, visit, answer, admission.reason);
+  }
 }
 
 /** What holds the application's answer back, where it may revoke something. */

@@ -75,6 +75,15 @@ export class LiveConnections {
     }
   }
 
+  /** Looks anew when each of them ends: timers stand still while the machine is suspended. */
+  watchAnew(): void {
+    const lives = new Set([...this.#byName.values()].flatMap((some) => [...some]));
+    for (const live of lives) {
+      clearTimeout(live.expiry);
+      this.#watchExpiry(live);
+    }
+  }
+
   /** Forgets all of them, without cutting any. */
   close(): void {
     for (const lives of [...this.#byName.values()])
@@ -84,7 +93,9 @@ export class LiveConnections {
   #watchExpiry(live: Live): void {
     const { atExpiry, clock, clockToleranceSeconds } = this.#options;
     if (atExpiry() === "keep") return;
-    const leftMs = (live.token.expiresAt + clockToleranceSeconds() - clock.nowSeconds()) * 1000;
+    // Not before it is sure: what a clock that is ahead for a moment cuts does not come back.
+    const now = clock.earliestSeconds?.() ?? clock.nowSeconds();
+    const leftMs = (live.token.expiresAt + clockToleranceSeconds() - now) * 1000;
     if (leftMs <= 0) {
       queueMicrotask(() => this.#cut(live, "token_expired"));
       return;

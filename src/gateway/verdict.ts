@@ -45,10 +45,13 @@ export interface Wait {
   readonly ready: Promise<void>;
 }
 
+/** Why nobody can say whether a credential is to be accepted. */
+export type UnknownReason = "keys_unavailable" | "denylist_unavailable";
+
 /** What is known of a request's right to pass, before the store is asked. */
 export type Verdict =
   | { readonly kind: "allow"; readonly token: VerifiedToken | undefined }
-  | Denial<DenyReason | "keys_unavailable">
+  | Denial<DenyReason | UnknownReason>
   | Wait
   /** Everything is in order but for the denylist, which can't answer from memory. */
   | { readonly kind: "ask"; readonly token: VerifiedToken };

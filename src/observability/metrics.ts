@@ -64,6 +64,9 @@ export interface StoreMetrics {
   readonly countRevoked: (trigger: RevocationTrigger, entries: readonly Revoked[]) => void;
   readonly journalSyncSeconds: { observe(seconds: number): void };
   readonly journalFailing: { set(value: number): void };
+  readonly journalLosses: { inc(): void };
+  readonly clockTrusted: { set(value: number): void };
+  readonly clockSteps: { inc(): void };
   readonly outboxPending: { set(value: number): void };
   readonly redisUp: { set(value: number): void };
   readonly redisEpochs: { inc(): void };
@@ -98,6 +101,7 @@ export interface MetricSources {
   journalBytes(): number;
   connections(): number;
   liveConnections(): number;
+  clockDifference(): number;
   redisStaleness(): number;
   jwksAge(): number;
   upstreamConnections(): number;
@@ -340,12 +344,7 @@ function createStoreMetrics(
 ): StoreMetrics {
   return {
     countRevoked,
-    journalSyncSeconds: histogram(
-      "revgate_journal_sync_duration_seconds",
-      "Writing and syncing one group of journal records.",
-      syncBuckets,
-    ),
-    journalFailing: gauge("revgate_journal_failing", "1 if the journal cannot be written."),
+    ...createLocalMetrics(registry, { histogram, gauge }),
     outboxPending: gauge(
       "revgate_outbox_pending",
       "Revocations recorded here that Redis has not acknowledged.",
@@ -407,6 +406,38 @@ function createEpochs(registry: Registry): StoreMetrics["redisEpochs"] {
     help: "Epochs of the store in Redis that were seen: the first, and one for each loss of data or change of server.",
     registers: [registry],
   });
+}
+
+/** What is counted of this machine's disk and clocks. */
+function createLocalMetrics(
+  registry: Registry,
+  { histogram, gauge }: Pick<Makers, "histogram" | "gauge">,
+): Pick<
+  StoreMetrics,
+  "journalSyncSeconds" | "journalFailing" | "journalLosses" | "clockTrusted" | "clockSteps"
+> {
+  const counter = (name: string, help: string) =>
+    new Counter({ name, help, registers: [registry] });
+  return {
+    journalSyncSeconds: histogram(
+      "revgate_journal_sync_duration_seconds",
+      "Writing and syncing one group of journal records.",
+      syncBuckets,
+    ),
+    journalFailing: gauge("revgate_journal_failing", "1 if the journal cannot be written."),
+    journalLosses: counter(
+      "revgate_journal_losses_total",
+      "Times that the journal's file was removed or changed under the process, and was made again.",
+    ),
+    clockTrusted: gauge(
+      "revgate_clock_trusted",
+      "1 if the clocks agree; 0 while the time is in doubt: then /readyz is 503 and says why, no cut-off is made, and tokens that have expired by one clock alone get 503.",
+    ),
+    clockSteps: counter(
+      "revgate_clock_steps_total",
+      "Jumps of the wall clock by more than the tolerance, in either direction; a suspended machine counts as one.",
+    ),
+  };
 }
 
 function createIgnored(registry: Registry): StoreMetrics["ignored"] {
@@ -483,6 +514,11 @@ function observeSources(registry: Registry, sources: MetricSources): void {
     "revgate_upstream_queue",
     "Requests that wait for a connection to the application.",
     sources.upstreamQueued,
+  );
+  read(
+    "revgate_clock_difference_seconds",
+    "By how much the clocks differ: the wall clock, the monotonic clock, and Redis's if it answers.",
+    sources.clockDifference,
   );
   read(
     "revgate_live_connections",

@@ -1,13 +1,20 @@
 /** A point in time as tokens state it: whole or fractional seconds since 1970-01-01T00:00:00Z (RFC 7519, NumericDate). */
 export type EpochSeconds = number;
 
+/** By how many seconds the clocks of a fleet may differ at most: the largest `tokens.clockTolerance` there is. */
+export const largestToleranceSeconds = 300;
+
 /** Where time comes from; tests bring their own. */
 export interface Clock {
-  /** Wall-clock time in seconds, with fractions. */
+  /** The time, in seconds with fractions. If the clocks of this machine disagree, the latest of them. */
   nowSeconds(): EpochSeconds;
+  /** The earliest that it may be: the same unless clocks disagree. A clock without it is never in doubt. */
+  earliestSeconds?(): EpochSeconds;
+  /** Why the time is in doubt, for the operator; undefined if it is not. */
+  readonly doubt?: string | undefined;
 }
 
-/** The machine's own clock. */
+/** The wall clock of the machine, taken at its word. */
 export const systemClock: Clock = {
   nowSeconds: () => Date.now() / 1000,
 };

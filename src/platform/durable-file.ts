@@ -17,15 +17,14 @@ export async function syncDirectory(directory: string): Promise<void> {
 }
 
 /** Never through a symbolic link: what is written through one changes a file elsewhere. */
-const appending =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
+const appending = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
 
-/** Opens a file for appending; makes it if it is missing. */
+/** Opens a file for reading and appending; makes it if it is missing. */
 export function openForAppending(path: string): Promise<FileHandle> {
   return open(path, appending, 0o600);
 }
 
-/** Opens a file for appending that is empty to begin with: after a truncation, writes go to its new end. */
+/** Opens an empty file for reading and appending: after a truncation, writes go to its new end. */
 export function createForAppending(path: string): Promise<FileHandle> {
   return open(path, appending | constants.O_TRUNC, 0o600);
 }

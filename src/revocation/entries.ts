@@ -1,5 +1,6 @@
 import { type Entry, type EntryKind, keyOfName } from "../denylist/denylist.ts";
-import type { EpochSeconds } from "../platform/clock.ts";
+import { forGood, keptBeyondSeconds } from "../denylist/retention.ts";
+import { type EpochSeconds, largestToleranceSeconds } from "../platform/clock.ts";
 import type { Name } from "../token/names.ts";
 import type { VerifiedToken } from "../token/verifier.ts";
 
@@ -14,14 +15,13 @@ export interface Lifetimes {
   readonly clockToleranceSeconds: number;
   /** The longest life of a token that is accepted. */
   readonly maxLifetimeSeconds: number;
+  /** Tokens without `iat` are accepted: nobody can tell when the last one that a revocation means is over. */
+  readonly undated?: boolean;
 }
 
-/** The revocation of this token alone: in force until nobody accepts the token any more anyway. */
-export function tokenEntry(
-  token: VerifiedToken,
-  { clockToleranceSeconds }: Pick<Lifetimes, "clockToleranceSeconds">,
-): Entry {
-  const expiresAt = token.expiresAt + clockToleranceSeconds;
+/** The revocation of this token alone: kept until nobody can accept the token, whatever the configuration. */
+export function tokenEntry(token: VerifiedToken): Entry {
+  const expiresAt = token.expiresAt + keptBeyondSeconds;
   return { kind: "tok", value: token.id, former: formerIn(token, "tok"), expiresAt };
 }
 
@@ -51,10 +51,14 @@ export function subjectEntry(subject: Name, now: EpochSeconds, lifetimes: Lifeti
   };
 }
 
-/** When the last token that exists now is over, however long it lives. */
-export function endOfAll(now: EpochSeconds, lifetimes: Lifetimes): EpochSeconds {
-  const { clockToleranceSeconds, maxLifetimeSeconds } = lifetimes;
-  return Math.ceil(now) + maxLifetimeSeconds + 2 * clockToleranceSeconds;
+/** Until when a revocation is kept that ends tokens which exist now, however long they live. */
+export function endOfAll(
+  now: EpochSeconds,
+  { maxLifetimeSeconds, undated = false }: Lifetimes,
+): EpochSeconds {
+  if (undated) return forGood;
+  // A token may live longer than maxLifetime by the tolerance, and be issued that much ahead of this clock.
+  return Math.ceil(now) + maxLifetimeSeconds + 2 * largestToleranceSeconds + keptBeyondSeconds;
 }
 
 /** What the application's 2xx ends. */
@@ -85,7 +89,7 @@ function entriesOf(
   lifetimes: Lifetimes,
 ): Entry[] {
   // The token by itself, too: where its issuer's clock is ahead, it says that it was issued later than now.
-  const own = tokenEntry(token, lifetimes);
+  const own = tokenEntry(token);
   const subject = subjectOf(token);
   if (scope === "token" || subject === undefined) return [own];
   return [own, subjectEntry(subject, now, lifetimes)];

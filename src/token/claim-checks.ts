@@ -1,4 +1,4 @@
-import type { Clock, EpochSeconds } from "../platform/clock.ts";
+import { type Clock, type EpochSeconds, largestToleranceSeconds } from "../platform/clock.ts";
 
 /** What is asked of a token's claims. */
 export interface ClaimRules {
@@ -9,6 +9,11 @@ export interface ClaimRules {
   /** The longest life, in seconds, of a token that is accepted: what can't be revoked for long enough is refused. */
   readonly maxLifetimeSeconds: number;
   readonly clock: Clock;
+  /**
+   * The latest `exp` of a token that was issued then: no later than that, all its revocations are
+   * remembered. It tells what older limits on the life of tokens there were.
+   */
+  readonly latestExpiry?: (issuedAt: EpochSeconds | undefined) => EpochSeconds;
 }
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -44,24 +49,32 @@ export const claimChecks: readonly ClaimCheck[] = [
   },
   {
     name: "iat",
-    complaint({ iat }, { requireIssuedAt = false }) {
+    complaint({ iat }, { requireIssuedAt = false, clock }) {
       if (iat === undefined) {
         return requireIssuedAt
-          ? "it does not say when it was issued, and a rule has revoke: subject"
+          ? "it does not say when it was issued: a revocation of its session or subject may be forgotten"
           : undefined;
       }
-      return isNumericDate(iat) ? undefined : "it is no number of seconds since 1970";
+      if (!isNumericDate(iat)) return "it is no number of seconds since 1970";
+      return iat > clock.nowSeconds() + largestToleranceSeconds
+        ? "it says that it was issued in the future"
+        : undefined;
     },
   },
   {
     name: "lifetime",
-    complaint({ exp, iat }, { clock, maxLifetimeSeconds, clockToleranceSeconds }) {
+    complaint({ exp, iat }, rules) {
+      const { clock, maxLifetimeSeconds, clockToleranceSeconds, latestExpiry } = rules;
       const now = clock.nowSeconds();
       const livesFrom = isNumericDate(iat) ? Math.min(iat, now) : now;
       // An expired token without iat has a negative life here; it is refused as expired.
       const life = Number(exp) - livesFrom;
-      return life > maxLifetimeSeconds + clockToleranceSeconds
-        ? `it lives for ${Math.round(life)} seconds, longer than tokens.maxLifetime`
+      if (life > maxLifetimeSeconds + clockToleranceSeconds) {
+        return `it lives for ${Math.round(life)} seconds, longer than tokens.maxLifetime`;
+      }
+      const latest = latestExpiry?.(isNumericDate(iat) ? iat : undefined) ?? Number(exp);
+      return Number(exp) > latest + clockToleranceSeconds
+        ? `it lives for ${Math.round(life)} seconds, longer than tokens.maxLifetime was when it was issued`
         : undefined;
     },
   },

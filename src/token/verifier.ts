@@ -36,6 +36,8 @@ export interface VerifiedToken {
 export type Verification =
   | { readonly kind: "valid"; readonly token: VerifiedToken }
   | { readonly kind: "expired"; readonly token: VerifiedToken }
+  /** Whether it is in time depends on which of the clocks is right, and nobody knows that at present. */
+  | { readonly kind: "in_doubt"; readonly token: VerifiedToken }
   | { readonly kind: "invalid" }
   /**
    * It is signed with a key that its issuer may have and revgate has not. `ready`: that is being looked
@@ -158,11 +160,13 @@ export function createVerifier(options: VerifierOptions): Verifier {
 
   function inTime(token: VerifiedToken): Verification {
     const now = clock.nowSeconds();
-    if (now >= token.expiresAt + clockToleranceSeconds) return { kind: "expired", token };
-    if (token.notBefore !== undefined && now < token.notBefore - clockToleranceSeconds) {
-      return invalid;
-    }
-    return { kind: "valid", token };
+    const end = token.expiresAt + clockToleranceSeconds;
+    const start = (token.notBefore ?? Number.NEGATIVE_INFINITY) - clockToleranceSeconds;
+    if (now >= start && now < end && clock.doubt === undefined) return { kind: "valid", token };
+    const earliest = clock.earliestSeconds?.() ?? now;
+    if (earliest >= end) return { kind: "expired", token };
+    if (now < start) return invalid;
+    return now < end && earliest >= start ? { kind: "valid", token } : { kind: "in_doubt", token };
   }
 
   return { verify, seen, names: options.names ?? plainNames };

@@ -56,6 +56,8 @@ export async function tearWrites(
 export interface HeldSyncs {
   /** From now on every sync waits. */
   hold(): void;
+  /** Lets all through, from now on. */
+  letGo(): void;
   /** Lets the next one through, as soon as there is one. */
   releaseNext(): Promise<void>;
 }
@@ -66,11 +68,13 @@ export async function prepareHeldSyncs(t: TestContext): Promise<HeldSyncs> {
   const { datasync } = files;
   const waiting: (() => void)[] = [];
   let arrived = () => {};
-  t.after(() => {
+  const letGo = () => {
     files.datasync = datasync;
-    for (const release of waiting) release();
-  });
+    for (const release of waiting.splice(0)) release();
+  };
+  t.after(letGo);
   return {
+    letGo,
     hold() {
       files.datasync = async function held(this: FileHandle) {
         await new Promise<void>((resolve) => {

@@ -4,6 +4,7 @@ import type { TestContext } from "node:test";
 import { type RunningApp, startApp } from "../../src/app/app.ts";
 import { type Config, loadConfig } from "../../src/config/load.ts";
 import { createLogger } from "../../src/observability/logger.ts";
+import type { Stopwatch } from "../../src/platform/clock.ts";
 import { engineSetting } from "./engine.ts";
 import { send } from "./http.ts";
 import { temporaryDirectory } from "./temporary.ts";
@@ -35,6 +36,8 @@ export interface GateOptions {
   readonly yaml?: string;
   readonly directory?: string;
   readonly scheme?: "http" | "https";
+  /** The clocks of its machine. */
+  readonly stopwatch?: Stopwatch;
 }
 
 /** Writes a configuration for a revgate on free ports, and loads it. */
@@ -68,7 +71,8 @@ export async function startGate(t: TestContext, options: GateOptions): Promise<T
   const config = await writeConfig(directory, options.yaml ?? "", options.upstream);
   const lines: string[] = [];
   const logger = createLogger("trace", ["token"], { write: (line) => void lines.push(line) });
-  const app = await startApp(config, { logger, version: "test" });
+  const { stopwatch } = options;
+  const app = await startApp(config, { logger, version: "test", stopwatch });
   let stopped: Promise<void> | undefined;
   const stop = () => {
     stopped ??= app.stop();

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { holdDataDir } from "../../src/control/control-socket.ts";
+import { connectControl, holdDataDir } from "../../src/control/control-socket.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
@@ -38,6 +40,49 @@ describe("a data directory", () => {
     const third = await startBuiltGate(t, config);
     assert.equal(await third.end("SIGTERM"), 0);
     assert.equal(existsSync(join(directory, "data/control.sock")), false);
+  });
+
+  it("is not taken from a process that is paused, with its socket's backlog full", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const path = join(dataDir, "control.sock");
+    const script = `require("node:net").createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 },
+      () => process.kill(process.pid, "SIGSTOP"))`;
+    const paused = spawn(process.execPath, ["-e", script]);
+    t.after(() => paused.kill("SIGKILL"));
+    // Connections wait in the backlog until there is no room for another one.
+    const waiting: Socket[] = [];
+    t.after(() => {
+      for (const socket of waiting) socket.destroy();
+    });
+    for (let code = ""; code !== "EAGAIN"; ) {
+      code = await new Promise<string>((resolve) => {
+        const socket = connect(path, () => resolve("connected"));
+        socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? ""));
+        waiting.push(socket);
+      });
+    }
+    await assert.rejects(holdDataDir(dataDir), { code: "data_dir_in_use" });
+  });
+
+  it("is held again when somebody has removed it under the process", async (t) => {
+    const dataDir = join(temporaryDirectory(t), "data");
+    const hold = await holdDataDir(dataDir);
+    t.after(() => hold.release());
+    rmSync(dataDir, { recursive: true });
+    await hold.renew();
+    await assert.rejects(holdDataDir(dataDir), { code: "data_dir_in_use" });
+    hold.serve(async function* () {
+      yield "here";
+    });
+    const ask = await connectControl(dataDir);
+    for await (const value of ask?.({}) ?? []) assert.equal(value, "here");
+    await hold.renew();
+    rmSync(join(dataDir, "control.sock"));
+    const other = await holdDataDir(dataDir);
+    await assert.rejects(hold.renew(), { code: "data_dir_in_use" });
+    await hold.release();
+    assert.ok(existsSync(join(dataDir, "control.sock")));
+    await other.release();
   });
 
   it("lets nobody else in: the socket is its owner's alone", async (t) => {

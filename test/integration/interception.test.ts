@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Socket } from "node:net";
 import { describe, it } from "node:test";
@@ -76,6 +77,31 @@ describe("a revoking route", () => {
     assert.equal((await send(`${gate.url}/me`, { headers })).json["error"], "token_revoked");
     await syncs.releaseNext();
     assert.equal((await logout).status, 200);
+  });
+
+  it("is judged again when its intent is on disk: what ended meanwhile is not forwarded", async (t) => {
+    const syncs = await prepareHeldSyncs(t);
+    const application = await startApplication(t);
+    const gate = await startGate(t, { upstream: application.url });
+    const headers = { token: makeToken() };
+    const post = (path: string) => send(`${gate.url}${path}`, { method: "POST", headers });
+    const me = async () => (await send(`${gate.url}/me`, { headers })).status;
+    const seen = (path: string) => application.seen.some(({ url }) => url === path);
+    syncs.hold();
+    const first = post("/logout");
+    // Its intent waits for the disk, and the second one's waits behind it.
+    while (!/\bintent 1\b/.test(readFileSync(`${gate.directory}/data/journal`, "utf8"))) await me();
+    const second = post("/change-password");
+    assert.equal(await me(), 200);
+    await syncs.releaseNext();
+    while ((await me()) === 200);
+    assert.ok(seen("/logout"));
+    await syncs.releaseNext();
+    const reply = await second;
+    assert.equal(reply.json["error"], "token_revoked");
+    assert.ok(!seen("/change-password"));
+    syncs.letGo();
+    assert.equal((await first).status, 200);
   });
 
   for (const method of ["HEAD", "GET"]) {

@@ -1,18 +1,23 @@
 import assert from "node:assert/strict";
 import {
   appendFileSync,
+  copyFileSync,
   existsSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import type { Entry } from "../../src/denylist/denylist.ts";
 import { type Journal, openJournal } from "../../src/denylist/journal/journal.ts";
+import type { Loss } from "../../src/denylist/journal/open-file.ts";
 import { Outbox } from "../../src/denylist/journal/outbox.ts";
 import { RevocationTable } from "../../src/denylist/memory/revocation-table.ts";
+import { keptBeyondSeconds } from "../../src/denylist/retention.ts";
 import { entryFor } from "../contract/denylist-suite.ts";
 import { breakFiles, tearWrites } from "../helpers/broken-disk.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
@@ -23,6 +28,7 @@ interface Opened {
   readonly found: readonly Entry[];
   readonly syncs: number[];
   readonly disk: (Error | undefined)[];
+  readonly losses: Loss[];
   /** Puts an entry in the table, as whoever appends it does. */
   readonly add: (entry: Entry) => void;
 }
@@ -38,6 +44,7 @@ async function openIn(
   const found: Entry[] = [];
   const syncs: number[] = [];
   const disk: (Error | undefined)[] = [];
+  const losses: Loss[] = [];
   const journal = await openJournal({
     dataDir,
     outbox,
@@ -49,9 +56,10 @@ async function openIn(
     },
     onSync: (seconds) => void syncs.push(seconds),
     onDisk: (error) => void disk.push(error),
+    onLoss: (loss) => void losses.push(loss),
   });
   t.after(() => journal.close().catch(() => {}));
-  return { journal, found, syncs, disk, add: (entry) => void table.add(entry) };
+  return { journal, found, syncs, disk, losses, add: (entry) => void table.add(entry) };
 }
 
 const entries = (count: number, what = "e") =>
@@ -127,7 +135,8 @@ describe("the journal", () => {
     await Promise.all([compacted, ...meanwhile.map((entry) => journal.append([entry]))]);
     await journal.append(entries(1, "after"));
     assert.ok(journal.size < before / 10);
-    assert.equal(journal.records, 61);
+    // And one that says what was left out.
+    assert.equal(journal.records, 62);
     await journal.close();
     const expected = [...entries(10), ...meanwhile, ...entries(1, "after")];
     const { found } = await openIn(t, dataDir);
@@ -146,7 +155,7 @@ describe("the journal", () => {
     const [lost, dropped, done] = [[a], [b], [c, d]].map((each) => journal.intend(each));
     await lost?.durable;
     journal.settle(dropped?.id ?? 0);
-    await journal.append([c, d], done?.id);
+    await journal.append([c, d], { settles: done?.id });
     await journal.close();
     const again = await openIn(t, dataDir);
     assert.deepEqual(again.journal.unsettled, [{ id: lost?.id, entries: [a] }]);
@@ -327,5 +336,108 @@ describe("the journal", () => {
     mend();
     await journal.append(entries(1, "y"));
     assert.notEqual(statSync(join(dataDir, "journal")).ino, ino);
+  });
+
+  const losses: [string, (file: string) => void, RegExp][] = [
+    ["removed", (file) => rmSync(file), /it was removed/],
+    ["removed with its directory", (file) => rmSync(dirname(file), { recursive: true }), /removed/],
+    [
+      "replaced",
+      (file) => {
+        writeFileSync(`${file}.other`, "something else\n");
+        renameSync(`${file}.other`, file);
+      },
+      /another file was put in its place/,
+    ],
+    ["appended to", (file) => appendFileSync(file, "x"), /it has \d+ bytes instead of \d+/],
+  ];
+  for (const [what, change, reason] of losses) {
+    it(`is made again before anything counts if its file is ${what} under the process`, async (t) => {
+      const dataDir = join(temporaryDirectory(t), "data");
+      const { journal, losses } = await openIn(t, dataDir);
+      await journal.append(entries(2, "before"));
+      const open = journal.intend(entries(1, "open"));
+      await open.durable;
+      change(join(dataDir, "journal"));
+      await journal.append(entries(1, "after"));
+      assert.match(losses[0]?.reason ?? "", reason);
+      assert.equal(losses[0]?.whole, true);
+      assert.equal(losses.length, 1);
+      assert.equal(journal.damage, undefined);
+      // As if it had died right there.
+      const again = await openIn(t, dataDir);
+      assert.deepEqual(again.found, [...entries(2, "before"), ...entries(1, "after")]);
+      assert.deepEqual(again.journal.unsettled, [{ id: open.id, entries: entries(1, "open") }]);
+      assert.equal(again.journal.tornRecords, 0);
+    });
+  }
+
+  it("says for as long as it runs that its file was cut short, and by how much", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const { journal, losses } = await openIn(t, dataDir);
+    await journal.append(entries(3));
+    const whole = statSync(join(dataDir, "journal")).size;
+    truncateSync(join(dataDir, "journal"), whole - 60);
+    await journal.check();
+    assert.deepEqual(losses, [
+      { reason: `it has ${whole - 60} bytes instead of ${whole}`, whole: false },
+    ]);
+    assert.match(journal.damage ?? "", /instead of/);
+    await journal.append(entries(1, "after"));
+    assert.match(journal.damage ?? "", /instead of/);
+    const { found } = await openIn(t, dataDir);
+    assert.deepEqual(found, [...entries(2), ...entries(1, "after")]);
+  });
+
+  it("cannot be made again where there is no room for it, says so, and refuses to count anything", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const { journal } = await openIn(t, dataDir);
+    await journal.append(entries(1, "before"));
+    rmSync(join(dataDir, "journal"));
+    const mend = await breakFiles(t, ["write"], noSpace);
+    await assert.rejects(journal.append(entries(1, "during")), { code: "revocation_pending" });
+    assert.equal(journal.failure, noSpace);
+    mend();
+    await journal.append(entries(1, "after"));
+    const { found } = await openIn(t, dataDir);
+    const values = new Set(found.map(({ value }) => value));
+    for (const what of ["before0", "during0", "after0"]) {
+      assert.ok(values.has(entryFor(what).value));
+    }
+  });
+
+  it("reads what version 1 has written, makes it last as long as it has to now, and goes on in version 2", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    copyFileSync("test/integration/journals/version-1", join(dataDir, "journal"));
+    const outbox = new Outbox();
+    const { journal, found } = await openIn(t, dataDir, undefined, outbox);
+    const names = ["own tok", "own jti", "own sid", "own sub", "acked tok", "shared tok"];
+    names.push("shared sub", "settled tok");
+    assert.deepEqual(
+      found.map(({ kind, value, cutoff }) => [kind, value, cutoff]),
+      names.map((name) => [
+        name.slice(-3),
+        entryFor(name).value,
+        { "own sub": 1_764_000_000, "shared sub": 1_764_000_001 }[name],
+      ]),
+    );
+    for (const { expiresAt } of found) assert.equal(expiresAt, 4_000_000_000 + keptBeyondSeconds);
+    // Redis has acknowledged one of those, and had two from the beginning.
+    const pending = ["own tok", "own jti", "own sid", "own sub", "settled tok"];
+    assert.deepEqual(
+      outbox.first(9).map(({ value }) => value),
+      pending.map((name) => entryFor(name).value),
+    );
+    assert.deepEqual(
+      journal.unsettled.map(({ id, entries: some }) => [id, some.map(({ value }) => value)]),
+      [[3, [entryFor("unsettled tok").value, entryFor("unsettled sub").value]]],
+    );
+    await journal.close();
+    assert.match(readFileSync(join(dataDir, "journal"), "utf8"), /^revgate-journal 2\n/);
+    const after = new Outbox();
+    const again = await openIn(t, dataDir, undefined, after);
+    assert.deepEqual(new Set(again.found), new Set(found));
+    assert.deepEqual(after.first(9), outbox.first(9));
+    assert.deepEqual(again.journal.unsettled, journal.unsettled);
   });
 });

@@ -1,27 +1,17 @@
-import { type FileHandle, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { RevocationPendingError } from "../../errors.ts";
-import type { Clock } from "../../platform/clock.ts";
-import {
-  ensureDirectory,
-  openForAppending,
-  syncDirectory,
-  writeWhole,
-} from "../../platform/durable-file.ts";
+import type { Clock, EpochSeconds } from "../../platform/clock.ts";
+import { ensureDirectory, syncDirectory } from "../../platform/durable-file.ts";
 import type { Entry, EntryName } from "../denylist.ts";
 import { ignored, type OnIgnored } from "../ignored.ts";
+import type { RememberedLife, RememberedLives } from "../retention.ts";
 import { Intents } from "./intents.ts";
+import { type Loss, OpenFile } from "./open-file.ts";
 import type { Outbox } from "./outbox.ts";
-import { type JournalContents, readJournal, readRecords } from "./reader.ts";
-import {
-  formatRecord,
-  isLive,
-  isSound,
-  type JournalRecord,
-  journalTitle,
-  type ReadRecord,
-} from "./record.ts";
-import { copyLive, type Replacement } from "./replacement.ts";
+import { type JournalContents, readJournal } from "./reader.ts";
+import { isLive, isSound, type JournalRecord, type ReadRecord } from "./record.ts";
+import { JournalWriter } from "./writer.ts";
 
 /** Where the journal is, and who is told what. */
 export interface JournalOptions {
@@ -34,8 +24,14 @@ export interface JournalOptions {
   readonly outbox?: Outbox | undefined;
   /** What Redis has acknowledged; without it, nothing is known to be there. */
   readonly acknowledged?: Acknowledged | undefined;
+  /** Follows for how long revocations are remembered. */
+  readonly lives?: RememberedLives | undefined;
   /** Told of lines that were written whole and are no records, and of records that are not written. */
   readonly onIgnored?: OnIgnored | undefined;
+  /** Told of the deadline of each entry found at start that is over. */
+  readonly onLeftOut?: ((deadline: EpochSeconds) => void) | undefined;
+  /** Told that somebody took the file away or changed it, and that it has been made again. */
+  readonly onLoss?: (loss: Loss) => void;
   /** Told how long each write and sync took, in seconds. */
   readonly onSync?: (seconds: number) => void;
   /** Told when the disk failed (with the error) and when it works again (undefined). */
@@ -48,6 +44,14 @@ export interface Acknowledged {
   isShared(name: EntryName): boolean;
 }
 
+/** What is written together with entries. */
+export interface Appended {
+  /** The number of the intent that they settle. */
+  readonly settles?: number | undefined;
+  /** Entries that were over when they came, and are left out. */
+  readonly late?: readonly Entry[];
+}
+
 /** The file that makes revocations durable. One writer a directory. */
 export interface Journal {
   /**
@@ -56,15 +60,16 @@ export interface Journal {
    * Calls that come while the disk is busy share one write and one sync. Rejects with
    * RevocationPendingError when the disk fails; the entries are kept and written as soon as it works.
    * An entry that could not be read again is not written: that rejects, too.
-   * With `settles`, the intent of that number is settled in the same write.
    */
-  append(entries: readonly Entry[], settles?: number): Promise<void>;
-  /** Keeps entries that Redis has. Nobody waits for it. */
-  keep(entries: readonly Entry[]): void;
+  append(entries: readonly Entry[], more?: Appended): Promise<void>;
+  /** Keeps entries that Redis has, and notes those that came `late`. Nobody waits for it. */
+  keep(entries: readonly Entry[], late?: readonly Entry[]): void;
   /** Notes that Redis has an entry, with the next write: at worst it is sent once more. */
   acknowledge(entry: Entry): void;
   /** Notes, with the next write, the epoch in which Redis has everything kept or acknowledged so far. */
   note(record: JournalRecord & { verb: "known" }): void;
+  /** Notes, before whatever is appended from now on, for how long revocations are remembered. */
+  remember(life: RememberedLife): void;
   /**
    * Notes that a request which would revoke these is about to be forwarded.
    *
@@ -75,6 +80,10 @@ export interface Journal {
   settle(id: number): void;
   /** Intents found at start whose outcome was never recorded. */
   readonly unsettled: readonly { readonly id: number; readonly entries: readonly Entry[] }[];
+  /** Reads everything once more, for `onEntry` and `onLeftOut`. */
+  load(): Promise<void>;
+  /** Looks whether the file is the one that is open here, and makes it again if not. Never rejects. */
+  check(): Promise<void>;
   /** Every live entry that is on disk or waits for it; one that was revoked twice may come twice. */
   entries(): AsyncIterable<Entry>;
   /**
@@ -92,6 +101,8 @@ export interface Journal {
   readonly tornRecords: number;
   /** Why nothing can be made durable at present. */
   readonly failure: Error | undefined;
+  /** What of the file was lost under this process for good; what it said is in force until the process ends. */
+  readonly damage: string | undefined;
   close(): Promise<void>;
 }
 
@@ -99,10 +110,11 @@ export interface Journal {
  * Opens the journal of a data directory.
  *
  * A torn last line (the process died while writing it) is dropped: nobody was promised it. A line
- * before it that is not a record stops the start with JournalDamagedError, which names the line.
+ * before it that is not a record stops the start with JournalDamagedError, which names the line. A disk
+ * that cannot be written does not: `failure` says so, and it is tried again.
  */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
-  const { dataDir, clock, onEntry } = options;
+  const { dataDir, clock, outbox } = options;
   const path = join(dataDir, "journal");
   await ensureDirectory(dataDir);
   await rm(`${path}.compacted`, { force: true });
@@ -115,109 +127,117 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       return;
     }
     intents.replay(record);
-    if (isLive(record, clock.nowSeconds())) onEntry(record.entry);
-    replayAcknowledgement(record, options);
-    options.outbox?.replay(record);
+    if (record.verb === "lifetime") options.lives?.add(record.life);
+    replay(record, options);
+    outbox?.replay(record);
   });
-  options.outbox?.dropExpired(clock.nowSeconds());
-  const file = await openForAppending(path);
-  await file.truncate(found.wholeBytes);
-  if (found.wholeBytes === 0) await writeWhole(file, journalTitle);
-  await file.datasync();
-  await syncDirectory(dataDir);
-  return new JournalFile(path, file, { found, intents, options });
+  outbox?.dropExpired(clock.nowSeconds());
+  const opened = await openFound(path, found);
+  const journal = new RevocationJournal(path, opened, { found, intents, options });
+  // What was found is on disk from here on, in the form of this version, or `failure` says why not.
+  await journal.check();
+  return journal;
 }
 
-/** Redis has what was shared, and what it acknowledged: the entry that was pending then. */
-function replayAcknowledgement(
-  record: JournalRecord,
-  { outbox, acknowledged }: JournalOptions,
+/** Opens the file that was read; whether it can be gone on with, or has to be made anew. */
+async function openFound(
+  path: string,
+  { version, wholeBytes, records }: JournalContents,
+): Promise<{ readonly file: OpenFile | undefined; readonly distrusted: boolean }> {
+  if (wholeBytes === 0) return { file: undefined, distrusted: true };
+  const file = await OpenFile.open(path, { version, size: wholeBytes, records });
+  try {
+    await file.truncate();
+    await file.sync();
+    await syncDirectory(dirname(path));
+    return { file, distrusted: version !== 2 };
+  } catch {
+    return { file, distrusted: true };
+  }
+}
+
+/** Follows a record that says something of an entry. */
+function replay(
+  record: ReadRecord,
+  { clock, onEntry, onLeftOut, outbox, acknowledged }: JournalOptions,
 ): void {
+  if (isLive(record, clock.nowSeconds())) onEntry(record.entry);
+  else if (record.verb === "revoked" || record.verb === "shared") {
+    onLeftOut?.(record.entry.expiresAt);
+  }
+  if (record.verb === "swept") onLeftOut?.(record.until);
+  // Redis has what was shared, and what it acknowledged: the entry that was pending then.
   if (record.verb === "shared") acknowledged?.markShared(record.entry);
   const entry = record.verb === "acked" ? outbox?.get(record.name) : undefined;
   if (entry !== undefined) acknowledged?.markShared(entry);
 }
 
-/** Intents are written anew from what is known of them; what is ignored ends here. */
-function isCopied(
-  record: ReadRecord,
-): record is Exclude<ReadRecord, { verb: "intent" | "settled" | "ignored" }> {
-  return record.verb !== "intent" && record.verb !== "settled" && record.verb !== "ignored";
+/** That entries were left out because they were over when they came. */
+function sweptOf(late: readonly Entry[]): JournalRecord[] {
+  if (late.length === 0) return [];
+  return [{ verb: "swept", until: Math.max(...late.map(({ expiresAt }) => expiresAt)) }];
 }
 
-const retryAfterMs = 1000;
-const mostNotes = 1000;
-
-interface Waiter {
-  readonly records: readonly JournalRecord[];
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
-class JournalFile implements Journal {
+/** The journal in terms of revocations; the writer knows of records alone. */
+class RevocationJournal implements Journal {
   readonly tornRecords: number;
   readonly unsettled: Journal["unsettled"];
-  readonly #path: string;
+  damage: string | undefined;
   readonly #options: JournalOptions;
   readonly #intents: Intents;
-  #file: FileHandle;
-  /** Bytes known to be on disk; what stands behind them is never trusted after a failure. */
-  #size: number;
-  #records: number;
-  #waiting: Waiter[] = [];
-  /** Records that nobody waits for. */
-  #notes: JournalRecord[] = [];
-  /** Records on their way to the disk; those that were refused go first as soon as it works. */
-  #unsynced: readonly JournalRecord[] = [];
-  #failure: Error | undefined;
-  /** After a failed sync: the file may have lost what was not synced, and say nothing of it. */
-  #distrusted = false;
-  #compacted: Replacement | undefined;
-  #compacting: Promise<void> | undefined;
-  #writing: Promise<void> | undefined;
-  #retry: NodeJS.Timeout | undefined;
-  #closed = false;
+  readonly #writer: JournalWriter;
 
   constructor(
     path: string,
-    file: FileHandle,
+    { file, distrusted }: { file: OpenFile | undefined; distrusted: boolean },
     {
       found,
       intents,
       options,
     }: { found: JournalContents; intents: Intents; options: JournalOptions },
   ) {
-    this.#path = path;
-    this.#file = file;
+    const { clock, dataDir, outbox, acknowledged, lives, onSync, onDisk } = options;
+    this.#options = options;
     this.#intents = intents;
     this.unsettled = intents.list();
-    this.#size = found.wholeBytes === 0 ? journalTitle.length : found.wholeBytes;
-    this.#records = found.records;
-    this.#options = options;
     this.tornRecords = found.torn ? 1 : 0;
+    this.#writer = new JournalWriter(file, {
+      ...{ path, dataDir, distrusted, onSync, onDisk },
+      now: () => clock.nowSeconds(),
+      isShared: (name) => acknowledged?.isShared(name) ?? false,
+      standing: () => [
+        ...(lives?.list ?? []).map((life): JournalRecord => ({ verb: "lifetime", life })),
+        ...(outbox?.records() ?? []),
+        ...intents.records(),
+      ],
+      isWritable: (record) => this.#isWritable(record),
+      onLoss: (loss) => this.#onLoss(loss),
+    });
   }
 
   get size(): number {
-    return this.#size;
+    return this.#writer.size;
   }
 
   get records(): number {
-    return this.#records;
+    return this.#writer.records;
   }
 
   get failure(): Error | undefined {
-    return this.#failure;
+    return this.#writer.failure;
   }
 
-  append(entries: readonly Entry[], settles?: number): Promise<void> {
-    // Here, so that there is no way for an entry to be on disk and never be sent.
-    for (const entry of entries) this.#options.outbox?.ensure(entry);
+  append(entries: readonly Entry[], { settles, late = [] }: Appended = {}): Promise<void> {
     const records = entries.map((entry): JournalRecord => ({ verb: "revoked", entry }));
+    records.push(...sweptOf(late));
     if (settles !== undefined) {
       records.push({ verb: "settled", id: settles });
       this.#intents.settle(settles);
     }
-    return this.#enqueue(records);
+    return this.#enqueue(records, () => {
+      // Here, so that there is no way for an entry to be on disk and never be sent.
+      for (const entry of entries) this.#options.outbox?.ensure(entry);
+    });
   }
 
   intend(entries: readonly Entry[]): { id: number; durable: Promise<void> } {
@@ -231,23 +251,60 @@ class JournalFile implements Journal {
     this.#enqueue([{ verb: "settled", id }]).catch(() => {});
   }
 
-  keep(entries: readonly Entry[]): void {
+  keep(entries: readonly Entry[], late: readonly Entry[] = []): void {
     for (const entry of entries) this.#options.acknowledged?.markShared(entry);
     const records = entries.map((entry): JournalRecord => ({ verb: "shared", entry }));
+    records.push(...sweptOf(late));
     // Where the disk fails, they are kept like every other record.
     this.#enqueue(records.filter((record) => this.#isWritable(record))).catch(() => {});
   }
 
   acknowledge(entry: Entry): void {
     this.#options.acknowledged?.markShared(entry);
-    this.note({ verb: "acked", name: { kind: entry.kind, value: entry.value } });
+    this.#note({ verb: "acked", name: { kind: entry.kind, value: entry.value } });
   }
 
-  note(record: JournalRecord): void {
+  note(record: JournalRecord & { verb: "known" }): void {
+    this.#note(record);
+  }
+
+  remember(life: RememberedLife): void {
+    // Where the disk fails, the record is kept like every other.
+    this.#enqueue([{ verb: "lifetime", life }]).catch(() => {});
+  }
+
+  async load(): Promise<void> {
+    for await (const some of this.#writer.file?.read() ?? []) {
+      for (const { record } of some) replay(record, { ...this.#options, outbox: undefined });
+    }
+  }
+
+  check(): Promise<void> {
+    return this.#writer.check();
+  }
+
+  async *entries(): AsyncGenerator<Entry> {
+    const now = this.#options.clock.nowSeconds();
+    // Looked at before the file: what reaches it meanwhile comes twice rather than not at all.
+    const { onTheirWay } = this.#writer;
+    for await (const some of this.#writer.file?.read() ?? []) {
+      for (const { record } of some) if (isLive(record, now)) yield record.entry;
+    }
+    for (const record of onTheirWay) if (isLive(record, now)) yield record.entry;
+  }
+
+  compact(): Promise<void> {
+    return this.#writer.compact();
+  }
+
+  close(): Promise<void> {
+    return this.#writer.close();
+  }
+
+  #note(record: JournalRecord): void {
     if (!this.#isWritable(record)) return;
     this.#options.outbox?.replay(record);
-    this.#notes.push(record);
-    if (this.#notes.length >= mostNotes) void this.#write();
+    this.#writer.note(record);
   }
 
   /** The last check before the disk: a line that cannot be read again would end every later start. */
@@ -258,176 +315,18 @@ class JournalFile implements Journal {
     return false;
   }
 
-  #enqueue(records: readonly JournalRecord[]): Promise<void> {
+  #enqueue(records: readonly JournalRecord[], beforeWriting = () => {}): Promise<void> {
     if (!records.every((record) => this.#isWritable(record))) {
       return Promise.reject(
         new RevocationPendingError("not recorded: no revocation has such a name or time"),
       );
     }
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ records, resolve, reject });
-      void this.#write();
-    });
+    beforeWriting();
+    return this.#writer.enqueue(records);
   }
 
-  async *entries(): AsyncGenerator<Entry> {
-    const now = this.#options.clock.nowSeconds();
-    // Looked at before the file: what reaches it meanwhile comes twice rather than not at all.
-    const onTheirWay = [...this.#unsynced, ...this.#waiting.flatMap(({ records }) => records)];
-    const all = readRecords(this.#path, journalTitle.length, Number.POSITIVE_INFINITY);
-    for await (const some of all) {
-      for (const { record } of some) if (isLive(record, now)) yield record.entry;
-    }
-    for (const record of onTheirWay) if (isLive(record, now)) yield record.entry;
-  }
-
-  compact(): Promise<void> {
-    this.#compacting ??= this.#compact().finally(() => {
-      this.#compacting = undefined;
-    });
-    return this.#compacting;
-  }
-
-  async #compact(): Promise<void> {
-    this.#compacted = await this.#copyLive(`${this.#path}.compacted`);
-    await this.#write();
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#retry);
-    await this.#compacting?.catch(() => {});
-    await this.#write();
-    if (this.#notes.length > 0) await this.#write();
-    await this.#compacted?.file.close();
-    await this.#file.close();
-  }
-
-  /** The one writer: whatever touches the running file goes through here, one step after the other. */
-  #write(): Promise<void> {
-    this.#writing ??= this.#writeAll();
-    return this.#writing;
-  }
-
-  async #writeAll(): Promise<void> {
-    do {
-      const batch = this.#waiting;
-      this.#waiting = [];
-      await this.#writeBatch(batch);
-    } while (this.#waiting.length > 0 || this.#compacted !== undefined);
-    // In the same step as the look at who waits: whoever comes next starts anew.
-    this.#writing = undefined;
-  }
-
-  /** Group commit: one write and one sync for all that wait. */
-  async #writeBatch(batch: readonly Waiter[]): Promise<void> {
-    const records = [
-      ...this.#unsynced,
-      ...this.#notes.splice(0),
-      ...batch.flatMap((waiter) => waiter.records),
-    ];
-    this.#unsynced = records;
-    const started = performance.now();
-    try {
-      await this.#makeDurable(records);
-    } catch (error) {
-      this.#fail(error as Error);
-      const pending = new RevocationPendingError("the journal cannot be written", error);
-      for (const waiter of batch) waiter.reject(pending);
-      return;
-    }
-    this.#unsynced = [];
-    this.#recover();
-    this.#options.onSync?.((performance.now() - started) / 1000);
-    for (const waiter of batch) waiter.resolve();
-  }
-
-  async #makeDurable(records: readonly JournalRecord[]): Promise<void> {
-    const compacted = this.#compacted;
-    this.#compacted = undefined;
-    if (this.#distrusted) {
-      await compacted?.file.close();
-      await this.#replace(await this.#copyLive(`${this.#path}.rescued`), records);
-    } else if (compacted !== undefined && compacted.origin === this.#file) {
-      await this.#replace(compacted, records);
-    } else {
-      await compacted?.file.close();
-      await this.#appendLines(records);
-    }
-  }
-
-  async #appendLines(records: readonly JournalRecord[]): Promise<void> {
-    if (records.length === 0) return;
-    // What an earlier failed write may have left behind the last good record goes first.
-    if (this.#failure !== undefined) await this.#file.truncate(this.#size);
-    const bytes = await writeWhole(this.#file, records.map(formatRecord).join(""));
-    // If this fails, the kernel may have dropped the very pages that it could not write, and report
-    // success the next time: such a file is not appended to again.
-    this.#distrusted = true;
-    await this.#file.datasync();
-    this.#distrusted = false;
-    this.#size += bytes;
-    this.#records += records.length;
-  }
-
-  #copyLive(temporary: string): Promise<Replacement> {
-    return copyLive({
-      path: this.#path,
-      temporary,
-      origin: this.#file,
-      upTo: this.#size,
-      now: this.#options.clock.nowSeconds(),
-      isShared: (name) => this.#options.acknowledged?.isShared(name) ?? false,
-    });
-  }
-
-  /** Adds what came since and all open intents to a replacement, and puts it in the running file's place. */
-  async #replace(next: Replacement, records: readonly JournalRecord[]): Promise<void> {
-    try {
-      const since: JournalRecord[] = [];
-      for await (const some of readRecords(this.#path, next.upTo, this.#size)) {
-        for (const { record } of some) {
-          if (isCopied(record)) since.push(record);
-        }
-      }
-      const known = this.#options.outbox?.records() ?? [];
-      const open = this.#intents.records();
-      const all = [...since, ...known, ...open, ...records];
-      const lines = all.filter((record) => this.#isWritable(record)).map(formatRecord);
-      next.bytes += await writeWhole(next.file, lines.join(""));
-      next.records += lines.length;
-      await next.file.sync();
-      await rename(next.temporary, this.#path);
-    } catch (error) {
-      await next.file.close();
-      throw error;
-    }
-    // From the rename on this is the file: what is written to the other one is gone at the next start,
-    // even if the new name is not durable yet.
-    const old = this.#file;
-    this.#file = next.file;
-    this.#size = next.bytes;
-    this.#records = next.records;
-    this.#distrusted = true;
-    await old.close();
-    await syncDirectory(this.#options.dataDir);
-    this.#distrusted = false;
-  }
-
-  #fail(error: Error): void {
-    if (this.#failure === undefined) this.#options.onDisk?.(error);
-    this.#failure = error;
-    if (this.#closed || this.#retry !== undefined) return;
-    this.#retry = setTimeout(() => {
-      this.#retry = undefined;
-      void this.#write();
-    }, retryAfterMs);
-    this.#retry.unref();
-  }
-
-  #recover(): void {
-    if (this.#failure === undefined) return;
-    this.#failure = undefined;
-    this.#options.onDisk?.(undefined);
+  #onLoss(loss: Loss): void {
+    if (!loss.whole) this.damage = loss.reason;
+    this.#options.onLoss?.(loss);
   }
 }

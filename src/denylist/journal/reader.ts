@@ -1,59 +1,82 @@
-import { createReadStream } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { JournalDamagedError } from "../../errors.ts";
-import { journalTitle, parseRecord, type ReadRecord } from "./record.ts";
+import { keptBeyondSeconds } from "../retention.ts";
+import { latestSecond } from "../sound.ts";
+import {
+  type JournalVersion,
+  journalTitle,
+  parseRecord,
+  type ReadRecord,
+  titleOf,
+} from "./record.ts";
 
 /** What a journal held when it was opened. */
 export interface JournalContents {
-  /** How far the file holds whole records. */
+  readonly version: JournalVersion;
+  /** How far the file holds whole records; 0 if it has not even a whole title. */
   readonly wholeBytes: number;
   readonly records: number;
   /** Whether a record behind that was being written when the process died. */
   readonly torn: boolean;
 }
 
+const nothing: JournalContents = { version: 2, wholeBytes: 0, records: 0, torn: false };
+
 /** Reads a whole journal, calling `onRecord` for every record. A missing file is an empty one. */
 export async function readJournal(
   path: string,
   onRecord: (record: ReadRecord) => void,
 ): Promise<JournalContents> {
-  const length = await lengthOf(path);
-  let wholeBytes = length === 0 ? 0 : await readTitle(path);
-  let records = 0;
-  for await (const some of readRecords(path, wholeBytes, length)) {
-    for (const { record, bytes } of some) {
-      onRecord(record);
-      wholeBytes += bytes;
+  const file = await openIfThere(path);
+  if (file === undefined) return nothing;
+  try {
+    const { size } = await file.stat();
+    const version = await readTitle(file, path);
+    if (version === undefined) return { ...nothing, torn: size > 0 };
+    let wholeBytes = journalTitle.length;
+    let records = 0;
+    for await (const some of readRecords(file, { path, version, start: wholeBytes, end: size })) {
+      for (const { record, bytes } of some) {
+        onRecord(record);
+        wholeBytes += bytes;
+      }
+      records += some.length;
     }
-    records += some.length;
+    return { version, wholeBytes, records, torn: wholeBytes < size };
+  } finally {
+    await file.close();
   }
-  return { wholeBytes, records, torn: wholeBytes < length };
 }
 
 /** Only a file that is not there is an empty one: any other error must not end in overwriting it. */
-async function lengthOf(path: string): Promise<number> {
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
   try {
-    return (await stat(path)).size;
+    return await open(path, "r");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
 }
 
-/** Checks the first line; a file that is only the beginning of it was torn at its very start. */
-async function readTitle(path: string): Promise<number> {
-  const file = await open(path, "r");
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(journalTitle.length), 0);
-    const title = buffer.toString("latin1", 0, bytesRead);
-    if (title === journalTitle) return journalTitle.length;
-    if (journalTitle.startsWith(title)) return 0;
-    throw new JournalDamagedError(
-      `${path}:1: expected "${journalTitle.trim()}"; this is not a journal of this version of revgate`,
-    );
-  } finally {
-    await file.close();
-  }
+/** Checks the first line; undefined if the file is only the beginning of one: it was torn at its very start. */
+async function readTitle(file: FileHandle, path: string): Promise<JournalVersion | undefined> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(journalTitle.length), 0);
+  const title = buffer.toString("latin1", 0, bytesRead);
+  if (title === titleOf(2)) return 2;
+  if (title === titleOf(1)) return 1;
+  if (titleOf(2).startsWith(title) || titleOf(1).startsWith(title)) return undefined;
+  throw new JournalDamagedError(
+    `${path}:1: expected "${journalTitle.trim()}"; this is not a journal of this version of revgate`,
+  );
+}
+
+/** Which part of which journal is read. */
+export interface Part {
+  /** For the text of errors. */
+  readonly path: string;
+  readonly version: JournalVersion;
+  readonly start: number;
+  readonly end: number;
 }
 
 /** A record, and how many bytes its line takes. */
@@ -72,14 +95,14 @@ const lineFeed = 0x0a;
  * JournalDamagedError with the line's number.
  */
 export async function* readRecords(
-  path: string,
-  start: number,
-  end: number,
+  file: FileHandle,
+  { path, version, start, end }: Part,
 ): AsyncGenerator<readonly StoredRecord[]> {
   if (end <= start) return;
-  const stream = createReadStream(path, { start, end: end - 1, highWaterMark: bytesPerRead });
+  const range = { start, end: end - 1, highWaterMark: bytesPerRead, autoClose: false };
+  const stream = file.createReadStream(range);
   let rest: Buffer = Buffer.alloc(0);
-  const lines = new LineParser(path);
+  const lines = new LineParser(path, version);
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     const whole = bytes.lastIndexOf(lineFeed) + 1;
@@ -93,10 +116,12 @@ export async function* readRecords(
 class LineParser {
   readonly #path: string;
   #number = 1;
+  readonly #version: JournalVersion;
   #damaged: number | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, version: JournalVersion) {
     this.#path = path;
+    this.#version = version;
   }
 
   /** Parses whole lines, each with its line feed. */
@@ -107,7 +132,7 @@ class LineParser {
       this.checkBefore();
       const record = parseRecord(line);
       if (record === undefined) this.#damaged = this.#number;
-      else records.push({ record, bytes: line.length + 1 });
+      else records.push({ record: brought(record, this.#version), bytes: line.length + 1 });
     }
     return records;
   }
@@ -116,6 +141,13 @@ class LineParser {
   checkBefore(): void {
     if (this.#damaged !== undefined) throw damageAt(this.#path, this.#damaged);
   }
+}
+
+/** A record of an older version as one of this: it lasts as long as it would have to now. */
+function brought(record: ReadRecord, version: JournalVersion): ReadRecord {
+  if (version === 2 || !("entry" in record)) return record;
+  const expiresAt = Math.min(record.entry.expiresAt + keptBeyondSeconds, latestSecond);
+  return { ...record, entry: { ...record.entry, expiresAt } };
 }
 
 function damageAt(path: string, line: number): JournalDamagedError {

@@ -1,16 +1,29 @@
 import { crc32 } from "node:zlib";
 import type { EpochSeconds } from "../../platform/clock.ts";
 import { type Entry, type EntryKind, type EntryName, entryKinds } from "../denylist.ts";
+import type { RememberedLife } from "../retention.ts";
 import {
   isSoundEntry,
   isSoundEpochId,
   isSoundIntentId,
   isSoundName,
   isSoundShard,
+  isSoundTime,
 } from "../sound.ts";
 
-/** The first line of every journal: what the file is, and in which form its lines are. */
-export const journalTitle = "revgate-journal 1\n";
+/**
+ * The versions of the journal that can be read. In version 1 an entry ended with its token and the
+ * tolerance of that time; from 2 on its deadline stands in it (retention.ts).
+ */
+export type JournalVersion = 1 | 2;
+
+/** The first line of a journal: what the file is, and in which form its lines are. */
+export function titleOf(version: JournalVersion): string {
+  return `revgate-journal ${version}\n`;
+}
+
+/** The first line of every journal that is written. */
+export const journalTitle = titleOf(2);
 
 /**
  * What one line of the journal says.
@@ -19,13 +32,17 @@ export const journalTitle = "revgate-journal 1\n";
  * revoked one now. `known`: all shared ones of a part of the store are there under that epoch of it.
  * `intent`: a request that would revoke this entry is about to be forwarded; `settled`: what became of
  * the intent of that number is known. An intent without its settlement is an outcome nobody knows.
+ * `lifetime`: from then on revocations of a session, a subject or a `jti` are remembered for so many
+ * seconds. `swept`: revocations with deadlines up to then were over, and have been left out of the file.
  */
 export type JournalRecord =
   | { readonly verb: "revoked" | "shared"; readonly entry: Entry }
   | { readonly verb: "acked"; readonly name: EntryName }
   | { readonly verb: "known"; readonly shard: string; readonly epoch: string }
   | { readonly verb: "intent"; readonly id: number; readonly entry: Entry }
-  | { readonly verb: "settled"; readonly id: number };
+  | { readonly verb: "settled"; readonly id: number }
+  | { readonly verb: "swept"; readonly until: EpochSeconds }
+  | { readonly verb: "lifetime"; readonly life: RememberedLife };
 
 /**
  * A line of the journal as it is read: a record, or one that was written whole and cannot be one, such as
@@ -60,6 +77,10 @@ function textOf(record: JournalRecord): string {
       return `intent ${record.id} ${formatEntry(record.entry)}`;
     case "settled":
       return `settled ${record.id}`;
+    case "swept":
+      return `swept ${Math.ceil(record.until)}`;
+    case "lifetime":
+      return `lifetime ${record.life.from} ${record.life.seconds}`;
   }
 }
 
@@ -77,6 +98,10 @@ export function isSound(record: JournalRecord): boolean {
       return isSoundIntentId(record.id) && isSoundEntry(record.entry);
     case "settled":
       return isSoundIntentId(record.id);
+    case "swept":
+      return isSoundTime(record.until);
+    case "lifetime":
+      return isSoundTime(record.life.from) && isSoundTime(record.life.seconds);
   }
 }
 
@@ -102,7 +127,16 @@ export function parseRecord(line: string): ReadRecord | undefined {
   return record !== undefined && isSound(record) ? record : { verb: "ignored", text };
 }
 
-const verbs = ["revoked", "shared", "acked", "known", "intent", "settled"] as const;
+const verbs = [
+  "revoked",
+  "shared",
+  "acked",
+  "known",
+  "intent",
+  "settled",
+  "swept",
+  "lifetime",
+] as const;
 
 function isVerb(word: string): word is JournalRecord["verb"] {
   return verbs.some((verb) => verb === word);
@@ -127,6 +161,14 @@ function parseWords(
       return withId(words, (id, rest) => withEntry(rest, (entry) => ({ verb, id, entry })));
     case "settled":
       return withId(words, (id, rest) => (rest.length === 0 ? { verb, id } : undefined));
+    case "swept":
+      return withId(words, (until, rest) => (rest.length === 0 ? { verb, until } : undefined));
+    case "lifetime":
+      return withId(words, (from, rest) =>
+        withId(rest, (seconds, more) =>
+          more.length === 0 ? { verb, life: { from, seconds } } : undefined,
+        ),
+      );
   }
 }
 

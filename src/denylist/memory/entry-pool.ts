@@ -25,6 +25,7 @@ export class EntryPool {
   #end = 0;
   /** The first entry that can be used again, plus one; 0 where there is none. */
   #free = 0;
+  #latestFreed = 0;
 
   constructor(withCutoffs: boolean) {
     this.#words = withCutoffs ? cutoffAt + 1 : cutoffAt;
@@ -47,10 +48,21 @@ export class EntryPool {
     return entry;
   }
 
+  /** The latest expiry of those that were ever freed; 0 if none was. */
+  get latestFreed(): number {
+    return this.#latestFreed;
+  }
+
+  /** Begins anew to note the latest expiry of those that are freed. */
+  resetLatestFreed(): void {
+    this.#latestFreed = 0;
+  }
+
   /** Lets an entry be used again. */
   free(entry: number): void {
     const block = this.#blockOf(entry);
     const at = this.#startOf(entry);
+    this.#latestFreed = Math.max(this.#latestFreed, block[at + expiryAt] ?? 0);
     block[at + expiryAt] = 0;
     block[at] = this.#free;
     this.#free = entry + 1;

@@ -43,6 +43,16 @@ export class ExpiringTable {
     return this.#size;
   }
 
+  /** The latest expiry of all names that were dropped because they had expired. */
+  get forgottenUntil(): EpochSeconds {
+    return this.#pool.latestFreed;
+  }
+
+  /** Begins anew to note the latest expiry of those that are dropped. */
+  resetForgotten(): void {
+    this.#pool.resetLatestFreed();
+  }
+
   /** Whether that name is in the table and has not expired. */
   has(value: string): boolean {
     return this.#findLive(value) !== undefined;

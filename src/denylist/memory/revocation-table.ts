@@ -1,4 +1,4 @@
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock, EpochSeconds } from "../../platform/clock.ts";
 import {
   type Entry,
   type EntryKind,
@@ -6,6 +6,7 @@ import {
   fallsUnder,
   type TokenNames,
 } from "../denylist.ts";
+import { keptBeyondSeconds } from "../retention.ts";
 import { ExpiringTable } from "./expiring-table.ts";
 
 /** Every live revocation this sidecar knows of, in memory: what answers a request, synchronously. */
@@ -14,6 +15,12 @@ export class RevocationTable {
   readonly #tables: Readonly<Record<EntryKind, ExpiringTable>>;
 
   readonly #listeners: ((entry: Entry) => void)[] = [];
+  /** The latest deadline of those that came when they were over already. */
+  #cameLate: EpochSeconds = 0;
+  /** The latest deadline of those that the journal has, or had, and that were left out as being over. */
+  #leftOut: EpochSeconds = 0;
+
+  #forgottenUntil: EpochSeconds = 0;
 
   constructor(clock: Clock) {
     this.#tables = {
@@ -28,6 +35,39 @@ export class RevocationTable {
   get size(): number {
     const { tok, jti, sid, sub } = this.#tables;
     return tok.size + jti.size + sid.size + sub.size;
+  }
+
+  /**
+   * The latest deadline of all revocations that were forgotten: the sweep line.
+   *
+   * It is behind the right time, unless the clock was ahead when they were forgotten.
+   */
+  get forgottenUntil(): EpochSeconds {
+    return this.#forgottenUntil;
+  }
+
+  /** Notes that a revocation came with a deadline that was over already. */
+  cameLate({ expiresAt }: Entry): void {
+    this.#cameLate = Math.max(this.#cameLate, expiresAt);
+    this.#drawSweepLine();
+  }
+
+  /** Notes that a revocation of the journal with that deadline was left out because it was over. */
+  leftOut(deadline: EpochSeconds): void {
+    this.#leftOut = Math.max(this.#leftOut, deadline);
+    this.#drawSweepLine();
+  }
+
+  /** Begins anew to note what is forgotten, before everything is loaded from the journal once more. */
+  resetForgotten(): void {
+    this.#leftOut = 0;
+    for (const table of Object.values(this.#tables)) table.resetForgotten();
+    this.#drawSweepLine();
+  }
+
+  /** Whether a revocation of the token may have been forgotten already. */
+  mayHaveForgotten({ expiresAt }: TokenNames): boolean {
+    return expiresAt !== undefined && expiresAt + keptBeyondSeconds <= this.forgottenUntil;
   }
 
   /** Whether one of the token's names has been revoked. */
@@ -54,6 +94,8 @@ export class RevocationTable {
   /** Adds a revocation; returns whether that says more than the table knew. */
   add(entry: Entry): boolean {
     const isNews = this.#tables[entry.kind].add(entry.value, entry.expiresAt, entry.cutoff);
+    // To make room, the table may have dropped others.
+    this.#drawSweepLine();
     for (const listener of this.#listeners) listener(entry);
     return isNews;
   }
@@ -76,5 +118,15 @@ export class RevocationTable {
   /** Drops what has expired among the next `entries` of each kind, and goes on there the next time. */
   sweep(entries: number): void {
     for (const table of Object.values(this.#tables)) table.sweep(entries);
+    this.#drawSweepLine();
+  }
+
+  /** Not when it is asked for: every request asks. */
+  #drawSweepLine(): void {
+    const { tok, jti, sid, sub } = this.#tables;
+    this.#forgottenUntil = Math.max(
+      ...[this.#cameLate, this.#leftOut, tok.forgottenUntil, jti.forgottenUntil],
+      ...[sid.forgottenUntil, sub.forgottenUntil],
+    );
   }
 }

@@ -19,6 +19,7 @@ function facts(changes: Partial<Facts> = {}): Facts {
     credential: { kind: "found", credential: "abc" },
     verify: () => valid,
     lookUp: () => "live",
+    isTimeInDoubt: () => false,
     ...changes,
   };
 }
@@ -38,6 +39,34 @@ describe("decide", () => {
   for (const [what, changes, reason] of denied) {
     it(`denies ${what}`, () => assert.deepEqual(decide(facts(changes)), { kind: "deny", reason }));
   }
+
+  it("cannot tell while it depends on which clock is right whether a token has expired", () => {
+    const verify = (): Verification => ({ kind: "in_doubt", token });
+    assert.deepEqual(decide(facts({ verify })), { kind: "deny", reason: "denylist_unavailable" });
+  });
+
+  it("makes no cut-off while the time is in doubt, on protected and public routes", () => {
+    const isTimeInDoubt = () => true;
+    for (const access of ["protected", "public"] as const) {
+      const verdict = decide(facts({ route: { access, revoke: "subject" }, isTimeInDoubt }));
+      assert.deepEqual(verdict, { kind: "deny", reason: "denylist_unavailable" });
+    }
+    for (const revoke of ["token", undefined] as const) {
+      const verdict = decide(facts({ route: { access: "protected", revoke }, isTimeInDoubt }));
+      assert.equal(verdict.kind, "allow");
+    }
+  });
+
+  it("does not ask whether a revocation of an expired token was forgotten", () => {
+    const decision = decide(
+      facts({
+        route: { access: "protected", revoke: "token", expired: "forward" },
+        verify: () => ({ kind: "expired", token }),
+        lookUp: ({ expiresAt }) => (expiresAt === undefined ? "live" : "ask"),
+      }),
+    );
+    assert.equal(decision.kind, "allow");
+  });
 
   it("has the store asked when memory cannot say no", () => {
     const verdict = decide(facts({ lookUp: (): Standing => "ask" }));

@@ -89,13 +89,13 @@ describe("a hold on a route whose request alone names the subject", () => {
   it("revokes what the request carried, if the answer is lost", async () => {
     const { said, hold } = holdOn("keep", { tokens: [token] });
     await (await hold)?.onLost(true);
-    assert.deepEqual(said, ["intend tok:xxx 1005", "kept", "lost", "revoke"]);
+    assert.deepEqual(said, ["intend tok:xxx 1900", "kept", "lost", "revoke"]);
   });
 
   it("notes and revokes it where that is configured", async () => {
     const { said, hold } = holdOn("revoke");
     await (await hold)?.onLost(true);
-    assert.deepEqual(said, ["intend sub:sss 610", "lost", "revoke"]);
+    assert.deepEqual(said, ["intend sub:sss 2100", "lost", "revoke"]);
   });
 });
 
@@ -120,7 +120,7 @@ describe("holdFor", () => {
   it("notes the intent before anything, for as long as anybody might accept the token", async () => {
     const { hold, said } = setUp();
     await hold;
-    assert.deepEqual(said, ["intend tok:xxx 1005"]);
+    assert.deepEqual(said, ["intend tok:xxx 1900"]);
   });
 
   for (const status of [200, 202, 204, 299]) {

@@ -10,7 +10,7 @@ const token = {
   notBefore: undefined,
 };
 const lifetimes = { clockToleranceSeconds: 5, maxLifetimeSeconds: 5000 };
-const own = { kind: "tok", value: token.id, former: [], expiresAt: 1005 };
+const own = { kind: "tok", value: token.id, former: [], expiresAt: 1900 };
 
 describe("entriesFor", () => {
   it("names one token for as long as anybody might accept it", () => {
@@ -21,8 +21,14 @@ describe("entriesFor", () => {
   });
 
   it("names all of a subject's up to this second, until the last of them is over", () => {
-    // Issued in the second 100 by a clock that is 5 s ahead, accepted for 5000 s and 5 s more.
-    const all = { kind: "sub", value: token.subject, former: [], cutoff: 100, expiresAt: 5111 };
+    // Lives for 5000 s and the largest tolerance, by a clock that is as much ahead; then 900 s beyond its end.
+    const all = {
+      kind: "sub",
+      value: token.subject,
+      former: [],
+      cutoff: 100,
+      expiresAt: 101 + 5000 + 600 + 900,
+    };
     assert.deepEqual(
       entriesFor({ scope: "subject", tokens: [token], subjects: [] }, 100.5, lifetimes),
       [own, all],
@@ -49,6 +55,18 @@ describe("entriesFor", () => {
         ["sub", ["former subject"]],
       ],
     );
+  });
+
+  it("keeps a revocation as long whatever the configured tolerance is: a larger one may be next", () => {
+    const expiries = [0, 300].map((clockToleranceSeconds) =>
+      entriesFor({ scope: "subject", tokens: [token], subjects: [] }, 100, {
+        ...lifetimes,
+        clockToleranceSeconds,
+      }).map(({ expiresAt }) => expiresAt),
+    );
+    assert.deepEqual(expiries[0], expiries[1]);
+    // Whoever accepts it does so 300 s beyond its end, by a clock that is 300 s behind.
+    assert.ok((expiries[0]?.[0] ?? 0) >= token.expiresAt + 600);
   });
 
   it("names nothing twice", () => {

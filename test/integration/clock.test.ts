@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
+import { keptBeyondSeconds } from "../../src/denylist/retention.ts";
+import { entryFor } from "../contract/denylist-suite.ts";
+import { startApplication } from "../helpers/application.ts";
+import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
+import { send } from "../helpers/http.ts";
+import { type MachineClock, machineClock } from "../helpers/machine-clock.ts";
+import { startRedis } from "../helpers/redis.ts";
+import { until } from "../helpers/store.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+import { makeToken } from "../helpers/tokens.ts";
+
+const hour = 3600;
+const routes = `
+routes:
+  - { path: /logout, methods: [POST], revoke: token }
+  - { path: /password, methods: [POST], revoke: subject }
+`;
+
+interface Started {
+  readonly gate: TestGate;
+  readonly clock: MachineClock;
+  get(path: string, token: string): Promise<string>;
+  post(path: string, token: string): Promise<string>;
+}
+
+/** A revgate on a machine whose clock the test sets. */
+async function start(
+  t: TestContext,
+  { denylist = "{ dataDir: data }", directory }: { denylist?: string; directory?: string } = {},
+  clock = machineClock(),
+): Promise<Started> {
+  const application = await startApplication(t);
+  const yaml = `${routes}denylist: ${denylist}`;
+  const gate = await startGate(t, {
+    ...{ upstream: application.url, yaml, stopwatch: clock.stopwatch },
+    ...(directory !== undefined && { directory }),
+  });
+  const ask = (method: string) => async (path: string, token: string) => {
+    const reply = await send(`${gate.url}${path}`, { method, headers: { token } });
+    return reply.status === 200 ? "200" : `${reply.status} ${reply.json["error"]}`;
+  };
+  return { gate, clock, get: ask("GET"), post: ask("POST") };
+}
+
+const inSeconds = (seconds: number) => Math.floor(Date.now() / 1000) + seconds;
+const tokenFor = (seconds: number, more = {}) =>
+  makeToken({ iat: inSeconds(-10), exp: inSeconds(seconds), ...more });
+const metricsOf = async ({ adminUrl }: TestGate) => (await send(`${adminUrl}/metrics`)).text;
+const readinessOf = async ({ adminUrl }: TestGate) => send(`${adminUrl}/readyz`);
+
+describe("a wall clock that jumps", () => {
+  for (const kind of ["embedded", "redis"] as const) {
+    it(`ahead and back revives no token (${kind})`, async (t) => {
+      const redis = kind === "redis" ? await startRedis(t) : undefined;
+      const times = "commandTimeout: 5s, staleness: 100ms, grace: 300ms";
+      const denylist = redis && `{ dataDir: data, redis: { url: "${redis.url}", ${times} } }`;
+      const { gate, clock, get, post } = await start(t, denylist ? { denylist } : {});
+      await untilReady(gate);
+      const [revoked, live] = [tokenFor(1800), tokenFor(1800)];
+      assert.equal(await post("/logout", revoked), "200");
+
+      clock.set(hour);
+      // By one clock they have expired, by the other they have not: it is not said that they have.
+      assert.equal(await get("/me", live), "503 denylist_unavailable");
+      assert.notEqual(await get("/me", revoked), "200");
+      assert.equal(await get("/me", tokenFor(2 * hour)), "200");
+      const unready = await readinessOf(gate);
+      assert.equal(unready.status, 503);
+      assert.match(unready.text, /clock is 3600\.\d s ahead of/);
+      // Whatever is swept every second has been.
+      await until(async () => /^revgate_clock_trusted 0$/m.test(await metricsOf(gate)));
+      assert.match(await metricsOf(gate), /^revgate_clock_steps_total 1$/m);
+
+      clock.set(0);
+      await untilReady(gate);
+      assert.equal(await get("/me", revoked), "401 token_revoked");
+      assert.equal(await get("/me", live), "200");
+      await until(async () => /^revgate_clock_trusted 1$/m.test(await metricsOf(gate)));
+      assert.match(gate.logged(), /the wall clock has jumped/);
+      assert.match(gate.logged(), /the time is in doubt/);
+    });
+  }
+
+  it("makes no cut-off of the wrong time: the application is not even asked", async (t) => {
+    const { gate, clock, get, post } = await start(t);
+    const token = tokenFor(4 * hour, { sub: "alice" });
+    for (const ahead of [hour, -hour]) {
+      clock.set(ahead);
+      assert.equal(await post("/password", token), "503 denylist_unavailable");
+      // One token by itself can be ended at any time.
+      assert.equal(await post("/logout", tokenFor(4 * hour)), "200");
+    }
+    clock.set(0);
+    await untilReady(gate);
+    assert.equal(await post("/password", token), "200");
+    assert.equal(await get("/me", token), "401 token_revoked");
+    const next = makeToken({ sub: "alice", iat: inSeconds(0), exp: inSeconds(hour) });
+    assert.equal(await get("/me", next), "200");
+  });
+
+  it("drops no revocation that arrives meanwhile", async (t) => {
+    const redis = await startRedis(t);
+    const times = "commandTimeout: 5s, staleness: 100ms, grace: 300ms";
+    const denylist = `{ dataDir: data, redis: { url: "${redis.url}", ${times} } }`;
+    const [a, b] = [await start(t, { denylist }), await start(t, { denylist })];
+    await Promise.all([untilReady(a.gate), untilReady(b.gate)]);
+    b.clock.set(hour);
+    const token = tokenFor(1800);
+    assert.equal(await a.post("/logout", token), "200");
+    assert.notEqual(await b.get("/me", token), "200");
+    b.clock.set(0);
+    await untilReady(b.gate);
+    assert.equal(await b.get("/me", token), "401 token_revoked");
+  });
+
+  it("that was ahead at the start lets nobody in by what it has kept out", async (t) => {
+    const first = await start(t);
+    const [revoked, live] = [tokenFor(1800), tokenFor(1800)];
+    assert.equal(await first.post("/logout", revoked), "200");
+    const { directory } = first.gate;
+    await first.gate.stop();
+    const clock = machineClock();
+    clock.set(hour);
+    const second = await start(t, { directory }, clock);
+    assert.equal(await second.get("/me", revoked), "401 token_expired");
+    clock.set(0);
+    assert.equal(await second.get("/me", revoked), "503 denylist_unavailable");
+    // It goes on evenly, and is believed: nothing was lost for good.
+    clock.pass(31);
+    await untilReady(second.gate);
+    assert.equal(await second.get("/me", revoked), "401 token_revoked");
+    assert.equal(await second.get("/me", live), "200");
+  });
+
+  it("that was ahead when the journal was compacted lets nobody in by what was left out", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const opened = async (ahead: number) => {
+      const nowSeconds = () => Date.now() / 1000 + ahead;
+      const denylist = await openEmbeddedDenylist({
+        ...{ dataDir, clock: { nowSeconds }, onUnknownOutcome: "revoke" },
+      });
+      t.after(() => denylist.close());
+      return denylist;
+    };
+    const expiresAt = inSeconds(1800);
+    const revoked = { ...entryFor("revoked"), expiresAt: expiresAt + keptBeyondSeconds };
+    const first = await opened(0);
+    await first.revoke([revoked]);
+    await first.close();
+    const ahead = await opened(hour);
+    await ahead.journal.compact();
+    await ahead.close();
+    const right = await opened(0);
+    const names = { id: revoked.value, expiresAt };
+    assert.equal(right.lookUp(names), "ask");
+    await assert.rejects(right.ask(names), {
+      code: "store_unavailable",
+      message: /clock was ahead/,
+    });
+    // What lives longer than anything that was left out cannot have been among it.
+    const later = { id: entryFor("other").value, expiresAt: inSeconds(1900) };
+    assert.equal(right.lookUp(later), "live");
+  });
+});
