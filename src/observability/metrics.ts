@@ -478,8 +478,11 @@ function createAdminMetrics(registry: Registry): AdminMetrics {
   };
 }
 
-function observeSources(registry: Registry, sources: MetricSources): void {
-  const read = (name: string, help: string, value: () => number) =>
+type ReadGauge = (name: string, help: string, value: () => number) => unknown;
+
+/** Makes gauges whose value is read when Prometheus asks. */
+function createReadGauge(registry: Registry): ReadGauge {
+  return (name, help, value) =>
     new Gauge({
       name,
       help,
@@ -488,6 +491,19 @@ function observeSources(registry: Registry, sources: MetricSources): void {
         this.set(value());
       },
     });
+}
+
+function observeClock(read: ReadGauge, sources: MetricSources): void {
+  read(
+    "revgate_clock_difference_seconds",
+    "By how much the clocks differ: the wall clock, the monotonic clock, and Redis's if it answers.",
+    sources.clockDifference,
+  );
+}
+
+function observeSources(registry: Registry, sources: MetricSources): void {
+  const read = createReadGauge(registry);
+  observeClock(read, sources);
   read("revgate_denylist_entries", "Revocations held in memory.", sources.denylistEntries);
   read("revgate_journal_size_bytes", "Size of the journal.", sources.journalBytes);
   read(
@@ -514,11 +530,6 @@ function observeSources(registry: Registry, sources: MetricSources): void {
     "revgate_upstream_queue",
     "Requests that wait for a connection to the application.",
     sources.upstreamQueued,
-  );
-  read(
-    "revgate_clock_difference_seconds",
-    "By how much the clocks differ: the wall clock, the monotonic clock, and Redis's if it answers.",
-    sources.clockDifference,
   );
   read(
     "revgate_live_connections",
