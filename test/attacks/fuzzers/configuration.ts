@@ -108,7 +108,7 @@ const source = fc.oneof(
 export const configurationFuzzer: Fuzzer = {
   name: "configuration",
   claim: "a configuration is loaded, or refused with the place of each mistake",
-  short: { runs: 400, timeLimitMs: 10_000, atLeast: { loaded: 5, refused: 50 } },
+  short: { runs: 400, timeLimitMs: 100_000, atLeast: { loaded: 5, refused: 50 } },
   async fuzz(t, options) {
     const directory = temporaryDirectory(t);
     writeFileSync(join(directory, "jwt-public.pem"), publicPem);

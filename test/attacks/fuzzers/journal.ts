@@ -61,7 +61,7 @@ function isLive(denylist: Awaited<ReturnType<typeof open>>, entry: Entry): boole
 export const journalFuzzer: Fuzzer = {
   name: "journal",
   claim: "a journal is read or refused with its line, and never written so that it can't be read",
-  short: { runs: 400, timeLimitMs: 3000, atLeast: { opened: 20, refused: 5 } },
+  short: { runs: 150, timeLimitMs: 100_000, atLeast: { opened: 20, refused: 5 } },
 
   async fuzz(t, options) {
     const dataDir = temporaryDirectory(t);

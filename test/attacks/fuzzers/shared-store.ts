@@ -157,7 +157,7 @@ async function openSidecar(t: TestContext, { port }: TestRedis) {
 export const sharedStoreFuzzer: Fuzzer = {
   name: "store",
   claim: "who writes to Redis makes no dead token live, and keeps no sidecar from starting",
-  short: { runs: 80, timeLimitMs: 4000, atLeast: { writes: 10, restarts: 1 } },
+  short: { runs: 80, timeLimitMs: 100_000, atLeast: { writes: 10, restarts: 1 } },
 
   async fuzz(t, options) {
     const redis = await startRedis(t);

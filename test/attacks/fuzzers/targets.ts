@@ -195,7 +195,7 @@ function check(
   );
 }
 
-const short = { runs: 4000, timeLimitMs: 30_000 };
+const short = { runs: 2000, timeLimitMs: 150_000 };
 
 /** Targets without a token. */
 export const exemptionsFuzzer: Fuzzer = {
