@@ -175,7 +175,8 @@ function reportCrash(
 const longestStalenessMs = 2000;
 /** A loss is noticed by whoever follows within a few readings. */
 const noticeMs = 1000;
-const shortestNameTrustMs = 1000;
+/** A busy event loop must not cost more by the name than by the feed. */
+const shortestNameTrustMs = 3000;
 /** With the default of 5 s and the longest staleness of 2 s, nothing is to spare. */
 const nameTrustOfGrace = 0.6;
 

@@ -51,7 +51,7 @@ describe("two sidecars on one Redis", () => {
     });
   }
 
-  it("keep a key for exactly what is left of the token's life, and nothing a token could be made of", async (t) => {
+  it("keep a key for a little longer than the token's life, and nothing a token could be made of", async (t) => {
     const { a, redis } = await twoSidecars(t);
     const exp = Math.floor(Date.now() / 1000) + 500;
     const token = makeToken({ exp });
@@ -60,12 +60,13 @@ describe("two sidecars on one Redis", () => {
 
     assert.equal(await redis.client.exists(keyOf(token)), 1);
     const left = exp - Date.now() / 1000;
-    // The clock tolerance (5 s by default) is part of the token's life: revgate accepts it that long.
-    const ttl = (await redis.client.ttl(keyOf(token))) - 5;
-    assert.ok(Math.abs(ttl - left) <= 2, `TTL ${ttl}, left ${left}`);
+    // For tidying up only: it errs long, by a quarter of an hour and what clocks may differ by.
+    const ttl = await redis.client.ttl(keyOf(token));
+    assert.ok(ttl > left + 900 && ttl < left + 2000, `TTL ${ttl}, left ${left}`);
 
     const keys = await redis.client.keys("*");
-    assert.deepEqual(keys.sort(), ["revgate:epoch", "revgate:feed", keyOf(token)]);
+    const own = ["epoch", "feed", "guard", "sidecars"].map((name) => `revgate:${name}`);
+    assert.deepEqual(keys.sort(), [...own, keyOf(token)]);
     const held = [
       ...keys,
       ...(await redis.client.mget("revgate:epoch", keyOf(token))),
