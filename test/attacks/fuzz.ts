@@ -18,6 +18,7 @@ import { parseArgs } from "node:util";
 import { fuzzers } from "./fuzzers/index.ts";
 import { measureGrowth, measureIdle, measureQueue, measureSlowReader } from "./growth.ts";
 import { measureLiveConnections } from "./live.ts";
+import { measureLogouts } from "./logouts.ts";
 
 const { values } = parseArgs({
   options: {
@@ -53,6 +54,9 @@ async function growth(): Promise<void> {
   const many = connectionsOf(10_000);
   say(`${many} idle connections`, await measureIdle(t, many));
   say(`${many} live connections`, await measureLiveConnections(t, many));
+  for (const store of ["redis", "alone"] as const) {
+    say(`${many} logouts in one moment, ${store}`, await measureLogouts(t, many, store));
+  }
   say("1 GB to a slow reader", await measureSlowReader(t, 1024));
 }
 

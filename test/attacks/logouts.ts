@@ -61,16 +61,15 @@ async function startGateFor(t: TestContext, store: "redis" | "alone"): Promise<B
   });
   const upstream = `http://127.0.0.1:${await listenOnLoopback(t, application)}`;
   const directory = temporaryDirectory(t);
-  const redis = store === "redis" ? `, redis: { url: "${(await startRedis(t)).url}" }` : "";
+  const redis =
+    store === "redis"
+      ? `, redis: { url: "${(await startRedis(t)).url}", commandTimeout: 30s }`
+      : "";
   const yaml = `denylist: { dataDir: data${redis} }
 log: { requests: none }
-limits: { maxConnections: 20000 }`;
+limits: { maxConnections: 20000, headersTimeout: 5m }`;
   await writeConfig(directory, yaml, upstream);
-  const gate = await startBuiltGate(
-    t,
-    `${directory}/revgate.yaml`,
-    process.env["PROF"] ? { NODE_OPTIONS: "--cpu-prof --cpu-prof-dir=/tmp/upstream/prof" } : {},
-  );
+  const gate = await startBuiltGate(t, `${directory}/revgate.yaml`);
   while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
   return gate;
 }
