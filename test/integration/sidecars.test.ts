@@ -65,7 +65,7 @@ describe("two sidecars on one Redis", () => {
     assert.ok(ttl > left + 900 && ttl < left + 2000, `TTL ${ttl}, left ${left}`);
 
     const keys = await redis.client.keys("*");
-    const own = ["epoch", "feed", "guard", "sidecars"].map((name) => `revgate:${name}`);
+    const own = ["epoch", "feed", "guard", "names", "sidecars"].map((name) => `revgate:${name}`);
     assert.deepEqual(keys.sort(), [...own, keyOf(token)]);
     const held = [
       ...keys,
