@@ -1,5 +1,11 @@
 import type { Breakage } from "./breakage.ts";
 
+const neverForgotten = {
+  file: "denylist/memory/revocation-table.js",
+  from: /expiresAt !== undefined && expiresAt \+ keptBeyondSeconds <= this\.forgottenUntil/,
+  to: "false",
+};
+
 /** What a sidecar by itself can do wrong. */
 export const breakagesOfOne = {
   /** The journal is written some time after the answer. */
@@ -64,6 +70,65 @@ export const breakagesOfOne = {
       },
     ],
     topology: "embedded",
+    violation: "revoked token allowed",
+  },
+  /** Entries are forgotten, and tokens expire, by the wall clock alone. */
+  "wall-clock": {
+    changes: [
+      { file: "platform/anchored-clock.js", from: /this\.#earliest\.value/, to: "this.#wall" },
+      {
+        file: "platform/anchored-clock.js",
+        from: /this\.#isInDoubt\(\) \? Math\.max\(\.\.\.this\.#offsets\(\)\) : this\.#wall/,
+        to: "this.#wall",
+      },
+      {
+        file: "platform/anchored-clock.js",
+        from: /(get doubt\(\) \{)/,
+        to: "$1 return undefined;",
+      },
+      { file: "platform/anchored-clock.js", from: /(#isInDoubt\(\) \{)/, to: "$1 return false;" },
+      neverForgotten,
+    ],
+    topology: "embedded",
+    only: ["clock ahead"],
+    violation: "live token refused",
+  },
+  /** What was forgotten while a clock was ahead is taken for never revoked. */
+  "no-sweep-line": {
+    changes: [
+      { file: "platform/anchored-clock.js", from: /this\.#earliest\.value/, to: "this.#wall" },
+      {
+        file: "denylist/table-loader.js",
+        from: /(load\(\) \{)/,
+        to: "$1 return Promise.resolve();",
+      },
+      neverForgotten,
+    ],
+    topology: "embedded",
+    only: ["clock ahead"],
+    violation: "revoked token allowed",
+  },
+  /** Entries are kept for as long as the present tolerance lets their tokens live. */
+  "own-tolerance": {
+    changes: [
+      { file: "denylist/retention.js", from: /3 \* largestToleranceSeconds/, to: "0" },
+      neverForgotten,
+    ],
+    topology: "embedded",
+    only: ["settings changed"],
+    violation: "revoked token allowed",
+  },
+  /** Nobody looks whether the journal is still in its directory. */
+  "no-look-at-the-journal": {
+    changes: [
+      {
+        file: "denylist/journal/open-file.js",
+        from: /(async loss\([^)]*\) \{)/,
+        to: "$1 return undefined;",
+      },
+    ],
+    topology: "embedded",
+    only: ["journal removed", "sidecar killed"],
     violation: "revoked token allowed",
   },
 } as const satisfies Record<string, Breakage>;
