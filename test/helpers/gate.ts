@@ -95,3 +95,12 @@ export async function startGate(t: TestContext, options: GateOptions): Promise<T
 export async function untilReady({ adminUrl }: Pick<TestGate, "adminUrl">): Promise<void> {
   while ((await send(`${adminUrl}/readyz`)).status !== 200) await new Promise(setImmediate);
 }
+
+/**
+ * Waits until the journal has the note that every start writes, behind the start's back: a test that holds
+ * syncs up from now on holds none but those that it causes.
+ */
+export async function untilStartIsNoted({ adminUrl }: Pick<TestGate, "adminUrl">): Promise<void> {
+  const none = /^revgate_journal_sync_duration_seconds_count 0$/m;
+  while (none.test((await send(`${adminUrl}/metrics`)).text)) await new Promise(setImmediate);
+}

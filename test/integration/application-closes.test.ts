@@ -5,7 +5,7 @@ import { createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { listenOnLoopback } from "../helpers/application.ts";
 import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
-import { startGate, type TestGate } from "../helpers/gate.ts";
+import { startGate, type TestGate, untilStartIsNoted } from "../helpers/gate.ts";
 import { openRaw, send } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -56,6 +56,7 @@ describe("an application that closes behind its answer", () => {
       const syncs = await prepareHeldSyncs(t);
       const { upstream, closed } = await closingApplication(t, (socket) => socket.end(bytes));
       const gate = await startGate(t, { upstream });
+      await untilStartIsNoted(gate);
       syncs.hold();
       const logout = send(`${gate.url}/logout`, {
         method: "POST",

@@ -6,7 +6,7 @@ import { createServer, type Socket } from "node:net";
 import { describe, it } from "node:test";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
-import { startGate } from "../helpers/gate.ts";
+import { startGate, untilStartIsNoted } from "../helpers/gate.ts";
 import { openRaw, send } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -57,6 +57,7 @@ describe("a revoking route", () => {
     const headers = { token: makeToken() };
     const other = { token: makeToken() };
     const seen = () => application.seen.filter(({ url }) => url === "/logout").length;
+    await untilStartIsNoted(gate);
     syncs.hold();
     let answered = false;
     const logout = send(`${gate.url}/logout`, { method: "POST", headers }).then((reply) => {
@@ -87,6 +88,7 @@ describe("a revoking route", () => {
     const post = (path: string) => send(`${gate.url}${path}`, { method: "POST", headers });
     const me = async () => (await send(`${gate.url}/me`, { headers })).status;
     const seen = (path: string) => application.seen.some(({ url }) => url === path);
+    await untilStartIsNoted(gate);
     syncs.hold();
     const first = post("/logout");
     // Its intent waits for the disk, and the second one's waits behind it.
@@ -114,6 +116,7 @@ describe("a revoking route", () => {
       const yaml = "routes: [ { path: /logout, methods: [GET], revoke: token } ]";
       const gate = await startGate(t, { upstream: application.url, yaml });
       const headers = { token: makeToken() };
+      await untilStartIsNoted(gate);
       syncs.hold();
       let answered = false;
       const logout = send(`${gate.url}/logout`, { method, headers }).then((reply) => {

@@ -7,7 +7,7 @@ import { describeSettings } from "../../src/config/json-schema.ts";
 import { listenOnLoopback } from "../helpers/application.ts";
 import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
-import { startGate, untilReady } from "../helpers/gate.ts";
+import { startGate, untilReady, untilStartIsNoted } from "../helpers/gate.ts";
 import { openRaw, type RawConnection } from "../helpers/http.ts";
 import { repository } from "../helpers/program.ts";
 import { startRedis } from "../helpers/redis.ts";
@@ -241,6 +241,7 @@ const diskWaits: Record<string, (t: TestContext) => Promise<string>> = {
     const gate = await place(t, `denylist: { dataDir: data, holdTimeout: 100ms }`, (_, text) => {
       sent.push(text);
     });
+    await untilStartIsNoted(gate);
     syncs.hold();
     const answer = await told(t, gate.port, logout());
     assert.deepEqual(sent, []);
@@ -250,6 +251,7 @@ const diskWaits: Record<string, (t: TestContext) => Promise<string>> = {
     const syncs = await prepareHeldSyncs(t);
     // Long enough for the first note, which is let through.
     const gate = await place(t, `denylist: { dataDir: data, holdTimeout: 2s }`);
+    await untilStartIsNoted(gate);
     syncs.hold();
     const token = makeToken();
     const answer = told(t, gate.port, logout().replace(/token: .*/, `token: ${token}`));
