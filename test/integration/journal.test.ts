@@ -76,6 +76,24 @@ describe("the journal", () => {
     assert.equal(journal.records, 500);
   });
 
+  it("goes on after a reader that left in the middle", async (t) => {
+    const { journal, add } = await openIn(t, temporaryDirectory(t));
+    const entries = Array.from({ length: 10 }, (_, i) => entryFor(`read-${i}`));
+    const append = async (entry: Entry) => {
+      add(entry);
+      await journal.append([entry]);
+    };
+    for (const entry of entries.slice(0, 9)) await append(entry);
+    for await (const entry of journal.entries()) {
+      assert.deepEqual(entry, entries[0]);
+      break;
+    }
+    await append(entries[9] as Entry);
+    const all: Entry[] = [];
+    for await (const entry of journal.entries()) all.push(entry);
+    assert.equal(all.length, 10);
+  });
+
   it("drops a torn last record, and goes on behind the last whole one", async (t) => {
     const dataDir = temporaryDirectory(t);
     const first = await openIn(t, dataDir);

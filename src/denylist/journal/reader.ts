@@ -99,17 +99,26 @@ export async function* readRecords(
   { path, version, start, end }: Part,
 ): AsyncGenerator<readonly StoredRecord[]> {
   if (end <= start) return;
-  const range = { start, end: end - 1, highWaterMark: bytesPerRead, autoClose: false };
-  const stream = file.createReadStream(range);
   let rest: Buffer = Buffer.alloc(0);
   const lines = new LineParser(path, version);
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  // No stream: one that is left in the middle closes the file, and whoever writes to it with it.
+  for await (const chunk of chunksOf(file, start, end)) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     const whole = bytes.lastIndexOf(lineFeed) + 1;
     rest = bytes.subarray(whole);
     yield lines.parse(bytes.toString("latin1", 0, whole));
   }
   if (rest.length > 0) lines.checkBefore();
+}
+
+async function* chunksOf(file: FileHandle, start: number, end: number): AsyncGenerator<Buffer> {
+  for (let position = start; position < end; ) {
+    const buffer = Buffer.allocUnsafeSlow(Math.min(bytesPerRead, end - position));
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
 }
 
 /** Parses lines; one that is no record is damage as soon as anything comes behind it. */
