@@ -101,7 +101,7 @@ async function openHeldStore(
     ...directory.reports,
   });
   reportCrash(config, context, embedded);
-  embedded.remember(rememberedSeconds(config));
+  await embedded.remember(rememberedSeconds(config));
   const parts = { config, context, embedded, onIgnored, forms, clock };
   const shared = redis && outbox && shareThroughRedis(redis, { ...parts, outbox });
   reloadAtJumps(clock, embedded, shared);
@@ -112,7 +112,7 @@ async function openHeldStore(
     latestExpiry: embedded.latestExpiry,
     configure(next) {
       clock.tolerate(next.settings.tokens.clockTolerance / 1000);
-      embedded.remember(rememberedSeconds(next));
+      void embedded.remember(rememberedSeconds(next));
     },
     journalBytes: () => embedded.journal.size,
     redisStaleness: () => shared?.stalenessSeconds() ?? 0,

@@ -30,7 +30,7 @@ export interface EmbeddedDenylist extends Denylist {
    * Notes for how long, in seconds, revocations of a session, a subject or a `jti` are remembered from now
    * on, before any that is made from now on.
    */
-  remember(seconds: number): void;
+  remember(seconds: number): Promise<void>;
   /** The latest `exp` with which a token that was issued then can be accepted (retention.ts). */
   latestExpiry(issuedAt: EpochSeconds | undefined): EpochSeconds;
   /** Loads the table from the journal once more, because the clock has jumped. Never rejects. */
@@ -68,9 +68,9 @@ export async function openEmbeddedDenylist(
     ask: (token) => loader.ask(token),
     reload: () => loader.load(),
     latestExpiry: (issuedAt) => lives.latestExpiry(issuedAt),
-    remember(seconds) {
+    async remember(seconds) {
       const life = lives.change(seconds, clock.nowSeconds());
-      if (life !== undefined) journal.remember(life);
+      if (life !== undefined) await journal.remember(life);
     },
     revoke: (entries) => revoke(entries),
     async intend(entries) {

@@ -68,8 +68,11 @@ export interface Journal {
   acknowledge(entry: Entry): void;
   /** Notes, with the next write, the epoch in which Redis has everything kept or acknowledged so far. */
   note(record: JournalRecord & { verb: "known" }): void;
-  /** Notes, before whatever is appended from now on, for how long revocations are remembered. */
-  remember(life: RememberedLife): void;
+  /**
+   * Notes, before whatever is appended from now on, for how long revocations are remembered. Resolves when
+   * that is on disk, or the disk has failed; it never rejects.
+   */
+  remember(life: RememberedLife): Promise<void>;
   /**
    * Notes that a request which would revoke these is about to be forwarded.
    *
@@ -268,9 +271,9 @@ class RevocationJournal implements Journal {
     this.#note(record);
   }
 
-  remember(life: RememberedLife): void {
+  remember(life: RememberedLife): Promise<void> {
     // Where the disk fails, the record is kept like every other.
-    this.#enqueue([{ verb: "lifetime", life }]).catch(() => {});
+    return this.#enqueue([{ verb: "lifetime", life }]).catch(() => {});
   }
 
   async load(): Promise<void> {
