@@ -36,6 +36,8 @@ export function createAdminServer(options: AdminServerOptions): Server {
     requestTimeout: times.requestMs,
     keepAliveTimeout: times.idleMs,
     connectionsCheckingInterval: Math.min(1000, times.headMs),
+    // What Node refuses by itself passes none of the limits below: nothing is left to it.
+    requireHostHeader: false,
   });
   const connectionOf = limitConnections(server, { max, onCrowded });
   const dispatch = createDispatch(options);
@@ -46,6 +48,7 @@ export function createAdminServer(options: AdminServerOptions): Server {
   server.on("request", handle);
   // 100 is sent when the body is asked for.
   server.on("checkContinue", handle);
+  server.on("checkExpectation", handle);
   server.on("error", (error) => onUncaught("admin", error));
   return server;
 }

@@ -62,7 +62,6 @@ describe("lines of the feed that no revgate has written", () => {
     `sub ${hash} ${soon} 1e21`,
     `lost x\ny`,
     `lost ${"z".repeat(5000)}`,
-    "lost",
     `é${hash} ${soon}`,
     "",
   ];
@@ -72,6 +71,8 @@ describe("lines of the feed that no revgate has written", () => {
     const [a, b] = [await openSidecar(t, redis), await openSidecar(t, redis)];
     for (const line of lines) await redis.client.xadd("revgate:feed", "*", "line", line);
     await redis.client.xadd("revgate:feed", "*", "other", `tok ${hash} ${soon}`);
+    // Of the one shard that there is, a sidecar may say so: at worst something is written back.
+    await redis.client.xadd("revgate:feed", "*", "line", "lost");
     await b.denylist.revoke([entryFor("a")]);
     for (const each of [a, b]) {
       // By its own reading of the feed: behind all those lines.
