@@ -64,8 +64,8 @@ describe("revocations recovered after a crash", () => {
     const first = await openStoreOn(t, redis.port, { dataDir });
     await until(() => first.denylist.health().ready);
     await first.denylist.revoke([entryFor("before")]);
-    // From here on, Redis is known to have everything that this sidecar has.
-    await until(() => readFileSync(`${dataDir}/journal`, "utf8").includes(" known "));
+    // From here on it is in writing that Redis has everything that this sidecar has.
+    await until(() => readFileSync(`${dataDir}/journal`, "utf8").includes(" acked "));
     await first.denylist.close();
     await crashWith(t, entryFor("lost"), dataDir);
     const relay = await startRelay(t, redis.port);
