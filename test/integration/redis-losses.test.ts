@@ -118,6 +118,31 @@ describe("what Redis lost without a new run id", () => {
     await refusedByNewcomer(t, redis, entries);
   });
 
+  it("is written back after its clock was ahead twice: what an epoch begun meanwhile is guarded by ends in time", async (t) => {
+    const clock = makeSteppingClocks(t)();
+    const redis = await startRedis(t, [], clock.env);
+    const losses: string[] = [];
+    const onLoss = (_: string, why: string) => void losses.push(why);
+    const a = await openReady(t, redis.port, { denylist: { onLoss } });
+    const [early, late] = [many("before", 50), many("in between", 50)];
+    const step = async (entries: typeof early) => {
+      losses.length = 0;
+      clock.setOff(4 * 3600);
+      const giveUpAtMs = performance.now() + 20_000;
+      await until(() => losses.length > 0 || performance.now() > giveUpAtMs);
+      assert.match(losses.join(), /expired early/, "a loss went unnoticed");
+      // In an epoch that is begun while the clock is ahead.
+      await untilHeld(redis, a, entries);
+      clock.setOff(0);
+      await until(() => a.denylist.health().ready);
+    };
+    await a.denylist.revoke(early);
+    await step(early);
+    await a.denylist.revoke(late);
+    await step(late);
+    await refusedByNewcomer(t, redis, [...early, ...late]);
+  });
+
   it("is nothing where its clock steps by less than keys outlive their entries", async (t) => {
     const clock = makeSteppingClocks(t)();
     const redis = await startRedis(t, [], clock.env);

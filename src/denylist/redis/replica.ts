@@ -17,7 +17,7 @@ import {
   type Whereabouts,
 } from "./log-line.ts";
 import { LookUps } from "./look-ups.ts";
-import type { ScriptName } from "./scripts.ts";
+import { guardMs, type ScriptName } from "./scripts.ts";
 import { disbelieved, type Epoch, readState, type ShardState } from "./store-state.ts";
 
 /** Which Redis, and what the store there is like. */
@@ -78,8 +78,6 @@ export interface Beats {
 
 /** How much longer a key lives in Redis than its entry: for tidying up only, so that it errs long. */
 const slackSeconds = 15 * 60;
-/** Shorter than the slack: if Redis's clock steps so far that a key may go early, the guard goes as well. */
-const guardMs = 5 * 60_000;
 /** Longer than a look-up waits for others to travel with. */
 const queueSeconds = 1;
 const shardLogLines = 1000;

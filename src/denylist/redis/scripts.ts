@@ -1,6 +1,14 @@
 import { latestSecond } from "../sound.ts";
 
 /**
+ * For how long a guard stands, in milliseconds: shorter than the slack by which keys outlive their entries.
+ *
+ * If Redis's clock steps so far that a key may go early, the guard goes as well. One that stands for longer
+ * was set while that clock was ahead, and would outlive the keys: it guards nothing.
+ */
+export const guardMs = 5 * 60_000;
+
+/**
  * What revgate does in Redis, as scripts: each reads or writes in one atomic step with a reading of the
  * server's state, so that no answer can belong to another server, or to another life of it, than the state
  * that came with it.
@@ -26,6 +34,10 @@ local function textAt(key)
   if #text > 256 or string.find(text, '[^%w _%-]') then return 'unreadable ' .. redis.sha1hex(text) end
   return text
 end
+local function guard()
+  if redis.call('PTTL', KEYS[3]) > ${guardMs} then return '' end
+  return textAt(KEYS[3])
+end
 local function state()
   local replicas = 0
   for lag in string.gmatch(info, 'state=online,[^\\r\\n]*lag=(%d+)') do
@@ -33,7 +45,7 @@ local function state()
   end
   local grace = redis.call('PTTL', KEYS[2])
   local role = string.match(info, 'role:(%a+)')
-  return {textAt(KEYS[1]), server, role, replicas, grace, textAt(KEYS[3]), evicted}
+  return {textAt(KEYS[1]), server, role, replicas, grace, guard(), evicted}
 end
 `;
 
@@ -147,7 +159,7 @@ return {state(), tail, redis.call('XREVRANGE', KEYS[5], '+', '-', 'COUNT', 1)}
 const establish = `${state}
 if textAt(KEYS[1]) == ARGV[1] then
   local before = string.match(ARGV[1], '^%S+') or '-'
-  local guarded, count = string.match(textAt(KEYS[3]), '^(%S+) (%d+)')
+  local guarded, count = string.match(guard(), '^(%S+) (%d+)')
   local kind = 'holes'
   if guarded == before and count == evicted then kind = 'moved' end
   local start = redis.call('XADD', KEYS[5], '*', 'line', 'epoch ' .. ARGV[2])
