@@ -46,11 +46,15 @@ export async function startProgram(
   t.after(() => end("SIGKILL"));
   const match = await new Promise<RegExpExecArray>((resolve, reject) => {
     const lines = createInterface({ input: stdout });
+    let last = "";
     lines.on("line", (line) => {
+      last = line;
       const found = ready.exec(line);
       if (found !== null) resolve(found);
     });
-    lines.on("close", async () => reject(new Error(`ended before it was ready: ${await errors}`)));
+    lines.on("close", async () => {
+      reject(new Error(`ended before it was ready: ${await errors}${last}`));
+    });
   });
   return { child, end, match };
 }

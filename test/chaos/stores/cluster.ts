@@ -1,6 +1,7 @@
 import type { TestContext } from "node:test";
 import { startCluster } from "../../helpers/redis-topologies.ts";
 import type { SteppingClock } from "../../helpers/stepping-clock.ts";
+import { until } from "../../helpers/store.ts";
 import type { Random } from "../random.ts";
 import { type ChaosServer, type ChaosStore, steppingServers, times } from "./store.ts";
 
@@ -34,19 +35,31 @@ async function moveSlot(servers: readonly ChaosServer[], random: Random): Promis
   const owner = await ownerOf(servers, slot);
   const other = random.pick(servers.filter((server) => server !== owner));
   await move(servers, slot, owner, other);
-  if (random.between(0, 1) === 0) await move(servers, slot, other, owner);
+  if (random.between(0, 1) === 0) await move(servers, slot, await ownerOf(servers, slot), owner);
 }
 
+const agreeWithinMs = 5000;
+const moveWithinMs = 20_000;
+
+/** Who has the slot; waits until all nodes agree on it, and throws if they do not. */
 async function ownerOf(servers: readonly ChaosServer[], slot: number): Promise<ChaosServer> {
-  const ranges = (await servers[0]?.client.call("CLUSTER", "SLOTS")) as [
-    number,
-    number,
-    [string, number],
-  ][];
-  const range = ranges.find(([first, last]) => first <= slot && slot <= last);
-  const owner = servers.find(({ port }) => port === range?.[2][1]);
-  if (owner === undefined) throw new Error(`nobody owns slot ${slot}`);
+  let owner: ChaosServer | undefined;
+  let seen: unknown;
+  const giveUpAtMs = performance.now() + agreeWithinMs;
+  await until(async () => {
+    const ports = await Promise.all(servers.map((server) => ownersPort(server, slot)));
+    seen = ports;
+    owner = servers.find(({ port }) => ports.every((found) => found === port));
+    return owner !== undefined || performance.now() > giveUpAtMs;
+  });
+  if (owner === undefined) throw new Error(`nodes disagree who owns slot ${slot}: ${seen}`);
   return owner;
+}
+
+async function ownersPort({ client }: ChaosServer, slot: number): Promise<number | undefined> {
+  type Range = [first: number, last: number, owner: [host: string, port: number]];
+  const ranges = (await client.call("CLUSTER", "SLOTS")) as Range[];
+  return ranges.find(([first, last]) => first <= slot && slot <= last)?.[2][1];
 }
 
 async function move(
@@ -61,7 +74,9 @@ async function move(
     client.call("CLUSTER", "SETSLOT", slot, ...state);
   await set(to, "IMPORTING", fromId);
   await set(from, "MIGRATING", toId);
+  const giveUpAtMs = performance.now() + moveWithinMs;
   for (;;) {
+    if (performance.now() > giveUpAtMs) throw new Error(`slot ${slot} cannot be emptied`);
     const keys = (await from.client.call("CLUSTER", "GETKEYSINSLOT", slot, 20)) as string[];
     if (keys.length === 0) break;
     await from.client.call("MIGRATE", "127.0.0.1", to.port, "", 0, 5000, "KEYS", ...keys);
