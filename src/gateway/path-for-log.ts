@@ -29,7 +29,15 @@ function looksLikeToken(segment: string): boolean {
   // Random text: long without a break, or in both letter cases. Words and numbers with hyphens, and UUIDs, are neither.
   const runs = text.match(/[A-Za-z0-9+=]{20,}/g) ?? [];
   if (runs.some((run) => /\d/.test(run) && /[A-Za-z]/.test(run))) return true;
-  return text.length >= 24 && /\d/.test(text) && /[a-z]/.test(text) && /[A-Z]/.test(text);
+  return text.length >= 24 && mixesLetterCases(text);
+}
+
+/** As random text does, digits or none: in words written together few letters are capitals. */
+function mixesLetterCases(text: string): boolean {
+  const capitals = text.match(/[A-Z]/g)?.length ?? 0;
+  const others = text.match(/[a-z]/g)?.length ?? 0;
+  if (capitals === 0 || others === 0) return false;
+  return /\d/.test(text) || (capitals > 0.3 * others && others > 0.3 * capitals);
 }
 
 /** As servers read it: percent-encoding is no disguise. */

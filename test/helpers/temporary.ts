@@ -3,12 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 
-/** A directory that is gone after the test. */
-export function temporaryDirectory(t: Pick<TestContext, "after">): string {
+const left = new Set<string>();
+process.on("exit", () => {
+  for (const directory of left) rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+});
+
+/**
+ * A directory for one test, removed when the test's process ends.
+ *
+ * Not right behind the test: hooks run in the order in which they were added, so the programs that use the
+ * directory still live then, and make again what is removed under them.
+ */
+export function temporaryDirectory(_t: Pick<TestContext, "after">): string {
   const directory = mkdtempSync(join(tmpdir(), "revgate-test-"));
-  // A server that ends only after this hook may still write into it.
-  t.after(() =>
-    rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }),
-  );
+  left.add(directory);
   return directory;
 }

@@ -257,13 +257,13 @@ async function stalledReader(t: TestContext, gate: TestGate, path: string): Prom
 
 describe("a wait for a client to take its answer", () => {
   it("is bounded, and each byte that is taken begins it anew", async (t) => {
-    const megabytes = 24;
+    const megabytes = 32;
     const application = await startApplication(t, (_request, response) => {
       response.end(Buffer.alloc(megabytes << 20, "x"));
     });
     const yaml = `
 upstream: { url: "${application.url}", maxConnections: 2 }
-limits: { sendTimeout: 1s }
+limits: { sendTimeout: 2s }
 routes: [ { path: /static/*, access: public } ]`;
     const gate = await startGate(t, { upstream: application.url, yaml });
     const stalled = await stalledReader(t, gate, "/static/a");

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { pathForLog } from "../../../src/gateway/path-for-log.ts";
 import { makeToken } from "../../helpers/tokens.ts";
 
@@ -12,6 +11,7 @@ describe("a path in the log", () => {
       "/me",
       "/users/42/orders/2026-11-26",
       "/articles/how-to-configure-kubernetes-ingress-in-10-steps",
+      "/com.example.orders.OrderService/CancelEverythingOfACustomer",
       "/v2/3f2504e0-4f89-11d3-9a0c-0305e82c3301/avatar.png",
       "/packages/%40scope%2Fname",
       "/%E6%8A%A5%E5%91%8A",
@@ -32,13 +32,13 @@ describe("a path in the log", () => {
   });
 
   it("holds no random text that is long enough to be one", () => {
-    const lengths = fc.integer({ min: 24, max: 64 });
-    const encodings = fc.constantFrom("base64url" as const, "hex" as const);
-    fc.assert(
-      fc.property(lengths, encodings, (length, encoding) => {
-        const text = randomBytes(length).toString(encoding);
+    for (let number = 0; number < 3000; number += 1) {
+      const bytes = createHash("sha512").update(String(number)).digest();
+      const random = bytes.subarray(0, 24 + (number % 41));
+      for (const encoding of ["base64url", "hex"] as const) {
+        const text = random.toString(encoding);
         assert.equal(pathForLog(`/reset/${text}`), "/reset/[token]", text);
-      }),
-    );
+      }
+    }
   });
 });
