@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { exitCodes } from "./commands/io.ts";
 import { main } from "./commands/main.ts";
+import { openLogOutput } from "./observability/log-output.ts";
 
 /** Resolves at the first signal; at the second, whoever sent it has waited long enough. */
 function waitForTermination(): Promise<void> {
@@ -20,8 +21,12 @@ function waitForTermination(): Promise<void> {
 process.exitCode = await main(process.argv.slice(2), {
   env: process.env,
   stdin: process.stdin,
-  stdout: process.stdout,
+  // Made when it is first asked for: a log has standard output to itself.
+  get stdout() {
+    return process.stdout;
+  },
   stderr: process.stderr,
+  openLog: () => openLogOutput(1),
   waitForTermination,
   onReloadRequest: (listener) => void process.on("SIGHUP", listener),
   onUncaught: (listener) => void process.on("uncaughtException", listener),

@@ -35,7 +35,8 @@ export interface RunningApp {
  */
 export async function startApp(config: Config, context: AppContext): Promise<RunningApp> {
   const metrics = createMetrics({ outcomes, kinds: entryKinds }, context.version);
-  const { logger, stopwatch } = context;
+  const { logger, stopwatch, output } = context;
+  output?.onDropped((lines) => metrics.logLinesDropped.inc(lines));
   const onUncaught = createUncaughtReport({ counts: metrics.uncaught, logger });
   const store = await openStore(config, { metrics: metrics.store, logger, stopwatch, onUncaught });
   let parts: Parts | undefined;

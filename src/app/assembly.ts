@@ -199,7 +199,7 @@ function assembleGate(
     readPeer: createPeerReader(settings.listen.trustedProxies),
     keepsTimes: tracing !== undefined,
     metrics: metrics.gate,
-    log: createRequestLog(logger, settings.log.requests),
+    log: createRequestLog(logger, settings.log),
     tracing,
     onUncaught,
   };

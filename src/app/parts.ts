@@ -11,6 +11,7 @@ import type { DenylistHealth } from "../denylist/denylist.ts";
 import { LiveConnections } from "../gateway/live-connections.ts";
 import type { Outcome } from "../gateway/visit.ts";
 import { type Engine, engineFor, testedMajors } from "../node-http/engine.ts";
+import type { LogOutput } from "../observability/log-output.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/trace.ts";
@@ -32,6 +33,8 @@ import { openVerifier } from "./verification.ts";
 export interface AppContext {
   readonly logger: Logger;
   readonly version: string;
+  /** Where the log goes, if it may drop lines. */
+  readonly output?: LogOutput | undefined;
   /** Where spans of requests go; undefined: nowhere. */
   readonly tracing?: Tracing | undefined;
   /** The two clocks of the machine; tests bring their own. */

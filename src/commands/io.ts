@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
+import type { LogOutput } from "../observability/log-output.ts";
 
 /** What a command may touch of the outside; tests bring their own. */
 export interface CommandIo {
@@ -7,6 +8,8 @@ export interface CommandIo {
   readonly stdin: Readable;
   readonly stdout: Writable;
   readonly stderr: Writable;
+  /** Opens standard output for the log; nothing else writes to it then. */
+  readonly openLog: () => LogOutput;
   /** Resolves when the process is asked to end (SIGTERM, SIGINT); until it is called, signals end it as usual. */
   readonly waitForTermination: () => Promise<void>;
   /** Calls back whenever the process is asked to read its configuration again (SIGHUP). */

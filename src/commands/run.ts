@@ -11,6 +11,8 @@ import { type Command, exitCodes } from "./io.ts";
 
 /** How often the files of the configuration are looked at. */
 const lookAtFilesMs = 1000;
+/** How long the log's reader may take for its last lines. */
+const flushLogMs = 1000;
 
 /** `revgate run`. */
 export const run: Command = {
@@ -39,7 +41,9 @@ Try it without an application of your own: revgate demo`,
     const { values } = readArguments(args, {}, 0);
     const file = configFile(values, io);
     const config = await loadConfig(file, io.env);
-    const logger = createLogger(config.settings.log.level, credentialHeaders(config.settings));
+    const output = io.openLog();
+    const { level } = config.settings.log;
+    const logger = createLogger(level, credentialHeaders(config.settings), output);
     if (config.settings.routes.every((route) => route.revoke === undefined)) {
       logger.warn("no route has revoke: logging out will not end a token; see config.example.yaml");
     }
@@ -61,7 +65,7 @@ Try it without an application of your own: revgate demo`,
       onChange: () => reload(),
     });
     const tracing = await openTracing(io.env, { logger, version });
-    const app = await startApp(config, { logger, version, tracing });
+    const app = await startApp(config, { logger, version, tracing, output });
     const { address, adminAddress } = app;
     logger.info(
       { address, adminAddress, upstream: config.settings.upstream.url.origin },
@@ -78,6 +82,7 @@ Try it without an application of your own: revgate demo`,
     await app.stop();
     await tracing?.close();
     logger.info("stopped");
+    await output.close(flushLogMs);
     return exitCodes.done;
   },
 };

@@ -116,6 +116,8 @@ export interface Metrics<Outcome extends string> {
   readonly admin: AdminMetrics;
   /** Errors that only the last line of defence caught, by the door that they came in by. */
   readonly uncaught: Readonly<Record<Door, { inc(): void }>>;
+  /** Lines of the log that could not be written. */
+  readonly logLinesDropped: { inc(lines: number): void };
   /** Says where the values come from that are read on demand. */
   observe(sources: MetricSources): void;
   /** The text of the exposition format, and its content type. */
@@ -174,6 +176,11 @@ export function createMetrics<Outcome extends string>(
       "door",
       doors,
     ),
+    logLinesDropped: new Counter({
+      name: "revgate_log_lines_dropped_total",
+      help: "Lines of the log that could not be written (a full disk, a pipe that nobody reads), and were dropped.",
+      registers,
+    }),
     observe: (sources) => observeSources(registry, sources),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };

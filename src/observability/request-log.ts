@@ -1,3 +1,4 @@
+import { createLineBudget } from "./line-budget.ts";
 import type { Logger } from "./logger.ts";
 
 /** Which requests are logged. */
@@ -26,31 +27,52 @@ const quietMs = 60_000;
 
 const passed = new Set(["forwarded", "preflight_answered", "client_gone"]);
 
-/** Makes the log of requests; `denied` leaves out what passed. */
-export function createRequestLog(logger: Logger, mode: RequestLogMode): RequestLog {
+/** Which lines of requests are written. */
+export interface RequestLogOptions {
+  /** `denied` leaves out what passed. */
+  readonly requests: RequestLogMode;
+  /** Max lines a second of one outcome of refused requests, and of each warning. */
+  readonly maxRefusalsPerSecond: number;
+}
+
+/** Makes the log of requests. */
+export function createRequestLog(
+  logger: Logger,
+  { requests: mode, maxRefusalsPerSecond }: RequestLogOptions,
+): RequestLog {
+  const mayWrite = createLineBudget(maxRefusalsPerSecond, (kind: string, lines) => {
+    logger.warn({ like: kind, lines }, "lines were left out: log.maxRefusalsPerSecond");
+  });
   const log = (outcome: string, facts: () => Record<string, unknown>) => {
-    if (mode === "none" || (mode === "denied" && passed.has(outcome))) return;
+    if (mode === "none") return;
+    const hasPassed = passed.has(outcome);
+    if (hasPassed ? mode === "denied" : !mayWrite(outcome)) return;
     logger.info({ outcome, ...facts() }, "request");
+  };
+  const complain = (level: "warn" | "error", facts: Record<string, unknown>, message: string) => {
+    if (mayWrite(message)) logger[level](facts, message);
   };
   let unprovenAtMs = Number.NEGATIVE_INFINITY;
   return Object.assign(log, {
     upstreamFailure(requestId: string, cause: Error) {
-      logger.warn({ requestId, cause: describe(cause) }, "the application did not answer");
+      complain("warn", { requestId, cause: describe(cause) }, "the application did not answer");
     },
     withheld(requestId: string, cause: Error) {
-      logger.error({ requestId, cause: describe(cause) }, "a revocation is pending");
+      complain("error", { requestId, cause: describe(cause) }, "a revocation is pending");
     },
     subjectUnknown(requestId: string) {
-      logger.error({ requestId }, "no subject where subjectFrom says; nothing of it was revoked");
+      complain("error", { requestId }, "subjectFrom found no subject; nothing was revoked");
     },
     tokenWithoutSubject(requestId: string) {
-      logger.error(
+      complain(
+        "error",
         { requestId },
         "refused: the token names no subject by subjectClaim (a text or a whole number), and this route would end all tokens of its subject",
       );
     },
     subjectKept(requestId: string) {
-      logger.warn(
+      complain(
+        "warn",
         { requestId },
         "the outcome is unknown, and the request alone names the subject: its tokens were kept",
       );

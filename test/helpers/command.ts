@@ -11,6 +11,7 @@ export async function revgate(args: readonly string[], { answers = "", input = "
   const code = await main(args, {
     ...{ env: {}, stdin, stdout, stderr },
     waitForTermination: () => assert.fail("nothing runs"),
+    openLog: () => assert.fail("nothing runs"),
     onReloadRequest: () => assert.fail("nothing runs"),
     onUncaught: () => assert.fail("nothing runs"),
     spawnNode: () => assert.fail("nothing runs"),

@@ -8,6 +8,13 @@ export const log = about(
   group({
     level: about("The lowest level that is logged.", choice(logLevels).default("info")),
     requests: about("Which requests get a line.", choice(requestLogModes).default("denied")),
+    maxRefusalsPerSecond: about(
+      "Max lines a second for refused requests of one outcome, and for each warning about a request.",
+      whole(50, 1, 1_000_000, "lines"),
+      {
+        why: "The first of a burst are written; a line says how many were left out. Metrics count all.",
+      },
+    ),
   }).prefault({}),
 );
 

@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, constants, openSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { Socket } from "node:net";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { startApplication } from "../helpers/application.ts";
+import { startGate } from "../helpers/gate.ts";
+import { send } from "../helpers/http.ts";
+import { repository } from "../helpers/program.ts";
+import { freePort } from "../helpers/redis.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+import { publicPem } from "../helpers/tokens.ts";
+
+interface Gate {
+  readonly url: string;
+  readonly adminUrl: string;
+  /** Ends it with SIGTERM; resolves with its exit code. */
+  end(): Promise<number | null>;
+}
+
+/** Starts the built program with this as its standard output. */
+async function startWithLog(t: TestContext, output: number): Promise<Gate> {
+  const directory = temporaryDirectory(t);
+  const application = await startApplication(t, (_request, response) => response.end("ok"));
+  writeFileSync(join(directory, "public.pem"), publicPem);
+  const [port, adminPort] = [await freePort(), await freePort()];
+  const file = join(directory, "revgate.yaml");
+  writeFileSync(
+    file,
+    `listen: { host: 127.0.0.1, port: ${port} }
+admin: { host: 127.0.0.1, port: ${adminPort} }
+upstream: { url: "${application.url}" }
+tokens: { keys: [ { publicKeyFile: public.pem } ] }
+routes: [ { path: /logout, methods: [POST], revoke: token } ]
+denylist: { dataDir: data }
+limits: { drainTimeout: 1s }
+log: { requests: all, maxRefusalsPerSecond: 1000000 }
+`,
+  );
+  const program = join(repository, "dist/cli.js");
+  const child = spawn(process.execPath, [program, "run", "--config", file], {
+    stdio: ["ignore", output, "inherit"],
+  });
+  const exited = once(child, "exit") as Promise<[number | null]>;
+  t.after(() => child.kill("SIGKILL"));
+  const adminUrl = `http://127.0.0.1:${adminPort}`;
+  const isUp = () => send(`${adminUrl}/healthz`).then(({ status }) => status === 200);
+  while (!(await isUp().catch(() => false))) assert.equal(child.exitCode, null);
+  return {
+    ...{ url: `http://127.0.0.1:${port}`, adminUrl },
+    async end() {
+      child.kill("SIGTERM");
+      return (await exited)[0];
+    },
+  };
+}
+
+async function dropped({ adminUrl }: Gate): Promise<number> {
+  const { text } = await send(`${adminUrl}/metrics`);
+  return Number(/^revgate_log_lines_dropped_total (\d+)$/m.exec(text)?.[1]);
+}
+
+describe("a log that can't be written", () => {
+  it("stops nothing on a full disk: its lines are dropped and counted", async (t) => {
+    const full = openSync("/dev/full", "w");
+    t.after(() => closeSync(full));
+    const gate = await startWithLog(t, full);
+    const before = await dropped(gate);
+    assert.ok(before >= 1);
+    assert.equal((await send(`${gate.url}/me`)).status, 401);
+    assert.equal(await dropped(gate), before + 1);
+    assert.equal(await gate.end(), 0);
+  });
+
+  it("stops nothing where nobody reads it, and says later how many lines are missing", async (t) => {
+    const path = join(temporaryDirectory(t), "log");
+    execFileSync("mkfifo", [path]);
+    // Open for both: neither waits for the other end.
+    const pipe = openSync(path, constants.O_RDWR);
+    t.after(() => closeSync(pipe));
+    const gate = await startWithLog(t, pipe);
+    while ((await dropped(gate)) < 10) {
+      const some = Array.from({ length: 200 }, () => send(`${gate.url}/me`));
+      for (const { status } of await Promise.all(some)) assert.equal(status, 401);
+    }
+
+    const reader = new Socket({ fd: openSync(path, constants.O_RDONLY), writable: false });
+    t.after(() => reader.destroy());
+    let log = "";
+    reader.on("data", (chunk) => {
+      log += chunk;
+    });
+    while (!log.includes("lines of the log could not be written")) {
+      await send(`${gate.url}/me`);
+    }
+    const line = log.split("\n").find((each) => each.includes("could not be written"));
+    const { lines, cause } = JSON.parse(line ?? "") as { lines: number; cause: string };
+    assert.ok(lines >= 10 && lines === (await dropped(gate)));
+    assert.equal(cause, "nobody reads it");
+    assert.equal(await gate.end(), 0);
+  });
+
+  it("keeps no process from ending while its reader stands still", async (t) => {
+    const path = join(temporaryDirectory(t), "log");
+    execFileSync("mkfifo", [path]);
+    const pipe = openSync(path, constants.O_RDWR);
+    t.after(() => closeSync(pipe));
+    const gate = await startWithLog(t, pipe);
+    for (let i = 0; i < 1000; i += 1) assert.equal((await send(`${gate.url}/me`)).status, 401);
+    assert.equal(await gate.end(), 0);
+  });
+
+  it("has whole lines in a file, and all of them", async (t) => {
+    const path = join(temporaryDirectory(t), "log");
+    const file = openSync(path, "w");
+    t.after(() => closeSync(file));
+    const gate = await startWithLog(t, file);
+    for (let i = 0; i < 20; i += 1) await send(`${gate.url}/me`);
+    assert.equal(await gate.end(), 0);
+    const lines = (await readFile(path, "utf8")).trimEnd().split("\n");
+    const outcomes = lines.map((line) => (JSON.parse(line) as { outcome?: string }).outcome);
+    assert.equal(outcomes.filter((outcome) => outcome === "token_missing").length, 20);
+    assert.match(lines.at(-1) ?? "", /"stopped"/);
+  });
+});
+
+describe("a flood of refused requests", () => {
+  it("writes the first lines of each outcome, and how many it left out", async (t) => {
+    const application = await startApplication(t, (_request, response) => response.end());
+    const yaml = "log: { requests: all, maxRefusalsPerSecond: 3 }";
+    const gate = await startGate(t, { upstream: application.url, yaml });
+    const count = (pattern: RegExp) => gate.logged().match(pattern)?.length ?? 0;
+    const omitted = () =>
+      [...gate.logged().matchAll(/"like":"token_missing","lines":(\d+)/g)].reduce(
+        (sum, [, lines]) => sum + Number(lines),
+        0,
+      );
+    const started = performance.now();
+    const requests = Array.from({ length: 200 }, () => send(`${gate.url}/me`));
+    await Promise.all(requests);
+    assert.equal((await send(`${gate.url}/me`, { headers: { token: "garbage" } })).status, 401);
+    const written = () => count(/"outcome":"token_missing"/g);
+    while (written() + omitted() < 200) await new Promise(setImmediate);
+    assert.equal(written() + omitted(), 200);
+    const seconds = Math.ceil((performance.now() - started) / 1000);
+    assert.ok(written() <= 3 * (seconds + 1), `${written()} lines in ${seconds} s`);
+    assert.equal(count(/"outcome":"token_invalid"/g), 1);
+  });
+});
