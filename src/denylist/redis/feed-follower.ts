@@ -15,7 +15,7 @@ import { ShardWatch } from "./shard-watch.ts";
 import { disbelieved, type Epoch, isIn, type ShardState } from "./store-state.ts";
 import type { Troubles } from "./troubles.ts";
 
-/** What the clock of Redis said, and between which two moments of this process (`performance.now()`). */
+/** What the clock of Redis said, and between which two moments of this machine's monotonic clock. */
 export interface ReferenceTime {
   readonly timeMs: number;
   readonly sentMs: number;
@@ -190,11 +190,11 @@ export class FeedFollower {
   }
 
   async #read(): Promise<FeedReading> {
-    const { replica, known, onReferenceTime } = this.#options;
-    const sentMs = performance.now();
+    const { replica, known, now, onReferenceTime } = this.#options;
+    const sentMs = now().monotonicMs;
     const tail = replica.keys.spread ? undefined : known.tailOf(this.#shard);
     const reading = await replica.readFeed(this.#position, linesPerRead, tail);
-    const receivedMs = performance.now();
+    const receivedMs = now().monotonicMs;
     onReferenceTime?.({ timeMs: reading.serverTimeMs, sentMs, receivedMs });
     return reading;
   }

@@ -170,12 +170,14 @@ export class RedisReplica {
     return this.#lookUps.ask(token);
   }
 
-  /** The entries held under names of one shard. */
+  /** The entries held under names of one shard; they count in the epoch that the follower saw. */
   async entriesOf(
     shard: string,
     names: readonly EntryName[],
   ): Promise<{ state: ShardState; entries: Entry[] }> {
     const { state, values } = await this.#values(shard, names);
+    // Whoever reads leaves a server that was replaced: no request may come to find it out.
+    await this.isBelieved(shard, state);
     const now = this.#options.clock.nowSeconds();
     const entries = names.flatMap((name, index) => {
       const value = values[index] ?? null;
@@ -205,7 +207,9 @@ export class RedisReplica {
     ]);
     const [, id] = reply as [unknown, string];
     const text = lines.at(-1)?.line ?? "";
-    return { state: this.#stateOf(reply), tail: id === "" ? undefined : { id, text } };
+    const state = this.#stateOf(reply);
+    if (id === "") await this.isBelieved(shard, state);
+    return { state, tail: id === "" ? undefined : { id, text } };
   }
 
   #entryArguments(entries: readonly Entry[]): (string | number)[] {
