@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { HeaderList } from "../http/field-lines.ts";
+import { asksForWebSocket } from "../http/upgrade.ts";
 
 const hostSyntax = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 const digits = /^\d+$/;
@@ -28,7 +29,7 @@ export function isWellFramed(request: IncomingMessage, headers: HeaderList): boo
   return (
     hasOneHost(headers) &&
     hasOneLength(request, headers) &&
-    upgradesToNothingElse(request, headers) &&
+    asksForOneProtocol(request, headers) &&
     expectsNothingElse(headers)
   );
 }
@@ -48,9 +49,10 @@ function hasOneLength({ httpVersion }: IncomingMessage, headers: HeaderList): bo
   return codings[0]?.toLowerCase() === "chunked";
 }
 
-function upgradesToNothingElse(request: IncomingMessage, headers: HeaderList): boolean {
+/** To ask for anything but a WebSocket is not heard, here or by the application. */
+function asksForOneProtocol(request: IncomingMessage, headers: HeaderList): boolean {
+  if (!headers.has("upgrade") || !asksForWebSocket(headers.raw)) return true;
   const protocols = headers.all("upgrade");
-  if (protocols.length === 0) return true;
   if (protocols.length > 1 || protocols[0]?.toLowerCase() !== "websocket") return false;
   // A WebSocket handshake has no body (RFC 6455 section 4.1); one that has hides bytes from us.
   const hasBody =

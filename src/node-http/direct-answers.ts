@@ -1,8 +1,9 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
-import { Server as TlsServer } from "node:tls";
 import { bodyFramingOf, findField } from "../http/field-lines.ts";
 import { Answer, type DirectConnection } from "./answer.ts";
+import { onConnection } from "./client-connections.ts";
+import { isIgnoredUpgrade } from "./ignored-upgrades.ts";
 import { type Line, lineOf, type RequestListener, stateOf } from "./in-order.ts";
 
 /** What Node's parser of requests has, and its types do not show. */
@@ -15,6 +16,9 @@ interface RequestParser {
 /** A request; `upgrade`: whether it asks for another protocol, and bytes of that may follow. */
 type ParsedRequest = IncomingMessage & { readonly upgrade?: boolean | null };
 type OnIncoming = (request: ParsedRequest, keepsAlive: boolean) => number;
+
+/** How Node's parser is told to take nothing behind a head for a body, and to stop there. */
+const stopBehindHead = 2;
 
 const checkIdleEveryMs = 1000;
 /** What comes on top of the time that clients are told, as in Node's own way: they shall close first. */
@@ -32,8 +36,7 @@ const direct = new WeakMap<Server, DirectAnswers>();
 export function answerDirectly(server: Server, listener: RequestListener): void {
   const answers = new DirectAnswers(server, listener);
   direct.set(server, answers);
-  const event = server instanceof TlsServer ? "secureConnection" : "connection";
-  server.on(event, (socket: Socket & { readonly parser?: RequestParser }) => {
+  onConnection(server, (socket: Socket & { readonly parser?: RequestParser }) => {
     const { parser } = socket;
     const nodes = parser?.onIncoming;
     if (parser && typeof nodes === "function") answers.onConnection(socket, parser, nodes);
@@ -50,6 +53,8 @@ class DirectAnswers {
   readonly listener: RequestListener;
   readonly #server: Server;
   readonly #connections = new Set<ClientConnection>();
+  /** All that are open, those that were let go of included. */
+  readonly #bySocket = new WeakMap<Socket, ClientConnection>();
   #idleCheck: NodeJS.Timeout | undefined;
   #ended = false;
 
@@ -66,14 +71,26 @@ class DirectAnswers {
     return this.#ended;
   }
 
+  get maxHeaderLines(): number | null {
+    return this.#server.maxHeadersCount;
+  }
+
+  /** Takes the requests that a parser reads; the connection may be one that was let go of and given back. */
   onConnection(socket: Socket, parser: RequestParser, nodes: OnIncoming): void {
-    const connection = new ClientConnection(this, socket, parser, nodes);
+    const connection = this.#bySocket.get(socket) ?? this.#add(socket);
+    connection.readBy(parser, nodes);
     this.#connections.add(connection);
     this.#checkIdle();
+  }
+
+  #add(socket: Socket): ClientConnection {
+    const connection = new ClientConnection(this, socket);
+    this.#bySocket.set(socket, connection);
     socket.once("close", () => {
       this.forget(connection);
       connection.onClose();
     });
+    return connection;
   }
 
   forget(connection: ClientConnection): void {
@@ -106,8 +123,8 @@ class DirectAnswers {
 class ClientConnection implements DirectConnection {
   readonly socket: Socket;
   readonly #all: DirectAnswers;
-  readonly #parser: RequestParser;
-  readonly #nodes: OnIncoming;
+  #parser: RequestParser | undefined;
+  #nodes: OnIncoming | undefined;
   readonly #line: Line;
   /** Whether it has had an answer: until then, the limits on a request's time hold. */
   #served = false;
@@ -115,13 +132,17 @@ class ClientConnection implements DirectConnection {
   #received = 0;
   #activeMs = 0;
 
-  constructor(all: DirectAnswers, socket: Socket, parser: RequestParser, nodes: OnIncoming) {
+  constructor(all: DirectAnswers, socket: Socket) {
     this.#all = all;
     this.socket = socket;
+    this.#line = lineOf(socket);
+  }
+
+  /** `nodes`: what Node does with each request. */
+  readBy(parser: RequestParser, nodes: OnIncoming): void {
     this.#parser = parser;
     this.#nodes = nodes;
-    this.#line = lineOf(socket);
-    parser.onIncoming = (request, keepsAlive) => this.#take(request, keepsAlive);
+    parser.onIncoming = (request, keepsAlive) => this.#take(request, keepsAlive, nodes);
   }
 
   get keptMs(): number {
@@ -129,12 +150,12 @@ class ClientConnection implements DirectConnection {
   }
 
   giveToNode({ request }: Answer): void {
-    this.#nodes(request, true);
+    this.#nodes?.(request, true);
   }
 
   onSent(answer: Answer): void {
     // The connection may be idle for long: nothing of the request is kept, the token least of all.
-    if (this.#parser.incoming === answer.request) this.#parser.incoming = null;
+    if (this.#parser?.incoming === answer.request) this.#parser.incoming = null;
     if (this.#line.current === answer) this.#line.current = undefined;
     this.#served = true;
   }
@@ -161,24 +182,29 @@ class ClientConnection implements DirectConnection {
     }
   }
 
-  #take(request: ParsedRequest, keepsAlive: boolean): number {
-    if (request.upgrade) {
-      // However quiet it is from here on, that is its own affair; where something is under way, it is closed.
-      this.#all.forget(this);
-      return this.#nodes(request, keepsAlive);
-    }
+  #take(request: ParsedRequest, keepsAlive: boolean, nodes: OnIncoming): number {
+    if (request.upgrade) return this.#letGo(request, keepsAlive, nodes);
     // Nothing counts behind the last answer, and Node would keep a response for each of any number of requests.
     if (this.#line.current?.keepsConnection === false) return 0;
     this.settle();
-    if (!keepsAlive || !this.#isFree() || !isPlain(request)) {
-      return this.#nodes(request, keepsAlive);
-    }
+    if (!keepsAlive || !this.#isFree() || !isPlain(request)) return nodes(request, keepsAlive);
     // Node's own, for an idle connection, of which it does not know that it is not any more.
     if (this.socket.timeout) this.socket.setTimeout(0);
     const answer = new Answer(request, this);
     this.#line.current = answer;
     this.#all.listener(request, answer);
     return 0;
+  }
+
+  /** However quiet it is from here on, that is its own affair; if something is under way, it is closed. */
+  #letGo(request: ParsedRequest, keepsAlive: boolean, nodes: OnIncoming): number {
+    this.#all.forget(this);
+    const isIgnored = isIgnoredUpgrade(request, this.#all.maxHeaderLines);
+    // What is under way ends in Node's way, which tells when.
+    if (isIgnored) this.settle();
+    const answer = nodes(request, keepsAlive);
+    // Node 26 would read the body of a request before it lets go of the connection.
+    return isIgnored ? stopBehindHead : answer;
   }
 
   /** Whether nothing is under way here, and the client takes what it is sent. */

@@ -1,5 +1,7 @@
-import { createServer, type Server, type ServerOptions } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import { bodyFramingOf, findField } from "../http/field-lines.ts";
+import { asksForWebSocket } from "../http/upgrade.ts";
 import { answerDirectly } from "./direct-answers.ts";
 import { GatheringRequest } from "./gathering-request.ts";
 import { ProxyRequest, ProxyResponse } from "./http-messages.ts";
@@ -22,12 +24,20 @@ export function engineFor(asked: Engine, nodeVersion: string): Engine {
 }
 
 /**
+ * Whether Node is to let go of a connection for a request with `Upgrade`. Since 22.21 and 24.9 Node asks, and
+ * if the answer is yes it reads the body before: such a request would not be there to be served.
+ */
+function isLeftByNode({ rawHeaders }: IncomingMessage): boolean {
+  return asksForWebSocket(rawHeaders) || bodyFramingOf(rawHeaders) === "none";
+}
+
+/**
  * What servers are made of on each engine. (Node's types tell servers apart by the classes of their
  * messages; nobody here does.)
  */
 const classes = {
   direct: { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse },
-  node: { IncomingMessage: GatheringRequest },
+  node: { IncomingMessage: GatheringRequest, shouldUpgradeCallback: isLeftByNode },
 } as unknown as Readonly<Record<Engine, ServerOptions>>;
 
 /** Makes a server on an engine; over TLS if there is a certificate. It does not listen yet. */
@@ -47,9 +57,20 @@ export function openServer(
 /** Has `listener` answer the requests of a server, those of a connection one after the other. */
 export function answerRequests(server: Server, engine: Engine, listener: RequestListener): void {
   if (engine === "direct") answerDirectly(server, listener);
-  const handleRequest = inOrder(listener);
+  const handleRequest = inOrder(engine === "direct" ? listener : endBehindUpgrades(listener));
   server.on("request", handleRequest);
   // 100 is sent when the verdict is yes; any other expectation is refused as ambiguous.
   server.on("checkContinue", handleRequest);
   server.on("checkExpectation", handleRequest);
+}
+
+/**
+ * A request whose upgrade Node itself has ignored is the last of its connection: Node drops what came
+ * behind it in the same packet.
+ */
+function endBehindUpgrades(listener: RequestListener): RequestListener {
+  return (request, answer) => {
+    if (findField(request.rawHeaders, "upgrade") !== -1) answer.endConnection();
+    listener(request, answer);
+  };
 }

@@ -1,6 +1,7 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
+import { onNewConnection } from "../node-http/client-connections.ts";
 import { answerByNode } from "../node-http/direct-answers.ts";
 import { lastAnswerOn } from "../node-http/in-order.ts";
 
@@ -76,9 +77,11 @@ interface WatchedServer {
 }
 
 function watchServer(server: Server): WatchedServer {
-  const sockets = keepSet(server, "connection");
-  // What requests come from: with TLS, not what was accepted.
-  const clients = server instanceof TlsServer ? keepSet(server, "secureConnection") : sockets;
+  const clients = new Set<Socket>();
+  onNewConnection(server, (socket) => keepIn(clients, socket));
+  if (!(server instanceof TlsServer)) return { server, sockets: clients, clients };
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => keepIn(sockets, socket));
   return { server, sockets, clients };
 }
 
@@ -96,12 +99,8 @@ function closeServer({ server, sockets }: WatchedServer, timeoutMs: number): Pro
   });
 }
 
-/** The sockets that an event has brought and that are still open. */
-function keepSet(server: Server, event: "connection" | "secureConnection"): Set<Socket> {
-  const sockets = new Set<Socket>();
-  server.on(event, (socket: Socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
-  return sockets;
+/** Keeps a socket in a set for as long as it is open. */
+function keepIn(sockets: Set<Socket>, socket: Socket): void {
+  sockets.add(socket);
+  socket.once("close", () => sockets.delete(socket));
 }

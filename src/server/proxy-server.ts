@@ -12,6 +12,7 @@ import type { RefusalReason } from "../gateway/verdict.ts";
 import { beginVisit } from "../gateway/visit.ts";
 import { atEndOfTurn } from "../node-http/end-of-turn.ts";
 import { answerRequests, type Engine, openServer } from "../node-http/engine.ts";
+import { serveWithoutUpgrade } from "../node-http/ignored-upgrades.ts";
 import { lineOf, stateOf } from "../node-http/in-order.ts";
 import { type StallLimits, watchStalls } from "./stalled-clients.ts";
 
@@ -40,6 +41,8 @@ const checkTimeoutsEveryMs = 1000;
 /** How Node says that a client took longer than `headersTimeout` or `requestTimeout`. */
 const requestTimeout = "ERR_HTTP_REQUEST_TIMEOUT";
 const handshakeTimeout = "ERR_TLS_HANDSHAKE_TIMEOUT";
+/** How Node's parser says that something came behind a request with `Connection: close`. */
+const behindLastRequest = "HPE_CLOSED_CONNECTION";
 
 /**
  * Makes the server that clients talk to; it does not listen yet. Each request goes by the gate that is
@@ -77,8 +80,9 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
     }
   };
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    // An upgrade behind an unfinished response would be written into it.
     guard(socket, () => {
+      if (serveWithoutUpgrade(server, { request, socket, head })) return;
+      // An upgrade behind an unfinished response would be written into it.
       if (stateOf(request.socket) === "free") handleUpgrade(request, socket, head);
       else closeBehindAnswer(socket);
     });
@@ -136,6 +140,8 @@ function answerClientError(gate: Gate, error: NodeJS.ErrnoException, socket: Soc
     return;
   }
   if (state === "answering") {
+    // It does not count, and the connection ends with the answer that is under way.
+    if (error.code === behindLastRequest) return;
     // In the middle of a body: whoever waits for the rest answers.
     if (error.code === requestTimeout && lineOf(socket).current?.stall() === true) return;
     closeBehindAnswer(socket);

@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import { Server as TlsServer } from "node:tls";
+import { onNewConnection } from "../node-http/client-connections.ts";
 import { lineOf } from "../node-http/in-order.ts";
 import { unsentBytes } from "../node-http/unsent-bytes.ts";
 
@@ -43,8 +43,7 @@ export function watchStalls(
       client.giveUp(stall);
     }
   };
-  const event = server instanceof TlsServer ? "secureConnection" : "connection";
-  server.on(event, (socket: Socket) => {
+  onNewConnection(server, (socket) => {
     clients.set(socket, new Client(socket));
     timer ??= setInterval(check, checkEveryMs).unref();
     socket.once("close", () => {

@@ -9,6 +9,7 @@ import {
 /** Header names of RFC 9110 section 7.6.1 (and the one browsers made up) that end at each hop. */
 const hopByHop = new Set([
   "connection",
+  "http2-settings",
   "keep-alive",
   "proxy-authenticate",
   "proxy-authorization",

@@ -71,6 +71,25 @@ describe("what cannot follow an answer", () => {
   }
 });
 
+describe("what comes behind a request with Connection: close", () => {
+  it("does not count, and takes nothing from the answer", async (t) => {
+    const application = await startApplication(t);
+    const gate = await startGate(t, { upstream: application.url });
+    const last = `GET /last HTTP/1.1\r\n${head}Connection: close\r\n\r\n`;
+    for (const behind of [`GET /x HTTP/1.1\r\n${head}\r\n`, "GARBAGE\r\n\r\n"]) {
+      const raw = await openRaw(t, gate.port);
+      raw.write(last + behind);
+      const received = await raw.untilClosed();
+      assert.deepEqual(statusesIn(received), [200], received);
+      assert.ok(received.endsWith("ok"), received);
+    }
+    assert.deepEqual(
+      application.seen.map(({ url }) => url),
+      ["/last", "/last"],
+    );
+  });
+});
+
 describe("an upgrade behind an answer that is not taken", () => {
   it("ends nothing but its connection, even where that is reset at once", async (t) => {
     const body = Buffer.alloc(8_000_000);

@@ -17,6 +17,13 @@ describe("isWellFramed", () => {
     assert.ok(framed([...host, "Connection", "Upgrade", "Upgrade", "websocket"]));
   });
 
+  it("does not mind an upgrade to another protocol, which nobody hears of", () => {
+    for (const protocol of ["h2c", "TLS/1.2", "TLS/1.2, h2c"]) {
+      const upgrade = [...host, "Connection", "Upgrade", "Upgrade", protocol];
+      assert.ok(framed([...upgrade, "Content-Length", "5"], { method: "POST" }), protocol);
+    }
+  });
+
   const refused: Record<string, [string[], { method?: string; httpVersion?: string }?]> = {
     CONNECT: [host, { method: "CONNECT" }],
     TRACE: [host, { method: "TRACE" }],
@@ -36,7 +43,6 @@ describe("isWellFramed", () => {
     identity: [[...host, "Transfer-Encoding", "identity"]],
     "chunked twice": [[...host, "Transfer-Encoding", "chunked", "Transfer-Encoding", "chunked"]],
     "a coding in HTTP/1.0": [[...host, "Transfer-Encoding", "chunked"], { httpVersion: "1.0" }],
-    h2c: [[...host, "Upgrade", "h2c"]],
     "two protocols": [[...host, "Upgrade", "websocket, h2c"]],
     "a POST that upgrades": [[...host, "Upgrade", "websocket"], { method: "POST" }],
     "an unknown expectation": [[...host, "Expect", "200-maybe"]],
