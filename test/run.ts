@@ -3,6 +3,8 @@
  *
  * `--engine=node` has every gate of theirs serve requests in Node's own way (`server.engine`).
  *
+ * `--times` adds how long each folder and the slowest files took, on standard error.
+ *
  * Node 20 does not find `.ts` files by itself, so the list is made here; a run without a test fails.
  */
 import { spawn } from "node:child_process";
@@ -11,7 +13,10 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 
 const { values, positionals: folders } = parseArgs({
-  options: { engine: { type: "string", default: "direct" } },
+  options: {
+    engine: { type: "string", default: "direct" },
+    times: { type: "boolean", default: false },
+  },
   allowPositionals: true,
 });
 const files = folders.flatMap((folder) => {
@@ -24,6 +29,10 @@ if (files.length === 0) throw new Error("name the folders of test/ to run");
 
 // Half of the time tests wait: for a disk, a time-out, a grace period.
 const concurrency = Math.ceil(1.5 * Math.max(2, availableParallelism()));
+const timesReporter = [
+  ...["--test-reporter=tap", "--test-reporter-destination=stdout"],
+  ...["--test-reporter=./test/tools/times.mjs", "--test-reporter-destination=stderr"],
+];
 const child = spawn(
   process.execPath,
   [
@@ -32,6 +41,7 @@ const child = spawn(
     "--test",
     `--test-concurrency=${concurrency}`,
     "--test-timeout=240000",
+    ...(values.times ? timesReporter : []),
     ...files,
   ],
   { stdio: "inherit", env: { ...process.env, REVGATE_TEST_ENGINE: values.engine } },
