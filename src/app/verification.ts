@@ -9,17 +9,13 @@ import { describe } from "../observability/request-log.ts";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { explainToken, type TokenExplanation } from "../token/explain-token.ts";
+import type { Issuer } from "../token/issuers.ts";
 import { fixedKeys, joinRings, type KeyRing } from "../token/keys/key-ring.ts";
-import type { VerificationKey } from "../token/keys/keys.ts";
 import { RemoteKeys } from "../token/keys/remote-keys.ts";
+import type { VerificationKey } from "../token/keys/verification-key.ts";
 import { areSameKeys, WatchedKeys } from "../token/keys/watched-keys.ts";
 import { createNames } from "../token/names.ts";
-import {
-  createVerifier,
-  type Issuer,
-  type Verifier,
-  type VerifierOptions,
-} from "../token/verifier.ts";
+import { createVerifier, type Verifier, type VerifierOptions } from "../token/verifier.ts";
 
 /** The verifier as configured, with the keys that it lives on. */
 export interface OpenVerifier {
@@ -172,21 +168,25 @@ export function openKeys(
   { config, context }: { config: Config; context: VerifierContext },
 ): OpenRing[] {
   const { logger, metrics } = context;
-  const { refresh, coolDown, timeout, maxAge, maxBytes } = config.settings.tokens.jwks;
-  const sets = settings.keys.flatMap(({ jwksUrl, insecureJwksUrl, subjectClaim, sessionClaim }) => {
+  const { refresh, coolDown, timeout, maxAge, maxBytes, proxy } = config.settings.tokens.jwks;
+  const sets = settings.keys.flatMap((key) => {
+    const { jwksUrl, insecureJwksUrl, subjectClaim, sessionClaim, caFile } = key;
     const url = jwksUrl ?? insecureJwksUrl;
-    return url === undefined ? [] : [{ url, claims: { subjectClaim, sessionClaim } }];
+    const ca = caFile === undefined ? undefined : config.files.keySetAuthorities.get(caFile);
+    return url === undefined ? [] : [{ url, ca, claims: { subjectClaim, sessionClaim } }];
   });
   const remote = sets.map(
-    ({ url, claims }) =>
+    ({ url, ca, claims }) =>
       new RemoteKeys({
-        ...{ url, claims },
+        ...{ url, ca, proxy, claims },
         algorithms: settings.algorithms,
         refreshMs: refresh,
         coolDownMs: coolDown,
         timeoutMs: timeout,
         maxAgeMs: maxAge,
-        mostBytes: maxBytes,
+        maxBytes,
+        onLeftOut: (keys) =>
+          logger.warn({ url: url.href, leftOut: keys }, "keys of a key set are left out"),
         onFetch(result) {
           const failed = result instanceof Error;
           metrics.jwksFetches[failed ? "failed" : "ok"].inc();

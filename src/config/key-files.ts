@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ConfigError, KeyUnusableError } from "../errors.ts";
 import type { ClaimNames } from "../token/claims.ts";
-import { type KeyMaterial, loadKey, type VerificationKey } from "../token/keys/keys.ts";
+import { type KeyMaterial, loadKeys } from "../token/keys/keys.ts";
+import type { VerificationKey } from "../token/keys/verification-key.ts";
 import type { SettingPath } from "./document.ts";
 import type { Settings } from "./schema.ts";
 
@@ -20,6 +21,9 @@ export interface KeySettings {
   readonly algorithms: Settings["tokens"]["algorithms"];
 }
 
+/** Where the keys of a file stand, and what they are there. */
+const places = { publicKeyFile: "public", secretFile: "secret", jwksFile: "set" } as const;
+
 /** Reads the key files of an issuer; `base` is where its settings are. */
 export async function readKeys(
   { keys: listed, algorithms }: KeySettings,
@@ -27,34 +31,48 @@ export async function readKeys(
   { read, report }: SettingFiles,
 ): Promise<VerificationKey[]> {
   const keys: VerificationKey[] = [];
-  for (const [index, { publicKeyFile, secretFile, kid, ...claims }] of listed.entries()) {
-    const [kind, setting] = secretFile ? secretSetting : publicSetting;
-    const source = publicKeyFile ?? secretFile ?? "";
-    const path = [...base, "keys", index, setting];
-    // A key set is no file.
-    const bytes = source === "" ? undefined : await read(source, path);
-    const key =
-      bytes &&
-      loadKeyOrReport({ kind, bytes, source, kid, claims }, algorithms, (message) =>
-        report(path, message),
-      );
-    if (key) keys.push(key);
+  for (const [index, settings] of listed.entries()) {
+    const { kid, insecureShortSecret, subjectClaim, sessionClaim } = settings;
+    for (const [place, kind] of Object.entries(places)) {
+      const source = settings[place as keyof typeof places];
+      if (source === undefined) continue;
+      const path = [...base, "keys", index, place];
+      const bytes = await read(source, path);
+      if (bytes === undefined) continue;
+      const claims = { subjectClaim, sessionClaim };
+      const material: KeyMaterial = { kind, bytes, source, kid, claims, insecureShortSecret };
+      keys.push(...loadKeysOrReport(material, algorithms, (message) => report(path, message)));
+    }
   }
   return keys;
 }
 
-function loadKeyOrReport(
+function loadKeysOrReport(
   material: KeyMaterial,
   algorithms: KeySettings["algorithms"],
   report: (message: string) => void,
-): VerificationKey | undefined {
+): VerificationKey[] {
   try {
-    return loadKey(material, algorithms);
+    return loadKeys(material, algorithms);
   } catch (error) {
     if (!(error instanceof KeyUnusableError)) throw error;
     report(error.message);
-    return undefined;
+    return [];
   }
+}
+
+/** Reads the certificates of the authorities that key sets are fetched by, by the files' names. */
+export async function readKeySetAuthorities(
+  { keys }: Pick<KeySettings, "keys">,
+  base: SettingPath,
+  { read }: SettingFiles,
+): Promise<Map<string, Buffer>> {
+  const authorities = new Map<string, Buffer>();
+  for (const [index, { caFile }] of keys.entries()) {
+    const bytes = await read(caFile, [...base, "keys", index, "caFile"]);
+    if (caFile !== undefined && bytes !== undefined) authorities.set(caFile, bytes);
+  }
+  return authorities;
 }
 
 /** Reads the key files of an issuer once more; rejects with ConfigError where one can't be used. */
@@ -70,6 +88,3 @@ export async function reloadKeys(
   if (problems.length > 0) throw new ConfigError(problems);
   return keys;
 }
-
-const publicSetting = ["public", "publicKeyFile"] as const;
-const secretSetting = ["secret", "secretFile"] as const;

@@ -2,9 +2,14 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
 import { ConfigError } from "../errors.ts";
-import type { VerificationKey } from "../token/keys/keys.ts";
+import type { VerificationKey } from "../token/keys/verification-key.ts";
 import { type ConfigDocument, readDocument, type SettingPath } from "./document.ts";
-import { type KeySettings, readKeys, type SettingFiles } from "./key-files.ts";
+import {
+  type KeySettings,
+  readKeySetAuthorities,
+  readKeys,
+  type SettingFiles,
+} from "./key-files.ts";
 import { type NameKeys, readNameKeys } from "./name-keys.ts";
 import type { RedisFiles } from "./redis.ts";
 import { configSchema, type Settings } from "./schema.ts";
@@ -16,6 +21,8 @@ export interface ConfigFiles {
   readonly issuerKeys: readonly (readonly VerificationKey[])[];
   /** Those of `signals.transmitters`, in the same order. */
   readonly transmitterKeys: readonly (readonly VerificationKey[])[];
+  /** Certificate authorities of key sets, by the name of their file. */
+  readonly keySetAuthorities: ReadonlyMap<string, Buffer>;
   readonly adminToken: string | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   readonly upstreamCa: Buffer | undefined;
@@ -125,6 +132,11 @@ async function readFiles(
     keys: await readKeys(tokens, ["tokens"], files),
     issuerKeys: await readEach(tokens.issuers, ["tokens", "issuers"], files),
     transmitterKeys: await readEach(signals.transmitters, ["signals", "transmitters"], files),
+    keySetAuthorities: new Map([
+      ...(await readKeySetAuthorities(tokens, ["tokens"], others)),
+      ...(await readEachAuthority(tokens.issuers, ["tokens", "issuers"], others)),
+      ...(await readEachAuthority(signals.transmitters, ["signals", "transmitters"], others)),
+    ]),
     adminToken: await readAdminToken(settings, others),
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     upstreamCa: await others.read(upstream.caFile, ["upstream", "caFile"]),
@@ -160,6 +172,15 @@ async function readEach(
     keys.push(await readKeys(each, [...path, index], files));
   }
   return keys;
+}
+
+async function readEachAuthority(
+  list: readonly KeySettings[],
+  path: SettingPath,
+  files: SettingFiles,
+): Promise<[string, Buffer][]> {
+  const all = list.map((each, index) => readKeySetAuthorities(each, [...path, index], files));
+  return (await Promise.all(all)).flatMap((each) => [...each]);
 }
 
 async function readAdminToken(

@@ -9,10 +9,10 @@ import { endOfAll, type Lifetimes, subjectEntry, tokenEntry } from "../revocatio
 import { parseCompactJws } from "../token/compact-jws.ts";
 import type { TokenCheck, TokenExplanation } from "../token/explain-token.ts";
 import { readOpaqueToken } from "../token/opaque-token.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
 import {
   isNeverCarried,
   type Verification,
-  type VerifiedToken,
   type Verifier,
   verifyInFull,
 } from "../token/verifier.ts";

@@ -4,7 +4,7 @@ import type { GateMetrics } from "../observability/metrics.ts";
 import type { RequestLog } from "../observability/request-log.ts";
 import type { CredentialSource } from "../token/credential.ts";
 import { readCredential } from "../token/credential.ts";
-import type { VerifiedToken } from "../token/verifier.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
 import { type CorsOptions, isPreflight, preflightHeaders } from "./cors.ts";
 import { decide } from "./decide.ts";
 import { isComplete, isWellFramed } from "./framing.ts";

@@ -1,6 +1,7 @@
 import type { Standing, TokenNames } from "../denylist/denylist.ts";
 import type { CredentialReading } from "../token/credential.ts";
-import type { Verification, VerifiedToken } from "../token/verifier.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
+import type { Verification } from "../token/verifier.ts";
 import type { Route } from "./route.ts";
 import { deny, type Verdict } from "./verdict.ts";
 

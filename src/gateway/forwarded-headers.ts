@@ -1,4 +1,4 @@
-import type { VerifiedToken } from "../token/verifier.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
 import { type RequestHeaderOptions, requestHeaders } from "../upstream/headers.ts";
 import { type Route, readsResponse } from "./route.ts";
 import type { Visit } from "./visit.ts";

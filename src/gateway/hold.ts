@@ -5,7 +5,7 @@ import { within } from "../platform/within.ts";
 import { untilCutOff } from "../revocation/cut-off.ts";
 import { entriesFor, type Lifetimes } from "../revocation/entries.ts";
 import type { Names } from "../token/names.ts";
-import type { VerifiedToken } from "../token/verifier.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Hold } from "../upstream/held-response.ts";
 import {
   namesSubjectsInResponse,

@@ -1,7 +1,7 @@
 import { type Entry, fallsUnder, keyOfName, namesOf } from "../denylist/denylist.ts";
 import type { CutReason } from "../observability/metrics.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { VerifiedToken } from "../token/verifier.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Route } from "./route.ts";
 
 /** Ends a connection; called at most once. */

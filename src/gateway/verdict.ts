@@ -1,4 +1,4 @@
-import type { VerifiedToken } from "../token/verifier.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
 
 /** Why a credential was not accepted. */
 export const denyReasons = [

@@ -2,7 +2,7 @@ import { type Entry, type EntryKind, keyOfName } from "../denylist/denylist.ts";
 import { forGood, keptBeyondSeconds } from "../denylist/retention.ts";
 import { type EpochSeconds, largestToleranceSeconds } from "../platform/clock.ts";
 import type { Name } from "../token/names.ts";
-import type { VerifiedToken } from "../token/verifier.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
 
 /** What a 2xx on a revoking route ends: the token that the request carried, or all of its subject's. */
 export const revocationScopes = ["token", "subject"] as const;

@@ -1,14 +1,9 @@
 import { claimChecks, isNumericDate } from "./claim-checks.ts";
 import { type CompactJws, parseCompactJws } from "./compact-jws.ts";
-import { isSignedWith, keysFor } from "./signature.ts";
-import {
-  type Issuer,
-  issuersNamedIn,
-  issuersOf,
-  readClaims,
-  type VerifiedToken,
-  type VerifierOptions,
-} from "./verifier.ts";
+import { type Issuer, issuersNamedIn } from "./issuers.ts";
+import { isMeantFor, isSignedWith, keysFor } from "./signature.ts";
+import { readClaims, type VerifiedToken } from "./verified-token.ts";
+import { issuersOf, type VerifierOptions } from "./verifier.ts";
 
 /** How one check of a token ends; those behind one that fails are not made. */
 export interface TokenCheck {
@@ -71,7 +66,7 @@ function readSigned(
   options: VerifierOptions,
 ): VerifiedToken {
   const keys = keysFor(jws, issuer.keys.keys);
-  const signer = keys.find((key) => isSignedWith(credential, key, issuer));
+  const signer = keys.find((key) => isSignedWith(credential, key));
   return readClaims(jws, { issuer, signer }, options);
 }
 
@@ -113,11 +108,11 @@ function* examineSignature(
   const keys = keysFor(jws, issuer.keys.keys);
   const trouble = issuer.keys.trouble ?? `${named}: none of the keys here may have signed it`;
   yield check("key", keys.length > 0, `${named}: ${keys.length} of the keys here`, trouble);
-  const signers = keys.filter((key) => isSignedWith(credential, key, {}));
+  const signers = keys.filter((key) => isSignedWith(credential, key));
   yield check("signature", signers.length > 0, "right", "not made by any of these keys");
   const aud = `aud is ${quote(jws.payload["aud"])}`;
   const expected = `${aud}, expected ${quote(issuer.audience)}`;
-  const meant = signers.some((key) => isSignedWith(credential, key, issuer));
+  const meant = isMeantFor(jws, issuer.audience);
   yield check("audience", meant, issuer.audience === undefined ? "any" : aud, expected);
 }
 

@@ -1,6 +1,6 @@
 import type { EpochSeconds } from "../platform/clock.ts";
 import { type NamedAs, type Names, namesIn } from "./names.ts";
-import type { VerifiedToken } from "./verifier.ts";
+import type { VerifiedToken } from "./verified-token.ts";
 
 /**
  * A token that revgate can't look into, such as a refresh token: named by its text.

@@ -1,8 +1,10 @@
+import { verify } from "node:crypto";
 import jsonwebtoken from "jsonwebtoken";
 import type { CompactJws } from "./compact-jws.ts";
-import type { Algorithm, VerificationKey } from "./keys/keys.ts";
+import type { Algorithm } from "./keys/algorithms.ts";
+import type { VerificationKey } from "./keys/verification-key.ts";
 
-/** The keys that may have made this signature: those of its `kid` where one is configured, else those without an id. */
+/** The keys that may have made this signature: those of its `kid` if there are any, else those without an id; all if it names none. */
 export function keysFor(
   { header }: CompactJws,
   keys: readonly VerificationKey[],
@@ -10,25 +12,20 @@ export function keysFor(
   const { alg, kid } = header;
   // An extension that must be understood (RFC 7515 section 4.1.11) is one that revgate does not know.
   if ("crit" in header || "b64" in header || "zip" in header) return [];
-  const named = keys.filter((key) => key.kid !== undefined && key.kid === kid);
-  const candidates = named.length > 0 ? named : keys.filter((key) => key.kid === undefined);
-  return candidates.filter((key) => key.algorithms.includes(alg as Algorithm));
+  const fitting = keys.filter((key) => key.algorithms.includes(alg as Algorithm));
+  if (kid === undefined) return fitting;
+  const isNamed = (key: VerificationKey) => key.kid !== undefined && key.kid === kid;
+  const others = keys.some(isNamed) ? isNamed : (key: VerificationKey) => key.kid === undefined;
+  return fitting.filter(others);
 }
 
-/** Whether a key has made a credential's signature, and issuer and audience are these where given. */
-export function isSignedWith(
-  credential: string,
-  { key, algorithms }: VerificationKey,
-  {
-    issuer,
-    audience,
-  }: { readonly issuer?: string | undefined; readonly audience?: string | undefined },
-): boolean {
+/** Whether a key has made a credential's signature. Nothing else is checked. */
+export function isSignedWith(credential: string, { key, algorithms }: VerificationKey): boolean {
   try {
+    const { asymmetricKeyType: type } = key;
+    if (type === "ed25519" || type === "ed448") return isEdSigned(credential, key);
     jsonwebtoken.verify(credential, key, {
-      algorithms: [...algorithms],
-      ...(issuer === undefined ? {} : { issuer }),
-      ...(audience === undefined ? {} : { audience }),
+      algorithms: algorithms as jsonwebtoken.Algorithm[],
       // Time is asked by whoever asks, on every call.
       ignoreExpiration: true,
       ignoreNotBefore: true,
@@ -38,4 +35,21 @@ export function isSignedWith(
     // Whatever jsonwebtoken stumbles over, the credential made it do so.
     return false;
   }
+}
+
+/** EdDSA (RFC 8037 section 3.1), which jsonwebtoken does not know; keysFor has compared `alg`. */
+function isEdSigned(credential: string, key: VerificationKey["key"]): boolean {
+  const end = credential.lastIndexOf(".");
+  const signature = Buffer.from(credential.slice(end + 1), "base64url");
+  return verify(null, Buffer.from(credential.slice(0, end)), key, signature);
+}
+
+/** Whom tokens may be for: one audience, one of several, or anybody. */
+export type Audience = string | readonly string[] | undefined;
+
+/** Whether a token is meant for one of these (`aud`, RFC 7519 section 4.1.3). */
+export function isMeantFor({ payload: { aud } }: CompactJws, audience: Audience): boolean {
+  if (audience === undefined) return true;
+  const accepted: readonly unknown[] = typeof audience === "string" ? [audience] : audience;
+  return (Array.isArray(aud) ? aud : [aud]).some((each) => accepted.includes(each));
 }

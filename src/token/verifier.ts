@@ -1,36 +1,13 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import type { FieldLines } from "../http/field-lines.ts";
-import type { EpochSeconds } from "../platform/clock.ts";
 import { areRevocable, type ClaimRules } from "./claim-checks.ts";
-import { claimHeaders } from "./claim-headers.ts";
-import { type ClaimNames, claimAt } from "./claims.ts";
 import { type CompactJws, hasThreeParts, parseCompactJws } from "./compact-jws.ts";
+import { type Issuer, issuersNamedIn } from "./issuers.ts";
 import { fixedKeys, type KeyRing } from "./keys/key-ring.ts";
-import type { VerificationKey } from "./keys/keys.ts";
-import { type NamedAs, type Names, namesIn, plainNames } from "./names.ts";
-import { isSignedWith, keysFor } from "./signature.ts";
-
-/** Facts about a token whose signature, issuer and audience are right. They hold for as long as it exists. */
-export interface VerifiedToken {
-  /** What a revocation of this token alone names. */
-  readonly id: string;
-  /** What revocations by these claims name; undefined if the token has none, or no text. */
-  readonly jti?: string | undefined;
-  readonly sid?: string | undefined;
-  readonly subject: string | undefined;
-  /** All these in their former forms: it is revoked by them too (see names.ts). */
-  readonly former?: readonly NamedAs[] | undefined;
-  /** All further names under which it may have been revoked: the former ones, and any of another token. */
-  readonly others?: readonly NamedAs[] | undefined;
-  readonly issuedAt: EpochSeconds | undefined;
-  readonly expiresAt: EpochSeconds;
-  readonly notBefore: EpochSeconds | undefined;
-  /** Set if revgate can't look into it: nothing was checked (see opaque-token.ts). */
-  readonly isOpaque?: true;
-  /** What the application is told of it. */
-  readonly headers?: FieldLines | undefined;
-}
+import type { VerificationKey } from "./keys/verification-key.ts";
+import { type Names, plainNames } from "./names.ts";
+import { type Audience, isMeantFor, isSignedWith, keysFor } from "./signature.ts";
+import { type ClaimReading, readClaims, type VerifiedToken } from "./verified-token.ts";
 
 /** The answer of a verifier; `expired` comes with the token, because revoking one early is no mistake. */
 export type Verification =
@@ -45,18 +22,6 @@ export type Verification =
    */
   | { readonly kind: "unknown_key"; readonly ready: Promise<void> | undefined };
 
-/** One issuer: what its tokens are signed with, and whom they are for. */
-export interface Issuer {
-  /** The `iss` of its tokens; undefined: any. */
-  readonly issuer: string | undefined;
-  readonly audience: string | undefined;
-  readonly keys: KeyRing;
-  /** Set where there are others: what its subjects, sessions and `jti` are told apart by. */
-  readonly namespace?: string | undefined;
-  /** Set if its tokens say in claims of their own whose they are. */
-  readonly claims?: ClaimNames | undefined;
-}
-
 /** How many tokens were verified, and how many of them can be ended by what: each once. */
 export interface SeenTokens {
   readonly tokens: number;
@@ -66,19 +31,12 @@ export interface SeenTokens {
 }
 
 /** What a token must be like to be accepted. */
-export interface VerifierOptions extends ClaimRules {
+export interface VerifierOptions extends ClaimRules, ClaimReading {
   readonly keys: readonly VerificationKey[] | KeyRing;
   readonly issuer: string | undefined;
-  readonly audience: string | undefined;
+  readonly audience: Audience;
   /** Further issuers, each with its own keys and audience. */
   readonly issuers?: readonly Issuer[];
-  /** The claims that say whose a token is (`sub`) and of which session (`sid`), if nothing nearer does. */
-  readonly subjectClaim?: string;
-  readonly sessionClaim?: string;
-  /** What names its tokens; default: plain hashes. */
-  readonly names?: Names | undefined;
-  /** By which header (name) the application is told of which claim (key). */
-  readonly forwardClaims?: ReadonlyMap<string, string>;
   /** The longest credential, in bytes, that is looked at. */
   readonly tokenBytes: number;
   /** How many verified credentials are remembered. */
@@ -207,21 +165,17 @@ function verifySignature(
   if (jws === undefined) return undefined;
   // Cheap, and spares the signature's check; nothing is made of the claims before that.
   if (!areRevocable(jws.payload, options)) return undefined;
-  const possible = issuersNamedIn(jws, issuers);
+  const possible = issuersNamedIn(jws, issuers).filter(({ audience }) => isMeantFor(jws, audience));
+  if (possible.length === 0) return undefined;
   for (const issuer of possible) {
     const keys = keysFor(jws, issuer.keys.keys);
     const signer = keys.find((key) => {
       options.onSignatureCheck?.();
-      return isSignedWith(credential, key, issuer);
+      return isSignedWith(credential, key);
     });
     if (signer !== undefined) return readClaims(jws, { issuer, signer }, options);
   }
   return unknownKey(jws, possible, options.search);
-}
-
-/** Those whose tokens say `iss` as this one does; one that has no name takes any. */
-export function issuersNamedIn({ payload }: CompactJws, issuers: readonly Issuer[]): Issuer[] {
-  return issuers.filter(({ issuer }) => issuer === undefined || issuer === payload["iss"]);
 }
 
 /** What to say of a token that no known key has signed: its issuer may have others. */
@@ -251,31 +205,4 @@ export async function verifyInFull(verifier: Verifier, credential: string): Prom
   if (verification.kind !== "unknown_key" || verification.ready === undefined) return verification;
   await verification.ready;
   return verifier.verify(credential, { search: false });
-}
-
-/** The claims that revgate needs of a token whose signature is right and whose claims are revocable. */
-export function readClaims(
-  { payload, signingInput }: CompactJws,
-  { issuer, signer }: { readonly issuer: Issuer; readonly signer: VerificationKey | undefined },
-  options: VerifierOptions,
-): VerifiedToken {
-  const { forwardClaims, names = plainNames } = options;
-  const { namespace } = issuer;
-  const { exp, nbf, iat, jti } = payload;
-  // The nearest says it: the key, its issuer, all tokens.
-  const nearest = [signer?.claims, issuer.claims, options];
-  const subjectClaim = nearest.find((each) => each?.subjectClaim)?.subjectClaim ?? "sub";
-  const sessionClaim = nearest.find((each) => each?.sessionClaim)?.sessionClaim ?? "sid";
-  return {
-    ...namesIn({
-      tok: names.token(signingInput),
-      jti: names.claim("jti", namespace, jti),
-      sid: names.claim("sid", namespace, claimAt(payload, sessionClaim)),
-      sub: names.claim("sub", namespace, claimAt(payload, subjectClaim)),
-    }),
-    issuedAt: iat as EpochSeconds | undefined,
-    expiresAt: exp as EpochSeconds,
-    notBefore: nbf as EpochSeconds | undefined,
-    ...(forwardClaims && { headers: claimHeaders(payload, forwardClaims) }),
-  };
 }

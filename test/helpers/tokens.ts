@@ -1,5 +1,8 @@
-import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import jsonwebtoken from "jsonwebtoken";
+import type { Algorithm } from "../../src/token/keys/algorithms.ts";
+import { loadKeys } from "../../src/token/keys/keys.ts";
+import type { VerificationKey } from "../../src/token/keys/verification-key.ts";
 
 export const threeDays = 3 * 24 * 60 * 60;
 
@@ -20,10 +23,33 @@ export function makeToken(
   const present = Object.fromEntries(
     Object.entries(payload).filter(([, value]) => value !== undefined),
   );
-  return jsonwebtoken.sign(JSON.stringify(present), options.key ?? keyPair.privateKey, {
-    algorithm: (options.algorithm ?? "RS256") as jsonwebtoken.Algorithm,
-    header: { alg: options.algorithm ?? "RS256", typ: "JWT", ...options.header },
+  const key = options.key ?? keyPair.privateKey;
+  const alg = options.algorithm ?? "RS256";
+  const header = { alg, typ: "JWT", ...options.header };
+  if (alg.startsWith("Ed")) return signEd(header, present, key);
+  return jsonwebtoken.sign(JSON.stringify(present), key, {
+    algorithm: alg as jsonwebtoken.Algorithm,
+    header,
   });
+}
+
+/** EdDSA, which jsonwebtoken does not know. */
+function signEd(header: object, payload: object, key: KeyObject): string {
+  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
+  const input = `${encode(header)}.${encode(payload)}`;
+  return `${input}.${sign(null, Buffer.from(input), key).toString("base64url")}`;
+}
+
+/** The verification key of a PEM public key. */
+export function verificationKey(
+  pem: string | Buffer,
+  algorithms: readonly Algorithm[] = ["RS256"],
+  kid?: string,
+): VerificationKey {
+  const material = { kind: "public" as const, bytes: Buffer.from(pem), source: "test", kid };
+  const [key] = loadKeys(material, algorithms);
+  if (key === undefined) throw new Error("no key");
+  return key;
 }
 
 const base64url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { createServer as createTcpServer } from "node:net";
+import { createServer as createTlsServer } from "node:https";
+import { connect, createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setFlagsFromString } from "node:v8";
@@ -10,6 +11,7 @@ import { runInNewContext } from "node:vm";
 import { systemStopwatch } from "../../src/platform/clock.ts";
 import { RemoteKeys } from "../../src/token/keys/remote-keys.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
+import { makeCertificate } from "../helpers/certificate.ts";
 import { startGate, type TestGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
@@ -64,7 +66,86 @@ async function answerFor({ url }: TestGate, token: string): Promise<string> {
   return reply.status === 200 ? "200" : `${reply.status} ${reply.json["error"]}`;
 }
 
+/** Keys as an issuer publishes them. */
+function setOf(...keys: Key[]): string {
+  const set = keys.map(({ kid, publicKey }) => ({ ...publicKey.export({ format: "jwk" }), kid }));
+  return JSON.stringify({ keys: set });
+}
+
+/** A forward proxy that knows CONNECT alone (RFC 9110 section 9.3.6), and remembers whereto it led. */
+async function startProxy(t: TestContext) {
+  const led: string[] = [];
+  const server = createServer((_request, response) => response.writeHead(405).end());
+  server.on("connect", (request, socket) => {
+    const [host, port] = (request.url ?? "").split(":");
+    led.push(request.url ?? "");
+    const target = connect(Number(port), host, () => {
+      socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+      target.pipe(socket).pipe(target);
+    });
+    target.on("error", () => socket.destroy());
+    socket.on("error", () => target.destroy());
+  });
+  return { url: `http://127.0.0.1:${await listenOnLoopback(t, server)}`, led };
+}
+
+describe("a published key set behind a certificate authority of its own", () => {
+  it("is fetched with caFile, through a proxy too, and not without", async (t) => {
+    const directory = temporaryDirectory(t);
+    const key = makeKey("a");
+    const server = createTlsServer(makeCertificate(directory), (_request, response) =>
+      response.end(setOf(key)),
+    );
+    const url = `https://127.0.0.1:${await listenOnLoopback(t, server)}/jwks`;
+    const proxy = await startProxy(t);
+    const tokens = (more: string, fetching: string) =>
+      `  keys: [ { jwksUrl: "${url}"${more} } ]\n  jwks: { coolDown: 1s${fetching} }`;
+
+    const stranger = await startFor(t, tokens("", ""));
+    assert.equal(await answerFor(stranger, sign(key)), "503 keys_unavailable");
+    assert.match(stranger.logged(), /self-signed certificate/);
+    assert.equal(
+      await answerFor(await startFor(t, tokens(`, caFile: ${directory}/cert.pem`, "")), sign(key)),
+      "200",
+    );
+    assert.deepEqual(proxy.led, []);
+    const through = tokens(`, caFile: ${directory}/cert.pem`, `, proxy: "${proxy.url}"`);
+    assert.equal(await answerFor(await startFor(t, through), sign(key)), "200");
+    assert.deepEqual(proxy.led, [new URL(url).host]);
+  });
+});
+
+describe("a key set in a file", () => {
+  it("is used, and read again when it changes", async (t) => {
+    const directory = temporaryDirectory(t);
+    const file = join(directory, "jwks.json");
+    const [old, next] = [makeKey("old"), makeKey("next")];
+    writeFileSync(file, setOf(old));
+    const gate = await startFor(t, `  keys: [ { jwksFile: ${file} } ]`);
+    assert.equal(await answerFor(gate, sign(old)), "200");
+    assert.equal(await answerFor(gate, sign(next)), "401 token_invalid");
+    writeFileSync(`${file}.new`, setOf(next));
+    renameSync(`${file}.new`, file);
+    while ((await answerFor(gate, sign(next))) !== "200") await new Promise(setImmediate);
+    assert.equal(await answerFor(gate, sign(old)), "401 token_invalid");
+  });
+});
+
 describe("a published key set", () => {
+  it("serves tokens that name no key, and says which of its keys are left out", async (t) => {
+    const issuer = await startIssuer(t);
+    const key = makeKey("a");
+    issuer.answer = (response) => {
+      const { keys } = JSON.parse(setOf(key)) as { keys: object[] };
+      response.end(JSON.stringify({ keys: [{ kty: "oct", k: "AA", kid: "odd" }, ...keys] }));
+    };
+    const gate = await startFor(t, jwks(issuer.url));
+    assert.equal(await answerFor(gate, makeToken({}, { key: key.privateKey })), "200");
+    const stranger = makeToken({}, { key: makeKey("b").privateKey });
+    assert.equal(await answerFor(gate, stranger), "401 token_invalid");
+    assert.match(gate.logged(), /"leftOut":\["kid \\"odd\\": kty \\"oct\\" is not supported/);
+  });
+
   it("is rotated while requests come, and none is wrongly refused", async (t) => {
     let current = makeKey("k0");
     const issuer = await startIssuer(t, current);
@@ -177,7 +258,7 @@ describe("a key set that is slower than its cool-down", () => {
     const keys = new RemoteKeys({
       url: new URL(issuer.url),
       algorithms: ["RS256"],
-      ...{ timeoutMs: 5000, mostBytes: 1024, refreshMs: 3_600_000, coolDownMs: 100 },
+      ...{ timeoutMs: 5000, maxBytes: 1024, refreshMs: 3_600_000, coolDownMs: 100 },
       maxAgeMs: 3_600_000,
       onFetch() {},
     });
@@ -198,7 +279,7 @@ describe("a key set that can't be fetched any more", () => {
     const keys = new RemoteKeys({
       url: new URL(issuer.url),
       algorithms: ["RS256"],
-      ...{ timeoutMs: 5000, mostBytes: 4096, refreshMs: 3_600_000, coolDownMs: 0 },
+      ...{ timeoutMs: 5000, maxBytes: 4096, refreshMs: 3_600_000, coolDownMs: 0 },
       maxAgeMs: 60_000,
       // As after a suspension: only the wall clock has gone on.
       now: () => ({ monotonicMs: start.monotonicMs, wallMs: start.wallMs + passedMs }),
@@ -257,7 +338,7 @@ describe("an issuer that never answers", () => {
       const keys = new RemoteKeys({
         url: new URL(`http://127.0.0.1:${port}/jwks`),
         algorithms: ["RS256"],
-        ...{ timeoutMs: 300, mostBytes: 1024, refreshMs: 60_000, coolDownMs: 1000 },
+        ...{ timeoutMs: 300, maxBytes: 1024, refreshMs: 60_000, coolDownMs: 1000 },
         maxAgeMs: 3_600_000,
         onFetch: (outcome) => resolve([outcome]),
       });

@@ -1,4 +1,5 @@
-import { supportedAlgorithms } from "../../token/keys/keys.ts";
+import { z } from "zod";
+import { supportedAlgorithms } from "../../token/keys/algorithms.ts";
 import { about, choice, duration, group, list, text, url } from "./readers.ts";
 
 /** The name of a header (RFC 9110 section 5.1). */
@@ -40,8 +41,19 @@ export const claimNames = {
 };
 
 const keyFields = {
-  publicKeyFile: about("A public key or a certificate, PEM.", file.optional()),
-  secretFile: about("A shared secret.", file.optional()),
+  publicKeyFile: about(
+    "Public keys or certificates, PEM; the authorities of a chain are left out.",
+    file.optional(),
+  ),
+  secretFile: about(
+    "A shared secret. A final line break is left out if the file is text.",
+    file.optional(),
+  ),
+  insecureShortSecret: about(
+    "Accept a secret that is shorter than its algorithm asks for (HS256: 32 bytes), and can be guessed by trying.",
+    z.literal(true, { error: "expected true" }).optional(),
+  ),
+  jwksFile: about("A key set (RFC 7517) in a file.", file.optional()),
   jwksUrl: about(
     "A published key set: https:, or http: on this machine.",
     url(isSecureUrl, "https: (or http: on this machine)").optional(),
@@ -50,21 +62,42 @@ const keyFields = {
     "A published key set, over any http:.",
     url(() => true, "http: or https:").optional(),
   ),
-  kid: about("Only tokens with this kid are checked with this key.", text("a key id").optional()),
+  caFile: about(
+    "Certificate authorities for jwksUrl, PEM, besides those that Node trusts.",
+    file.optional(),
+  ),
+  kid: about(
+    "The id of the key: tokens with another kid are not checked with it.",
+    text("a key id").optional(),
+  ),
 };
 
-const keyPlaces = ["publicKeyFile", "secretFile", "jwksUrl", "insecureJwksUrl"] as const;
+const keyPlaces = [
+  "publicKeyFile",
+  "secretFile",
+  "jwksFile",
+  "jwksUrl",
+  "insecureJwksUrl",
+] as const;
+
+/** Settings of a key that mean something beside certain places alone. */
+const beside = {
+  kid: ["publicKeyFile", "secretFile"],
+  insecureShortSecret: ["secretFile"],
+  caFile: ["jwksUrl", "insecureJwksUrl"],
+} as const;
 
 /** Exactly one place, and a name for a key that has none of its own. */
 const checkKey: Check = (settings, context) => {
   if (keyPlaces.filter((place) => settings[place] !== undefined).length !== 1) {
-    const message = "expected either publicKeyFile, secretFile or jwksUrl";
+    const message = "expected either publicKeyFile, secretFile, jwksFile or jwksUrl";
     context.addIssue({ code: "custom", message });
   }
-  const isSet = settings["jwksUrl"] !== undefined || settings["insecureJwksUrl"] !== undefined;
-  if (settings["kid"] !== undefined && isSet) {
-    const message = "expected no kid beside a key set, which names its keys itself";
-    context.addIssue({ code: "custom", message, path: ["kid"] });
+  for (const [setting, allowed] of Object.entries(beside)) {
+    if (settings[setting] === undefined) continue;
+    if (allowed.some((place) => settings[place] !== undefined)) continue;
+    const message = `expected ${setting} only beside ${allowed.join(" or ")}`;
+    context.addIssue({ code: "custom", message, path: [setting] });
   }
 };
 
@@ -143,3 +176,10 @@ function checkSource(places: readonly string[]): Check {
 function isSecureUrl({ protocol, hostname }: URL): boolean {
   return protocol === "https:" || ["127.0.0.1", "[::1]", "localhost"].includes(hostname);
 }
+
+const audienceName = text("an audience");
+
+/** Whom tokens are for: one audience, or any of a list. */
+export const audience = z.union([audienceName, list(audienceName, "audiences").min(1)], {
+  error: "expected an audience, or a list of audiences",
+});

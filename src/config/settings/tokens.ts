@@ -1,6 +1,13 @@
 import { z } from "zod";
-import { algorithms, claimNames, credentialSource, headerName, tokenKey } from "./fields.ts";
-import { about, duration, flag, group, list, text, whole } from "./readers.ts";
+import {
+  algorithms,
+  audience,
+  claimNames,
+  credentialSource,
+  headerName,
+  tokenKey,
+} from "./fields.ts";
+import { about, duration, flag, group, list, origin, text, whole } from "./readers.ts";
 
 /** One that means something to HTTP, or that revgate sets by itself, can't be an identity. */
 const identityHeader = headerName.refine(
@@ -13,7 +20,7 @@ const identityHeader = headerName.refine(
 
 const issuer = group({
   issuer: about("The iss of its tokens.", text("an issuer")),
-  audience: about("Whom its tokens are for.", text("an audience").optional()),
+  audience: about("Whom its tokens are for; one, or a list.", audience.optional()),
   algorithms,
   keys: about(
     "The keys that verify them.",
@@ -37,6 +44,11 @@ const jwks = group({
     },
   ),
   maxBytes: about("Max size of a key set.", whole(262_144, 1024, 10_485_760, "bytes")),
+  proxy: about(
+    "The proxy that key sets are fetched through, such as ${HTTPS_PROXY}; for https: by CONNECT.",
+    origin(["http:", "https:"], "http://proxy.internal:3128").optional(),
+    { example: "http://proxy.internal:3128" },
+  ),
 });
 
 /** The tokens that the application hands out. */
@@ -55,11 +67,12 @@ export const tokens = about(
       "The keys that verify them.",
       list(tokenKey, "keys").min(1, "expected at least one key"),
       {
-        why: "Public keys or certificates in PEM, shared secrets with secretFile, and what an issuer publishes (its jwks_uri). Files and sets may change while revgate runs; if they become unusable, the last usable keys stay.",
+        why: "Public keys or certificates in PEM, shared secrets with secretFile, key sets with jwksFile, and what an issuer publishes (its jwks_uri). Files and sets may change while revgate runs; if they become unusable, the last usable keys stay.",
         example: [{ publicKeyFile: "jwt-public.pem" }],
         furtherExamples: [
           { publicKeyFile: "jwt-public-2026.pem", kid: "key-2026" },
           { secretFile: "hs256-secret.txt" },
+          { jwksFile: "jwks.json" },
           { jwksUrl: "https://id.example.com/jwks" },
           { insecureJwksUrl: "http://id.internal/jwks" },
         ],
@@ -69,8 +82,8 @@ export const tokens = about(
       example: "https://id.example.com",
     }),
     audience: about(
-      "If set, tokens for any other audience are refused.",
-      text("an audience").optional(),
+      "If set, tokens for any other audience are refused; one, or a list of which a token must name one.",
+      audience.optional(),
       { example: "shop" },
     ),
     issuers: about(

@@ -104,7 +104,7 @@ async function signerOf<Source extends EventSource>(
   sources: readonly Source[],
 ): Promise<Source> {
   const find = () =>
-    sources.find(({ keys }) => keysFor(jws, keys.keys).some((key) => isSignedWith(text, key, {})));
+    sources.find(({ keys }) => keysFor(jws, keys.keys).some((key) => isSignedWith(text, key)));
   const known = find();
   if (known !== undefined) return known;
   const lacking = () => sources.map(({ keys }) => keys).filter((ring) => !hasNamedKey(jws, ring));

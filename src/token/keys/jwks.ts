@@ -1,72 +1,113 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
 import { KeyUnusableError } from "../../errors.ts";
 import { readJson } from "../../http/json.ts";
-import { type Algorithm, algorithmsFor, isTooShort, type VerificationKey } from "./keys.ts";
+import { type Algorithm, algorithmsFor, describeKey, isTooShort } from "./algorithms.ts";
+import type { VerificationKey } from "./verification-key.ts";
 
-/** More keys than that are no issuer's. */
-const mostKeys = 100;
+/** Max number of keys in a set; no issuer has more. */
+const maxKeys = 100;
+
+/** What a JWK Set holds. */
+export interface KeySet {
+  readonly keys: VerificationKey[];
+  /** Which keys were left out, and why; not those that are meant for something else. */
+  readonly leftOut: string[];
+}
+
+type Jwk = Readonly<Record<string, unknown>>;
 
 /**
  * Reads a JWK Set (RFC 7517 section 5) and keeps the keys that can verify one of the `allowed` algorithms.
  *
  * Honoured: `use`, `key_ops` and `alg` (sections 4.2 to 4.4). Left out, as the RFC asks: what is not
  * understood or too weak, and symmetric keys, which have no place in a set that everybody can read.
- * Throws KeyUnusableError where the text is not a set, or nothing in it can be used.
+ * Throws KeyUnusableError if the text is not a set, or nothing in it can be used.
  */
-export function parseJwks(text: string, allowed: readonly Algorithm[]): VerificationKey[] {
+export function parseJwks(text: string, allowed: readonly Algorithm[]): KeySet {
   const entries = readSet(text);
-  if (entries.length > mostKeys) {
-    throw new KeyUnusableError(`the key set holds ${entries.length} keys, ${mostKeys} at most`);
+  if (entries.length > maxKeys) {
+    throw new KeyUnusableError(`the key set holds ${entries.length} keys, ${maxKeys} at most`);
   }
-  const keys = entries.flatMap((jwk) => readKey(jwk, allowed) ?? []);
-  if (keys.length === 0) {
-    throw new KeyUnusableError(
-      `the key set holds no key for ${allowed.join(", ")} (of ${entries.length} keys)`,
-    );
+  const keys: VerificationKey[] = [];
+  const leftOut: string[] = [];
+  for (const [index, jwk] of entries.entries()) {
+    const read = isObject(jwk) ? readKey(jwk, allowed) : "no object";
+    if (typeof read !== "string") keys.push(...read);
+    else leftOut.push(`${nameOf(jwk, index)}: ${read}`);
   }
-  return keys;
+  if (keys.length > 0) return { keys, leftOut };
+  const reasons = leftOut.length === 0 ? "" : `: ${leftOut.slice(0, 5).join("; ")}`;
+  throw new KeyUnusableError(
+    `the key set holds no key for ${allowed.join(", ")} (of ${entries.length} keys)${reasons}`,
+  );
 }
 
-function readSet(text: string): readonly Readonly<Record<string, unknown>>[] {
+function readSet(text: string): readonly unknown[] {
   const value = readJson(text);
   if (value === undefined) {
     throw new KeyUnusableError("the key set is not JSON, or too deep to be one");
   }
   const keys = isObject(value) ? value["keys"] : undefined;
   if (!Array.isArray(keys)) throw new KeyUnusableError('the key set has no list "keys"');
-  return keys.filter(isObject);
+  return keys;
 }
 
-function readKey(
-  jwk: Readonly<Record<string, unknown>>,
-  allowed: readonly Algorithm[],
-): VerificationKey | undefined {
+function nameOf(jwk: unknown, index: number): string {
+  const kid = isObject(jwk) ? jwk["kid"] : undefined;
+  return typeof kid === "string" ? `kid ${JSON.stringify(kid.slice(0, 100))}` : `key ${index + 1}`;
+}
+
+/** The key, none if it is meant for something else than signatures, or why it can't be used. */
+function readKey(jwk: Jwk, allowed: readonly Algorithm[]): VerificationKey[] | string {
   const { kty, use, key_ops: operations, alg, kid } = jwk;
-  if (kty !== "RSA" && kty !== "EC") return undefined;
-  if (use !== undefined && use !== "sig") return undefined;
+  if (use !== undefined && use !== "sig") return [];
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes("verify"))) {
-    return undefined;
+    return [];
   }
-  const key = importKey(jwk as JsonWebKey);
-  if (key === undefined || isTooShort(key)) return undefined;
+  const members = publicMembers(jwk);
+  if (members === undefined)
+    return `kty ${JSON.stringify(kty)?.slice(0, 20)} is not supported here`;
+  const key = importKey(members);
+  if (key === undefined) return "broken";
+  if (isTooShort(key)) return `RSA modulus of ${key.asymmetricKeyDetails?.modulusLength} bits`;
   const algorithms = algorithmsFor(key, allowed).filter(
-    (each) => alg === undefined || each === alg,
+    (each) => alg === undefined || isNamed(each, alg),
   );
-  if (algorithms.length === 0) return undefined;
-  return { key, algorithms, kid: typeof kid === "string" ? kid : undefined };
+  if (algorithms.length === 0) {
+    const named = alg === undefined ? describeKey(key) : `alg ${JSON.stringify(alg)?.slice(0, 20)}`;
+    return `${named} serves none of ${allowed.join(", ")}`;
+  }
+  return [{ key, algorithms, kid: typeof kid === "string" ? kid : undefined }];
 }
 
-function importKey(jwk: JsonWebKey): KeyObject | undefined {
-  // Its public part alone: a set that holds more has given its secret away, and needs none of it here.
-  const { kty, n, e, crv, x, y } = jwk;
-  const part = kty === "RSA" ? { kty, n, e } : { kty, crv, x, y };
+/** A key for EdDSA serves Ed25519 too, and the reverse: one algorithm by two names (RFC 9864). */
+function isNamed(algorithm: Algorithm, alg: unknown): boolean {
+  if (algorithm === "EdDSA" || algorithm === "Ed25519") return alg === "EdDSA" || alg === "Ed25519";
+  return alg === algorithm;
+}
+
+/** Its public part alone: a set that holds more has given its secret away, and needs none of it here. */
+function publicMembers({ kty, n, e, crv, x, y }: Jwk): object | undefined {
+  switch (kty) {
+    case "RSA":
+      return { kty, n, e };
+    case "EC":
+      return { kty, crv, x, y };
+    case "OKP":
+      return { kty, crv, x };
+    default:
+      return undefined;
+  }
+}
+
+function importKey(members: object): KeyObject | undefined {
   try {
-    return createPublicKey({ key: part as JsonWebKey, format: "jwk" });
+    return createPublicKey({ key: members as JsonWebKey, format: "jwk" });
   } catch {
     return undefined;
   }
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+function isObject(value: unknown): value is Jwk {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-import type { VerificationKey } from "./keys.ts";
+import type { VerificationKey } from "./verification-key.ts";
 
 /** The keys of an issuer, as they are at this moment. */
 export interface KeyRing {

@@ -1,16 +1,22 @@
 import { elapsedMs, type Moment, type Stopwatch, systemStopwatch } from "../../platform/clock.ts";
 import type { ClaimNames } from "../claims.ts";
+import type { Algorithm } from "./algorithms.ts";
 import { parseJwks } from "./jwks.ts";
 import type { KeyRing } from "./key-ring.ts";
-import type { Algorithm, VerificationKey } from "./keys.ts";
+import { downloadKeySet } from "./key-set-download.ts";
+import type { VerificationKey } from "./verification-key.ts";
 
 /** Where a key set is, and how it is fetched. Times in milliseconds. */
 export interface RemoteKeysOptions {
   readonly url: URL;
+  /** Certificate authorities besides those that Node trusts, in PEM. */
+  readonly ca?: Buffer | undefined;
+  /** The proxy that it is fetched through. */
+  readonly proxy?: URL | undefined;
   readonly algorithms: readonly Algorithm[];
   readonly timeoutMs: number;
   /** The largest set, in bytes. */
-  readonly mostBytes: number;
+  readonly maxBytes: number;
   /** How often it is fetched without anybody asking. */
   readonly refreshMs: number;
   /** Min time from the end of a fetch caused by an unknown `kid` to the next such fetch. */
@@ -23,6 +29,8 @@ export interface RemoteKeysOptions {
   readonly now?: Stopwatch;
   /** Told how each fetch ended: with an error, or with how many keys there are. */
   readonly onFetch: (result: Error | number) => void;
+  /** Told which keys of another set are left out, and why. */
+  readonly onLeftOut?: (keys: readonly string[]) => void;
 }
 
 /**
@@ -104,15 +112,17 @@ export class RemoteKeys implements KeyRing {
   }
 
   async #update(): Promise<void> {
-    const { url, algorithms, claims, onFetch } = this.#options;
+    const { url, algorithms, claims, onFetch, onLeftOut } = this.#options;
     try {
       const askedAt = this.#now();
       const text = await this.#load();
-      const keys = parseJwks(text, algorithms).map((key) => ({ ...key, claims }));
+      const set = parseJwks(text, algorithms);
+      const keys = set.keys.map((key) => ({ ...key, claims }));
       this.#fetchedAt = askedAt;
       this.trouble = undefined;
       onFetch(keys.length);
       if (text === this.#text) return;
+      if (set.leftOut.length > 0) onLeftOut?.(set.leftOut);
       this.#text = text;
       this.#replace(keys);
     } catch (error) {
@@ -150,25 +160,9 @@ export class RemoteKeys implements KeyRing {
       timeoutMs,
     );
     try {
-      return await this.#read(download.signal);
+      return await downloadKeySet(this.#options, download.signal);
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  async #read(signal: AbortSignal): Promise<string> {
-    const { url, mostBytes } = this.#options;
-    // A redirect could lead anywhere, and what comes from there would be believed.
-    const headers = { accept: "application/jwk-set+json, application/json" };
-    const response = await fetch(url, { redirect: "error", signal, headers });
-    if (response.status !== 200) throw new Error(`answered ${response.status}`);
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const chunk of response.body ?? []) {
-      bytes += chunk.length;
-      if (bytes > mostBytes) throw new Error(`longer than ${mostBytes} bytes`);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks).toString("utf8");
   }
 }

@@ -1,5 +1,5 @@
 import type { KeyRing } from "./key-ring.ts";
-import type { VerificationKey } from "./keys.ts";
+import type { VerificationKey } from "./verification-key.ts";
 
 /** How key files are read again. */
 export interface WatchedKeysOptions {

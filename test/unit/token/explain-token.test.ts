@@ -3,15 +3,13 @@ import { generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { explainToken } from "../../../src/token/explain-token.ts";
-import { loadKey } from "../../../src/token/keys/keys.ts";
 import { createVerifier, type VerifierOptions } from "../../../src/token/verifier.ts";
-import { makeToken, publicPem } from "../../helpers/tokens.ts";
+import { makeToken, publicPem, verificationKey } from "../../helpers/tokens.ts";
 
 const now = Math.floor(Date.now() / 1000);
 const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const pemOf = (key: typeof other.publicKey) => key.export({ type: "spki", format: "pem" });
-const keyOf = (pem: string | Buffer, kid?: string) =>
-  loadKey({ kind: "public", bytes: Buffer.from(pem), source: "test", kid }, ["RS256"]);
+const keyOf = (pem: string | Buffer, kid?: string) => verificationKey(pem, ["RS256"], kid);
 
 const options: VerifierOptions = {
   keys: [keyOf(publicPem)],

@@ -1,21 +1,13 @@
 import assert from "node:assert/strict";
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
-import { type Algorithm, loadKey, type VerificationKey } from "../../../src/token/keys/keys.ts";
+import { loadKeys } from "../../../src/token/keys/keys.ts";
 import { createVerifier, type VerifierOptions } from "../../../src/token/verifier.ts";
-import { makeToken, publicPem, threeDays } from "../../helpers/tokens.ts";
-
-function publicKey(
-  text: string,
-  algorithms: Algorithm[] = ["RS256"],
-  kid?: string,
-): VerificationKey {
-  return loadKey({ kind: "public", bytes: Buffer.from(text), source: "test", kid }, algorithms);
-}
+import { makeToken, publicPem, threeDays, verificationKey } from "../../helpers/tokens.ts";
 
 function verifierWith(changes: Partial<VerifierOptions> = {}) {
   return createVerifier({
-    keys: [publicKey(publicPem)],
+    keys: [verificationKey(publicPem)],
     issuer: undefined,
     audience: undefined,
     clockToleranceSeconds: 0,
@@ -137,7 +129,7 @@ describe("verifier", () => {
     const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
     const otherPem = other.publicKey.export({ type: "spki", format: "pem" }).toString();
     const verifier = verifierWith({
-      keys: [publicKey(publicPem, ["RS256"], "a"), publicKey(otherPem, ["RS256"], "b")],
+      keys: [verificationKey(publicPem, ["RS256"], "a"), verificationKey(otherPem, ["RS256"], "b")],
     });
     assert.equal(verifier.verify(makeToken({}, { header: { kid: "a" } })).kind, "valid");
     const byB = makeToken({}, { header: { kid: "b" }, key: other.privateKey });
@@ -147,7 +139,6 @@ describe("verifier", () => {
       verifier.verify(makeToken({}, { header: { kid: "../../etc/passwd" } })).kind,
       "invalid",
     );
-    assert.equal(verifier.verify(makeToken()).kind, "invalid");
   });
 
   it("checks issuer and audience where they are configured", () => {
@@ -161,19 +152,97 @@ describe("verifier", () => {
     assert.equal(verifier.verify(makeToken()).kind, "invalid");
   });
 
+  it("takes a token for any of several audiences", () => {
+    const verifier = verifierWith({ audience: ["shop", "admin"] });
+    for (const aud of ["shop", "admin", ["x", "admin"]]) {
+      assert.equal(verifier.verify(makeToken({ aud })).kind, "valid");
+    }
+    for (const aud of ["other", [], ["sho", ["shop"]], undefined, { shop: "shop" }]) {
+      assert.equal(verifier.verify(makeToken({ aud })).kind, "invalid");
+    }
+  });
+
+  for (const type of ["ed25519", "ed448"] as const) {
+    it(`serves EdDSA with a key of ${type}, and no other algorithm with it`, () => {
+      const pair = generateKeyPairSync(type as "ed25519");
+      const pem = pair.publicKey.export({ type: "spki", format: "pem" });
+      const key = verificationKey(pem, ["RS256", "ES256", "EdDSA", "HS256"]);
+      assert.deepEqual(key.algorithms, ["EdDSA"]);
+      const verifier = verifierWith({ keys: [key], issuer: "https://id", audience: "shop" });
+      const claims = { iss: "https://id", aud: "shop" };
+      const signed = { key: pair.privateKey, algorithm: "EdDSA" };
+      assert.equal(verifier.verify(makeToken(claims, signed)).kind, "valid");
+      assert.equal(verifier.verify(makeToken({ ...claims, aud: "x" }, signed)).kind, "invalid");
+      assert.equal(verifier.verify(makeToken({ ...claims, exp: 1 }, signed)).kind, "expired");
+      const forged = makeToken(claims, {
+        ...signed,
+        key: generateKeyPairSync("ed25519").privateKey,
+      });
+      assert.equal(verifier.verify(forged).kind, "invalid");
+      // The key's text is public: it makes no HMAC.
+      const input = makeToken(claims, { ...signed, header: { alg: "HS256" } }).replace(
+        /[^.]*$/,
+        "",
+      );
+      const mac = createHmac("sha256", pem).update(input.slice(0, -1)).digest("base64url");
+      assert.equal(verifier.verify(input + mac).kind, "invalid");
+      for (const alg of ["none", "ES256", "Ed25519", "eddsa"]) {
+        const other = makeToken(claims, { ...signed, header: { alg } });
+        assert.equal(verifier.verify(other).kind, "invalid", alg);
+      }
+    });
+  }
+
+  it("serves RSASSA-PSS and the family of ES256", () => {
+    const pss = generateKeyPairSync("rsa-pss", {
+      ...{ modulusLength: 2048, hashAlgorithm: "sha384", mgf1HashAlgorithm: "sha384" },
+    });
+    const curves = { ES256: "P-256", ES384: "P-384", ES512: "P-521" };
+    const pairs = [
+      ["PS256", generateKeyPairSync("rsa", { modulusLength: 2048 })] as const,
+      ["PS384", pss] as const,
+      ...Object.entries(curves).map(
+        ([algorithm, namedCurve]) =>
+          [algorithm, generateKeyPairSync("ec", { namedCurve })] as const,
+      ),
+    ];
+    for (const [algorithm, { publicKey, privateKey }] of pairs) {
+      const pem = publicKey.export({ type: "spki", format: "pem" });
+      const all = ["PS256", "PS384", "ES256", "ES384", "ES512"] as const;
+      const verifier = verifierWith({ keys: [verificationKey(pem, all)] });
+      const token = makeToken({}, { algorithm, key: privateKey });
+      assert.equal(verifier.verify(token).kind, "valid", algorithm);
+      const middle = Math.floor(token.length - 40);
+      const changed = token[middle] === "A" ? "B" : "A";
+      const wrong = token.slice(0, middle) + changed + token.slice(middle + 1);
+      assert.equal(verifier.verify(wrong).kind, "invalid", algorithm);
+    }
+  });
+
+  it("tries every key that fits for a token that names none, and its own for one that does", () => {
+    const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const pem = other.publicKey.export({ type: "spki", format: "pem" });
+    const keys = [verificationKey(pem, ["RS256"], "b"), verificationKey(publicPem, ["RS256"], "a")];
+    const verifier = verifierWith({ keys });
+    assert.equal(verifier.verify(makeToken()).kind, "valid");
+    assert.equal(verifier.verify(makeToken({}, { header: { kid: "a" } })).kind, "valid");
+    for (const kid of ["b", "c", "", 1, null]) {
+      assert.equal(verifier.verify(makeToken({}, { header: { kid } })).kind, "invalid", `${kid}`);
+    }
+  });
+
   it("serves HS256 where it is configured, with a shared secret only", () => {
     const secret = "s".repeat(32);
-    const key = loadKey(
-      { kind: "secret", bytes: Buffer.from(secret), source: "test", kid: undefined },
-      ["HS256"],
-    );
+    const material = { bytes: Buffer.from(secret), source: "test", kid: undefined };
+    const [key] = loadKeys({ kind: "secret", ...material }, ["HS256"]);
+    assert.ok(key);
     const input = `${encode({ alg: "HS256" })}.${encode({ sub: "a", iat: now, exp: now + 60 })}`;
     const sign = (by: string) =>
       `${input}.${createHmac("sha256", by).update(input).digest("base64url")}`;
     assert.equal(verifierWith({ keys: [key] }).verify(sign(secret)).kind, "valid");
     // Key confusion (RFC 8725 section 2.1): the public key's text as an HMAC secret.
     assert.equal(verifierWith().verify(sign(publicPem)).kind, "invalid");
-    const both = verifierWith({ keys: [key, publicKey(publicPem, ["RS256", "HS256"])] });
+    const both = verifierWith({ keys: [key, verificationKey(publicPem, ["RS256", "HS256"])] });
     assert.equal(both.verify(sign(publicPem)).kind, "invalid");
   });
 

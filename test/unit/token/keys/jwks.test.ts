@@ -9,13 +9,14 @@ const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const jwk = { ...rsa.publicKey.export({ format: "jwk" }), kid: "one" };
 
 function kidsOf(...keys: unknown[]): (string | undefined)[] {
-  return parseJwks(JSON.stringify({ keys }), ["RS256", "ES256", "HS256"]).map(({ kid }) => kid);
+  const all = ["RS256", "ES256", "HS256", "EdDSA"] as const;
+  return parseJwks(JSON.stringify({ keys }), all).keys.map(({ kid }) => kid);
 }
 
 describe("parseJwks", () => {
   it("binds each key to the algorithms that fit it and are allowed", () => {
     const set = { keys: [jwk, { ...ec.publicKey.export({ format: "jwk" }), kid: "two" }] };
-    const keys = parseJwks(JSON.stringify(set), ["RS256", "RS512", "ES256"]);
+    const { keys } = parseJwks(JSON.stringify(set), ["RS256", "RS512", "ES256"]);
     assert.deepEqual(
       keys.map(({ kid, algorithms }) => [kid, algorithms]),
       [
@@ -47,10 +48,39 @@ describe("parseJwks", () => {
     assert.deepEqual(kidsOf(...others, jwk), ["one"]);
   });
 
-  it("takes the public part of a key whose set gives away the private one", () => {
-    const [key] = parseJwks(JSON.stringify({ keys: [rsa.privateKey.export({ format: "jwk" })] }), [
-      "RS256",
+  it("says which keys it leaves out and why, but for those that are meant for something else", () => {
+    const keys = [
+      { ...jwk, kid: "enc", use: "enc" },
+      { kty: "oct", k: "AAAA", kid: "oct" },
+      { ...short.publicKey.export({ format: "jwk" }) },
+      { ...jwk, kid: "x".repeat(500), alg: "RSA-OAEP" },
+      { kty: "EC", crv: "P-256", x: "!", y: "!", kid: "broken" },
+      "no object",
+      jwk,
+    ];
+    const { leftOut } = parseJwks(JSON.stringify({ keys }), ["RS256", "ES256"]);
+    assert.deepEqual(leftOut, [
+      'kid "oct": kty "oct" is not supported here',
+      "key 3: RSA modulus of 1024 bits",
+      `kid "${"x".repeat(100)}": alg "RSA-OAEP" serves none of RS256, ES256`,
+      'kid "broken": broken',
+      "key 6: no object",
     ]);
+  });
+
+  it("reads keys for EdDSA, by either name of the algorithm", () => {
+    const ed = generateKeyPairSync("ed25519").publicKey.export({ format: "jwk" });
+    for (const alg of [undefined, "EdDSA", "Ed25519"]) {
+      const set = JSON.stringify({ keys: [{ ...ed, kid: "ed", alg }] });
+      const [key] = parseJwks(set, ["RS256", "EdDSA", "Ed25519"]).keys;
+      assert.deepEqual(key?.algorithms, ["EdDSA", "Ed25519"]);
+    }
+    assert.deepEqual(kidsOf({ ...ed, kid: "other", alg: "ES256" }, jwk), ["one"]);
+  });
+
+  it("takes the public part of a key whose set gives away the private one", () => {
+    const set = { keys: [rsa.privateKey.export({ format: "jwk" })] };
+    const [key] = parseJwks(JSON.stringify(set), ["RS256"]).keys;
     assert.equal(key?.key.type, "public");
   });
 

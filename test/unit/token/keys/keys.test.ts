@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
-import { type Algorithm, type KeyMaterial, loadKey } from "../../../../src/token/keys/keys.ts";
+import type { Algorithm } from "../../../../src/token/keys/algorithms.ts";
+import { type KeyMaterial, loadKeys } from "../../../../src/token/keys/keys.ts";
 import { keyPair, publicPem } from "../../../helpers/tokens.ts";
 
 function material(kind: KeyMaterial["kind"], bytes: string | Buffer): KeyMaterial {
@@ -11,14 +12,18 @@ function material(kind: KeyMaterial["kind"], bytes: string | Buffer): KeyMateria
 const pem = (key: { export(options: { type: "spki"; format: "pem" }): string | Buffer }) =>
   key.export({ type: "spki", format: "pem" });
 
-describe("loadKey", () => {
+function algorithmsOf(key: KeyMaterial, allowed: Algorithm[]): readonly Algorithm[] {
+  return loadKeys(key, allowed).flatMap(({ algorithms }) => algorithms);
+}
+
+describe("loadKeys", () => {
   it("binds a key to the algorithms of its family", () => {
     const all: Algorithm[] = ["RS256", "PS256", "ES256", "HS256"];
-    assert.deepEqual(loadKey(material("public", publicPem), all).algorithms, ["RS256", "PS256"]);
+    assert.deepEqual(algorithmsOf(material("public", publicPem), all), ["RS256", "PS256"]);
     const curve = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    assert.deepEqual(loadKey(material("public", pem(curve.publicKey)), all).algorithms, ["ES256"]);
+    assert.deepEqual(algorithmsOf(material("public", pem(curve.publicKey)), all), ["ES256"]);
     const secret = material("secret", "s".repeat(32));
-    assert.deepEqual(loadKey(secret, all).algorithms, ["HS256"]);
+    assert.deepEqual(algorithmsOf(secret, all), ["HS256"]);
   });
 
   const weak = generateKeyPairSync("rsa", { modulusLength: 1024 });
@@ -48,7 +53,19 @@ describe("loadKey", () => {
       ["ES256"],
       /serves none/,
     ],
-    ["a secret shorter than the hash", material("secret", "short"), ["HS256"], /serves none/],
+    [
+      "a secret shorter than the hash",
+      material("secret", "short"),
+      ["RS256", "HS256"],
+      /key\.pem: a secret of 5 bytes, expected 32 or more; .*insecureShortSecret/,
+    ],
+    ["an empty secret", material("secret", "\n"), ["HS256"], /is empty/],
+    [
+      "several keys under one id",
+      { ...material("public", `${publicPem}${publicPem}`), kid: "a" },
+      ["RS256"],
+      /holds 2 keys; kid names one/,
+    ],
     [
       "a public key where only HS256 is allowed",
       material("public", publicPem),
@@ -59,7 +76,40 @@ describe("loadKey", () => {
   ];
   for (const [what, key, algorithms, message] of refused) {
     it(`refuses ${what}`, () => {
-      assert.throws(() => loadKey(key, algorithms), { code: "key_unusable", message });
+      assert.throws(() => loadKeys(key, algorithms), { code: "key_unusable", message });
     });
   }
+
+  it("takes all public keys of a file", () => {
+    const curve = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const text = `first\n${publicPem}\nsecond\n${pem(curve.publicKey)}`;
+    assert.deepEqual(algorithmsOf(material("public", text), ["RS256", "ES256"]), [
+      "RS256",
+      "ES256",
+    ]);
+  });
+
+  it("takes a binary secret as it is, and a text without its final line break", () => {
+    const size = (bytes: Buffer) =>
+      loadKeys(material("secret", bytes), ["HS256"])[0]?.key.symmetricKeySize;
+    const text = "s".repeat(40);
+    assert.equal(size(Buffer.from(text)), 40);
+    assert.equal(size(Buffer.from(`${text}\n`)), 40);
+    assert.equal(size(Buffer.from(`${text}\r\n`)), 40);
+    assert.equal(size(Buffer.from(`密${text}\n`)), 43);
+    const binary = Buffer.concat([Buffer.from([0, 255]), Buffer.from(`${text}\n`)]);
+    assert.equal(size(binary), 43);
+    assert.equal(size(Buffer.concat([Buffer.from([7]), Buffer.from(`${text}\n`)])), 42);
+  });
+
+  it("takes a short secret if it is told to", () => {
+    const key = { ...material("secret", "s".repeat(24)), insecureShortSecret: true };
+    assert.deepEqual(algorithmsOf(key, ["RS256", "HS256"]), ["HS256"]);
+  });
+
+  it("takes the keys of a set", () => {
+    const jwk = { ...keyPair.publicKey.export({ format: "jwk" }), kid: "a" };
+    const [key] = loadKeys(material("set", JSON.stringify({ keys: [jwk] })), ["RS256"]);
+    assert.equal(key?.kid, "a");
+  });
 });

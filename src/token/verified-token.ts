@@ -1,0 +1,67 @@
+import type { FieldLines } from "../http/field-lines.ts";
+import type { EpochSeconds } from "../platform/clock.ts";
+import { claimHeaders } from "./claim-headers.ts";
+import { claimAt } from "./claims.ts";
+import type { CompactJws } from "./compact-jws.ts";
+import type { Issuer } from "./issuers.ts";
+import type { VerificationKey } from "./keys/verification-key.ts";
+import { type NamedAs, type Names, namesIn, plainNames } from "./names.ts";
+
+/** Facts about a token whose signature, issuer and audience are right. They hold for as long as it exists. */
+export interface VerifiedToken {
+  /** What a revocation of this token alone names. */
+  readonly id: string;
+  /** What revocations by these claims name; undefined if the token has none, or no text. */
+  readonly jti?: string | undefined;
+  readonly sid?: string | undefined;
+  readonly subject: string | undefined;
+  /** All these in their former forms: it is revoked by them too (see names.ts). */
+  readonly former?: readonly NamedAs[] | undefined;
+  /** All further names under which it may have been revoked: the former ones, and any of another token. */
+  readonly others?: readonly NamedAs[] | undefined;
+  readonly issuedAt: EpochSeconds | undefined;
+  readonly expiresAt: EpochSeconds;
+  readonly notBefore: EpochSeconds | undefined;
+  /** Set if revgate can't look into it: nothing was checked (see opaque-token.ts). */
+  readonly isOpaque?: true;
+  /** What the application is told of it. */
+  readonly headers?: FieldLines | undefined;
+}
+
+/** What is read of a token's claims, besides what its key and issuer say of it. */
+export interface ClaimReading {
+  /** The claims that say whose a token is (`sub`) and of which session (`sid`), if nothing nearer does. */
+  readonly subjectClaim?: string;
+  readonly sessionClaim?: string;
+  /** What names its tokens; default: plain hashes. */
+  readonly names?: Names | undefined;
+  /** By which header (name) the application is told of which claim (key). */
+  readonly forwardClaims?: ReadonlyMap<string, string>;
+}
+
+/** The claims that revgate needs of a token whose signature is right and whose claims are revocable. */
+export function readClaims(
+  { payload, signingInput }: CompactJws,
+  { issuer, signer }: { readonly issuer: Issuer; readonly signer: VerificationKey | undefined },
+  options: ClaimReading,
+): VerifiedToken {
+  const { forwardClaims, names = plainNames } = options;
+  const { namespace } = issuer;
+  const { exp, nbf, iat, jti } = payload;
+  // The nearest says it: the key, its issuer, all tokens.
+  const nearest = [signer?.claims, issuer.claims, options];
+  const subjectClaim = nearest.find((each) => each?.subjectClaim)?.subjectClaim ?? "sub";
+  const sessionClaim = nearest.find((each) => each?.sessionClaim)?.sessionClaim ?? "sid";
+  return {
+    ...namesIn({
+      tok: names.token(signingInput),
+      jti: names.claim("jti", namespace, jti),
+      sid: names.claim("sid", namespace, claimAt(payload, sessionClaim)),
+      sub: names.claim("sub", namespace, claimAt(payload, subjectClaim)),
+    }),
+    issuedAt: iat as EpochSeconds | undefined,
+    expiresAt: exp as EpochSeconds,
+    notBefore: nbf as EpochSeconds | undefined,
+    ...(forwardClaims && { headers: claimHeaders(payload, forwardClaims) }),
+  };
+}
