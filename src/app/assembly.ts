@@ -11,6 +11,7 @@ import { createPeerReader } from "../gateway/peer.ts";
 import { createResponder } from "../gateway/respond.ts";
 import { compileRoutes } from "../gateway/route.ts";
 import { createUnprovenBudget } from "../gateway/unproven.ts";
+import type { UpgradedConnections } from "../gateway/upgraded-connections.ts";
 import type { outcomes } from "../gateway/visit.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
@@ -36,6 +37,7 @@ export interface Foundation {
   readonly metrics: Metrics<(typeof outcomes)[number]>;
   readonly logger: Logger;
   readonly live: LiveConnections;
+  readonly upgraded: UpgradedConnections;
   readonly tracing: Tracing | undefined;
   readonly onUncaught: ReportUncaught;
 }
@@ -169,7 +171,7 @@ async function retire({ verification, signals }: Former, next: Former): Promise<
 
 function assembleGate(
   { config, verification }: Readonly<InForce>,
-  { store, live, metrics, logger, tracing, onUncaught }: Foundation,
+  { store, live, upgraded, metrics, logger, tracing, onUncaught }: Foundation,
   application: Application,
 ): Gate {
   const { settings } = config;
@@ -196,6 +198,7 @@ function assembleGate(
     }),
     application: application.pool,
     forwardUpgrade: application.forwardUpgrade,
+    upgraded,
     readPeer: createPeerReader(settings.listen.trustedProxies),
     keepsTimes: tracing !== undefined,
     metrics: metrics.gate,

@@ -9,6 +9,7 @@ import type { ControlHandler } from "../control/command-server.ts";
 import { createStoreCommands } from "../control/store-commands.ts";
 import type { DenylistHealth } from "../denylist/denylist.ts";
 import { LiveConnections } from "../gateway/live-connections.ts";
+import { createUpgradedConnections } from "../gateway/upgraded-connections.ts";
 import type { Outcome } from "../gateway/visit.ts";
 import { type Engine, engineFor, testedMajors } from "../node-http/engine.ts";
 import type { LogOutput } from "../observability/log-output.ts";
@@ -75,7 +76,8 @@ export function construct(config: Config, store: Store, making: Making): Parts {
   });
   const inForce: InForce = { config, verification };
   const live = watchRevocations(inForce, store, metrics);
-  const drain = createDrain();
+  const upgraded = createUpgradedConnections();
+  const drain = createDrain(upgraded);
   const commands = createStoreCommands({
     denylist: store.denylist,
     tokens: tokensInForce(inForce),
@@ -84,7 +86,7 @@ export function construct(config: Config, store: Store, making: Making): Parts {
     onRevoked: metrics.store.countRevoked,
   });
   const current = new CurrentAssembly({
-    ...{ inForce, store, commands, metrics, logger, live, tracing, onUncaught },
+    ...{ inForce, store, commands, metrics, logger, live, upgraded, tracing, onUncaught },
   });
   const engine = chooseEngine(config, logger);
   const proxy = createProxyServer(() => current.gate, proxyOptions(config, engine));

@@ -5,6 +5,7 @@ import type { Checks } from "./admit.ts";
 import type { Forwarding } from "./forward.ts";
 import type { Refusals } from "./refuse.ts";
 import type { LastResort } from "./uncaught.ts";
+import type { UpgradedConnections } from "./upgraded-connections.ts";
 import type { Outcome, Reception } from "./visit.ts";
 
 /**
@@ -15,4 +16,5 @@ export interface Gate extends Reception, Checks, Refusals, LastResort, Forwardin
   readonly denylist: Denylist;
   readonly metrics: GateMetrics<Outcome>;
   readonly forwardUpgrade: UpgradeForwarder;
+  readonly upgraded: UpgradedConnections;
 }

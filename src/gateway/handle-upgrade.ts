@@ -51,10 +51,12 @@ function forward(gate: Gate, visit: Visit, { socket, head }: Client, admitted: A
     head,
     headers: forwardedHeaders(gate, visit, admitted),
     onAnswer: (status) => recordOutcome(gate, visit, "forwarded", status),
-    onOpen(cut) {
+    onOpen(open) {
       gate.metrics.upgradedConnections.inc();
-      const forget = watchLive(gate.live, admitted, cut);
+      const forgetLive = watchLive(gate.live, admitted, open.cut);
+      const forget = gate.upgraded.add(open);
       socket.on("close", () => {
+        forgetLive();
         forget();
         gate.metrics.upgradedConnections.dec();
       });

@@ -4,7 +4,7 @@ import { bodyFramingOf, findField } from "../http/field-lines.ts";
 import { Answer, type DirectConnection } from "./answer.ts";
 import { onConnection } from "./client-connections.ts";
 import { isIgnoredUpgrade } from "./ignored-upgrades.ts";
-import { type Line, lineOf, type RequestListener, stateOf } from "./in-order.ts";
+import { type Line, lineOf, type RequestListener } from "./in-order.ts";
 
 /** What Node's parser of requests has, and its types do not show. */
 interface RequestParser {
@@ -19,10 +19,6 @@ type OnIncoming = (request: ParsedRequest, keepsAlive: boolean) => number;
 
 /** How Node's parser is told to take nothing behind a head for a body, and to stop there. */
 const stopBehindHead = 2;
-
-const checkIdleEveryMs = 1000;
-/** What comes on top of the time that clients are told, as in Node's own way: they shall close first. */
-const marginMs = 1000;
 
 const direct = new WeakMap<Server, DirectAnswers>();
 
@@ -55,7 +51,6 @@ class DirectAnswers {
   readonly #connections = new Set<ClientConnection>();
   /** All that are open, those that were let go of included. */
   readonly #bySocket = new WeakMap<Socket, ClientConnection>();
-  #idleCheck: NodeJS.Timeout | undefined;
   #ended = false;
 
   constructor(server: Server, listener: RequestListener) {
@@ -80,7 +75,6 @@ class DirectAnswers {
     const connection = this.#bySocket.get(socket) ?? this.#add(socket);
     connection.readBy(parser, nodes);
     this.#connections.add(connection);
-    this.#checkIdle();
   }
 
   #add(socket: Socket): ClientConnection {
@@ -95,27 +89,11 @@ class DirectAnswers {
 
   forget(connection: ClientConnection): void {
     this.#connections.delete(connection);
-    if (this.#connections.size > 0) return;
-    clearInterval(this.#idleCheck);
-    this.#idleCheck = undefined;
   }
 
   end(): void {
     this.#ended = true;
     for (const connection of this.#connections) connection.settle();
-  }
-
-  /** From time to time, all of them: a timer for each connection would be set twice for each request. */
-  #checkIdle(): void {
-    this.#idleCheck ??= setInterval(() => this.#closeIdle(), checkIdleEveryMs).unref();
-  }
-
-  #closeIdle(): void {
-    if (this.keptMs === 0) return;
-    const nowMs = performance.now();
-    for (const connection of this.#connections) {
-      connection.closeIfIdle(nowMs, this.keptMs + marginMs);
-    }
   }
 }
 
@@ -126,11 +104,6 @@ class ClientConnection implements DirectConnection {
   #parser: RequestParser | undefined;
   #nodes: OnIncoming | undefined;
   readonly #line: Line;
-  /** Whether it has had an answer: until then, the limits on a request's time hold. */
-  #served = false;
-  /** What had been received by the last look, and when there was anything new, in `performance.now()`. */
-  #received = 0;
-  #activeMs = 0;
 
   constructor(all: DirectAnswers, socket: Socket) {
     this.#all = all;
@@ -157,7 +130,6 @@ class ClientConnection implements DirectConnection {
     // The connection may be idle for long: nothing of the request is kept, the token least of all.
     if (this.#parser?.incoming === answer.request) this.#parser.incoming = null;
     if (this.#line.current === answer) this.#line.current = undefined;
-    this.#served = true;
   }
 
   onClose(): void {
@@ -170,18 +142,6 @@ class ClientConnection implements DirectConnection {
     if (this.#line.current?.finished === false) void this.#line.current.stream;
   }
 
-  /** Closes a connection on which nothing has come and nothing been answered for so long. */
-  closeIfIdle(nowMs: number, idleMs: number): void {
-    const { bytesRead, writableLength } = this.socket;
-    const quiet = this.#served && writableLength === 0 && stateOf(this.socket) !== "answering";
-    if (!quiet || bytesRead !== this.#received) {
-      this.#received = bytesRead;
-      this.#activeMs = nowMs;
-    } else if (nowMs - this.#activeMs >= idleMs) {
-      this.socket.destroy();
-    }
-  }
-
   #take(request: ParsedRequest, keepsAlive: boolean, nodes: OnIncoming): number {
     if (request.upgrade) return this.#letGo(request, keepsAlive, nodes);
     // Nothing counts behind the last answer, and Node would keep a response for each of any number of requests.
@@ -192,6 +152,7 @@ class ClientConnection implements DirectConnection {
     if (this.socket.timeout) this.socket.setTimeout(0);
     const answer = new Answer(request, this);
     this.#line.current = answer;
+    this.#line.asked = true;
     this.#all.listener(request, answer);
     return 0;
   }

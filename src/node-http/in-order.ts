@@ -18,6 +18,10 @@ export interface Line {
   waiting: number;
   /** How many came that will not be answered. */
   dropped: number;
+  /** Whether there ever was a request: until then, the limits on a request's time hold. */
+  asked: boolean;
+  /** Whether it carries another protocol by now. */
+  upgraded: boolean;
 }
 
 const lines = new WeakMap<Socket, Line>();
@@ -29,7 +33,7 @@ export type RequestListener = (request: IncomingMessage, answer: Answer) => void
 export function lineOf(socket: Socket): Line {
   let line = lines.get(socket);
   if (line === undefined) {
-    line = { current: undefined, waiting: 0, dropped: 0 };
+    line = { current: undefined, waiting: 0, dropped: 0, asked: false, upgraded: false };
     lines.set(socket, line);
   }
   return line;
@@ -49,6 +53,7 @@ export function inOrder(
   return (request, response) => {
     const line = lineOf(request.socket);
     const before = line.current;
+    line.asked = true;
     // It had its turn, and could do without a response until now.
     if (before?.request === request) {
       before.attach(response);

@@ -1,6 +1,7 @@
 import type { Server, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { Server as NetServer, type Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
+import type { UpgradedConnections } from "../gateway/upgraded-connections.ts";
 import { onNewConnection } from "../node-http/client-connections.ts";
 import { answerByNode } from "../node-http/direct-answers.ts";
 import { lastAnswerOn } from "../node-http/in-order.ts";
@@ -14,33 +15,40 @@ export interface Drain {
   /** Watches the connections of a server, from before it listens; there is one server. */
   watch(server: Server): void;
   /**
-   * Has clients leave: every response closes its connection from now on. New connections are still
-   * taken, since whoever routes them here learns of it later.
+   * Has clients leave: every response closes its connection from now on, and open WebSockets are told to
+   * close. New connections are still taken, since whoever routes them here learns of it later.
    */
   begin(): void;
   /**
-   * Stops accepting, lets what is under way finish, and ends the connections behind it.
+   * Stops accepting, lets what is under way finish, and ends the connections behind it. An idle connection
+   * is closed a moment later: a request that its client has sent meanwhile is still answered.
    *
    * Resolves when all are gone, at the latest `timeoutMs` later, when the rest is cut.
    */
   run(timeoutMs: number): Promise<void>;
 }
 
+/** The longest time in which a client may use an idle connection once more when revgate stops. */
+const longestLingerMs = 1000;
+const lingerOfDrain = 0.1;
+
 /** Makes the drain; it is there before the server, so that it can be begun at any moment. */
-export function createDrain(): Drain {
+export function createDrain(upgraded: Pick<UpgradedConnections, "leave" | "close">): Drain {
   let state: "serving" | "draining" | "stopping" = "serving";
   let watched: WatchedServer | undefined;
+  let closeIdle: (() => void) | undefined;
 
-  const finish = (server: Server, response: ServerResponse) => {
+  const finish = (response: ServerResponse) => {
     response.shouldKeepAlive = false;
-    if (state === "stopping") response.once("close", () => server.closeIdleConnections());
+    // Its head may have promised that the connection stays.
+    if (state === "stopping" && response.headersSent) response.once("close", () => closeIdle?.());
   };
   const finishAll = () => {
     if (watched === undefined) return;
     answerByNode(watched.server);
     for (const socket of watched.clients) {
       const answer = lastAnswerOn(socket);
-      if (answer !== undefined) finish(watched.server, answer.stream);
+      if (answer !== undefined) finish(answer.stream);
     }
   };
 
@@ -54,17 +62,24 @@ export function createDrain(): Drain {
     watch(server) {
       watched = watchServer(server);
       server.prependListener("request", (_request, response: ServerResponse) => {
-        if (state !== "serving") finish(server, response);
+        if (state !== "serving") finish(response);
       });
     },
     begin() {
       if (state === "serving") state = "draining";
       finishAll();
+      upgraded.leave();
     },
     async run(timeoutMs) {
       state = "stopping";
       finishAll();
-      if (watched !== undefined) await closeServer(watched, timeoutMs);
+      upgraded.close();
+      if (watched === undefined) return;
+      const lingerMs = Math.min(longestLingerMs, lingerOfDrain * timeoutMs);
+      const closing = closeIdleAfter(watched, lingerMs);
+      closeIdle = closing.again;
+      await closeServer(watched, timeoutMs);
+      closing.end();
     },
   };
 }
@@ -86,17 +101,30 @@ function watchServer(server: Server): WatchedServer {
 }
 
 /** Resolves when a server has no connection left; what is there after `timeoutMs` is cut. */
-function closeServer({ server, sockets }: WatchedServer, timeoutMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const cut = setTimeout(() => {
-      for (const socket of sockets) socket.destroy();
-    }, timeoutMs);
-    // Closes those without a request, too.
-    server.close(() => {
-      clearTimeout(cut);
-      resolve();
-    });
-  });
+async function closeServer({ server, sockets }: WatchedServer, timeoutMs: number): Promise<void> {
+  const cut = setTimeout(() => {
+    for (const socket of sockets) socket.destroy();
+  }, timeoutMs);
+  // Not by its own `close`, which closes idle connections at once: a request may be on its way there.
+  await new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
+  // They are closed, and some have yet to say so.
+  await Promise.all(
+    [...sockets].map((one) => new Promise((resolve) => one.once("close", resolve))),
+  );
+  clearTimeout(cut);
+  // Ends what it does from time to time.
+  server.close();
+}
+
+/** Closes the idle connections of a server after a time, and `again` each time as long after that is called. */
+function closeIdleAfter({ server, clients }: WatchedServer, afterMs: number) {
+  const timer = setTimeout(() => {
+    // Node takes an answer for done of which a part is still to be sent.
+    const sending = [...clients].some((socket) => lastAnswerOn(socket)?.stream.writableEnded);
+    if (sending) timer.refresh();
+    else server.closeIdleConnections();
+  }, afterMs);
+  return { again: () => void timer.refresh(), end: () => clearTimeout(timer) };
 }
 
 /** Keeps a socket in a set for as long as it is open. */

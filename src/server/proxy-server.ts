@@ -83,8 +83,9 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
     guard(socket, () => {
       if (serveWithoutUpgrade(server, { request, socket, head })) return;
       // An upgrade behind an unfinished response would be written into it.
-      if (stateOf(request.socket) === "free") handleUpgrade(request, socket, head);
-      else closeBehindAnswer(socket);
+      if (stateOf(request.socket) !== "free") return closeBehindAnswer(socket);
+      lineOf(request.socket).upgraded = true;
+      handleUpgrade(request, socket, head);
     });
   });
   server.on("connect", (request: IncomingMessage, socket: Duplex) => {

@@ -1,7 +1,7 @@
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { onNewConnection } from "../node-http/client-connections.ts";
-import { lineOf } from "../node-http/in-order.ts";
+import { lineOf, stateOf } from "../node-http/in-order.ts";
 import { unsentBytes } from "../node-http/unsent-bytes.ts";
 
 /** For how long a client may stand still, in milliseconds. */
@@ -10,6 +10,10 @@ export interface StallLimits {
   readonly sendTimeoutMs: number;
   /** In the middle of a request's body, with nothing sent. */
   readonly receiveTimeoutMs: number;
+  /** Between two requests. */
+  readonly idleTimeoutMs: number;
+  /** In the middle of a request's head. */
+  readonly headersTimeoutMs: number;
 }
 
 /** What a client stopped doing. */
@@ -18,6 +22,8 @@ export const stalls = ["reading", "sending"] as const;
 export type Stall = (typeof stalls)[number];
 
 const checkEveryMs = 1000;
+/** What comes on top of the time that clients are told, as in Node's own way: they shall close first. */
+const marginMs = 1000;
 
 /**
  * Gives up clients that stand still: they hold a connection to the application, or memory, for as long as
@@ -25,7 +31,8 @@ const checkEveryMs = 1000;
  *
  * All are looked at once a second, so that nothing is set per request; a client has a second more than its
  * time. One that takes nothing is reset, since nothing more can be told to it. One that sends nothing is
- * answered by whoever waits for its body; if nobody can any more, its connection is closed.
+ * answered by whoever waits for its body; if nobody can any more, its connection is closed. So is one that
+ * asks for nothing any more, whatever it sends between two requests (empty lines, RFC 9112 section 2.2).
  */
 export function watchStalls(
   server: Server,
@@ -37,10 +44,12 @@ export function watchStalls(
   const check = () => {
     const nowMs = performance.now();
     for (const client of clients.values()) {
-      const stall = client.stallAt(nowMs, limits());
-      if (stall === undefined) continue;
-      onStall(stall);
-      client.giveUp(stall);
+      const current = limits();
+      const stall = client.stallAt(nowMs, current);
+      if (stall !== undefined) {
+        onStall(stall);
+        client.giveUp(stall);
+      } else client.closeIfIdle(nowMs, current);
     }
   };
   onNewConnection(server, (socket) => {
@@ -63,6 +72,10 @@ class Client {
   #unsentSinceMs = 0;
   #received = 0;
   #receivedSinceMs = 0;
+  /** What had been sent to it at the last look without anything under way, and since when that is the same. */
+  #sent = -1;
+  #idleSinceMs = 0;
+  #receivedIdle = 0;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -86,6 +99,27 @@ class Client {
       return "sending";
     }
     return undefined;
+  }
+
+  /** Closes a connection on which nothing has been answered for so long, and nothing is under way. */
+  closeIfIdle(nowMs: number, { idleTimeoutMs, headersTimeoutMs }: StallLimits): void {
+    const { bytesRead, bytesWritten, writableLength } = this.#socket;
+    const { asked, upgraded } = lineOf(this.#socket);
+    const received = bytesRead - this.#receivedIdle;
+    this.#receivedIdle = bytesRead;
+    if (!asked || upgraded || idleTimeoutMs === 0) return;
+    if (
+      stateOf(this.#socket) === "answering" ||
+      writableLength > 0 ||
+      bytesWritten !== this.#sent
+    ) {
+      this.#sent = bytesWritten;
+      this.#idleSinceMs = nowMs;
+      return;
+    }
+    // What it sends may be a request that begins; no head takes longer than it may.
+    const idleMs = idleTimeoutMs + marginMs + (received > 0 ? headersTimeoutMs : 0);
+    if (nowMs - this.#idleSinceMs >= idleMs) this.#socket.destroy();
   }
 
   giveUp(stall: Stall): void {

@@ -3,8 +3,8 @@ import type { Duplex } from "node:stream";
 import httpProxy from "http-proxy";
 import { eachField, type FieldLines, writeFields } from "../http/field-lines.ts";
 import { type ApplicationOptions, tlsServername } from "./application.ts";
-import { closeFrame, FrameTracker } from "./frame-tracker.ts";
 import { responseHeaders } from "./headers.ts";
+import { type OpenUpgrade, openUpgrade } from "./open-upgrade.ts";
 import type { UpstreamFailure } from "./upstream-error.ts";
 
 /** One upgrade to forward, and who is told what becomes of it. */
@@ -18,8 +18,8 @@ export interface UpgradeOptions {
   readonly headers: FieldLines;
   /** Told once when the application has answered, with its status: 101 where it switched protocols. */
   readonly onAnswer: (status: number) => void;
-  /** Told once when bytes go both ways, with what ends that; `reason` is told to the client. */
-  readonly onOpen: (cut: (reason: string) => void) => void;
+  /** Told once when bytes go both ways, with what ends that. */
+  readonly onOpen: (open: OpenUpgrade) => void;
   /** Told once when the application did not answer; nothing was sent to the client. */
   readonly onFailure: (reason: UpstreamFailure, cause: Error) => void;
 }
@@ -105,38 +105,12 @@ function watchAnswer(toApplication: ClientRequest, { upgrade, settle, timeoutMs 
   toApplication.on("upgrade", (_answer, upstreamSocket: Duplex) => {
     clearTimeout(timer);
     settle(() => upgrade.onAnswer(101));
-    upgrade.onOpen(cutter(socket, upstreamSocket));
+    upgrade.onOpen(openUpgrade(socket, upstreamSocket));
     // What the application sent last still reaches the client.
     upstreamSocket.on("close", () => socket.end(() => socket.destroy()));
     upstreamSocket.on("error", () => upstreamSocket.destroy());
     socket.on("close", () => upstreamSocket.destroy());
   });
-}
-
-/** The close code for a token that is over: 4000 to 4999 are the application's own (RFC 6455 section 7.4.2). */
-const unauthorized = 4401;
-const closingTimeoutMs = 1000;
-
-/** Makes what ends an open connection: with a close frame where one can be sent, at once in any case. */
-function cutter(socket: Duplex, upstreamSocket: Duplex): (reason: string) => void {
-  const sent = new FrameTracker();
-  // http-proxy puts back what came behind the head, and then pipes: whoever listens before that would be
-  // given it in the client's place. Nothing flows until after this tick.
-  process.nextTick(() => upstreamSocket.on("data", (chunk: Buffer) => sent.read(chunk)));
-  return (reason) => {
-    // Not a byte more in either direction.
-    socket.unpipe(upstreamSocket);
-    upstreamSocket.unpipe(socket);
-    const end = () => {
-      clearTimeout(timer);
-      socket.destroy();
-      upstreamSocket.destroy();
-    };
-    const timer = setTimeout(end, closingTimeoutMs);
-    // In the middle of a frame the client would take it for a part of that.
-    if (sent.betweenFrames && !sent.closing) socket.end(closeFrame(unauthorized, reason), end);
-    else end();
-  };
 }
 
 /** Node's client takes repeated headers as arrays; http-proxy looks for its two in lower case. */

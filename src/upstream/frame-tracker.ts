@@ -24,19 +24,31 @@ export class FrameTracker {
     return this.#closing;
   }
 
+  /** Has a close frame count as gone by that somebody else has put in. */
+  close(): void {
+    this.#closing = true;
+  }
+
+  /** Reads all of a part. */
   read(chunk: Uint8Array): void {
-    let at = 0;
-    while (at < chunk.length) {
+    for (let at = 0; at < chunk.length; ) at = this.readFrame(chunk, at);
+  }
+
+  /** Reads a part up to the end of the frame that goes on there; returns where it stopped. */
+  readFrame(chunk: Uint8Array, start = 0): number {
+    let at = start;
+    do {
       if (this.#left > 0) {
         const skipped = Math.min(this.#left, chunk.length - at);
         this.#left -= skipped;
         at += skipped;
-        continue;
+      } else {
+        this.#head.push(chunk[at] ?? 0);
+        at += 1;
+        this.#readHead();
       }
-      this.#head.push(chunk[at] ?? 0);
-      at += 1;
-      this.#readHead();
-    }
+    } while (at < chunk.length && !this.betweenFrames);
+    return at;
   }
 
   #readHead(): void {

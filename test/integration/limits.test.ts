@@ -223,6 +223,30 @@ routes: [ { path: /events, stream: true } ]`;
     await streaming.until(/end\r\n0\r\n\r\n$/);
     return "nothing";
   },
+  async "a client, on an idle connection when revgate stops"(t) {
+    const gate = await place(t, "");
+    gate.config().settings.limits.drainTimeout = 60_000;
+    const raw = await openRaw(t, gate.port);
+    raw.write(get());
+    await raw.until(/\r\n\r\nok$/);
+    void gate.stop();
+    assert.match(await raw.untilClosed(), /\r\n\r\nok$/);
+    return "closed";
+  },
+  async "a WebSocket, when revgate stops, for its client to close"(t) {
+    const gate = await place(t, "", (socket) => {
+      socket.write(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+      );
+    });
+    gate.config().settings.limits.drainTimeout = 60_000;
+    const raw = await openRaw(t, gate.port);
+    raw.write(handshake());
+    await raw.until(/\r\n\r\n/);
+    void gate.stop();
+    const frame = Buffer.from((await raw.untilClosed()).split("\r\n\r\n")[1] ?? "", "latin1");
+    return `close code ${frame.readUInt16BE(2)}`;
+  },
   async "whatever is under way at the end of revgate"(t) {
     const gate = await place(t, "", (socket) => void socket.write(beginning));
     const raw = await openRaw(t, gate.port);

@@ -8,11 +8,13 @@ import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promi
 import { connect as connectSecurely } from "node:tls";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { createUpgradedConnections } from "../../../src/gateway/upgraded-connections.ts";
 import type { Answer } from "../../../src/node-http/answer.ts";
 import { answerDirectly } from "../../../src/node-http/direct-answers.ts";
-import { inOrder, type RequestListener } from "../../../src/node-http/in-order.ts";
+import { inOrder, lineOf, type RequestListener } from "../../../src/node-http/in-order.ts";
 import { PreparedAnswer } from "../../../src/node-http/whole-answers.ts";
 import { createDrain } from "../../../src/server/drain.ts";
+import { watchStalls } from "../../../src/server/stalled-clients.ts";
 import { listenOnLoopback } from "../../helpers/application.ts";
 import { makeCertificate } from "../../helpers/certificate.ts";
 import { openRaw } from "../../helpers/http.ts";
@@ -31,6 +33,13 @@ import {
 
 function serve(server: Server, listener: RequestListener): void {
   answerDirectly(server, listener);
+  const longMs = 60_000;
+  const limits = { sendTimeoutMs: longMs, receiveTimeoutMs: longMs, headersTimeoutMs: longMs };
+  watchStalls(
+    server,
+    () => ({ ...limits, idleTimeoutMs: server.keepAliveTimeout }),
+    () => {},
+  );
   for (const event of ["request", "checkContinue"]) server.on(event, inOrder(listener));
 }
 
@@ -292,6 +301,7 @@ describe("an idle connection with direct answers", { concurrency: true }, () => 
   it("is no longer one once it has been upgraded", async (t) => {
     const { server, port } = await start(t, { keepAliveTimeout: 1 });
     server.on("upgrade", (_: IncomingMessage, socket: Socket) => {
+      lineOf(socket).upgraded = true;
       socket.on("error", () => {});
       socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
     });
@@ -355,9 +365,9 @@ describe("a connection with direct answers", () => {
     await until(isCollected(sockets?.[0]));
   });
 
-  it("is closed by a drain behind what is under way, and at once where nothing is", async (t) => {
+  it("is closed by a drain behind what is under way, and soon where nothing is", async (t) => {
     const { server, port, waiting } = await start(t);
-    const drain = createDrain();
+    const drain = createDrain(createUpgradedConnections());
     drain.watch(server);
     const [busy, idle] = await Promise.all([openRaw(t, port), openRaw(t, port)]);
     idle?.write(get);
@@ -377,7 +387,7 @@ describe("a connection with direct answers", () => {
 
   it("has the answer that it was given right before a drain began", async (t) => {
     const server = createServer(classes) as unknown as Server;
-    const drain = createDrain();
+    const drain = createDrain(createUpgradedConnections());
     drain.watch(server);
     serve(server, (_, answer) => {
       answer.sendWhole(answerOf());
@@ -390,7 +400,7 @@ describe("a connection with direct answers", () => {
 
   it("takes one more request once a drain has begun", async (t) => {
     const { server, port, byNode } = await start(t);
-    const drain = createDrain();
+    const drain = createDrain(createUpgradedConnections());
     drain.watch(server);
     const connection = await openRaw(t, port);
     connection.write(get);

@@ -4,6 +4,8 @@ import http, { createServer, type Server } from "node:http";
 import https, { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { createUpgradedConnections } from "../../../src/gateway/upgraded-connections.ts";
 import { ProxyRequest, ProxyResponse } from "../../../src/node-http/http-messages.ts";
 import { inOrder } from "../../../src/node-http/in-order.ts";
 import { createDrain } from "../../../src/server/drain.ts";
@@ -11,11 +13,14 @@ import { makeCertificate } from "../../helpers/certificate.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";
 
 const long = 60_000;
+/** More than the system keeps for a client that does not read. */
+const large = Buffer.alloc(20_000_000);
 
 async function start(t: TestContext, scheme: "http" | "https") {
   const waiting: (() => void)[] = [];
   const listener = inOrder((request, { stream }) => {
-    if (request.url === "/slow") waiting.push(() => stream.end("done"));
+    if (request.url === "/large") stream.end(large);
+    else if (request.url === "/slow") waiting.push(() => stream.end("done"));
     else stream.end("ok");
   });
   const classes = { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse };
@@ -25,7 +30,7 @@ async function start(t: TestContext, scheme: "http" | "https") {
         { ...classes, ...makeCertificate(temporaryDirectory(t)) },
         listener,
       )) as unknown as Server;
-  const drain = createDrain();
+  const drain = createDrain(createUpgradedConnections());
   drain.watch(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -56,7 +61,7 @@ async function start(t: TestContext, scheme: "http" | "https") {
 }
 
 for (const scheme of ["http", "https"] as const) {
-  describe(`a drain (${scheme})`, () => {
+  describe(`a drain (${scheme})`, { concurrency: true }, () => {
     it("waits for what is under way, closes behind it, and takes nothing new", async (t) => {
       const { drain, send, refuses, waiting } = await start(t, scheme);
 
@@ -101,3 +106,22 @@ for (const scheme of ["http", "https"] as const) {
     });
   });
 }
+
+describe("a drain", () => {
+  it("leaves an answer its time that has been given and not yet been sent, while another ends", async (t) => {
+    const { drain, send, openAgent, waiting } = await start(t, "http");
+    const slow = send("/slow");
+    while (waiting.length === 0) await new Promise(setImmediate);
+    // Nobody reads it: most of it has yet to be sent.
+    const [response] = await send("/large", openAgent());
+    const draining = drain.run(long);
+    waiting[0]?.();
+    await once((await slow)[0].resume(), "close");
+    // Longer than idle connections are kept.
+    await pause(1200);
+    let length = 0;
+    for await (const chunk of response) length += chunk.length;
+    assert.equal(length, large.length);
+    await draining;
+  });
+});
