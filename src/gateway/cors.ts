@@ -2,7 +2,10 @@ import type { FieldLines, HeaderList } from "../http/field-lines.ts";
 
 /** What pages of other origins may do (Fetch standard, section 3.3). */
 export interface CorsOptions {
-  /** Exact origins, or `*`. Empty: revgate's own answers say nothing of CORS. */
+  /**
+   * Origins as browsers send them, `https://*.shop.example` for every subdomain of one, or `*`. Empty:
+   * revgate's own answers say nothing of CORS.
+   */
   readonly allowOrigins: readonly string[];
   readonly allowHeaders: readonly string[];
   readonly allowCredentials: boolean;
@@ -58,7 +61,32 @@ export function preflightHeaders(
 
 function allowedOrigin(origin: string | undefined, options: CorsOptions): string | undefined {
   if (origin === undefined) return undefined;
-  if (options.allowOrigins.includes(origin)) return origin;
+  if (options.allowOrigins.some((pattern) => isOrigin(origin, pattern))) return origin;
   // With credentials a wildcard means nothing to browsers (Fetch standard, section 3.3.5).
   return options.allowOrigins.includes("*") && !options.allowCredentials ? "*" : undefined;
+}
+
+const anySubdomain = "*.";
+const labels = /^[\w-]+(?:\.[\w-]+)*$/;
+
+function isOrigin(origin: string, pattern: string): boolean {
+  const at = pattern.indexOf(anySubdomain);
+  if (at === -1) return origin === pattern;
+  const [before, behind] = [pattern.slice(0, at), pattern.slice(at + 1)];
+  if (!origin.startsWith(before) || !origin.endsWith(behind)) return false;
+  return labels.test(origin.slice(before.length, origin.length - behind.length));
+}
+
+/** Whether an entry of `allowOrigins` can be the origin of any request. */
+export function isOriginPattern(text: string): boolean {
+  if (text === "*") return true;
+  const [, scheme = "", wildcard = "", host = ""] =
+    /^([a-z][a-z\d+.-]*):\/\/(\*\.)?([^\s/?#@*]+)$/.exec(text) ?? [];
+  if (host === "") return false;
+  // Of all subdomains of a top-level domain, one is somebody else's.
+  if (wildcard !== "" && !/\..*[a-z]|^localhost(?::\d+)?$/.test(host)) return false;
+  // Those of apps (`capacitor://localhost`) are no more than their text.
+  if (scheme !== "http" && scheme !== "https") return true;
+  const plain = `${scheme}://${host}`;
+  return URL.canParse(plain) && new URL(plain).origin === plain;
 }

@@ -49,4 +49,23 @@ describe("what is said of a configuration that can't be used", () => {
       "4:24 tokens.issuers[0].issuer: expected another issuer than tokens.issuer; put all keys of that into tokens.keys",
     ]);
   });
+
+  const withoutEffect: [string, string][] = [
+    ["allowOrigins: ['https://Shop.example/']", "allowOrigins[0]: expected an origin"],
+    ["allowOrigins: ['*'], allowCredentials: true", "allowOrigins: expected no"],
+    [
+      "allowOrigins: [https://a.example], allowHeaders: ['*'], allowCredentials: true",
+      "allowHeaders: expected no",
+    ],
+    ["allowCredentials: true", "allowCredentials: has no effect without allowOrigins"],
+    ["preflight: answer", "preflight: answer has no effect without allowOrigins"],
+  ];
+  for (const [settings, message] of withoutEffect) {
+    it(`names what browsers would ignore: ${settings}`, async (t) => {
+      const problems = await problemsOf(t, `tokens: { keys: [ ${key} ] }\ncors: { ${settings} }`);
+      assert.equal(problems.length, 1);
+      assert.match(problems[0] ?? "", /^2:\d+ cors\./);
+      assert.ok(problems[0]?.includes(`cors.${message}`), problems[0]);
+    });
+  }
 });

@@ -81,6 +81,18 @@ describe("refusals", () => {
     assert.equal(other.headers["access-control-allow-origin"], undefined);
   });
 
+  it("can be read by pages of every subdomain, if that is allowed", async (t) => {
+    const { gate } = await gateWith(t, "cors: { allowOrigins: ['https://*.shop.example'] }");
+    for (const [from, allowed] of [
+      ["https://a.shop.example", "https://a.shop.example"],
+      ["https://shop.example", undefined],
+      ["https://evil.example", undefined],
+    ] as const) {
+      const reply = await send(`${gate.url}/orders`, { headers: { Origin: from } });
+      assert.equal(reply.headers["access-control-allow-origin"], allowed);
+    }
+  });
+
   it("take the shape that an API already has", async (t) => {
     const yaml = `errors:
   body: '{"code":\${status},"msg":\${message},"kind":\${error}}'

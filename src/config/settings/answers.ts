@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { isOriginPattern } from "../../gateway/cors.ts";
 import { renderBody } from "../../gateway/respond.ts";
 import { refusalReasons } from "../../gateway/verdict.ts";
 import { headerName } from "./fields.ts";
@@ -10,6 +11,9 @@ const messages = Object.fromEntries(
     about("Another text for this error.", text("a text").optional()),
   ]),
 ) as Record<(typeof refusalReasons)[number], z.ZodOptional<z.ZodString>>;
+
+const origin =
+  'an origin as browsers send it (in lower case, without a slash or the default port), such as "https://shop.example", "https://*.shop.example" for all its subdomains, or "*"';
 
 const defaultBody = '{"error":${error},"message":${message}}';
 
@@ -40,8 +44,11 @@ export const cors = about(
   "Pages of other origins.",
   group({
     allowOrigins: about(
-      "Origins whose pages may read revgate's own refusals.",
-      list(text("an origin"), "origins").default([]),
+      "Origins whose pages may read revgate's own refusals; https://*.shop.example is every subdomain.",
+      list(
+        text("an origin").refine((value) => isOriginPattern(value), `expected ${origin}`),
+        "origins",
+      ).default([]),
       { why: "The application's answers speak for themselves." },
     ),
     allowHeaders: about(
@@ -57,7 +64,21 @@ export const cors = about(
       "A preflight carries no token: refuse it, forward it to the application, or answer it here.",
       choice(["refuse", "forward", "answer"]).default("refuse"),
     ),
-  }).prefault({}),
+  })
+    .superRefine((settings, context) => {
+      const report = (path: string, message: string) =>
+        context.addIssue({ code: "custom", message, path: [path] });
+      const { allowOrigins, allowHeaders, allowCredentials, preflight } = settings;
+      // With credentials it is a name like any other (Fetch standard, section 3.3.5).
+      const message = 'expected no "*" beside allowCredentials: browsers ignore it';
+      if (allowCredentials && allowOrigins.includes("*")) report("allowOrigins", message);
+      if (allowCredentials && allowHeaders.includes("*")) report("allowHeaders", message);
+      if (allowOrigins.length > 0) return;
+      const noEffect = "has no effect without allowOrigins";
+      if (allowCredentials) report("allowCredentials", noEffect);
+      if (preflight === "answer") report("preflight", `answer ${noEffect}`);
+    })
+    .prefault({}),
 );
 
 function isBodyTemplate(body: string): boolean {
