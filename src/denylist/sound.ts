@@ -28,10 +28,14 @@ export function isSoundTime(seconds: number): boolean {
   return seconds > 0 && seconds <= latestSecond;
 }
 
-/** Whether that can be a revocation: a cut-off belongs to those of subjects, and to no other. */
+/** Whether that can be a revocation. */
 export function isSoundEntry(entry: Entry): boolean {
-  const { kind, expiresAt, cutoff } = entry;
-  if (!isSoundName(entry) || !isSoundTime(expiresAt)) return false;
+  return isSoundName(entry) && hasSoundTimes(entry);
+}
+
+/** Whether an entry can have such times: a cut-off belongs to those of subjects, and to no other. */
+export function hasSoundTimes({ kind, expiresAt, cutoff }: Entry): boolean {
+  if (!isSoundTime(expiresAt)) return false;
   return hasCutoff(kind) ? cutoff !== undefined && isSoundCutoff(cutoff) : cutoff === undefined;
 }
 

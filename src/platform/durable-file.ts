@@ -30,8 +30,8 @@ export function createForAppending(path: string): Promise<FileHandle> {
 }
 
 /** Writes all of a text; resolves with its length in bytes. */
-export async function writeWhole(file: FileHandle, text: string): Promise<number> {
-  const bytes = Buffer.from(text);
+export async function writeWhole(file: FileHandle, text: string | Buffer): Promise<number> {
+  const bytes = typeof text === "string" ? Buffer.from(text) : text;
   for (let written = 0; written < bytes.length; ) {
     written += (await file.write(bytes, written)).bytesWritten;
   }

@@ -11,6 +11,7 @@ import { systemClock } from "../../src/platform/clock.ts";
 import {
   cutoffFor,
   entryFor,
+  many,
   nowSeconds,
   standingOf,
   tokenOf,
@@ -189,6 +190,26 @@ describe("values of entries that no revgate has written", () => {
     await a.denylist.revoke(all);
     for (const entry of all) {
       assert.match((await redis.client.get(keyOf(entry))) ?? "", /^\d{10}(?: \d{10})?$/);
+    }
+  });
+
+  it("hide nothing that is read with them: not even by a line feed, in a key or a value", async (t) => {
+    const redis = await startRedis(t);
+    const a = await openSidecar(t, redis);
+    const entries = many("listed", 20);
+    // Without lines in the feed, which would tell them as well.
+    await a.replica.put(a.replica.keys.feedShard, entries, []);
+    const spoil = [
+      () => redis.client.set("revgate:tok:a\nb", soon),
+      () => redis.client.set(a.replica.keys.keyOf(entryFor("spoilt")), `${soon}\n${soon}`),
+    ];
+    for (const each of spoil) {
+      await each();
+      const newcomer = await openSidecar(t, redis);
+      await untilFresh(newcomer);
+      for (const entry of entries) {
+        assert.equal(newcomer.denylist.lookUp(tokenOf(entry)), "revoked");
+      }
     }
   });
 

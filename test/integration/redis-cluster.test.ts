@@ -51,7 +51,7 @@ describe("a slot of a Cluster that moves during a load", () => {
     const [slot, fromId, toId] = [await slotOf(from, shard), await idOf(from), await idOf(to)];
     const listAll = async () => {
       let count = 0;
-      for await (const [, names] of a.replica.names()) count += names.length;
+      for await (const { entries: some } of a.replica.entries.pages()) count += some.length;
       return count;
     };
     assert.equal(await listAll(), entries.length);

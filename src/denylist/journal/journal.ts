@@ -124,6 +124,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   await rm(`${path}.rescued`, { force: true });
 
   const intents = new Intents();
+  const now = clock.nowSeconds();
   const found = await readJournal(path, (record) => {
     if (record.verb === "ignored") {
       options.onIgnored?.(ignored("journal", "a line that is no record", record.text));
@@ -131,7 +132,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     }
     intents.replay(record);
     if (record.verb === "lifetime") options.lives?.add(record.life);
-    replay(record, options);
+    replay(record, options, now);
     outbox?.replay(record);
   });
   outbox?.dropExpired(clock.nowSeconds());
@@ -162,9 +163,10 @@ async function openFound(
 /** Follows a record that says something of an entry. */
 function replay(
   record: ReadRecord,
-  { clock, onEntry, onLeftOut, outbox, acknowledged }: JournalOptions,
+  { onEntry, onLeftOut, outbox, acknowledged }: JournalOptions,
+  now: EpochSeconds,
 ): void {
-  if (isLive(record, clock.nowSeconds())) onEntry(record.entry);
+  if (isLive(record, now)) onEntry(record.entry);
   else if (record.verb === "revoked" || record.verb === "shared") {
     onLeftOut?.(record.entry.expiresAt);
   }
@@ -258,8 +260,9 @@ class RevocationJournal implements Journal {
     for (const entry of entries) this.#options.acknowledged?.markShared(entry);
     const records = entries.map((entry): JournalRecord => ({ verb: "shared", entry }));
     records.push(...sweptOf(late));
+    const writable = records.filter((record) => this.#isWritable(record));
     // Where the disk fails, they are kept like every other record.
-    this.#enqueue(records.filter((record) => this.#isWritable(record))).catch(() => {});
+    this.#writer.enqueue(writable).catch(() => {});
   }
 
   acknowledge(entry: Entry): void {
@@ -277,8 +280,10 @@ class RevocationJournal implements Journal {
   }
 
   async load(): Promise<void> {
+    const options = { ...this.#options, outbox: undefined };
+    const now = options.clock.nowSeconds();
     for await (const some of this.#writer.file?.read() ?? []) {
-      for (const { record } of some) replay(record, { ...this.#options, outbox: undefined });
+      for (const record of some.records) replay(record, options, now);
     }
   }
 
@@ -291,7 +296,7 @@ class RevocationJournal implements Journal {
     // Looked at before the file: what reaches it meanwhile comes twice rather than not at all.
     const { onTheirWay } = this.#writer;
     for await (const some of this.#writer.file?.read() ?? []) {
-      for (const { record } of some) if (isLive(record, now)) yield record.entry;
+      for (const record of some.records) if (isLive(record, now)) yield record.entry;
     }
     for (const record of onTheirWay) if (isLive(record, now)) yield record.entry;
   }

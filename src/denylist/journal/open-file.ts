@@ -1,8 +1,8 @@
 import type { BigIntStats } from "node:fs";
 import { type FileHandle, stat } from "node:fs/promises";
 import { openForAppending, writeWhole } from "../../platform/durable-file.ts";
-import { readRecords, type StoredRecord } from "./reader.ts";
-import { formatRecord, type JournalRecord, type JournalVersion, journalTitle } from "./record.ts";
+import { readRecords, type StoredRecords } from "./reader.ts";
+import { formatRecords, type JournalRecord, type JournalVersion, journalTitle } from "./record.ts";
 
 /** What of a file is known to be whole. */
 interface Extent {
@@ -18,6 +18,8 @@ export interface Loss {
   /** Whether all that was written to it can still be read here. */
   readonly whole: boolean;
 }
+
+const recordsPerWrite = 2000;
 
 /** A journal file as this process has it open: what it knows of it is what it has written itself. */
 export class OpenFile {
@@ -59,10 +61,7 @@ export class OpenFile {
   }
 
   /** The records from one position on, up to what was whole when this was called. */
-  async *read(
-    start = journalTitle.length,
-    end = this.size,
-  ): AsyncGenerator<readonly StoredRecord[]> {
+  async *read(start = journalTitle.length, end = this.size): AsyncGenerator<StoredRecords> {
     this.#readers += 1;
     try {
       const { path, version } = this;
@@ -78,9 +77,14 @@ export class OpenFile {
     await this.#file.truncate(this.size);
   }
 
-  /** Appends records; resolves with their length in bytes. */
-  append(records: readonly JournalRecord[]): Promise<number> {
-    return writeWhole(this.#file, records.map(formatRecord).join(""));
+  /** Appends records, some at a time, so that many of them are no pause; resolves with their length in bytes. */
+  async append(records: readonly JournalRecord[]): Promise<number> {
+    let bytes = 0;
+    for (let at = 0; at < records.length; at += recordsPerWrite) {
+      const some = records.slice(at, at + recordsPerWrite);
+      bytes += await writeWhole(this.#file, formatRecords(some));
+    }
+    return bytes;
   }
 
   /** Has the disk take what was appended. */

@@ -2,10 +2,11 @@ import { type FileHandle, open } from "node:fs/promises";
 import { JournalDamagedError } from "../../errors.ts";
 import { keptBeyondSeconds } from "../retention.ts";
 import { latestSecond } from "../sound.ts";
+import { checkBytes, decodeLines } from "./checked-lines.ts";
 import {
   type JournalVersion,
   journalTitle,
-  parseRecord,
+  parseText,
   type ReadRecord,
   titleOf,
 } from "./record.ts";
@@ -36,11 +37,9 @@ export async function readJournal(
     let wholeBytes = journalTitle.length;
     let records = 0;
     for await (const some of readRecords(file, { path, version, start: wholeBytes, end: size })) {
-      for (const { record, bytes } of some) {
-        onRecord(record);
-        wholeBytes += bytes;
-      }
-      records += some.length;
+      for (const record of some.records) onRecord(record);
+      wholeBytes += some.bytes;
+      records += some.records.length;
     }
     return { version, wholeBytes, records, torn: wholeBytes < size };
   } finally {
@@ -79,9 +78,9 @@ export interface Part {
   readonly end: number;
 }
 
-/** A record, and how many bytes its line takes. */
-export interface StoredRecord {
-  readonly record: ReadRecord;
+/** Some records, and how many bytes their lines take. */
+export interface StoredRecords {
+  readonly records: readonly ReadRecord[];
   readonly bytes: number;
 }
 
@@ -97,7 +96,7 @@ const lineFeed = 0x0a;
 export async function* readRecords(
   file: FileHandle,
   { path, version, start, end }: Part,
-): AsyncGenerator<readonly StoredRecord[]> {
+): AsyncGenerator<StoredRecords> {
   if (end <= start) return;
   let rest: Buffer = Buffer.alloc(0);
   const lines = new LineParser(path, version);
@@ -106,7 +105,7 @@ export async function* readRecords(
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     const whole = bytes.lastIndexOf(lineFeed) + 1;
     rest = bytes.subarray(whole);
-    yield lines.parse(bytes.toString("latin1", 0, whole));
+    yield lines.parse(bytes.subarray(0, whole));
   }
   if (rest.length > 0) lines.checkBefore();
 }
@@ -134,16 +133,21 @@ class LineParser {
   }
 
   /** Parses whole lines, each with its line feed. */
-  parse(text: string): StoredRecord[] {
-    const records: StoredRecord[] = [];
-    for (const line of text.split("\n").slice(0, -1)) {
+  parse(lines: Buffer): StoredRecords {
+    const records: ReadRecord[] = [];
+    let bytes = 0;
+    for (const text of decodeLines(lines)) {
       this.#number += 1;
       this.checkBefore();
-      const record = parseRecord(line);
-      if (record === undefined) this.#damaged = this.#number;
-      else records.push({ record: brought(record, this.#version), bytes: line.length + 1 });
+      const record = text === undefined ? undefined : parseText(text);
+      if (text === undefined || record === undefined) {
+        this.#damaged = this.#number;
+        continue;
+      }
+      records.push(brought(record, this.#version));
+      bytes += text.length + checkBytes;
     }
-    return records;
+    return { records, bytes };
   }
 
   /** Throws where the line before was damaged: it is not the last one. */

@@ -1,6 +1,6 @@
-import { crc32 } from "node:zlib";
 import type { EpochSeconds } from "../../platform/clock.ts";
-import { type Entry, type EntryKind, type EntryName, entryKinds } from "../denylist.ts";
+import type { Entry, EntryName } from "../denylist.ts";
+import { formatEntry, isEntryKind, parseEntry } from "../entry-text.ts";
 import type { RememberedLife } from "../retention.ts";
 import {
   isSoundEntry,
@@ -10,6 +10,7 @@ import {
   isSoundShard,
   isSoundTime,
 } from "../sound.ts";
+import { decodeLines, encodeLines } from "./checked-lines.ts";
 
 /**
  * The versions of the journal that can be read. In version 1 an entry ended with its token and the
@@ -59,9 +60,13 @@ export type ReadRecord = JournalRecord | { readonly verb: "ignored"; readonly te
  *     91b02c77 intent 17 tok mJ1s… 1764000000
  *     0ac3d1f2 settled 17
  */
+export function formatRecords(records: readonly JournalRecord[]): Buffer {
+  return encodeLines(records.map(textOf));
+}
+
+/** The line of one record. */
 export function formatRecord(record: JournalRecord): string {
-  const text = textOf(record);
-  return `${checksum(text)} ${text}\n`;
+  return formatRecords([record]).toString();
 }
 
 function textOf(record: JournalRecord): string {
@@ -113,18 +118,23 @@ export function isLive(
   return (record.verb === "revoked" || record.verb === "shared") && record.entry.expiresAt > now;
 }
 
-/**
- * Reads one line (without its line feed); undefined if it is not whole, or has a verb of another version.
- *
- * Its checksum tells damage from what was written like that: the latter is `ignored`.
- */
+/** Reads one line without its line feed; undefined if it is damaged, or as parseText. */
 export function parseRecord(line: string): ReadRecord | undefined {
-  const text = line.slice(9);
-  if (line[8] !== " " || line.slice(0, 8) !== checksum(text)) return undefined;
-  const [verb = "", ...words] = text.split(" ");
-  if (!isVerb(verb)) return undefined;
-  const record = parseWords(verb, words);
-  return record !== undefined && isSound(record) ? record : { verb: "ignored", text };
+  const [text] = decodeLines(Buffer.from(`${line}\n`, "latin1"));
+  return text === undefined ? undefined : parseText(text);
+}
+
+/**
+ * Reads the text of a line that is whole; undefined if it has a verb of another version.
+ *
+ * What was written like that, and cannot be a record, is `ignored`.
+ */
+export function parseText(text: string): ReadRecord | undefined {
+  const space = text.indexOf(" ");
+  const word = space < 0 ? text : text.slice(0, space);
+  const verb = verbs.find((each) => each === word);
+  if (verb === undefined) return undefined;
+  return parseWords(verb, text.slice(word.length + 1)) ?? { verb: "ignored", text };
 }
 
 const verbs = [
@@ -138,18 +148,23 @@ const verbs = [
   "lifetime",
 ] as const;
 
-function isVerb(word: string): word is JournalRecord["verb"] {
-  return verbs.some((verb) => verb === word);
+/** Reads what comes behind a verb; undefined if it can be no record. */
+function parseWords(verb: JournalRecord["verb"], text: string): JournalRecord | undefined {
+  // Nearly every record is one of these, and what is read of an entry is sound.
+  if (verb === "revoked" || verb === "shared") {
+    const entry = parseEntry(text);
+    return entry && { verb, entry };
+  }
+  const record = parseOther(verb, text);
+  return record !== undefined && isSound(record) ? record : undefined;
 }
 
-function parseWords(
-  verb: JournalRecord["verb"],
-  words: readonly string[],
+function parseOther(
+  verb: Exclude<JournalRecord["verb"], "revoked" | "shared">,
+  text: string,
 ): JournalRecord | undefined {
+  const words = text.split(" ");
   switch (verb) {
-    case "revoked":
-    case "shared":
-      return withEntry(words, (entry) => ({ verb, entry }));
     case "acked":
       return withName(words, (name, rest) => (rest.length === 0 ? { verb, name } : undefined));
     case "known": {
@@ -158,7 +173,10 @@ function parseWords(
       return { verb, shard, epoch };
     }
     case "intent":
-      return withId(words, (id, rest) => withEntry(rest, (entry) => ({ verb, id, entry })));
+      return withId(words, (id, rest) => {
+        const entry = parseEntry(rest.join(" "));
+        return entry && { verb, id, entry };
+      });
     case "settled":
       return withId(words, (id, rest) => (rest.length === 0 ? { verb, id } : undefined));
     case "swept":
@@ -172,29 +190,8 @@ function parseWords(
   }
 }
 
-/** An entry in words, as in the journal and in the feed: kind, value, expiry, and a cut-off where it has one. */
-export function formatEntry({ kind, value, expiresAt, cutoff }: Entry): string {
-  const text = `${kind} ${value} ${Math.ceil(expiresAt)}`;
-  return cutoff === undefined ? text : `${text} ${Math.ceil(cutoff)}`;
-}
-
-/** Reads what formatEntry wrote; undefined if it is no revocation, by name, times or form. */
-export function parseEntry(text: string): Entry | undefined {
-  const entry = withEntry(text.split(" "), (read) => read);
-  return entry !== undefined && isSoundEntry(entry) ? entry : undefined;
-}
-
 /** As many digits as the largest number that is read has. */
 const wholeNumber = /^\d{1,16}$/;
-
-function withEntry<T>(words: readonly string[], make: (entry: Entry) => T): T | undefined {
-  return withName(words, (name, [expiresAt = "", cutoff, ...more]) => {
-    if (!wholeNumber.test(expiresAt) || more.length > 0) return undefined;
-    if (cutoff === undefined) return make({ ...name, expiresAt: Number(expiresAt) });
-    if (!wholeNumber.test(cutoff)) return undefined;
-    return make({ ...name, expiresAt: Number(expiresAt), cutoff: Number(cutoff) });
-  });
-}
 
 function withName<T>(words: readonly string[], make: (name: EntryName, rest: string[]) => T) {
   const [kind, value, ...rest] = words;
@@ -204,12 +201,4 @@ function withName<T>(words: readonly string[], make: (name: EntryName, rest: str
 function withId<T>(words: readonly string[], make: (id: number, rest: string[]) => T) {
   const [id = "", ...rest] = words;
   return wholeNumber.test(id) ? make(Number(id), rest) : undefined;
-}
-
-function checksum(text: string): string {
-  return crc32(text).toString(16).padStart(8, "0");
-}
-
-function isEntryKind(text: string | undefined): text is EntryKind {
-  return entryKinds.some((kind) => kind === text);
 }

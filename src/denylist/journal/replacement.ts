@@ -4,7 +4,7 @@ import { createForAppending, ensureDirectory, writeWhole } from "../../platform/
 import type { EntryName } from "../denylist.ts";
 import { OpenFile } from "./open-file.ts";
 import {
-  formatRecord,
+  formatRecords,
   isLive,
   type JournalRecord,
   journalTitle,
@@ -58,7 +58,7 @@ async function copyRecords(
   let swept = 0;
   for await (const some of origin.read(journalTitle.length, next.upTo)) {
     const live: JournalRecord[] = [];
-    for (const { record } of some) {
+    for (const record of some.records) {
       swept = Math.max(swept, deadlineLeftOut(record, now));
       if (!isLive(record, now)) continue;
       // Its acknowledgement is left behind, so the entry itself must say that Redis has it.
@@ -77,7 +77,7 @@ function deadlineLeftOut(record: ReadRecord, now: EpochSeconds): EpochSeconds {
 }
 
 async function write(next: Replacement, records: readonly JournalRecord[]): Promise<void> {
-  next.bytes += await writeWhole(next.file, records.map(formatRecord).join(""));
+  next.bytes += await writeWhole(next.file, formatRecords(records));
   next.records += records.length;
 }
 
@@ -96,7 +96,7 @@ export async function install(
 ): Promise<OpenFile> {
   try {
     for await (const some of next.origin?.read(next.upTo) ?? []) {
-      const since = some.flatMap(({ record }) => (isCopied(record) ? [record] : []));
+      const since = some.records.filter(isCopied);
       await write(next, since.filter(isWritable));
     }
     await write(next, standing.filter(isWritable));

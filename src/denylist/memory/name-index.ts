@@ -44,14 +44,14 @@ export class NameIndex {
     this.#size += 1;
   }
 
-  /**
-   * Makes room for one more where there is none; what has expired by `now` is dropped first, and freed.
-   *
-   * Returns how many entries that were.
-   */
+  /** Whether there must be made room before one more is taken in. */
+  get isFull(): boolean {
+    return this.#size + 1 > fullestLoad * this.#slots.length;
+  }
+
+  /** Makes room; what has expired by `now` is dropped first, and freed. Returns how many entries that were. */
   makeRoom(now: number): number {
     const capacity = this.#slots.length;
-    if ((this.#size + 1) / capacity <= fullestLoad) return 0;
     const dropped = this.#slots.reduce((count, held) => count + this.#freeIfExpired(held, now), 0);
     const live = this.#size - dropped;
     const before = this.#slots;

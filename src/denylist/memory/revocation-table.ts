@@ -93,9 +93,10 @@ export class RevocationTable {
 
   /** Adds a revocation; returns whether that says more than the table knew. */
   add(entry: Entry): boolean {
-    const isNews = this.#tables[entry.kind].add(entry.value, entry.expiresAt, entry.cutoff);
+    const table = this.#tables[entry.kind];
+    const isNews = table.add(entry.value, entry.expiresAt, entry.cutoff);
     // To make room, the table may have dropped others.
-    this.#drawSweepLine();
+    if (table.forgottenUntil > this.#forgottenUntil) this.#drawSweepLine();
     for (const listener of this.#listeners) listener(entry);
     return isNews;
   }

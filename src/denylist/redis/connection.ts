@@ -73,8 +73,6 @@ export class RedisConnection {
   #reconnecting = false;
   #lastError: Error | undefined;
   readonly #slots = new Map<string, number>();
-  /** How often it has connected. */
-  #connections = 0;
 
   constructor(options: RedisConnectionOptions) {
     this.#commandTimeoutMs = options.commandTimeoutMs;
@@ -84,7 +82,6 @@ export class RedisConnection {
       this.#lastError = error;
     });
     this.#redis.on("ready", () => {
-      this.#connections += 1;
       options.onConnection?.(true, undefined);
       for (const listener of this.#readyListeners) listener();
     });
@@ -166,28 +163,6 @@ export class RedisConnection {
     return reply;
   }
 
-  /**
-   * All keys of a server by itself that match a pattern, in batches; a key may come twice.
-   *
-   * Throws if the connection was made anew meanwhile: it may lead to another server, and a key may be missing.
-   */
-  async *scan(match: string, count: number): AsyncGenerator<string[]> {
-    const [server] = this.#primaries();
-    const connections = this.#connections;
-    let cursor = "0";
-    do {
-      const [next, keys] = await this.#inTime(async () => {
-        if (server === undefined) throw new Error("no server");
-        return server.scan(cursor, "MATCH", match, "COUNT", count);
-      });
-      if (this.#connections !== connections) {
-        throw new StoreUnavailableError("redis was connected anew during a load");
-      }
-      cursor = next;
-      if (keys.length > 0) yield keys;
-    } while (cursor !== "0");
-  }
-
   /** What each primary of a Cluster says of its own slots (CLUSTER NODES). */
   slotMaps(): Promise<{ readonly node: Redis; readonly map: string }[]> {
     return this.#inTime(() =>
@@ -245,10 +220,15 @@ export class RedisConnection {
   async #inTime<T>(work: () => Promise<T>, script?: ScriptName): Promise<T> {
     if (!this.up) throw new StoreUnavailableError("redis is not connected");
     let timer: NodeJS.Timeout | undefined;
+    let decision: NodeJS.Immediate | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
+      const giveUp = () => {
         reject(new Error("redis did not answer in time"));
         this.#reconnect();
+      };
+      // If the event loop was held up, the answer may lie in the socket: what is there is read first.
+      timer = setTimeout(() => {
+        decision = setImmediate(giveUp);
       }, this.#commandTimeoutMs);
     });
     try {
@@ -257,6 +237,7 @@ export class RedisConnection {
       throw new StoreUnavailableError(whyNot(error, script), error);
     } finally {
       clearTimeout(timer);
+      clearImmediate(decision);
     }
   }
 

@@ -1,12 +1,11 @@
 import { StoreUnavailableError } from "../../errors.ts";
 import type { EpochSeconds } from "../../platform/clock.ts";
 import { type Entry, type EntryName, hasCutoff } from "../denylist.ts";
-import { parseEntry } from "../journal/record.ts";
+import { formatTimes, readTimes } from "../entry-text.ts";
 import { latestSecond } from "../sound.ts";
 
-/** The values that came with a reading of a state, one a name; null is a name that is not there. */
-export function readValues(reply: unknown, count: number): (string | null)[] {
-  const [, values] = Array.isArray(reply) ? (reply as unknown[]) : [];
+/** Reads the values of so many names; null is a name that is not there. */
+export function readValues(values: unknown, count: number): (string | null)[] {
   if (Array.isArray(values) && values.length === count && values.every(isValue)) return values;
   throw new StoreUnavailableError("redis answers something else than the values of entries");
 }
@@ -15,9 +14,21 @@ function isValue(value: unknown): value is string | null {
   return value === null || typeof value === "string";
 }
 
+/** Whether the value of an entry's key says all that the entry says; it is read only if it is not just that. */
+export function covers(value: string | null, entry: Entry): boolean {
+  if (value === null) return false;
+  if (value === formatTimes(entry)) return true;
+  const held = readTimes(entry, value);
+  if (held === undefined) return false;
+  return (
+    held.expiresAt >= Math.ceil(entry.expiresAt) &&
+    (held.cutoff ?? 0) >= Math.ceil(entry.cutoff ?? 0)
+  );
+}
+
 /** Reads the value of an entry's key; undefined if none of ours can have written it. */
-export function readValue({ kind, value: hash }: EntryName, value: string): Entry | undefined {
-  return parseEntry(`${kind} ${hash} ${value}`);
+export function readValue(name: EntryName, value: string): Entry | undefined {
+  return readTimes(name, value);
 }
 
 /** As long as the schema lets any token live: ten years, and some tolerance. */

@@ -233,7 +233,7 @@ export class FeedFollower {
   }
 
   /** Takes over what was read; returns whether it went to the feed's end. */
-  #advance({ position, lines }: FeedReading): boolean {
+  #advance({ position, lines, more }: FeedReading): boolean {
     const last = lines.at(-1);
     if (last !== undefined) this.#position = last.tail;
     if (position !== "there") {
@@ -242,8 +242,8 @@ export class FeedFollower {
     }
     this.#options.onEntries(lines.flatMap(({ entries }) => entries));
     for (const line of lines) this.#learnFrom(line);
-    // A full batch proves nothing: there may be more.
-    return lines.length < linesPerRead;
+    // If there may be more, the reading proves nothing.
+    return !more;
   }
 
   /** What a line says besides its entries. */

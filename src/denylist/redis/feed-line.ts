@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Entry } from "../denylist.ts";
-import { formatEntry, parseEntry } from "../journal/record.ts";
+import { formatEntry, parseEntry } from "../entry-text.ts";
 import { isSoundEpochId } from "../sound.ts";
 import type { KeySpace } from "./key-space.ts";
 import { type StreamLine, type Tail, tailOf } from "./log-line.ts";
@@ -30,6 +30,7 @@ export interface FeedLine {
   readonly ignored?: string;
 }
 
+const manyVerb = "many";
 const marks = { none: "-", announced: "announced", logged: "at" } as const;
 
 /** One entry a line, which every version can read; `announced` if it is written after the line. */
@@ -45,7 +46,12 @@ export function loggedLine(entry: Entry, shard: string, tail: Tail): NewLine {
 /** Many entries in one line, which only sidecars of this form can read. */
 export function manyLine(entries: readonly Entry[], { announced = false } = {}): NewLine {
   const more = [announced ? marks.announced : marks.none, ...entries.map(formatEntry)];
-  return { line: `many ${newNonce()}`, more: more.join("\n") };
+  return { line: `${manyVerb} ${newNonce()}`, more: more.join("\n") };
+}
+
+/** Whether that is the text of a line of many entries. */
+export function saysMany(text: string): boolean {
+  return text.startsWith(`${manyVerb} `);
 }
 
 /** A line of a shard's own log, which says nothing but that it is there. */
@@ -63,29 +69,42 @@ function newNonce(): string {
   return randomBytes(6).toString("base64url");
 }
 
-/** Reads a line of the feed: fields called `line` and, by sidecars of this form, `more`. */
-export function readFeedLine(line: StreamLine, keys: KeySpace): FeedLine {
+/**
+ * Reads a line of the feed: fields called `line` and, by sidecars of this form, `more`.
+ *
+ * `isOwn` tells which lines of many entries need not be read: those of this sidecar, which knows what they say.
+ */
+export function readFeedLine(
+  line: StreamLine,
+  keys: KeySpace,
+  isOwn: (text: string) => boolean = () => false,
+): FeedLine {
   const [, fields] = line;
   const said = wordsOf(fields);
   const base = { tail: tailOf(line), entries: [], announced: false, old: false };
-  const ignored = { ...base, ignored: fields.map(String).join(" ") };
-  if (said === undefined) return ignored;
-  const { text, more } = said;
-  const read = { ...base, old: more === undefined };
-  const [mark = "", ...texts] = (more ?? marks.none).split("\n");
+  const ignored = () => ({ ...base, ignored: fields.map(String).join(" ") });
+  if (said === undefined) return ignored();
+  const { text, more = marks.none } = said;
+  const read = { ...base, old: said.more === undefined };
   const entry = parseEntry(text);
   if (entry !== undefined) {
+    const mark = firstLineOf(more);
     return {
       ...{ ...read, entries: [entry], announced: mark === marks.announced },
       ...readLogged(mark, keys),
     };
   }
   const [verb, what = "", ...rest] = text.split(" ");
-  if (rest.length > 0) return ignored;
-  if (verb === "many") return { ...read, ...readMany(mark, texts), ...readMarred(texts) };
+  if (rest.length > 0) return ignored();
+  if (verb === manyVerb) return isOwn(text) ? read : { ...read, ...readMany(more) };
   if (verb === "lost" && keys.hasShard(what)) return { ...read, lost: what };
   // Sidecars of every form begin epochs with such a line.
-  return verb === "epoch" && isSoundEpochId(what) ? { ...read, old: false } : ignored;
+  return verb === "epoch" && isSoundEpochId(what) ? { ...read, old: false } : ignored();
+}
+
+function firstLineOf(text: string): string {
+  const end = text.indexOf("\n");
+  return end < 0 ? text : text.slice(0, end);
 }
 
 function wordsOf(fields: readonly unknown[]): { text: string; more?: string } | undefined {
@@ -95,15 +114,18 @@ function wordsOf(fields: readonly unknown[]): { text: string; more?: string } | 
   return moreName === "more" && typeof more === "string" ? { text, more } : undefined;
 }
 
-function readMany(mark: string, texts: readonly string[]) {
-  const entries = texts.map(parseEntry).filter((entry) => entry !== undefined);
-  return { entries, announced: mark === marks.announced };
-}
-
-/** What of many entries can't be read. */
-function readMarred(texts: readonly string[]): Pick<FeedLine, "ignored"> {
-  const marred = texts.find((text) => parseEntry(text) === undefined);
-  return marred === undefined ? {} : { ignored: marred };
+/** Many entries; what of them can't be read is told. */
+function readMany(more: string) {
+  const [mark, ...texts] = more.split("\n");
+  const entries: Entry[] = [];
+  let marred: string | undefined;
+  for (const text of texts) {
+    const entry = parseEntry(text);
+    if (entry === undefined) marred ??= text;
+    else entries.push(entry);
+  }
+  const announced = mark === marks.announced;
+  return { entries, announced, ...(marred !== undefined && { ignored: marred }) };
 }
 
 const lineId = /^\d{1,20}-\d{1,20}$/;

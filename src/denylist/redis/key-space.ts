@@ -75,11 +75,14 @@ export class KeySpace {
 
   /** The name in an entry's key, or undefined where it is another key. */
   nameOf(key: string): EntryName | undefined {
-    const [value = "", kind = ""] = key.split(":").reverse();
-    const known = entryKinds.find((each) => each === kind);
-    if (known === undefined) return undefined;
-    const name = { kind: known, value };
-    return isSoundName(name) && this.keyOf(name) === key ? name : undefined;
+    const end = key.length - valueLength;
+    const kind = entryKinds.find((each) => key.startsWith(`${each}:`, end - 4));
+    if (kind === undefined) return undefined;
+    const name = { kind, value: key.slice(end) };
+    const start = this.#startOf(this.shardOf(name));
+    return start.length === end - 4 && key.startsWith(start) && isSoundName(name)
+      ? name
+      : undefined;
   }
 
   #startOf(shard: string): string {
@@ -87,4 +90,5 @@ export class KeySpace {
   }
 }
 
+const valueLength = 43;
 const base64url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

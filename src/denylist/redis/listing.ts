@@ -3,39 +3,22 @@ import type { EntryName } from "../denylist.ts";
 import type { RedisConnection } from "./connection.ts";
 import type { KeySpace } from "./key-space.ts";
 
-const keysPerScan = 1000;
 const namesPerBatch = 1000;
 
 /** Some names of one shard. */
 export type ListedNames = readonly [shard: string, names: EntryName[]];
 
 /**
- * All names in the store, in batches; one may come twice.
+ * All names in a Cluster, some of one shard at a time. One shard is one slot: all its keys in one step, by the node
+ * that has the slot to itself in that step.
  *
- * Throws StoreUnavailableError if one may be missing: a key that was there from the beginning to the end is
- * listed, or the listing does not come to its end.
+ * A SCAN over nodes would miss keys of a slot that moves meanwhile, and need not find any trace of a move
+ * that was begun and taken back. Throws StoreUnavailableError if a name may be missing that was there all the time.
  */
-export function listNames(
+export async function* namesBySlot(
   connection: RedisConnection,
   keys: KeySpace,
 ): AsyncGenerator<ListedNames, void> {
-  return keys.spread ? listBySlot(connection, keys) : listByScan(connection, keys);
-}
-
-/** SCAN promises every key that is there all the time, on one server. */
-async function* listByScan(connection: RedisConnection, keys: KeySpace) {
-  for await (const some of connection.scan(keys.pattern, keysPerScan)) {
-    yield ["", namesIn(some, keys)] as const;
-  }
-}
-
-/**
- * One shard is one slot: all its keys in one step, by the node that has the slot to itself in that step.
- *
- * A SCAN over nodes would miss keys of a slot that moves meanwhile, and need not find any trace of a move
- * that was begun and taken back.
- */
-async function* listBySlot(connection: RedisConnection, keys: KeySpace) {
   const maps = await connection.slotMaps();
   for (const shard of keys.entryShards) {
     const slot = await connection.slotOf(keys.stateKeys(shard)[0]);

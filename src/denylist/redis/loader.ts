@@ -3,7 +3,7 @@ import { StoreUnavailableError } from "../../errors.ts";
 import type { Entry } from "../denylist.ts";
 import type { KnownShards } from "./known-shards.ts";
 import type { Look, RedisReplica } from "./replica.ts";
-import { type Epoch, isIn } from "./store-state.ts";
+import { type Epoch, isIn, type ShardState } from "./store-state.ts";
 
 /** What is loaded, and where to. */
 export interface LoaderOptions {
@@ -50,30 +50,24 @@ export class Loader {
   async load(epochs: ReadonlyMap<string, Epoch>, isWanted: () => boolean): Promise<void> {
     const { replica, known, onEntries, noticeMs, signal } = this.#options;
     const noticed = performance.now() + noticeMs;
-    for (const shard of replica.keys.entryShards) await this.#take(epochs, shard, []);
-    for await (const [shard, names] of replica.names()) {
+    await this.#checkAll(epochs);
+    for await (const { shard, state, entries } of replica.entries.pages()) {
       if (!isWanted()) throw new StoreUnavailableError("the load was interrupted");
-      onEntries(await this.#take(epochs, shard, names));
+      check(epochs, shard, state);
+      onEntries(entries);
     }
-    for (const shard of replica.keys.entryShards) await this.#take(epochs, shard, []);
+    await this.#checkAll(epochs);
     await sleep(Math.max(0, noticed - performance.now()), undefined, { signal });
     for (const [shard, { state, last }] of await this.#lookAtAll()) {
-      const epoch = epochs.get(shard);
-      if (epoch === undefined || !isIn(epoch, state)) throw changed();
+      check(epochs, shard, state);
       if (last !== undefined) known.advance(shard, last);
     }
   }
 
-  /** Entries of one shard, by a server that is in the epoch that the follower sees. */
-  async #take(
-    epochs: ReadonlyMap<string, Epoch>,
-    shard: string,
-    names: Parameters<RedisReplica["entriesOf"]>[1],
-  ): Promise<Entry[]> {
-    const { state, entries } = await this.#options.replica.entriesOf(shard, names);
-    const epoch = epochs.get(shard);
-    if (epoch === undefined || !isIn(epoch, state)) throw changed();
-    return entries;
+  /** By the server that the entries are read from. */
+  async #checkAll(epochs: ReadonlyMap<string, Epoch>): Promise<void> {
+    const { entries, keys } = this.#options.replica;
+    for (const shard of keys.entryShards) check(epochs, shard, await entries.stateOf(shard));
   }
 
   async #lookAtAll(): Promise<(readonly [string, Look])[]> {
@@ -85,6 +79,10 @@ export class Loader {
   }
 }
 
-function changed(): StoreUnavailableError {
-  return new StoreUnavailableError("redis changed during a load");
+/** Throws StoreUnavailableError unless a shard is in the epoch that the follower sees. */
+function check(epochs: ReadonlyMap<string, Epoch>, shard: string, state: ShardState): void {
+  const epoch = epochs.get(shard);
+  if (epoch === undefined || !isIn(epoch, state)) {
+    throw new StoreUnavailableError("redis changed during a load");
+  }
 }

@@ -5,10 +5,11 @@ import type { Entry, EntryName, TokenNames } from "../denylist.ts";
 import { ignored, type OnIgnored } from "../ignored.ts";
 import { BackOff } from "./back-off.ts";
 import { askRunId, RedisConnection, type RedisConnectionOptions } from "./connection.ts";
-import { readValue, readValues, unreadableEntry } from "./entry-value.ts";
+import { EntryReader } from "./entry-reader.ts";
+import { readValue } from "./entry-value.ts";
 import { type FeedLine, lostLine, type NewLine, readFeedLine } from "./feed-line.ts";
 import { KeySpace } from "./key-space.ts";
-import { listNames } from "./listing.ts";
+
 import {
   readStreamLines,
   readWhereabouts,
@@ -17,6 +18,7 @@ import {
   type Whereabouts,
 } from "./log-line.ts";
 import { LookUps } from "./look-ups.ts";
+import { OwnLines } from "./own-lines.ts";
 import { guardMs, type ScriptName } from "./scripts.ts";
 import { disbelieved, type Epoch, readState, type ShardState } from "./store-state.ts";
 
@@ -47,6 +49,8 @@ export interface FeedReading {
   /** Where the last line is that was known to be there. */
   readonly tail: Whereabouts;
   readonly lines: readonly FeedLine[];
+  /** Whether there may be more lines behind them: then they prove nothing. */
+  readonly more: boolean;
   /** The server's clock, in milliseconds since 1970. */
   readonly serverTimeMs: number;
 }
@@ -94,6 +98,8 @@ const mostAwaited = 5000;
  */
 export class RedisReplica {
   readonly keys: KeySpace;
+  /** What stands there. */
+  readonly entries: EntryReader;
   readonly #options: RedisReplicaOptions;
   readonly #reader: RedisConnection;
   readonly #writer: RedisConnection;
@@ -101,6 +107,7 @@ export class RedisReplica {
   readonly #lookUps: LookUps;
   readonly #believed = new Map<string, Pick<ShardState, "epoch" | "found">>();
   readonly #backOff = new BackOff({ firstMs: 500, longestMs: 10_000 });
+  readonly #ownLines = new OwnLines();
   #doubt: ((shard: string) => void) | undefined;
 
   constructor(options: RedisReplicaOptions) {
@@ -110,6 +117,13 @@ export class RedisReplica {
     this.#reader = new RedisConnection({ ...options, name: "revgate-reader" });
     this.#writer = new RedisConnection({ ...silent, name: "revgate-writer" });
     this.#follower = new RedisConnection({ ...silent, name: "revgate-follower" });
+    this.entries = new EntryReader({
+      ...options,
+      connection: this.#reader,
+      keys: this.keys,
+      stateOf: (reply) => this.#stateOf(reply),
+      isBelieved: (shard, state) => this.isBelieved(shard, state),
+    });
     this.#lookUps = new LookUps(this.keys, (shard, names) => this.#askShard(shard, names));
   }
 
@@ -170,22 +184,6 @@ export class RedisReplica {
     return this.#lookUps.ask(token);
   }
 
-  /** The entries held under names of one shard; they count in the epoch that the follower saw. */
-  async entriesOf(
-    shard: string,
-    names: readonly EntryName[],
-  ): Promise<{ state: ShardState; entries: Entry[] }> {
-    const { state, values } = await this.#values(shard, names);
-    // Whoever reads leaves a server that was replaced: no request may come to find it out.
-    await this.isBelieved(shard, state);
-    const now = this.#options.clock.nowSeconds();
-    const entries = names.flatMap((name, index) => {
-      const value = values[index] ?? null;
-      return value === null ? [] : [readValue(name, value) ?? unreadableEntry(name, now)];
-    });
-    return { state, entries };
-  }
-
   /**
    * Stores entries of one shard, and behind them, in the same step, lines in its log; resolves to the last of
    * these. Nothing is written, and `tail` is undefined, unless the shard is in the epoch that the follower saw.
@@ -200,6 +198,7 @@ export class RedisReplica {
     const keys = [...this.keys.stateKeys(shard), ...entries.map((entry) => this.keys.keyOf(entry))];
     const { graceMs, feedLines } = this.#options;
     const length = shard === this.keys.feedShard ? feedLines : shardLogLines;
+    this.#ownLines.note(lines);
     const reply = await this.#write(this.#writer, "put", keys, [
       ...[this.#believed.get(shard)?.found ?? "", prolong ? graceMs : 0, length, lines.length],
       ...lines.flatMap(({ line, more }) => [line, more]),
@@ -233,8 +232,9 @@ export class RedisReplica {
     const keys = this.keys.stateKeys(this.keys.feedShard);
     const args = [position.id, count, tail.id, guardMs];
     const reply = await this.#follower.run("read", keys, args);
-    const [, where, tailWhere, lines, time] = reply as unknown[];
-    const read = readStreamLines(lines).map((line) => readFeedLine(line, this.keys));
+    const [, where, tailWhere, lines, time, more] = reply as unknown[];
+    const isOwn = (text: string) => this.#ownLines.take(text);
+    const read = readStreamLines(lines).map((line) => readFeedLine(line, this.keys, isOwn));
     for (const { ignored: text } of read) {
       if (text === undefined) continue;
       this.#options.onIgnored?.(ignored("feed", "a line that says nothing", text));
@@ -244,6 +244,7 @@ export class RedisReplica {
       position: readWhereabouts(where, position),
       tail: readWhereabouts(tail.id === position.id ? where : tailWhere, tail),
       lines: read,
+      more: more !== 0,
       serverTimeMs: readTime(time),
     };
   }
@@ -298,11 +299,6 @@ export class RedisReplica {
     return { state: this.#stateOf(reply), counts, older: older === 1 };
   }
 
-  /** All names in the store, by shard; one may come twice. Throws if it can't be known to be all. */
-  names(): AsyncGenerator<readonly [shard: string, names: EntryName[]]> {
-    return listNames(this.#reader, this.keys);
-  }
-
   /** Puts the forms of names in the place of those found; resolves to what stands there then ("": nothing). */
   async exchangeNameForms(found: string, wanted: string): Promise<string> {
     const held = await this.#writer.run("exchange", [this.keys.nameFormsKey], [found, wanted]);
@@ -327,19 +323,10 @@ export class RedisReplica {
     for (const connection of [this.#reader, this.#writer, this.#follower]) connection.close();
   }
 
-  async #values(
-    shard: string,
-    names: readonly EntryName[],
-  ): Promise<{ state: ShardState; values: readonly (string | null)[] }> {
-    const keys = [...this.keys.stateKeys(shard), ...names.map((name) => this.keys.keyOf(name))];
-    const reply = await this.#reader.run("values", keys);
-    return { state: this.#stateOf(reply), values: this.#valuesIn(reply, names) };
-  }
-
   async #askShard(shard: string, names: readonly EntryName[]) {
     // The token was judged before it was asked for: what it could be revoked by must not end in between.
     const judged = this.#options.clock.nowSeconds() - queueSeconds;
-    const { state, values } = await this.#values(shard, names);
+    const { state, values } = await this.entries.valuesOf(shard, names);
     const believed = await this.isBelieved(shard, state);
     // A key may outlive its entry; what can't be read has no end that anybody knows.
     const live = values.map((value, index) => {
@@ -369,18 +356,6 @@ export class RedisReplica {
     const reason = disbelieved(state);
     if (reason !== undefined) this.#options.onIgnored?.(ignored("epoch", reason, state.found));
     return state;
-  }
-
-  /** The values that came with a reading of a state; each is reported that is no revocation's. */
-  #valuesIn(reply: unknown, names: readonly EntryName[]): (string | null)[] {
-    const values = readValues(reply, names.length);
-    for (const [index, name] of names.entries()) {
-      const value = values[index] ?? null;
-      if (value === null || readValue(name, value) !== undefined) continue;
-      const text = `${this.keys.keyOf(name)} ${value}`;
-      this.#options.onIgnored?.(ignored("entry", "a value that is no revocation's", text));
-    }
-    return values;
   }
 }
 

@@ -1,5 +1,5 @@
 import { StoreUnavailableError } from "../../errors.ts";
-import { type Entry, keyOfName } from "../denylist.ts";
+import type { Entry } from "../denylist.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Outbox } from "../journal/outbox.ts";
 import { BackOff } from "./back-off.ts";
@@ -147,12 +147,9 @@ export class Restorer {
   }
 
   async #compare({ shard, epoch }: Comparison, entries: readonly Entry[]): Promise<void> {
-    const { replica } = this.#options;
-    const held = await replica.entriesOf(shard, entries);
-    const heldByName = new Map(held.entries.map((entry) => [keyOfName(entry), entry]));
-    const missing = entries.filter((entry) => !covers(heldByName.get(keyOfName(entry)), entry));
-    if (!isIn(epoch, held.state)) throw changedAgain();
-    if (missing.length > 0) await this.#writeBack(shard, missing, epoch);
+    const { state, lacking } = await this.#options.replica.entries.lacking(shard, entries);
+    if (!isIn(epoch, state)) throw changedAgain();
+    if (lacking.length > 0) await this.#writeBack(shard, lacking, epoch);
   }
 
   /**
@@ -183,13 +180,4 @@ function linesFor(entries: readonly Entry[], announced: boolean): NewLine[] {
     lines.push(manyLine(entries.slice(at, at + entriesPerLine), { announced }));
   }
   return lines;
-}
-
-/** Whether what is held says all that the entry says. */
-function covers(held: Entry | undefined, entry: Entry): boolean {
-  if (held === undefined) return false;
-  return (
-    held.expiresAt >= Math.ceil(entry.expiresAt) &&
-    (held.cutoff ?? 0) >= Math.ceil(entry.cutoff ?? 0)
-  );
 }

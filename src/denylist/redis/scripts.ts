@@ -73,6 +73,29 @@ return {state(), found}
 `;
 
 /**
+ * ARGV: where the listing goes on, a pattern, about how many keys, 1 for texts that may have line feeds in them.
+ *
+ * Returns the state, where it goes on from there ('0': nowhere), how many keys match, these keys, and the value of
+ * each: lists, or, which costs whoever reads them a quarter, lines of one text.
+ *
+ * On a server by itself: it names keys that it was not given.
+ */
+const page = `${state}
+local found = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
+local held = {}
+if #found[2] > 0 then held = redis.call('MGET', unpack(found[2])) end
+local keys, texts = {}, {}
+for i, key in ipairs(found[2]) do
+  if held[i] then
+    keys[#keys + 1] = key
+    texts[#texts + 1] = held[i]
+  end
+end
+if ARGV[4] == '1' then return {state(), found[1], #keys, keys, texts} end
+return {state(), found[1], #keys, table.concat(keys, '\\n'), table.concat(texts, '\\n')}
+`;
+
+/**
  * KEYS 6…: entries. ARGV 1: the epoch that it is for, as it stands in the store; 2: milliseconds for which a
  * running grace period is to go on, at least; 3: how many lines the log keeps, about; 4: how many lines to add;
  * then each line with its details; then for each entry its expiry and its cut-off ('' without one), in seconds
@@ -120,24 +143,38 @@ end
 return {state(), last}
 `;
 
+/** Lines that are looked at together: some of them may have hundreds of entries. */
+const linesPerStep = 10;
+/** Longer than the lines of a thousand revocations: what is more comes with the next reading. */
+const maxLineBytes = 200_000;
+
 /**
  * ARGV: the id of the last line read, how many lines at most, the id of the last line that is known to be
  * there, the guard's life in milliseconds.
  *
  * Returns the state, where those two lines are, the lines behind the first of them (of a log that was trimmed
- * past it: the last line of all), and the server's time.
+ * past it: the last line of all), the server's time, and whether there may be more lines.
  */
 const read = `${state}${lineAt}
 local position, tail = lineAt(ARGV[1]), {'there', ''}
 if ARGV[3] ~= ARGV[1] then tail = lineAt(ARGV[3]) end
-local lines = {}
+local lines, bytes, more = {}, 0, 0
 if position[1] == 'there' then
-  lines = redis.call('XRANGE', KEYS[5], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])
+  local from = ARGV[1]
+  repeat
+    local some = redis.call('XRANGE', KEYS[5], '(' .. from, '+', 'COUNT', ${linesPerStep})
+    for _, line in ipairs(some) do
+      lines[#lines + 1] = line
+      for _, text in ipairs(line[2]) do bytes = bytes + #text end
+      from = line[1]
+    end
+    more = #some == ${linesPerStep} and 1 or 0
+  until more == 0 or #lines >= tonumber(ARGV[2]) or bytes > ${maxLineBytes}
 else
   lines = redis.call('XREVRANGE', KEYS[5], '+', '-', 'COUNT', 1)
 end
 lengthenGuard(ARGV[4])
-return {state(), position, tail, lines, redis.call('TIME')}
+return {state(), position, tail, lines, redis.call('TIME'), more}
 `;
 
 /** ARGV: the id of a line of the log, the guard's life. Returns the state, where the line is, and the last line. */
@@ -229,6 +266,16 @@ export function commandAt(name: ScriptName, line: number): string | undefined {
 }
 
 /** The scripts, by what they do. */
-export const scripts = { values, put, read, look, establish, confirm, beat, exchange } as const;
+export const scripts = {
+  values,
+  page,
+  put,
+  read,
+  look,
+  establish,
+  confirm,
+  beat,
+  exchange,
+} as const;
 /** One of them. */
 export type ScriptName = keyof typeof scripts;
