@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
-import { writeConfig } from "../helpers/gate.ts";
+import { untilReady, writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { type BuiltGate, startBuiltGate, startExampleProgram } from "../helpers/program.ts";
 import { startRedis } from "../helpers/redis.ts";
@@ -42,7 +42,7 @@ export async function measureLiveConnections(t: TestContext, count: number): Pro
     startLiveGate(t, application.url, redis.url),
     startLiveGate(t, application.url, redis.url),
   ] as const);
-  for (const gate of gates) while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
+  for (const gate of gates) await untilReady(gate);
   const before = descriptorsOf(gates);
 
   const [alices, bobs] = ["alice", "bob"].map((sub) =>

@@ -3,8 +3,7 @@ import { createServer } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { listenOnLoopback } from "../helpers/application.ts";
-import { writeConfig } from "../helpers/gate.ts";
-import { send } from "../helpers/http.ts";
+import { untilReady, writeConfig } from "../helpers/gate.ts";
 import { type BuiltGate, startBuiltGate } from "../helpers/program.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
@@ -70,7 +69,7 @@ log: { requests: none }
 limits: { maxConnections: 20000, headersTimeout: 5m }`;
   await writeConfig(directory, yaml, upstream);
   const gate = await startBuiltGate(t, `${directory}/revgate.yaml`);
-  while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
+  await untilReady(gate);
   return gate;
 }
 

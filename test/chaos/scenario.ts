@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocketServer } from "ws";
 import { startApplication } from "../helpers/application.ts";
 import { makeSteppingClocks } from "../helpers/stepping-clock.ts";
-import { until } from "../helpers/store.ts";
+import { until } from "../helpers/until.ts";
 import { type BreakageName, breakProgram } from "./breakages/break-program.ts";
 import { type Blindness, check, cutDelays, type Event, type Violation } from "./checker.ts";
 import { listFaults } from "./faults/list.ts";

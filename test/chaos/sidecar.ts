@@ -7,8 +7,8 @@ import { exampleRoutes, writeConfig } from "../helpers/gate.ts";
 import { type BuiltGate, repository, startBuiltGate } from "../helpers/program.ts";
 import { freePort } from "../helpers/redis.ts";
 import type { SteppingClock } from "../helpers/stepping-clock.ts";
-import { until } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
+import { until } from "../helpers/until.ts";
 
 /** What is broken around a sidecar. */
 export interface Faults {

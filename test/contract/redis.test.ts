@@ -1,8 +1,9 @@
 import { after, before, type TestContext } from "node:test";
 import type { SharedDenylistOptions } from "../../src/denylist/shared.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
-import { openStoreOn, until } from "../helpers/store.ts";
+import { openStoreOn } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
+import { until } from "../helpers/until.ts";
 import { describeDenylist } from "./denylist-suite.ts";
 
 let redis: TestRedis;

@@ -8,6 +8,7 @@ import { send } from "../helpers/http.ts";
 import { startBuiltGate } from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 describe("the embedded store", () => {
   it("keeps every revocation through kill -9 right after the logout's response", async (t) => {
@@ -109,7 +110,7 @@ describe("SIGTERM", () => {
     const logout = send(`${gate.url}/logout`, { method: "POST", headers });
     await arrived;
     const ended = gate.end("SIGTERM");
-    while ((await send(`${gate.adminUrl}/readyz`)).status !== 503);
+    await until(async () => (await send(`${gate.adminUrl}/readyz`)).status === 503);
     await assert.rejects(send(`${gate.url}/me`, { headers }), { code: "ECONNREFUSED" });
     finishLogout();
     assert.deepEqual([(await logout).status, (await logout).text], [200, "bye"]);

@@ -6,6 +6,7 @@ import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { Browser } from "../helpers/browser.ts";
+import { untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import {
   type BuiltGate,
@@ -54,7 +55,7 @@ async function start(t: TestContext): Promise<Setup> {
   };
   const gates = await Promise.all([startGate(), startGate()] as const);
   relay.leadTo(Number(new URL(gates[0].adminUrl).port));
-  for (const gate of gates) while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
+  for (const gate of gates) await untilReady(gate);
   return { issuer, provider, gates };
 }
 

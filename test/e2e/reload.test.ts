@@ -9,6 +9,7 @@ import { send } from "../helpers/http.ts";
 import { type BuiltGate, startBuiltGate } from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 async function start(t: TestContext) {
   const directory = temporaryDirectory(t);
@@ -27,8 +28,8 @@ async function start(t: TestContext) {
 const open = (path: string) =>
   `log: { requests: none }\nroutes: [ { path: ${path}, access: public } ]`;
 
-async function until(gate: BuiltGate, path: string, status: number): Promise<void> {
-  while ((await send(`${gate.url}${path}`)).status !== status);
+async function untilStatus(gate: BuiltGate, path: string, status: number): Promise<void> {
+  await until(async () => (await send(`${gate.url}${path}`)).status === status);
 }
 
 async function reloads(gate: BuiltGate): Promise<{ ok: number; failed: number }> {
@@ -46,7 +47,7 @@ describe("revgate run, whose configuration changes", () => {
   it("takes on a file that was written anew", async (t) => {
     const { gate, write } = await start(t);
     await write(open("/a"));
-    await until(gate, "/a", 200);
+    await untilStatus(gate, "/a", 200);
     assert.deepEqual(await reloads(gate), { ok: 1, failed: 0 });
   });
 
@@ -66,14 +67,14 @@ describe("revgate run, whose configuration changes", () => {
     }
     const gate = await startBuiltGate(t, join(mounted, "revgate.yaml"));
     await swap("..2", open("/b"));
-    await until(gate, "/b", 200);
+    await untilStatus(gate, "/b", 200);
     rmSync(join(mounted, "..1"), { recursive: true });
 
     await swap("..3", "routes: [ { path: b } ]");
-    while ((await reloads(gate)).failed === 0);
+    await until(async () => (await reloads(gate)).failed !== 0);
     assert.equal((await send(`${gate.url}/b`)).status, 200);
     await swap("..4", open("/c"));
-    await until(gate, "/c", 200);
+    await untilStatus(gate, "/c", 200);
     assert.equal((await send(`${gate.url}/b`)).status, 401);
   });
 
@@ -114,9 +115,7 @@ describe("revgate run, whose configuration changes", () => {
       await write(versions[i % versions.length] ?? "");
       gate.child.kill("SIGHUP");
       const before = answered;
-      while ((await reloads(gate)).ok < i || answered < before + 20) {
-        await new Promise((resolve) => setImmediate(resolve));
-      }
+      await until(async () => !((await reloads(gate)).ok < i || answered < before + 20));
     }
     running = false;
     await Promise.all(traffic);
@@ -125,7 +124,7 @@ describe("revgate run, whose configuration changes", () => {
     assert.equal((await reloads(gate)).failed, 0);
     rmSync(join(directory, "revgate.yaml"));
     gate.child.kill("SIGHUP");
-    while ((await reloads(gate)).failed === 0);
+    await until(async () => (await reloads(gate)).failed !== 0);
     assert.equal((await send(`${gate.url}/me`, { headers: { token: makeToken() } })).status, 200);
   });
 });

@@ -9,6 +9,7 @@ import { engineSetting } from "./engine.ts";
 import { send } from "./http.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { publicPem } from "./tokens.ts";
+import { until } from "./until.ts";
 
 /** The routes of the example applications. */
 export const exampleRoutes = `
@@ -93,7 +94,7 @@ export async function startGate(t: TestContext, options: GateOptions): Promise<T
 
 /** Waits until a revgate is ready, as whoever sends requests to it does. */
 export async function untilReady({ adminUrl }: Pick<TestGate, "adminUrl">): Promise<void> {
-  while ((await send(`${adminUrl}/readyz`)).status !== 200) await new Promise(setImmediate);
+  await until(async () => (await send(`${adminUrl}/readyz`)).status === 200);
 }
 
 /**
@@ -102,5 +103,5 @@ export async function untilReady({ adminUrl }: Pick<TestGate, "adminUrl">): Prom
  */
 export async function untilStartIsNoted({ adminUrl }: Pick<TestGate, "adminUrl">): Promise<void> {
   const none = /^revgate_journal_sync_duration_seconds_count 0$/m;
-  while (none.test((await send(`${adminUrl}/metrics`)).text)) await new Promise(setImmediate);
+  await until(async () => !none.test((await send(`${adminUrl}/metrics`)).text));
 }

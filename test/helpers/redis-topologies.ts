@@ -8,8 +8,8 @@ import { Redis } from "ioredis";
 import type { RedisTopology } from "../../src/denylist/redis/connection.ts";
 import { findProgram } from "../tools/programs.ts";
 import { freePort, startRedis, type TestRedis } from "./redis.ts";
-import { until } from "./store.ts";
 import { temporaryDirectory } from "./temporary.ts";
+import { until } from "./until.ts";
 
 type Ending = Pick<TestContext, "after">;
 

@@ -9,6 +9,7 @@ import { RedisReplica, type RedisReplicaOptions } from "../../src/denylist/redis
 import { SharedDenylist, type SharedDenylistOptions } from "../../src/denylist/shared.ts";
 import { systemClock, systemStopwatch } from "../../src/platform/clock.ts";
 import { temporaryDirectory } from "./temporary.ts";
+import { until } from "./until.ts";
 
 /** Short times, so that tests wait little; long enough for a busy machine. */
 export const shortTimes = { stalenessMs: 100, graceMs: 300 } as const;
@@ -102,9 +103,4 @@ export async function openStoreOn(
   });
   t.after(() => shared.close());
   return { denylist: shared, local, replica, outbox };
-}
-
-/** Waits for something that is about to become true; the test's own time-out is the limit. */
-export async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 5));
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startApplication } from "../helpers/application.ts";
-import { startGate, type TestGate } from "../helpers/gate.ts";
+import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
@@ -150,7 +150,7 @@ describe("POST /revocations", () => {
     const redis = await startRedis(t);
     const store = `denylist: { dataDir: data, redis: { url: "${redis.url}", grace: 300ms } }`;
     const [one, two] = await Promise.all([start(t, store), start(t, store)]);
-    for (const gate of [one, two]) while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
+    for (const gate of [one, two]) await untilReady(gate);
     const cases: [Record<string, string>, string, string][] = [
       [{ subject: "carol" }, makeToken({ sub: "carol" }), makeToken({ sub: "dave" })],
       [{ sid: "s-1" }, makeToken({ sid: "s-1" }), makeToken({ sid: "s-2" })],

@@ -13,6 +13,7 @@ import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const headers = { token: makeToken() };
 
@@ -121,7 +122,7 @@ describe("connections to the application", () => {
     await send(`${gate.adminUrl}/healthz`);
     await send(`${gate.adminUrl}/healthz`);
     leaving.destroy();
-    while (!gate.logged().includes("client_gone")) await send(`${gate.adminUrl}/healthz`);
+    await until(() => gate.logged().includes("client_gone"));
     application.waiting.shift()?.end("ok");
     await application.untilWaiting(1);
     application.waiting.shift()?.end("ok");

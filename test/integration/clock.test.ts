@@ -8,9 +8,9 @@ import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { type MachineClock, machineClock } from "../helpers/machine-clock.ts";
 import { startRedis } from "../helpers/redis.ts";
-import { until } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const hour = 3600;
 const routes = `

@@ -9,6 +9,7 @@ import { send } from "../helpers/http.ts";
 import { runBuilt } from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const secret = "a-secret-of-the-admin's";
 
@@ -35,7 +36,7 @@ describe("a drain that somebody asks for", () => {
   it("takes revgate out of service and has clients leave, and serves what still comes", async (t) => {
     const { gate, get, waiting } = await start(t);
     const slow = get("/slow");
-    while (waiting.length === 0) await new Promise(setImmediate);
+    await until(() => waiting.length !== 0);
     assert.equal((await get("/me")).headers.connection, "keep-alive");
 
     const reply = await send(`${gate.adminUrl}/drain`, {
@@ -59,7 +60,7 @@ describe("a drain that somebody asks for", () => {
   it("is told from the command line, which waits for connections to end, and no longer than asked", async (t) => {
     const { gate, get, waiting, config } = await start(t);
     const slow = get("/slow");
-    while (waiting.length === 0) await new Promise(setImmediate);
+    await until(() => waiting.length !== 0);
     const hurried = await runBuilt(["drain", "--config", config]);
     assert.deepEqual([hurried.code, hurried.stdout], [0, "draining; connections left: 1\n"]);
     const patient = runBuilt(["drain", "--config", config, "--wait", "60"]);

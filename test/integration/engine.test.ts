@@ -10,6 +10,7 @@ import { writeConfig } from "../helpers/gate.ts";
 import { openRaw, send, statusesIn } from "../helpers/http.ts";
 import { repository, startProgram } from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
+import { until } from "../helpers/until.ts";
 
 /** Has a program take this Node for another version. */
 const pretend = (version: string) =>
@@ -66,7 +67,7 @@ describe("the engine", () => {
       const few = await openRaw(t, port);
       few.write([1, 2, 3].map((i) => request(`/${i}`)).join(""));
       for (let i = 1; i <= 3; i += 1) {
-        while (waiting.length < 1) await new Promise(setImmediate);
+        await until(() => waiting.length >= 1);
         assert.equal(waiting.length, 1, "one after the other");
         waiting.shift()?.();
         await few.until(new RegExp(`answer to /${i}$`));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { startApplication } from "../helpers/application.ts";
 import { breakFiles } from "../helpers/broken-disk.ts";
-import { startGate } from "../helpers/gate.ts";
+import { startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -29,7 +29,7 @@ describe("a disk that is full", () => {
     assert.match(await metrics(), /^revgate_holds_withheld_total 1$/m);
 
     mend();
-    while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
+    await untilReady(gate);
     assert.match(await metrics(), /^revgate_journal_failing 0$/m);
     await gate.stop();
     const again = await startGate(t, { upstream: application.url, directory: gate.directory });

@@ -17,8 +17,9 @@ import {
   tokenOf,
 } from "../contract/denylist-suite.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
-import { openStoreOn, type TestStoreOptions, until } from "../helpers/store.ts";
+import { openStoreOn, type TestStoreOptions } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
+import { until } from "../helpers/until.ts";
 
 /** One sidecar, with all that it did not believe. */
 async function openSidecar(t: TestContext, { port }: TestRedis, options: TestStoreOptions = {}) {

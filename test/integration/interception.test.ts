@@ -9,6 +9,7 @@ import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
 import { startGate, untilStartIsNoted } from "../helpers/gate.ts";
 import { openRaw, send } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 describe("a revoking route", () => {
   it("releases the application's 2xx unchanged", async (t) => {
@@ -96,7 +97,7 @@ describe("a revoking route", () => {
     const second = post("/change-password");
     assert.equal(await me(), 200);
     await syncs.releaseNext();
-    while ((await me()) === 200);
+    await until(async () => (await me()) !== 200);
     assert.ok(seen("/logout"));
     await syncs.releaseNext();
     const reply = await second;
@@ -124,7 +125,9 @@ describe("a revoking route", () => {
         return reply;
       });
       await syncs.releaseNext();
-      while (!/^revgate_holds 1$/m.test((await send(`${gate.adminUrl}/metrics`)).text));
+      await until(async () =>
+        /^revgate_holds 1$/m.test((await send(`${gate.adminUrl}/metrics`)).text),
+      );
       for (let round = 0; round < 10; round += 1) await send(`${gate.adminUrl}/healthz`);
       assert.equal(answered, false);
       await syncs.releaseNext();
@@ -208,9 +211,13 @@ describe("a revoking route", () => {
     const [, response] = await arrived;
     raw.socket.destroy();
     // The gate has noticed that the client is gone when it serves no connection any more.
-    while (!/^revgate_connections 0$/m.test((await send(`${gate.adminUrl}/metrics`)).text));
+    await until(async () =>
+      /^revgate_connections 0$/m.test((await send(`${gate.adminUrl}/metrics`)).text),
+    );
     response.end("bye");
-    while (!/^revgate_denylist_entries 1$/m.test((await send(`${gate.adminUrl}/metrics`)).text));
+    await until(async () =>
+      /^revgate_denylist_entries 1$/m.test((await send(`${gate.adminUrl}/metrics`)).text),
+    );
     assert.equal((await send(`${gate.url}/me`, { headers })).json["error"], "token_revoked");
   });
 

@@ -5,8 +5,8 @@ import { describe, it } from "node:test";
 import { startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { until } from "../helpers/store.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 describe("a data directory that is removed under a running revgate", () => {
   it("is made again, with all that was in it, before a logout counts", async (t) => {

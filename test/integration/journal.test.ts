@@ -21,6 +21,7 @@ import { keptBeyondSeconds } from "../../src/denylist/retention.ts";
 import { entryFor } from "../contract/denylist-suite.ts";
 import { breakFiles, tearWrites } from "../helpers/broken-disk.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
+import { until } from "../helpers/until.ts";
 
 interface Opened {
   readonly journal: Journal;
@@ -291,7 +292,7 @@ describe("the journal", () => {
     const mend = await breakFiles(t, ["datasync"], inputOutput);
     await assert.rejects(journal.append(entries(1)));
     mend();
-    while (journal.failure !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => journal.failure === undefined);
     assert.deepEqual(disk, [inputOutput, undefined]);
     assert.equal(journal.records, 1);
   });

@@ -12,10 +12,11 @@ import { systemStopwatch } from "../../src/platform/clock.ts";
 import { RemoteKeys } from "../../src/token/keys/remote-keys.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
-import { startGate, type TestGate } from "../helpers/gate.ts";
+import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 interface Key {
   readonly kid: string;
@@ -126,7 +127,7 @@ describe("a key set in a file", () => {
     assert.equal(await answerFor(gate, sign(next)), "401 token_invalid");
     writeFileSync(`${file}.new`, setOf(next));
     renameSync(`${file}.new`, file);
-    while ((await answerFor(gate, sign(next))) !== "200") await new Promise(setImmediate);
+    await until(async () => (await answerFor(gate, sign(next))) === "200");
     assert.equal(await answerFor(gate, sign(old)), "401 token_invalid");
   });
 });
@@ -221,7 +222,7 @@ describe("a published key set", () => {
     issuer.answer = undefined;
     const next = makeKey("next");
     issuer.keys = [known, next];
-    while ((await answerFor(gate, sign(next))) !== "200");
+    await until(async () => (await answerFor(gate, sign(next))) === "200");
   });
 
   it("that was never there keeps revgate from being ready, and requests from being judged", async (t) => {
@@ -234,7 +235,7 @@ describe("a published key set", () => {
     assert.equal(ready.status, 503);
     assert.match(ready.text, /cannot be fetched: answered 503/);
     issuer.answer = undefined;
-    while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
+    await untilReady(gate);
     assert.equal(await answerFor(gate, sign(known)), "200");
   });
 });
@@ -315,7 +316,7 @@ describe("a key set that can't be fetched any more", () => {
     let ready = await send(`${gate.adminUrl}/readyz`);
     while (ready.json["reason"] === undefined) ready = await send(`${gate.adminUrl}/readyz`);
     assert.match(ready.text, /cannot be fetched: answered 500/);
-    while ((await answerFor(gate, token)) === "200");
+    await until(async () => (await answerFor(gate, token)) !== "200");
     assert.equal(await answerFor(gate, token), "503 keys_unavailable");
     ready = await send(`${gate.adminUrl}/readyz`);
     assert.equal(ready.status, 503);
@@ -402,7 +403,7 @@ describe("key files", () => {
     const next = generateKeyPairSync("rsa", { modulusLength: 2048 });
     replace(next.publicKey.export({ type: "spki", format: "pem" }).toString());
     const token = makeToken({}, { key: next.privateKey });
-    while ((await answerFor(gate, token)) !== "200");
+    await until(async () => (await answerFor(gate, token)) === "200");
     assert.equal(await answerFor(gate, old), "401 token_invalid");
   });
 });

@@ -14,6 +14,7 @@ import { startRedis } from "../helpers/redis.ts";
 import { startRelay } from "../helpers/relay.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const rows = readFileSync(join(repository, "docs/limits.md"), "utf8")
   .split("\n")
@@ -87,7 +88,7 @@ async function toldStandingStill(
   await raw.until(/\r\n\r\n/);
   raw.socket.pause();
   const given = /revgate_stalled_clients_total\{stopped="reading"\} 1/;
-  while (!given.test(await (await fetch(`${gate.adminUrl}/metrics`)).text()));
+  await until(async () => given.test(await (await fetch(`${gate.adminUrl}/metrics`)).text()));
   raw.socket.resume();
   return toldOn(raw);
 }

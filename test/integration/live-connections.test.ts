@@ -6,10 +6,11 @@ import type { Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { WebSocket, WebSocketServer } from "ws";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
-import { startGate, type TestGate } from "../helpers/gate.ts";
+import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { openRaw, send } from "../helpers/http.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const routes = `
 routes:
@@ -84,7 +85,7 @@ describe("what goes on under a token", () => {
       startGate(t, { upstream: application.url, yaml }),
       startGate(t, { upstream: application.url, yaml }),
     ]);
-    for (const gate of [one, two]) while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
+    for (const gate of [one, two]) await untilReady(gate);
     const [phone, laptop, bob] = [makeToken(), makeToken(), makeToken({ sub: "bob" })];
     const [socket, events] = [await openSocket(t, two, laptop), await openEvents(t, two, laptop)];
     const [bobs, bobsEvents] = [await openSocket(t, two, bob), await openEvents(t, two, bob)];
@@ -222,7 +223,7 @@ describe("what goes on under a token", () => {
     for (const socket of others) socket.close(1000, "bye");
     assert.deepEqual(new Set(await Promise.all(cut)), new Set(["4401 token_revoked"]));
     assert.deepEqual(new Set(await Promise.all(closed)), new Set(["1000 bye"]));
-    while ((await metric(gate, "revgate_upgraded_connections")) > 0);
+    await until(async () => (await metric(gate, "revgate_upgraded_connections")) <= 0);
     assert.equal(await metric(gate, "revgate_live_connections"), 0);
     // The connection to the application that is kept, and the one that asks.
     while (readdirSync("/proc/self/fd").length > before + 10)

@@ -13,6 +13,7 @@ import { repository } from "../helpers/program.ts";
 import { freePort } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { publicPem } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 interface Gate {
   readonly url: string;
@@ -98,7 +99,7 @@ describe("a log that can't be written", () => {
     }
     const line = log.split("\n").find((each) => each.includes("could not be written"));
     const { lines, cause } = JSON.parse(line ?? "") as { lines: number; cause: string };
-    assert.ok(lines >= 10 && lines === (await dropped(gate)));
+    assert.ok(lines >= 10 && lines <= (await dropped(gate)));
     assert.equal(cause, "nobody reads it");
     assert.equal(await gate.end(), 0);
   });
@@ -143,7 +144,7 @@ describe("a flood of refused requests", () => {
     await Promise.all(requests);
     assert.equal((await send(`${gate.url}/me`, { headers: { token: "garbage" } })).status, 401);
     const written = () => count(/"outcome":"token_missing"/g);
-    while (written() + omitted() < 200) await new Promise(setImmediate);
+    await until(() => written() + omitted() >= 200);
     assert.equal(written() + omitted(), 200);
     const seconds = Math.ceil((performance.now() - started) / 1000);
     assert.ok(written() <= 3 * (seconds + 1), `${written()} lines in ${seconds} s`);

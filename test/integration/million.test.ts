@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { startApplication } from "../helpers/application.ts";
-import { startGate } from "../helpers/gate.ts";
+import { startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { filledName, fillRedis, startRedis } from "../helpers/redis.ts";
-import { openStoreOn, until } from "../helpers/store.ts";
+import { openStoreOn } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const count = 200_000;
 
@@ -20,7 +21,7 @@ describe("a store of two hundred thousand entries", () => {
     const grace = "grace: 300ms, commandTimeout: 10s";
     const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}", ${grace} } }`;
     const first = await startGate(t, { upstream: application.url, yaml });
-    while ((await send(`${first.adminUrl}/readyz`)).status !== 200);
+    await untilReady(first);
     const old = { token: makeToken() };
     const fresh = { token: makeToken() };
     assert.equal((await send(`${first.url}/logout`, { method: "POST", headers: old })).status, 200);
@@ -30,7 +31,7 @@ describe("a store of two hundred thousand entries", () => {
     const directory = temporaryDirectory(t);
     const startedMs = performance.now();
     const gate = await startGate(t, { upstream: application.url, yaml, directory });
-    while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
+    await untilReady(gate);
     const readyMs = performance.now() - startedMs;
     const entries = async () =>
       Number(

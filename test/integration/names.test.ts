@@ -8,9 +8,9 @@ import { startApplication } from "../helpers/application.ts";
 import { type GateOptions, startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { startRedis } from "../helpers/redis.ts";
-import { until } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const tokens = `
 tokens:

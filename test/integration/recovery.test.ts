@@ -14,8 +14,9 @@ import {
 import { breakFiles } from "../helpers/broken-disk.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { startRelay } from "../helpers/relay.ts";
-import { openStoreOn, until } from "../helpers/store.ts";
+import { openStoreOn } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
+import { until } from "../helpers/until.ts";
 
 /** A directory in which a process has died between a request that revokes and the record of it. */
 async function crashWith(

@@ -5,11 +5,12 @@ import { describe, it, type TestContext } from "node:test";
 import { aclRules } from "../../src/denylist/redis/commands.ts";
 import { startApplication } from "../helpers/application.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
-import { startGate } from "../helpers/gate.ts";
+import { startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { freePort, startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 /** What the README tells an operator to allow. */
 const acl = ["on", ">hunter2", "resetkeys", "~revgate:*", "resetchannels", "-@all"];
@@ -44,7 +45,7 @@ async function gateWith(t: TestContext, password: string, more = ", caFile: cert
 describe("Redis with TLS, a user and a password from a file", () => {
   it("serves, with no more rights than the documents name", async (t) => {
     const { gate } = await gateWith(t, "hunter2");
-    while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
+    await untilReady(gate);
     const headers = { token: makeToken() };
     assert.equal((await send(`${gate.url}/me`, { headers })).status, 200);
     assert.equal((await send(`${gate.url}/logout`, { method: "POST", headers })).status, 200);
@@ -60,8 +61,7 @@ describe("Redis with TLS, a user and a password from a file", () => {
 
   it("is not trusted with a certificate that nobody vouches for: nothing passes", async (t) => {
     const { gate } = await gateWith(t, "hunter2", "");
-    while (!gate.logged().includes("redis is not connected"))
-      await send(`${gate.adminUrl}/healthz`);
+    await until(() => gate.logged().includes("redis is not connected"));
     const reply = await send(`${gate.url}/me`, { headers: { token: makeToken() } });
     assert.equal(reply.json["error"], "denylist_unavailable");
   });

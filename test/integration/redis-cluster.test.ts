@@ -5,7 +5,8 @@ import type { RedisReplicaOptions } from "../../src/denylist/redis/replica.ts";
 import { entryFor, many, standingOf } from "../contract/denylist-suite.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
 import { startCluster } from "../helpers/redis-topologies.ts";
-import { openStoreOn, until } from "../helpers/store.ts";
+import { openStoreOn } from "../helpers/store.ts";
+import { until } from "../helpers/until.ts";
 
 const keys = new KeySpace("revgate:", { spread: true });
 

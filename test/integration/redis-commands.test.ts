@@ -5,7 +5,8 @@ import type { RedisReplicaOptions } from "../../src/denylist/redis/replica.ts";
 import { entryFor, many, standingOf, tokenOf } from "../contract/denylist-suite.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
 import { startCluster, startSentinel } from "../helpers/redis-topologies.ts";
-import { openStoreOn, type TestStoreOptions, until } from "../helpers/store.ts";
+import { openStoreOn, type TestStoreOptions } from "../helpers/store.ts";
+import { until } from "../helpers/until.ts";
 
 type Ways = readonly (keyof typeof redisCommands)[];
 

@@ -10,9 +10,9 @@ import {
   openStoreOn,
   type TestStore,
   type TestStoreOptions,
-  until,
 } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
+import { until } from "../helpers/until.ts";
 
 async function openReady(t: TestContext, port: number, options: TestStoreOptions = {}) {
   const store = await openStoreOn(t, port, options);

@@ -5,7 +5,8 @@ import { entryFor, tokenOf } from "../contract/denylist-suite.ts";
 import { listenOnLoopback } from "../helpers/application.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { startRelay } from "../helpers/relay.ts";
-import { beginEpoch, connectReplica, until } from "../helpers/store.ts";
+import { beginEpoch, connectReplica } from "../helpers/store.ts";
+import { until } from "../helpers/until.ts";
 
 describe("look-ups in Redis", () => {
   it("find a revocation that ends while the answer is on its way", async (t) => {

@@ -5,7 +5,8 @@ import { entryFor, many, standingOf, tokenOf } from "../contract/denylist-suite.
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
 import { startRelay } from "../helpers/relay.ts";
 import { makeSteppingClocks } from "../helpers/stepping-clock.ts";
-import { openStoreOn, type TestStore, type TestStoreOptions, until } from "../helpers/store.ts";
+import { openStoreOn, type TestStore, type TestStoreOptions } from "../helpers/store.ts";
+import { until } from "../helpers/until.ts";
 
 async function openReady(t: TestContext, port: number, options: TestStoreOptions = {}) {
   const store = await openStoreOn(t, port, options);

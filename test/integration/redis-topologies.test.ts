@@ -9,8 +9,8 @@ import {
   openStoreOn,
   type TestStore,
   type TestStoreOptions,
-  until,
 } from "../helpers/store.ts";
+import { until } from "../helpers/until.ts";
 
 /** Two sidecars' denylists, both ready. */
 async function openTwo(

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { cutoffFor, entryFor, many, standingOf, tokenOf } from "../contract/denylist-suite.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
-import { openStoreOn, until } from "../helpers/store.ts";
+import { openStoreOn } from "../helpers/store.ts";
+import { until } from "../helpers/until.ts";
 
 /** Seconds from now until the entries of this file end. */
 const lifeSeconds = 1000;

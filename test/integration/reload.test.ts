@@ -10,6 +10,7 @@ import { exampleRoutes, startGate, type TestGate, writeConfig } from "../helpers
 import { send } from "../helpers/http.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { keyPair, makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const otherKeyPair = generateKeyPairSync("rsa", { modulusLength: 2048 });
 
@@ -115,7 +116,8 @@ limits: { tokenBytes: 256 }
     const headers = { token: makeToken() };
     await change("", slow.url);
     const underWay = send(`${gate.url}/me`, { headers });
-    while (answer === undefined) await new Promise(setImmediate);
+    await until(() => answer !== undefined);
+    assert.ok(answer);
 
     await change("", application.url);
     assert.equal(await get(gate, "/me", headers), "200");

@@ -10,8 +10,8 @@ import { startGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { machineClock } from "../helpers/machine-clock.ts";
 import { startRedis } from "../helpers/redis.ts";
-import { until } from "../helpers/store.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 async function twoSidecars(t: TestContext, more = "") {
   const redis = await startRedis(t);
@@ -28,7 +28,7 @@ async function twoSidecars(t: TestContext, more = "") {
 
 /** Asks until a sidecar says that it is ready. */
 async function untilReady(adminUrl: string): Promise<void> {
-  while ((await send(`${adminUrl}/readyz`)).status !== 200);
+  await until(async () => (await send(`${adminUrl}/readyz`)).status === 200);
 }
 
 /** Asks until a request is not let through any more. */
@@ -123,7 +123,7 @@ describe("two sidecars on one Redis", () => {
     assert.match(text, /^revgate_redis_up 0$/m);
 
     await redis.start();
-    while ((await redis.client.exists(keyOf(headers.token))) === 0);
+    await until(async () => (await redis.client.exists(keyOf(headers.token))) !== 0);
     // B is ready all the while: until it has found Redis again, its own table is what it serves.
     const reply = await untilRefused(`${b.url}/me`, headers);
     assert.equal(reply.json["error"], "token_revoked");
@@ -154,13 +154,17 @@ describe("two sidecars on one Redis", () => {
     redis.signal("SIGSTOP");
     const asked = send(`${a.url}/me`, { headers: { token } });
     // Redis answers in order: it will say that it knows nothing, for it was asked first.
-    while (!/lookups_total\{result="miss"\} 1/.test((await send(`${a.adminUrl}/metrics`)).text));
+    await until(async () =>
+      /lookups_total\{result="miss"\} 1/.test((await send(`${a.adminUrl}/metrics`)).text),
+    );
     const command = await connectControl(join(a.directory, "data"));
     assert.ok(command !== undefined);
     const revoked = command({ command: "revoke", credential: token })
       [Symbol.asyncIterator]()
       .next();
-    while (!/^revgate_denylist_entries 1$/m.test((await send(`${a.adminUrl}/metrics`)).text));
+    await until(async () =>
+      /^revgate_denylist_entries 1$/m.test((await send(`${a.adminUrl}/metrics`)).text),
+    );
     redis.signal("SIGCONT");
     assert.equal((await asked).json["error"], "token_revoked");
     await revoked;

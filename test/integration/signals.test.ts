@@ -16,7 +16,7 @@ import { fixedKeys } from "../../src/token/keys/key-ring.ts";
 import { createNames } from "../../src/token/names.ts";
 import type { SeenTokens } from "../../src/token/verifier.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
-import { startGate, type TestGate } from "../helpers/gate.ts";
+import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
@@ -601,7 +601,7 @@ signals:
       [0, 1].map(() => startGate(t, { upstream: application.url, yaml: `${yaml}\n${store}` })),
     );
     assert.ok(one && two);
-    for (const gate of [one, two]) while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
+    for (const gate of [one, two]) await untilReady(gate);
     const claims = { iss: issuer, sid: "s-1" };
     const [token, others] = [makeToken(claims), makeToken({ iss: issuer, sub: "bob" })];
     assert.equal(await statusOf(two, token), 200);

@@ -3,7 +3,7 @@ import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
 import { startApplication } from "../helpers/application.ts";
-import { startGate } from "../helpers/gate.ts";
+import { startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
@@ -26,7 +26,7 @@ async function startPair(t: TestContext) {
     startGate(t, { upstream: application.url, yaml }),
     startGate(t, { upstream: application.url, yaml }),
   ]);
-  for (const gate of gates) while ((await send(`${gate.adminUrl}/readyz`)).status !== 200);
+  for (const gate of gates) await untilReady(gate);
   return gates;
 }
 

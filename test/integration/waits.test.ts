@@ -7,6 +7,7 @@ import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate } from "../helpers/gate.ts";
 import { openRaw, type RawConnection, type Reply, send } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const headers = { token: makeToken() };
 
@@ -38,7 +39,7 @@ async function metric({ adminUrl }: TestGate, name: string): Promise<number> {
 }
 
 async function untilMetric(gate: TestGate, name: string, value: number): Promise<void> {
-  while ((await metric(gate, name)) !== value) await new Promise(setImmediate);
+  await until(async () => (await metric(gate, name)) === value);
 }
 
 describe("a wait for the application's answer", () => {
@@ -289,7 +290,7 @@ routes: [ { path: /static/*, access: public } ]`;
     const given = 'revgate_stalled_clients_total\\{stopped="reading"\\}';
     assert.equal(await metric(gate, given), 1);
 
-    while (slow.received().length < megabytes << 20) await new Promise(setImmediate);
+    await until(() => slow.received().length >= megabytes << 20);
   });
 });
 

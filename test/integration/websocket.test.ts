@@ -8,6 +8,7 @@ import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
 import { openRaw, send } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 /** An application that echoes over WebSocket, and remembers the handshakes. */
 async function startEcho(t: TestContext) {
@@ -72,8 +73,8 @@ describe("a WebSocket", () => {
       leaving.terminate();
       await closed;
     }
-    while (
-      !/^revgate_upgraded_connections 0$/m.test((await send(`${gate.adminUrl}/metrics`)).text)
+    await until(async () =>
+      /^revgate_upgraded_connections 0$/m.test((await send(`${gate.adminUrl}/metrics`)).text),
     );
   });
 

@@ -3,8 +3,9 @@ import type { TestContext } from "node:test";
 import fc from "fast-check";
 import { cutoffFor, entryFor, tokenOf } from "../../contract/denylist-suite.ts";
 import { startRedis, type TestRedis } from "../../helpers/redis.ts";
-import { openStoreOn, type TestStore, until } from "../../helpers/store.ts";
+import { openStoreOn, type TestStore } from "../../helpers/store.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";
+import { until } from "../../helpers/until.ts";
 import { type Fuzzer, tryEach } from "./fuzzer.ts";
 import { hostileNumbers, hostileTexts, mutationsOf } from "./hostile.ts";
 

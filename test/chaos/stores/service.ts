@@ -2,7 +2,7 @@ import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startRelay } from "../../helpers/relay.ts";
 import type { SteppingClock } from "../../helpers/stepping-clock.ts";
-import { until } from "../../helpers/store.ts";
+import { until } from "../../helpers/until.ts";
 import type { Random } from "../random.ts";
 import { type ChaosServer, type ChaosStore, steppingServers, times } from "./store.ts";
 

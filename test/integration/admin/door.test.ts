@@ -11,6 +11,7 @@ import { startGate, type TestGate } from "../../helpers/gate.ts";
 import { openRaw, send, statusesIn } from "../../helpers/http.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";
 import { makeToken } from "../../helpers/tokens.ts";
+import { until } from "../../helpers/until.ts";
 
 const secret = "an-admin-secret-for-tests";
 const bearer = { authorization: `Bearer ${secret}` };
@@ -215,9 +216,9 @@ describe("connections to the admin port", () => {
       connection.socket.pause();
       connection.write(`GET / HTTP/1.1\r\n${fields}\r\n`.repeat(1500));
       const metrics = async () => (await send(`${gate.adminUrl}/metrics`)).text;
-      while (!(await metrics()).includes('revgate_admin_refused_total{reason="crowded"} 1')) {
-        await new Promise(setImmediate);
-      }
+      await until(async () =>
+        (await metrics()).includes('revgate_admin_refused_total{reason="crowded"} 1'),
+      );
       connection.socket.resume();
       assert.ok(statusesIn(await connection.untilClosed()).length <= 4);
     });

@@ -4,6 +4,7 @@ import { startApplication } from "../../helpers/application.ts";
 import { startGate, type TestGate } from "../../helpers/gate.ts";
 import { type Reply, send } from "../../helpers/http.ts";
 import { makeToken } from "../../helpers/tokens.ts";
+import { until } from "../../helpers/until.ts";
 
 const logout = { "http://schemas.openid.net/event/backchannel-logout": {} };
 
@@ -65,7 +66,7 @@ describe("events that are not believed", () => {
         async () => (await logOut(gate, logoutToken("https://one"))).status,
       ),
     );
-    while (!forged.includes(429)) await new Promise(setImmediate);
+    await until(() => forged.includes(429));
     stopped = true;
     await Promise.all(loops);
     assert.deepEqual(new Set(right), new Set([200]));

@@ -11,6 +11,7 @@ import { repository, startBuiltGate } from "../../helpers/program.ts";
 import { startRedis } from "../../helpers/redis.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";
 import { makeToken } from "../../helpers/tokens.ts";
+import { until } from "../../helpers/until.ts";
 
 const preload = join(repository, "test/integration/crash/fault-points.mjs");
 
@@ -51,7 +52,7 @@ async function logOutDyingAt(t: TestContext, at: number, denylist: string): Prom
   };
   const first = await startBuiltGate(t, config, env);
   const headers = { token: makeToken() };
-  while ((await send(`${first.url}/me`, { headers })).status === 503);
+  await until(async () => (await send(`${first.url}/me`, { headers })).status !== 503);
   writeFileSync(arm, "");
   const reply = await send(`${first.url}/logout`, { method: "POST", headers }).catch(
     () => undefined,

@@ -18,8 +18,8 @@ import { watchStalls } from "../../../src/server/stalled-clients.ts";
 import { listenOnLoopback } from "../../helpers/application.ts";
 import { makeCertificate } from "../../helpers/certificate.ts";
 import { openRaw } from "../../helpers/http.ts";
-import { until } from "../../helpers/store.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";
+import { until } from "../../helpers/until.ts";
 import {
   type Answering,
   answerOf,
@@ -290,7 +290,7 @@ describe("an idle connection with direct answers", { concurrency: true }, () => 
     connection.socket.pause();
     for (let sent = 0; !socket?.writableLength; sent = answered) {
       connection.write(get.repeat(50));
-      while (answered < sent + 50) await nextTurn();
+      await until(() => answered >= sent + 50);
       await nextTurn();
     }
     assert.equal(socket.writableNeedDrain, false);

@@ -8,7 +8,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { ProxyRequest, type ProxyResponse } from "../../../src/node-http/http-messages.ts";
 import { listenOnLoopback } from "../../helpers/application.ts";
 import { openRaw } from "../../helpers/http.ts";
-import { until } from "../../helpers/store.ts";
+import { until } from "../../helpers/until.ts";
 import {
   type Answering,
   answerOf,

@@ -11,6 +11,7 @@ import { inOrder } from "../../../src/node-http/in-order.ts";
 import { createDrain } from "../../../src/server/drain.ts";
 import { makeCertificate } from "../../helpers/certificate.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";
+import { until } from "../../helpers/until.ts";
 
 const long = 60_000;
 /** More than the system keeps for a client that does not read. */
@@ -90,19 +91,19 @@ for (const scheme of ["http", "https"] as const) {
       const [first] = await send("/quick", idle);
       await once(first.resume(), "close");
       const slow = send("/slow");
-      while (waiting.length === 0) await new Promise(setImmediate);
+      await until(() => waiting.length !== 0);
       assert.equal(drain.connections, 2);
       drain.begin();
       waiting[0]?.();
       const [response] = await slow;
       assert.equal(response.headers.connection, "close");
       await once(response.resume(), "close");
-      while (drain.connections > 1) await new Promise(setImmediate);
+      await until(() => drain.connections <= 1);
       // Whoever has a connection may still use it, once.
       const [second] = await send("/quick", idle);
       assert.deepEqual([second.statusCode, second.headers.connection], [200, "close"]);
       second.resume();
-      while (drain.connections > 0) await new Promise(setImmediate);
+      await until(() => drain.connections === 0);
     });
   });
 }
