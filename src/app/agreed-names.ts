@@ -1,5 +1,6 @@
 import { withAgreedNames } from "../denylist/agreed-names.ts";
 import type { Denylist } from "../denylist/denylist.ts";
+import type { FleetLives } from "../denylist/redis/fleet-lives.ts";
 import { compareNames } from "../denylist/redis/name-agreement.ts";
 import type { RedisReplica } from "../denylist/redis/replica.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -9,23 +10,34 @@ export interface AgreedNamesOptions {
   readonly replica: Pick<RedisReplica, "exchangeNameForms">;
   /** The forms in which this sidecar makes names. */
   readonly forms: readonly string[];
+  /** For how long all sidecars of the store remember. */
+  readonly lives: Pick<FleetLives, "unread">;
   readonly whenUnavailable: "deny" | "serve-known";
   readonly logger: Logger;
 }
 
-/** The shared denylist, whose word counts while its names are those of the store in Redis. */
+/**
+ * The shared denylist, whose word counts while its names are those of the store in Redis, and while it is
+ * known for how long revocations are remembered there.
+ */
 export function agreeOnNames(
   denylist: Denylist,
-  { replica, forms, whenUnavailable, logger }: AgreedNamesOptions,
+  { replica, forms, lives, whenUnavailable, logger }: AgreedNamesOptions,
 ): Denylist {
-  const agreement = compareNames({
+  const isTrusting = whenUnavailable === "serve-known";
+  const names = compareNames({
     forms,
     exchange: (found, wanted) => replica.exchangeNameForms(found, wanted),
-    isTrusting: whenUnavailable === "serve-known",
+    isTrusting,
     onTrouble(reason) {
       if (reason === undefined) logger.info("the names in redis are made as here");
       else logger.error({ reason }, "the names in redis are made in another way");
     },
   });
-  return withAgreedNames(denylist, agreement);
+  return withAgreedNames(denylist, {
+    get trouble() {
+      return names.trouble ?? (isTrusting ? undefined : lives.unread);
+    },
+    close: names.close,
+  });
 }

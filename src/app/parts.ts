@@ -75,6 +75,7 @@ export function construct(config: Config, store: Store, making: Making): Parts {
     metrics: metrics.store,
   });
   const inForce: InForce = { config, verification };
+  store.onShorterLives(() => inForce.verification.verifier.forget());
   const live = watchRevocations(inForce, store, metrics);
   const upgraded = createUpgradedConnections();
   const drain = createDrain(upgraded);

@@ -1,10 +1,10 @@
-import type { Clock, EpochSeconds } from "../platform/clock.ts";
+import type { Clock } from "../platform/clock.ts";
 import type { Denylist, DenylistHealth, Entry, UnknownOutcome } from "./denylist.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import { type Journal, type JournalOptions, openJournal } from "./journal/journal.ts";
 import { RevocationTable } from "./memory/revocation-table.ts";
 import { recover } from "./recovery.ts";
-import { RememberedLives } from "./retention.ts";
+import { type RememberedLife, RememberedLives } from "./retention.ts";
 import { TableLoader } from "./table-loader.ts";
 
 /** Where the journal is, and who is told of its disk. */
@@ -31,8 +31,10 @@ export interface EmbeddedDenylist extends Denylist {
    * on, before any that is made from now on.
    */
   remember(seconds: number): Promise<void>;
-  /** The latest `exp` with which a token that was issued then can be accepted (retention.ts). */
-  latestExpiry(issuedAt: EpochSeconds | undefined): EpochSeconds;
+  /** Since when they have been remembered for how long; `adoptLives` follows what the fleet agreed on. */
+  readonly lives: Pick<RememberedLives, "list" | "longest" | "latestExpiry">;
+  /** Records changes that are not known here; resolves to whether there were any. */
+  adoptLives(lives: readonly RememberedLife[]): Promise<boolean>;
   /** Loads the table from the journal once more, because the clock has jumped. Never rejects. */
   reload(): Promise<void>;
   /** Takes over entries that Redis has: in force at once, in the journal soon. Those known already are skipped. */
@@ -67,11 +69,7 @@ export async function openEmbeddedDenylist(
     lookUp: (token) => loader.lookUp(token),
     ask: (token) => loader.ask(token),
     reload: () => loader.load(),
-    latestExpiry: (issuedAt) => lives.latestExpiry(issuedAt),
-    async remember(seconds) {
-      const life = lives.change(seconds, clock.nowSeconds());
-      if (life !== undefined) await journal.remember(life);
-    },
+    ...livesIn(journal, lives, clock),
     revoke: (entries) => revoke(entries),
     async intend(entries) {
       const { id, durable } = journal.intend(entries);
@@ -112,6 +110,26 @@ async function loadTable(options: EmbeddedDenylistOptions, retention: Clock) {
     lives,
   });
   return { table, journal, lives };
+}
+
+/** How long revocations are remembered, and the records of it. */
+function livesIn(
+  journal: Journal,
+  lives: RememberedLives,
+  clock: Clock,
+): Pick<EmbeddedDenylist, "lives" | "remember" | "adoptLives"> {
+  return {
+    lives,
+    async remember(seconds) {
+      const life = lives.change(seconds, clock.nowSeconds());
+      if (life !== undefined) await journal.remember(life);
+    },
+    async adoptLives(some) {
+      const news = lives.adopt(some, clock.nowSeconds());
+      await Promise.all(news.map((life) => journal.remember(life)));
+      return news.length > 0;
+    },
+  };
 }
 
 /** Which entries last on, and which came when they were over. */

@@ -18,6 +18,13 @@ export interface RememberedLife {
 /** For good: no token has an `exp` so late. */
 export const forGood = 2 ** 32 - 1;
 
+/** Until when a revocation is kept that ends tokens which exist now and live for at most so many seconds. */
+export function endOfAllIssued(now: EpochSeconds, seconds: number): EpochSeconds {
+  // A token may live longer than that by the tolerance, and be issued that much ahead of this clock.
+  const end = Math.ceil(now) + seconds + 2 * largestToleranceSeconds + keptBeyondSeconds;
+  return Math.min(end, forGood);
+}
+
 /**
  * For how long revocations of a session, a subject or a `jti` have been remembered since when, oldest first.
  *
@@ -25,7 +32,7 @@ export const forGood = 2 ** 32 - 1;
  * before it, and that be forgotten as it was due then: it is held to the limit of that time.
  */
 export class RememberedLives {
-  #lives: RememberedLife[] = [];
+  #lives: readonly RememberedLife[] = [];
 
   /** The first holds for all times before it, too: nobody knows better. */
   get list(): readonly RememberedLife[] {
@@ -34,15 +41,28 @@ export class RememberedLives {
 
   /** Follows a change that was recorded. */
   add(life: RememberedLife): void {
-    this.#lives.push(life);
+    this.#lives = mergeLives(this.#lives, [life]);
   }
 
   /** Notes that it is so long from now on; undefined if it was before. */
   change(seconds: number, now: EpochSeconds): RememberedLife | undefined {
     if (this.#lives.at(-1)?.seconds === seconds) return undefined;
     const life = { from: Math.ceil(now), seconds };
-    this.#lives = [...this.#lives.filter((_, index) => !this.#isOver(index, now)), life];
+    this.#lives = mergeLives(pruneLives(this.#lives, now), [life]);
     return life;
+  }
+
+  /** Follows changes that were agreed on elsewhere; returns those that were not known here. */
+  adopt(lives: readonly RememberedLife[], now: EpochSeconds): readonly RememberedLife[] {
+    const before = this.#lives;
+    this.#lives = pruneLives(mergeLives(before, lives), now);
+    return this.#lives.filter((life) => !before.some((known) => isSameLife(known, life)));
+  }
+
+  /** The longest that anybody's revocations of now have to be remembered for; 0 if nothing is known. */
+  longest(now: EpochSeconds): number {
+    const counts = this.#lives.filter((_, index) => endOf(this.#lives, index) >= now);
+    return Math.max(0, ...counts.map(({ seconds }) => seconds));
   }
 
   /**
@@ -51,21 +71,37 @@ export class RememberedLives {
    */
   latestExpiry(issuedAt: EpochSeconds = Number.NEGATIVE_INFINITY): EpochSeconds {
     const ends = this.#lives.flatMap(({ from, seconds }, index) => {
-      if (seconds >= forGood || this.#endOf(index) < issuedAt) return [];
+      if (seconds >= forGood || endOf(this.#lives, index) < issuedAt) return [];
       return [(index === 0 ? issuedAt : Math.max(issuedAt, from)) + seconds];
     });
     return Math.min(...ends, Number.POSITIVE_INFINITY);
   }
+}
 
-  /** Until when a limit held: by any clock of the fleet. */
-  #endOf(index: number): EpochSeconds {
-    const next = this.#lives[index + 1];
-    return next === undefined ? Number.POSITIVE_INFINITY : next.from + largestToleranceSeconds;
-  }
+/** Two histories of one store as one, in order; what changes nothing is left out. */
+export function mergeLives(
+  some: readonly RememberedLife[],
+  others: readonly RememberedLife[],
+): readonly RememberedLife[] {
+  const all = [...some, ...others].sort((a, b) => a.from - b.from || a.seconds - b.seconds);
+  return all.filter(({ seconds }, index) => all[index - 1]?.seconds !== seconds);
+}
 
-  /** Whether no token that is as old can be accepted any more. */
-  #isOver(index: number, now: EpochSeconds): boolean {
-    const longest = Math.max(...this.#lives.map(({ seconds }) => seconds));
-    return this.#endOf(index) + longest + keptBeyondSeconds < now;
-  }
+/** Without the limits that concern no token which could still be accepted. */
+export function pruneLives(
+  lives: readonly RememberedLife[],
+  now: EpochSeconds,
+): readonly RememberedLife[] {
+  const longest = Math.max(...lives.map(({ seconds }) => seconds));
+  return lives.filter((_, index) => endOf(lives, index) + longest + keptBeyondSeconds >= now);
+}
+
+function isSameLife(one: RememberedLife, other: RememberedLife): boolean {
+  return one.from === other.from && one.seconds === other.seconds;
+}
+
+/** Until when a limit held: by any clock of the fleet. */
+function endOf(lives: readonly RememberedLife[], index: number): EpochSeconds {
+  const next = lives[index + 1];
+  return next === undefined ? Number.POSITIVE_INFINITY : next.from + largestToleranceSeconds;
 }

@@ -8,6 +8,7 @@ import type { Outbox } from "./journal/outbox.ts";
 import { Courier } from "./redis/courier.ts";
 import { EpochKeeper } from "./redis/epoch-keeper.ts";
 import { FeedFollower, type ReferenceTime } from "./redis/feed-follower.ts";
+import type { FleetLives } from "./redis/fleet-lives.ts";
 import { KnownShards } from "./redis/known-shards.ts";
 import type { RedisReplica } from "./redis/replica.ts";
 import { Restorer } from "./redis/restorer.ts";
@@ -24,6 +25,8 @@ export interface SharedDenylistOptions {
   readonly replica: RedisReplica;
   readonly clock: Clock;
   readonly now: Stopwatch;
+  /** For how long all sidecars remember; without it, each goes by its own configuration. */
+  readonly lives?: Pick<FleetLives, "unread" | "lengthen" | "restore" | "close"> | undefined;
   /** Whether the table alone may clear a token while it is fresh, or Redis is asked each time. */
   readonly reads: "local" | "every-request";
   /** What a request gets while Redis does not answer: a refusal, or the table's word. */
@@ -78,7 +81,7 @@ export class SharedDenylist implements Denylist {
     this.#options = options;
     // As many revocations as there are may be held at a time.
     setMaxListeners(0, this.#closing.signal);
-    const { local, outbox, replica, onEpoch, onTrouble } = options;
+    const { local, outbox, replica, lives, onEpoch, onTrouble } = options;
     const { journal } = local;
     const troubles = new Troubles((source, reason) => onTrouble?.(source, reason));
     const [known, roster] = [new KnownShards(), new Roster(replica, options.noticeMs)];
@@ -86,10 +89,14 @@ export class SharedDenylist implements Denylist {
     const reports = (source: "send" | "restore") => (reason: string | undefined) =>
       troubles.set(source, reason);
     this.#troubles = troubles;
-    this.#courier = new Courier({ ...options, journal, known, onTrouble: reports("send") });
+    this.#courier = new Courier({
+      ...{ ...options, journal, known, onTrouble: reports("send") },
+      whyNotNow: () => lives?.unread,
+    });
     this.#restorer = new Restorer({
       ...{ ...options, journal, known, sidecar: roster.self },
       onTrouble: reports("restore"),
+      restoreLives: () => lives?.restore() ?? Promise.resolve(),
     });
     this.#follower = new FeedFollower({
       ...{ ...options, known, keeper, roster, troubles },
@@ -140,15 +147,23 @@ export class SharedDenylist implements Denylist {
   }
 
   revoke(entries: readonly Entry[]): Promise<void> {
-    return this.#share(entries, () => this.#options.local.revoke(entries));
+    const kept = this.#lengthen(entries);
+    return this.#share(kept, () => this.#options.local.revoke(kept));
   }
 
   async intend(entries: readonly Entry[]): Promise<Intent> {
-    const intent = await this.#options.local.intend(entries);
+    const intent = await this.#options.local.intend(this.#lengthen(entries));
     return {
-      revoke: (revoked = entries) => this.#share(revoked, () => intent.revoke(revoked)),
+      revoke: (revoked = entries) => {
+        const kept = this.#lengthen(revoked);
+        return this.#share(kept, () => intent.revoke(kept));
+      },
       drop: intent.drop,
     };
+  }
+
+  #lengthen(entries: readonly Entry[]): readonly Entry[] {
+    return this.#options.lives?.lengthen(entries) ?? entries;
   }
 
   /** In the journal first, then to Redis, then held until it is in force everywhere. */
@@ -230,6 +245,7 @@ export class SharedDenylist implements Denylist {
 
   async close(): Promise<void> {
     await this.#courier.close();
+    await this.#options.lives?.close();
     this.#closing.abort();
     await this.#follower.leave();
     this.#options.replica.close();

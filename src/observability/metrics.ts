@@ -47,7 +47,7 @@ export const signalResults = ["revoked", "ignored", "refused", "failed"] as cons
 export type SignalResult = (typeof signalResults)[number];
 
 /** Where something was found that is not believed: the denylist's own words. */
-const ignoredSources = ["journal", "feed", "entry", "epoch"] as const;
+const ignoredSources = ["journal", "feed", "entry", "epoch", "lifetimes"] as const;
 
 /** A revocation, as far as it is counted. */
 export interface Revoked {
@@ -449,7 +449,7 @@ function createLocalMetrics(
 
 function createIgnored(registry: Registry): StoreMetrics["ignored"] {
   const help =
-    "What no revgate can have written, and what is therefore ignored: lines of the journal, lines of the feed, values of an entry, an epoch in Redis. Another program writes there.";
+    "What no revgate can have written, and what is therefore ignored: lines of the journal, lines of the feed, values of an entry, an epoch or lifetimes in Redis. Another program writes there.";
   return createCounter({ name: "revgate_ignored_total", help, registry }, "source", ignoredSources);
 }
 

@@ -1,6 +1,6 @@
 import { type Entry, type EntryKind, keyOfName } from "../denylist/denylist.ts";
-import { forGood, keptBeyondSeconds } from "../denylist/retention.ts";
-import { type EpochSeconds, largestToleranceSeconds } from "../platform/clock.ts";
+import { endOfAllIssued, forGood, keptBeyondSeconds } from "../denylist/retention.ts";
+import type { EpochSeconds } from "../platform/clock.ts";
 import type { Name } from "../token/names.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 
@@ -56,9 +56,7 @@ export function endOfAll(
   now: EpochSeconds,
   { maxLifetimeSeconds, undated = false }: Lifetimes,
 ): EpochSeconds {
-  if (undated) return forGood;
-  // A token may live longer than maxLifetime by the tolerance, and be issued that much ahead of this clock.
-  return Math.ceil(now) + maxLifetimeSeconds + 2 * largestToleranceSeconds + keptBeyondSeconds;
+  return undated ? forGood : endOfAllIssued(now, maxLifetimeSeconds);
 }
 
 /** What the application's 2xx ends. */

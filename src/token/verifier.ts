@@ -59,6 +59,8 @@ export interface Verifier {
    * With `search: false` nothing is fetched for it: `unknown_key` then never has `ready`.
    */
   verify(credential: string, options?: { readonly search?: boolean }): Verification;
+  /** Checks every credential anew from now on: what was asked of its claims is not what it was. */
+  forget(): void;
 }
 
 const invalid: Verification = { kind: "invalid" };
@@ -127,7 +129,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     return now < end && earliest >= start ? { kind: "valid", token } : { kind: "in_doubt", token };
   }
 
-  return { verify, seen, names: options.names ?? plainNames };
+  return { verify, seen, names: options.names ?? plainNames, forget: () => verified.clear() };
 }
 
 /** Whether tokens were seen, and none of them carried that. */

@@ -18,6 +18,8 @@ export interface CourierOptions {
   readonly replica: RedisReplica;
   readonly known: KnownShards;
   readonly clock: Clock;
+  /** Why nothing may be sent at present; undefined if it may. */
+  readonly whyNotNow?: (() => string | undefined) | undefined;
   /** Told how many revocations Redis has not acknowledged. */
   readonly onPending?: ((count: number) => void) | undefined;
   /** Told what is in the way (and undefined when nothing is any more). */
@@ -91,6 +93,8 @@ export class Courier {
     const { outbox, journal, onTrouble } = this.#options;
     try {
       while (outbox.size > 0 && !this.#closed) {
+        const reason = this.#options.whyNotNow?.();
+        if (reason !== undefined) throw new StoreUnavailableError(reason);
         const batch = outbox.first(entriesPerSend);
         const waiting = this.#waiters.waitingFor(batch.map(keyOfName));
         const epoch = await this.#sendUntilTaken(batch);

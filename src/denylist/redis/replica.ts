@@ -300,10 +300,23 @@ export class RedisReplica {
   }
 
   /** Puts the forms of names in the place of those found; resolves to what stands there then ("": nothing). */
-  async exchangeNameForms(found: string, wanted: string): Promise<string> {
-    const held = await this.#writer.run("exchange", [this.keys.nameFormsKey], [found, wanted]);
+  exchangeNameForms(found: string, wanted: string): Promise<string> {
+    return this.#exchange(this.#writer, this.keys.nameFormsKey, { found, wanted });
+  }
+
+  /** The same, at the follower's server, for what says since when revocations are remembered for how long. */
+  exchangeLives(found: string, wanted: string): Promise<string> {
+    return this.#exchange(this.#follower, this.keys.livesKey, { found, wanted });
+  }
+
+  async #exchange(
+    connection: RedisConnection,
+    key: string,
+    { found, wanted }: { readonly found: string; readonly wanted: string },
+  ): Promise<string> {
+    const held = await this.#write(connection, "exchange", [key], [found, wanted]);
     if (typeof held === "string") return held;
-    throw new StoreUnavailableError("redis answers something else than the forms of names");
+    throw new StoreUnavailableError("redis answers something else than a text of revgate's");
   }
 
   /** What the servers do when their memory is full: `noeviction` everywhere, or the first other policy. */

@@ -17,6 +17,8 @@ export interface RestorerOptions {
   readonly known: KnownShards;
   /** The name of this sidecar in the roster. */
   readonly sidecar: string;
+  /** Writes back what is known of how long revocations are remembered. */
+  readonly restoreLives?: (() => Promise<void>) | undefined;
   /** Told what is in the way (and undefined when nothing is any more). */
   readonly onTrouble: (reason: string | undefined) => void;
 }
@@ -121,6 +123,7 @@ export class Restorer {
   }
 
   async #confirm(shard: string, epoch: Epoch): Promise<void> {
+    if (shard === this.#options.replica.keys.feedShard) await this.#options.restoreLives?.();
     await this.#options.replica.confirm(shard, epoch.id, this.#options.sidecar);
   }
 

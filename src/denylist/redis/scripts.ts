@@ -253,7 +253,7 @@ const exchange = `
 local held = redis.pcall('GET', KEYS[1])
 if not held then held = '' end
 if type(held) ~= 'string' or #held > 600 or string.find(held, '[^%w ._:%-]') then held = 'unreadable!' end
-if held ~= ARGV[1] then return held end
+if held ~= ARGV[1] or held == ARGV[2] then return held end
 redis.call('SET', KEYS[1], ARGV[2])
 return ARGV[2]
 `;

@@ -19,8 +19,14 @@ export type RetentionRule =
   | "no iat: nothing but its own id names it"
   /** R5: a token from before maxLifetime grew is held to what held then. */
   | "older tokens, older limits"
+  /** R5: they stand in Redis, for a newcomer that has an empty directory. */
+  | "the limits stand in Redis"
   /** R5: whoever revokes remembers for the largest maxLifetime of the fleet, whatever its own. */
-  | "the fleet's largest lifetime";
+  | "the fleet's largest lifetime"
+  /** R5: a change is written before it comes into force. */
+  | "a change leads"
+  /** R5: whoever has not read for a while what stands in Redis reads it before it revokes. */
+  | "what was read counts for a while";
 
 /** What is revoked, and what may happen to the configuration. */
 export interface RetentionWorld {
@@ -40,8 +46,11 @@ interface State {
   /** The newcomer's, which is reloaded first, and the revoker's. */
   maxLifetime: number;
   revokersLifetime: number;
-  /** When the newcomer's present maxLifetime came into force. */
+  /** When the newcomer's present maxLifetime came into force, and when that was written to Redis. */
   lifetimeFrom: number;
+  changedAt: number;
+  /** Whether the revoker has read it there. */
+  isRead: boolean;
   issuedAt: number | undefined;
   intendedAt: number | undefined;
   /** When Redis drops the entry; undefined before there is one. */
@@ -54,12 +63,16 @@ const largestTolerance = 1;
 /** How far the revoker's clock is ahead, and the newcomer's behind: as far as they may be. */
 const ahead = 1;
 const behind = 1;
+/** How long before it comes into force a change is written, and for how long what was read counts. */
+const lead = 2;
+const counts = 1;
 const endOfTime = 14;
 
 /** Builds the model. */
 export function retention(world: RetentionWorld, has: Rules): Model<State> {
   const first: State = {
     ...{ time: 0, tolerance: 0, maxLifetime: 2, revokersLifetime: 2, lifetimeFrom: 0 },
+    ...{ changedAt: 0, isRead: true },
     ...{ issuedAt: undefined, intendedAt: undefined, keptUntil: undefined },
   };
   return {
@@ -74,7 +87,7 @@ export function retention(world: RetentionWorld, has: Rules): Model<State> {
           }),
         ];
       }
-      yield* configurationSteps(state, world);
+      yield* configurationSteps(state, world, has);
       yield* revocationSteps(state, world, has);
     },
   };
@@ -91,11 +104,16 @@ function accepts(state: State, { hasIssuedAt, life, kind }: RetentionWorld, has:
     return !isNamed && end <= now + maxLifetime;
   }
   // What was issued in that very second is older, too.
-  const isOlder = issuedAt <= lifetimeFrom && has("older tokens, older limits");
+  const isKnown = has("older tokens, older limits") && has("the limits stand in Redis");
+  const isOlder = issuedAt <= lifetimeFrom && isKnown;
   return life <= (isOlder ? 2 : maxLifetime);
 }
 
-function* configurationSteps(state: State, world: RetentionWorld): Generator<Step<State>> {
+function* configurationSteps(
+  state: State,
+  world: RetentionWorld,
+  has: Rules,
+): Generator<Step<State>> {
   if (world.toleranceGrows && state.tolerance === 0) {
     yield [
       "clockTolerance grows",
@@ -109,10 +127,21 @@ function* configurationSteps(state: State, world: RetentionWorld): Generator<Ste
       "the newcomer's maxLifetime grows",
       edited(state, (next) => {
         next.maxLifetime = 6;
-        next.lifetimeFrom = next.time;
+        next.changedAt = next.time;
+        next.lifetimeFrom = next.time + (has("a change leads") ? lead : 0);
+        next.isRead = false;
       }),
     ];
-  } else if (state.revokersLifetime < state.maxLifetime) {
+  }
+  if (!state.isRead) {
+    yield [
+      "the revoker reads Redis",
+      edited(state, (next) => {
+        next.isRead = true;
+      }),
+    ];
+  }
+  if (state.revokersLifetime < state.maxLifetime) {
     yield [
       "the revoker's maxLifetime grows",
       edited(state, (next) => {
@@ -142,6 +171,8 @@ function* revocationSteps(state: State, world: RetentionWorld, has: Rules): Gene
   }
   if (issuedAt === undefined || keptUntil !== undefined) return;
   if (world.recovers && intendedAt === undefined) return;
+  const isLate = !state.isRead && time > state.changedAt + counts;
+  if (isLate && has("what was read counts for a while")) return;
   yield [
     world.recovers ? "the intent is recovered" : "the token is revoked",
     edited(state, (next) => {
@@ -151,13 +182,14 @@ function* revocationSteps(state: State, world: RetentionWorld, has: Rules): Gene
 }
 
 function forgottenAt(state: State, issuedAt: number, world: RetentionWorld, has: Rules): number {
-  const { time, tolerance, maxLifetime, revokersLifetime, intendedAt } = state;
+  const { time, tolerance, maxLifetime, revokersLifetime, intendedAt, isRead } = state;
   const margin =
     (has("the largest tolerance") ? largestTolerance : tolerance) *
     (has("twice the tolerance") ? 2 : 1);
   const moves = has("the deadline moves with the cut-off");
   const from = intendedAt === undefined || moves ? time : intendedAt;
-  const lifetime = has("the fleet's largest lifetime") ? maxLifetime : revokersLifetime;
+  const fleets = isRead && has("the fleet's largest lifetime");
+  const lifetime = fleets ? maxLifetime : revokersLifetime;
   const end = world.kind === "tok" ? issuedAt + world.life : from + lifetime;
   // The TTL counts from now, by the clock of the revoker.
   return end + margin - ahead + (has("a TTL errs long") ? ahead : 0);

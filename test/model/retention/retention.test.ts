@@ -26,6 +26,9 @@ describeModel({
     "the deadline moves with the cut-off": "a password change that is recovered",
     "no iat: nothing but its own id names it": "a token without iat",
     "older tokens, older limits": "a lifetime that grows",
+    "the limits stand in Redis": "a lifetime that grows",
     "the fleet's largest lifetime": "a lifetime that grows",
+    "a change leads": "a lifetime that grows",
+    "what was read counts for a while": "a lifetime that grows",
   },
 });

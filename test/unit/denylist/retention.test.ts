@@ -53,6 +53,30 @@ describe("for how long revocations are remembered", () => {
     ]);
   });
 
+  it("follows changes of the fleet in their order, and says which were not known", () => {
+    const lives = new RememberedLives();
+    lives.change(10 * day, 1000 * day);
+    const earlier = { from: 990 * day, seconds: 5 * day };
+    const later = { from: 1001 * day, seconds: 20 * day };
+    const known = { from: 1000 * day, seconds: 10 * day };
+    assert.deepEqual(lives.adopt([later, earlier, known], 1000 * day), [earlier, later]);
+    assert.deepEqual(lives.list, [earlier, known, later]);
+    assert.deepEqual(lives.adopt([later, earlier, known], 1000 * day), []);
+    // A change that is still to come lets nothing in, and is remembered by at once.
+    assert.equal(lives.latestExpiry(1000.5 * day), 1010.5 * day);
+    assert.equal(lives.longest(1000.5 * day), 20 * day);
+    assert.equal(lives.longest(1001 * day + largestToleranceSeconds + 1), 20 * day);
+  });
+
+  it("remembers for as long as a longer life that is over may still be gone by", () => {
+    const lives = new RememberedLives();
+    assert.equal(lives.longest(1000 * day), 0);
+    lives.change(20 * day, 1000 * day);
+    lives.change(10 * day, 1100 * day);
+    assert.equal(lives.longest(1100 * day + largestToleranceSeconds), 20 * day);
+    assert.equal(lives.longest(1100 * day + largestToleranceSeconds + 1), 10 * day);
+  });
+
   it("goes by the largest tolerance that a configuration may have", () => {
     const tokens = (clockTolerance: string) => ({
       tokens: { keys: [{ publicKeyFile: "k" }], clockTolerance },

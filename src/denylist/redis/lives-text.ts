@@ -1,0 +1,91 @@
+import { forGood, mergeLives, pruneLives, type RememberedLife } from "../retention.ts";
+import { isSoundTime } from "../sound.ts";
+
+/** Since when the revocations of a store are remembered for how long, as it stands in Redis. */
+export interface StoredLives {
+  /** When a sidecar last said that it needs the last of them, in seconds since 1970; 0: never. */
+  readonly claimedAt: number;
+  readonly lives: readonly RememberedLife[];
+}
+
+/** What a sidecar needs of that. */
+export interface NeededLives {
+  /** Changes that it knows of, whatever has become of Redis. */
+  readonly known: readonly RememberedLife[];
+  /** For how long its own configuration says that revocations are remembered. */
+  readonly ownSeconds: number;
+  readonly now: number;
+  /** Whether its clock is in doubt. */
+  readonly inDoubt: boolean;
+}
+
+/**
+ * How long before it comes into force a change is written, in seconds: longer than any sidecar goes by what
+ * it has read, so that nobody remembers for shorter than others accept by.
+ */
+export const leadSeconds = 60;
+
+/** How long a life stays in force that no sidecar needs any more. */
+const claimLastsSeconds = 86_400;
+const claimAgainSeconds = 3600;
+/** What fits into the text that stands in Redis. */
+const maxLives = 24;
+
+/** What is to stand in Redis: what stood there, what this sidecar knows, and what it needs. */
+export function agreeOnLives(
+  { claimedAt, lives: held }: StoredLives,
+  { known, ownSeconds, now, inDoubt }: NeededLives,
+): StoredLives {
+  const lives = bounded(pruneLives(mergeLives(held, known), now));
+  const last = lives.at(-1)?.seconds;
+  const claimed = { claimedAt: Math.floor(now) };
+  if (last === undefined) {
+    return { ...claimed, lives: [{ from: Math.ceil(now), seconds: ownSeconds }] };
+  }
+  const isUnclaimed = !inDoubt && now - claimedAt > claimLastsSeconds;
+  if (ownSeconds > last || (ownSeconds < last && isUnclaimed)) {
+    const change = { from: Math.ceil(now) + leadSeconds, seconds: ownSeconds };
+    return { ...claimed, lives: bounded(mergeLives(lives, [change])) };
+  }
+  const claims = ownSeconds === last && now - claimedAt > claimAgainSeconds;
+  return claims ? { ...claimed, lives } : { claimedAt, lives };
+}
+
+/** The oldest ones as one, which is as short as the shorter of them. */
+function bounded(lives: readonly RememberedLife[]): readonly RememberedLife[] {
+  const [first, second, ...rest] = lives;
+  if (first === undefined || second === undefined || lives.length <= maxLives) return lives;
+  const seconds = Math.min(first.seconds, second.seconds);
+  return bounded(mergeLives([{ from: first.from, seconds }], rest));
+}
+
+/** As text: when it was claimed, then each change, its beginning and its length. */
+export function formatLives({ claimedAt, lives }: StoredLives): string {
+  return [claimedAt, ...lives.map(({ from, seconds }) => `${from}:${seconds}`)].join(" ");
+}
+
+/** Reads what formatLives wrote; nothing if it is something else, or begins later than any sidecar says. */
+export function parseLives(text: string, now: number): StoredLives {
+  const [claimed = "", ...changes] = text.split(" ");
+  const lives = changes.map(parseLife);
+  const latest = now + 2 * leadSeconds + 3600;
+  const isSound = lives.every((life) => life !== undefined && life.from <= latest);
+  const claimedAt = Number(claimed);
+  if (!/^\d{1,10}$/.test(claimed) || claimedAt > latest || !isSound)
+    return { claimedAt: 0, lives: [] };
+  return {
+    claimedAt,
+    lives: mergeLives(
+      lives.filter((life) => life !== undefined),
+      [],
+    ),
+  };
+}
+
+function parseLife(text: string): RememberedLife | undefined {
+  const [, from = "", seconds = ""] = /^(\d{1,10}):(\d{1,10})$/.exec(text) ?? [];
+  const life = { from: Number(from), seconds: Number(seconds) };
+  return isSoundTime(life.from) && isSoundTime(life.seconds) && life.seconds <= forGood
+    ? life
+    : undefined;
+}
