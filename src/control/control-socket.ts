@@ -176,13 +176,22 @@ function isAlive(path: string): Promise<boolean> {
   });
 }
 
+/** Rights that a socket must not have even for the moment before its mode is set: it takes connections at once. */
+const ofOthers = 0o077;
+
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(path, () => {
-      server.off("error", reject);
-      resolve();
-    });
+    // The socket is made within this call, with the rights that the umask leaves.
+    const before = process.umask(ofOthers);
+    try {
+      server.listen(path, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    } finally {
+      process.umask(before);
+    }
   });
 }
 

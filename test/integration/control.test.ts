@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect, Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { connectControl, holdDataDir } from "../../src/control/control-socket.ts";
@@ -90,6 +90,34 @@ describe("a data directory", () => {
     const hold = await holdDataDir(dataDir);
     t.after(() => hold.release());
     assert.equal(statSync(join(dataDir, "control.sock")).mode & 0o777, 0o600);
+  });
+
+  it("lets nobody else in from the first moment on, under any umask", async (t) => {
+    const before = process.umask(0);
+    t.after(() => process.umask(before));
+    const dataDir = temporaryDirectory(t);
+    const modes: number[] = [];
+    const socketsIn = (directory: string) =>
+      readdirSync(directory)
+        .map((name) => statSync(join(directory, name)))
+        .filter((found) => found.isSocket());
+    const { listen } = Server.prototype;
+    // It is there, and takes connections, as soon as `listen` returns.
+    t.mock.method(Server.prototype, "listen", function (this: Server, ...args: [string]) {
+      const result = listen.apply(this, args);
+      modes.push(...socketsIn(dataDir).map(({ mode }) => mode));
+      return result.on("listening", () => {
+        modes.push(...socketsIn(dataDir).map(({ mode }) => mode));
+      });
+    });
+    const hold = await holdDataDir(dataDir);
+    t.after(() => hold.release());
+    rmSync(join(dataDir, "control.sock"));
+    await hold.renew();
+    modes.push(...socketsIn(dataDir).map(({ mode }) => mode));
+    assert.ok(modes.length >= 5, `${modes.length}`);
+    for (const mode of modes) assert.equal(mode & 0o077, 0, mode.toString(8));
+    assert.equal(process.umask(0), 0, "the umask is what it was");
   });
 
   it("whose path is too long for a socket is refused with the reason", async (t) => {
