@@ -222,23 +222,34 @@ const needsSecret = document.body.classList.contains("with-api");
 /** The secret as it was typed to its end, and whether it was wrong. */
 let typed = "";
 let isWrong = false;
+/** Why the latest revocations could not be read; undefined if they could. */
+let latestTrouble;
 
 function bearer(secret) {
   return { authorization: `Bearer ${secret}` };
 }
+
+const wrongSecret = "The admin secret is not right.";
+const limited = "Too many wrong secrets came from this address";
 
 /** The latest revocations; none as long as the secret that they need is missing or wrong. */
 async function readLatest() {
   if (needsSecret && (typed === "" || isWrong)) return [];
   const reply = await fetch("latest", needsSecret ? { headers: bearer(typed) } : {});
   isWrong = reply.status === 401;
+  latestTrouble = isWrong ? wrongSecret : troubleOf(reply);
   return reply.ok ? reply.json() : [];
 }
 
+/** What stands in the way, if an answer says no; whatever it is, the next reading tries again. */
+function troubleOf({ ok, status }) {
+  if (ok) return undefined;
+  return status === 429 ? `${limited}; trying again.` : `They cannot be read (${status}).`;
+}
+
 function explainLatest() {
-  if (!needsSecret) return;
-  const known = isWrong ? "The admin secret is not right." : "None since it was started.";
-  setText(find("latest-empty"), typed === "" ? "Type the admin secret to see them." : known);
+  const missing = needsSecret && typed === "" ? "Type the admin secret to see them." : undefined;
+  setText(find("latest-empty"), missing ?? latestTrouble ?? "None since it was started.");
 }
 
 function showHealth({ status, reason, config }) {
@@ -292,7 +303,9 @@ async function post(path, body) {
   const text = await reply.text();
   const answer = text === "" ? {} : JSON.parse(text);
   if (reply.ok) return answer;
-  if (reply.status === 401) throw new Error("The admin secret is not right.");
+  if (reply.status === 401) throw new Error(wrongSecret);
+  if (reply.status === 429)
+    throw new Error("Too many requests; nothing was done. Try again in a second.");
   throw new Error(
     `${answer.error ?? reply.status}: ${answer.error_description ?? "no reason given"}`,
   );
