@@ -25,7 +25,7 @@ import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
 import type { InForce } from "./in-force.ts";
 import { type OpenSignals, openSignals } from "./signals.ts";
 import type { Store } from "./store.ts";
-import { reopenVerifier } from "./verification.ts";
+import { type KeySets, reopenVerifier } from "./verification.ts";
 
 /** What stays while configurations come and go. */
 export interface Foundation {
@@ -104,6 +104,11 @@ export class CurrentAssembly {
     logger.level = config.settings.log.level;
     void retire(before, { ...this.#current, ...next });
     return needRestart;
+  }
+
+  /** The key sets of transmitters of events; undefined if there are none. */
+  get keySets(): KeySets | undefined {
+    return this.#current.signals?.keySets;
   }
 
   /** Connections to the application. */

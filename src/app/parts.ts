@@ -152,7 +152,8 @@ function observe(
     denylistEntries: () => store.denylist.size,
     journalBytes: store.journalBytes,
     redisStaleness: store.redisStaleness,
-    jwksAge: () => inForce.verification.keysAgeSeconds(),
+    jwksAge: () =>
+      Math.max(inForce.verification.keysAgeSeconds(), current.keySets?.keysAgeSeconds() ?? 0),
     connections: () => drain.connections,
     liveConnections: () => live.size,
     upstreamConnections: () => current.connections,
@@ -190,7 +191,13 @@ function proxyOptions({ settings, files }: Config, engine: Engine): ProxyServerO
 }
 
 /** Whether requests should be sent here, and if not, why. */
-function readinessOf({ inForce, store, drain, life }: Omit<Parts, "admin">): DenylistHealth {
+function readinessOf({
+  inForce,
+  store,
+  drain,
+  life,
+  current,
+}: Omit<Parts, "admin">): DenylistHealth {
   const no = (reason: string) => ({ ready: false, reason });
   if (life.state === "stopping") return no("shutting down");
   if (drain.begun) return no("draining");
@@ -200,8 +207,9 @@ function readinessOf({ inForce, store, drain, life }: Omit<Parts, "admin">): Den
   const health = store.denylist.health();
   const trouble = inForce.verification.keysTrouble();
   if (health.ready && trouble !== undefined) return no(trouble);
-  // Still trusted, so still ready; but whoever looks is told.
-  return { ...health, reason: health.reason ?? inForce.verification.keysDoubt() };
+  // Still trusted, so still ready; but whoever looks is told. Without a transmitter's keys, its events alone wait.
+  const doubts = [inForce.verification, current.keySets].map((sets) => sets?.keysDoubt());
+  return { ...health, reason: health.reason ?? doubts.find((each) => each !== undefined) };
 }
 
 /** Has connections end with their tokens. */

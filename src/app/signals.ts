@@ -7,11 +7,19 @@ import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import { fixedKeys, joinRings, type KeyRing } from "../token/keys/key-ring.ts";
 import type { Store } from "./store.ts";
-import { type OpenRing, type OpenVerifier, openKeys } from "./verification.ts";
+import {
+  type KeySets,
+  keySetsOf,
+  type OpenRing,
+  type OpenVerifier,
+  openKeys,
+} from "./verification.ts";
 
 /** What identity providers send their events to, with the keys that it lives on. */
 export interface OpenSignals {
   readonly endpoints: Endpoints;
+  /** The key sets that transmitters of events publish for themselves. */
+  readonly keySets: KeySets;
   /** Stops looking for other keys. */
   close(): void;
 }
@@ -69,6 +77,7 @@ export function openSignals(
   });
   return {
     endpoints,
+    keySets: keySetsOf(opened),
     close() {
       for (const ring of opened) ring.close();
     },

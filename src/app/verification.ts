@@ -18,7 +18,7 @@ import { createNames } from "../token/names.ts";
 import { createVerifier, type Verifier, type VerifierOptions } from "../token/verifier.ts";
 
 /** The verifier as configured, with the keys that it lives on. */
-export interface OpenVerifier {
+export interface OpenVerifier extends KeySets {
   readonly verifier: Verifier;
   /** Says why it decides about a credential as it does. */
   readonly explain: (credential: string) => Promise<TokenExplanation>;
@@ -26,14 +26,26 @@ export interface OpenVerifier {
   readonly rings: ReadonlyMap<string | undefined, KeyRing>;
   /** Why no token of some issuer can be checked at present; undefined where all can. */
   keysTrouble(): string | undefined;
-  /** Why some issuer's keys may not be its latest; undefined if all are up to date. */
-  keysDoubt(): string | undefined;
-  /** Seconds since the published key set was fetched that is oldest; 0 without any. */
-  keysAgeSeconds(): number;
   /** Resolves when no fetch of keys is under way. */
   settled(): Promise<void>;
   /** Stops looking for other keys. */
   close(): void;
+}
+
+/** How up to date some keys are. */
+export interface KeySets {
+  /** Why some may not be their issuer's latest; undefined if all are up to date. */
+  keysDoubt(): string | undefined;
+  /** Seconds since the published key set was fetched that is oldest, or since it has been waited for; 0 without any. */
+  keysAgeSeconds(): number;
+}
+
+/** Says how up to date the keys of some rings are. */
+export function keySetsOf(rings: readonly OpenRing[]): KeySets {
+  return {
+    keysDoubt: () => rings.find(({ trouble }) => trouble !== undefined)?.trouble,
+    keysAgeSeconds: () => Math.max(0, ...rings.map(({ ageMs }) => ageMs)) / 1000,
+  };
 }
 
 /** Who counts and who logs for the verifier. */
@@ -71,8 +83,7 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
     explain: (credential) => explainToken(credential, options),
     rings: ringsByIssuer([{ issuer: tokens.issuer, keys: main }, ...issuers]),
     keysTrouble: () => rings.find(({ keys }) => keys.length === 0)?.trouble,
-    keysDoubt: () => rings.find(({ trouble }) => trouble !== undefined)?.trouble,
-    keysAgeSeconds: () => Math.max(0, ...rings.map(({ ageMs }) => ageMs)) / 1000,
+    ...keySetsOf(rings),
     settled: async () => void (await Promise.all(rings.map((ring) => ring.settled()))),
     close() {
       for (const ring of rings) ring.close();
@@ -155,7 +166,7 @@ function requirementsOf(settings: Config["settings"]) {
 
 /** Keys that are looked after until they are closed. */
 export type OpenRing = KeyRing & {
-  /** Milliseconds since they were fetched; 0 for those of files. */
+  /** Milliseconds since they were fetched, or have been waited for; 0 for those of files. */
   readonly ageMs: number;
   settled(): Promise<void>;
   close(): void;

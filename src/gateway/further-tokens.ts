@@ -71,7 +71,7 @@ export function verifierFor(
   return (credential) => verifyOrName(checks, visit, { credential, lifetimeSeconds });
 }
 
-const noSearch = { search: false };
+const noSearch = { search: "none" } as const;
 
 /** Checks a credential; a request waits once for its key: however slow a key set is, the wait ends. */
 function verifyOnce(checks: TokenChecks, visit: Visit, credential: string): Verification {

@@ -520,7 +520,7 @@ function observeSources(registry: Registry, sources: MetricSources): void {
   );
   read(
     "revgate_jwks_age_seconds",
-    "Seconds since the oldest published key set in use was fetched; 0 without any. Beyond tokens.jwks.maxAge its keys are dropped, and its issuer's tokens get 503.",
+    "Seconds since the oldest published key set in use was fetched, or since the start if it never was; 0 without any. Beyond tokens.jwks.maxAge its keys are dropped, and its issuer's tokens, or its transmitter's events, get 503.",
     sources.jwksAge,
   );
   read(

@@ -41,7 +41,8 @@ export async function explainToken(
   const jws = parseCompactJws(credential);
   const issuers = jws === undefined ? [] : issuersNamedIn(jws, issuersOf(options));
   for (const { keys } of issuers) {
-    if (jws !== undefined && keysFor(jws, keys.keys).length === 0) await keys.lookFor();
+    const isKnown = () => jws === undefined || keysFor(jws, keys.keys).length > 0;
+    if (!isKnown()) await keys.seek(isKnown);
   }
   const examined = (issuers.length === 0 ? [undefined] : issuers).map((issuer) => ({
     issuer,

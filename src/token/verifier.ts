@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 import { areRevocable, type ClaimRules } from "./claim-checks.ts";
 import { type CompactJws, hasThreeParts, parseCompactJws } from "./compact-jws.ts";
 import { type Issuer, issuersNamedIn } from "./issuers.ts";
-import { fixedKeys, type KeyRing } from "./keys/key-ring.ts";
+import { fixedKeys, type KeyRing, seekIn } from "./keys/key-ring.ts";
 import type { VerificationKey } from "./keys/verification-key.ts";
 import { type Names, plainNames } from "./names.ts";
 import { type Audience, isMeantFor, isSignedWith, keysFor } from "./signature.ts";
@@ -56,12 +56,18 @@ export interface Verifier {
   /**
    * Checks a credential's signature and claims; never throws, whatever the text is.
    *
-   * With `search: false` nothing is fetched for it: `unknown_key` then never has `ready`.
+   * With `search: "none"` nothing is fetched for it: `unknown_key` then never has `ready`.
    */
-  verify(credential: string, options?: { readonly search?: boolean }): Verification;
+  verify(credential: string, options?: { readonly search?: Search }): Verification;
   /** Checks every credential anew from now on: what was asked of its claims is not what it was. */
   forget(): void;
 }
+
+/**
+ * How a key is looked for that is not there: `at_once` if the allowance of unknown keys is not used up, which
+ * anybody's tokens can do; `in_turn` for who is trusted with waiting (see KeyRing).
+ */
+export type Search = "at_once" | "in_turn" | "none";
 
 const invalid: Verification = { kind: "invalid" };
 
@@ -91,7 +97,10 @@ export function createVerifier(options: VerifierOptions): Verifier {
     });
   }
 
-  function verify(credential: string, { search = true } = {}): Verification {
+  function verify(
+    credential: string,
+    { search = "at_once" }: { readonly search?: Search } = {},
+  ): Verification {
     // What can't be a compact JWS at first sight is worth no hash.
     if (credential.length > tokenBytes || !hasThreeParts(credential)) return invalid;
     const digest = hash("sha256", credential, "base64url");
@@ -104,7 +113,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 
   /** Checks a credential that is new here. */
-  function check(credential: string, digest: string, search: boolean): Verification {
+  function check(credential: string, digest: string, search: Search): Verification {
     const token = verifySignature(credential, issuers, { ...options, search });
     if (token === undefined) return invalid;
     if (token === "forged") {
@@ -161,7 +170,7 @@ type UnknownKey = Extract<Verification, { kind: "unknown_key" }>;
 function verifySignature(
   credential: string,
   issuers: readonly Issuer[],
-  options: VerifierOptions & { readonly search: boolean },
+  options: VerifierOptions & { readonly search: Search },
 ): VerifiedToken | UnknownKey | "forged" | undefined {
   const jws = parseCompactJws(credential);
   if (jws === undefined) return undefined;
@@ -182,17 +191,22 @@ function verifySignature(
 
 /** What to say of a token that no known key has signed: its issuer may have others. */
 function unknownKey(
-  { header: { kid } }: CompactJws,
+  jws: CompactJws,
   issuers: readonly Issuer[],
-  search: boolean,
+  search: Search,
 ): UnknownKey | "forged" | undefined {
+  const { kid } = jws.header;
   const lacking = issuers
     .map(({ keys }) => keys)
     .filter(
       ({ keys, grows }) => grows && (kid === undefined || keys.every((key) => key.kid !== kid)),
     );
   if (lacking.length === 0) return "forged";
-  const searches = search ? lacking.flatMap((keys) => keys.lookFor() ?? []) : [];
+  if (search === "in_turn") {
+    const isFound = () => lacking.some(({ keys }) => keysFor(jws, keys).length > 0);
+    return { kind: "unknown_key", ready: seekIn(lacking, isFound) };
+  }
+  const searches = search === "none" ? [] : lacking.flatMap((keys) => keys.lookFor() ?? []);
   if (searches.length > 0) {
     return { kind: "unknown_key", ready: Promise.all(searches).then(() => {}) };
   }
@@ -201,10 +215,10 @@ function unknownKey(
   return inTrouble ? { kind: "unknown_key", ready: undefined } : undefined;
 }
 
-/** Verifies a credential; waits once, for one fetch, if its key has to be fetched. */
+/** Verifies a credential; waits for its turn if its key has to be fetched. */
 export async function verifyInFull(verifier: Verifier, credential: string): Promise<Verification> {
-  const verification = verifier.verify(credential);
+  const verification = verifier.verify(credential, { search: "in_turn" });
   if (verification.kind !== "unknown_key" || verification.ready === undefined) return verification;
   await verification.ready;
-  return verifier.verify(credential, { search: false });
+  return verifier.verify(credential, { search: "none" });
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
@@ -14,45 +14,10 @@ import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
+import { type Key, makeKey, sign, startIssuer } from "../helpers/issuer.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
-
-interface Key {
-  readonly kid: string;
-  readonly publicKey: KeyObject;
-  readonly privateKey: KeyObject;
-}
-
-function makeKey(kid: string): Key {
-  return { kid, ...generateKeyPairSync("rsa", { modulusLength: 2048 }) };
-}
-
-function sign({ kid, privateKey }: Key, claims: Record<string, unknown> = {}): string {
-  return makeToken(claims, { key: privateKey, header: { kid } });
-}
-
-/** An issuer that publishes keys; `answer` may be replaced. */
-async function startIssuer(t: TestContext, ...keys: Key[]) {
-  const issuer = {
-    keys,
-    fetches: 0,
-    answer: undefined as ((response: import("node:http").ServerResponse) => void) | undefined,
-    url: "",
-    server: createServer((_request, response) => {
-      issuer.fetches += 1;
-      if (issuer.answer !== undefined) return issuer.answer(response);
-      const set = issuer.keys.map(({ kid, publicKey }) => ({
-        ...publicKey.export({ format: "jwk" }),
-        kid,
-        use: "sig",
-      }));
-      response.end(JSON.stringify({ keys: set }));
-    }),
-  };
-  issuer.url = `http://127.0.0.1:${await listenOnLoopback(t, issuer.server)}/jwks`;
-  return issuer;
-}
 
 async function startFor(t: TestContext, tokens: string): Promise<TestGate> {
   const application = await startApplication(t);
@@ -325,6 +290,37 @@ describe("a key set that can't be fetched any more", () => {
       (await send(`${gate.adminUrl}/metrics`)).text,
     );
     assert.ok(Number(age?.[1]) >= 2, age?.[0]);
+  });
+});
+
+describe("a transmitter's key set that can't be fetched", () => {
+  it("is reported, and takes no sidecar out of service", async (t) => {
+    const issuer = await startIssuer(t, makeKey("known"));
+    issuer.answer = (response) => response.writeHead(500).end();
+    const gate = await startGate(t, {
+      upstream: (await startApplication(t)).url,
+      yaml: `
+signals:
+  transmitters:
+    - { issuer: "https://signals", audience: shop, keys: [ { jwksUrl: "${issuer.url}" } ] }
+tokens: { keys: [ { publicKeyFile: public.pem } ], jwks: { refresh: 1s } }`,
+    });
+    const readyz = () => send(`${gate.adminUrl}/readyz`);
+    const age = async () =>
+      Number(
+        /^revgate_jwks_age_seconds (\S+)$/m.exec(
+          (await send(`${gate.adminUrl}/metrics`)).text,
+        )?.[1],
+      );
+    while (!(await readyz()).text.includes("cannot be fetched: answered 500"));
+    assert.equal((await readyz()).status, 200);
+    assert.equal(await answerFor(gate, makeToken()), "200");
+    const before = await age();
+    assert.ok(before > 0, `${before}`);
+    while ((await age()) < before + 1);
+    issuer.answer = undefined;
+    while ((await readyz()).json["reason"] !== undefined);
+    while ((await age()) >= before + 1);
   });
 });
 

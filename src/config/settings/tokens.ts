@@ -32,8 +32,11 @@ const issuer = group({
 const jwks = group({
   refresh: about("Interval between fetches.", duration("10m", "1s", "1d")),
   coolDown: about(
-    "Min time from the end of a fetch caused by an unknown kid to the next such fetch.",
+    "Min time from the end of a fetch caused by a request's unknown kid to the next such fetch.",
     duration("10s", "100ms", "1h"),
+    {
+      why: "Identity providers' events and operators' commands do not depend on it: they wait for a fetch of their own, of which there is one a second.",
+    },
   ),
   timeout: about("Max time of a fetch.", duration("5s", "10ms", "1m")),
   maxAge: about(

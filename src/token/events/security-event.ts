@@ -1,7 +1,7 @@
 import type { Clock, EpochSeconds } from "../../platform/clock.ts";
 import { isNumericDate } from "../claim-checks.ts";
 import { type CompactJws, isObject, parseCompactJws } from "../compact-jws.ts";
-import type { KeyRing } from "../keys/key-ring.ts";
+import { type KeyRing, seekIn } from "../keys/key-ring.ts";
 import { isSignedWith, keysFor } from "../signature.ts";
 
 /** Whose events are listened to, and whom they must be for. */
@@ -97,7 +97,7 @@ function sourcesOf<Source extends EventSource>(
   return meant;
 }
 
-/** The one whose key has signed it; waits once, for one fetch of each set, if no known key has. */
+/** The one whose key has signed it; waits for a fetch of each set if no known key has. */
 async function signerOf<Source extends EventSource>(
   text: string,
   jws: CompactJws,
@@ -108,7 +108,8 @@ async function signerOf<Source extends EventSource>(
   const known = find();
   if (known !== undefined) return known;
   const lacking = () => sources.map(({ keys }) => keys).filter((ring) => !hasNamedKey(jws, ring));
-  await Promise.all(lacking().map((ring) => ring.lookFor()));
+  // Not at once: strangers can ask for as many keys as they like, and a real event comes but once.
+  await seekIn(lacking(), () => find() !== undefined);
   const signer = find();
   if (signer !== undefined) return signer;
   const fits = sources.some(({ keys }) => keysFor(jws, keys.keys).length > 0);

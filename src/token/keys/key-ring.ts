@@ -10,6 +10,11 @@ export interface KeyRing {
    * where that has been done a moment ago, or where there is nowhere to look.
    */
   lookFor(): Promise<void> | undefined;
+  /**
+   * Looks for a key, and waits until it is this search's turn: resolves once `isFound` holds, at the latest
+   * when a fetch has ended that began after the call. Nobody else's searches use that up.
+   */
+  seek(isFound: () => boolean): Promise<void>;
   /** Why keys may be missing that the issuer has; undefined where none are. */
   readonly trouble: string | undefined;
   /** Calls back whenever the keys are others. */
@@ -18,7 +23,17 @@ export interface KeyRing {
 
 /** Keys that stay what they are. */
 export function fixedKeys(keys: readonly VerificationKey[]): KeyRing {
-  return { keys, grows: false, lookFor: () => undefined, trouble: undefined, onChange() {} };
+  const nowhere = { lookFor: () => undefined, seek: async () => {} };
+  return { keys, grows: false, ...nowhere, trouble: undefined, onChange() {} };
+}
+
+/** Seeks in several rings at once; resolves as soon as it is found in one. */
+export function seekIn(rings: readonly KeyRing[], isFound: () => boolean): Promise<void> {
+  const each = rings.map((ring) => ring.seek(isFound));
+  return new Promise((resolve, reject) => {
+    for (const search of each) search.then(() => isFound() && resolve(), reject);
+    Promise.all(each).then(() => resolve(), reject);
+  });
 }
 
 /** Several rings as one. */
@@ -43,6 +58,7 @@ export function joinRings(rings: readonly KeyRing[]): KeyRing {
       const searches = rings.flatMap((ring) => ring.lookFor() ?? []);
       return searches.length === 0 ? undefined : Promise.all(searches).then(() => {});
     },
+    seek: (isFound) => seekIn(rings, isFound),
     onChange(listener) {
       for (const ring of rings) ring.onChange(listener);
     },

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { elapsedMs, type Moment, type Stopwatch, systemStopwatch } from "../../platform/clock.ts";
 import type { ClaimNames } from "../claims.ts";
 import type { Algorithm } from "./algorithms.ts";
@@ -33,12 +34,16 @@ export interface RemoteKeysOptions {
   readonly onLeftOut?: (keys: readonly string[]) => void;
 }
 
+/** Min time from the end of a fetch that was sought to the next such fetch. */
+const soughtPauseMs = 1000;
+
 /**
  * The keys that an issuer publishes (`jwks_uri`, RFC 8414 section 2), kept up to date.
  *
  * The last set that could be used stays until there is another, for `maxAgeMs` at most: an issuer that
  * withdraws a key must not depend on nobody keeping its set from being fetched. However many tokens ask
- * for an unknown key, there is one fetch at a time, and one in `coolDownMs`.
+ * for an unknown key, there is one fetch at a time, and one in `coolDownMs`. Who seeks a key waits for a fetch
+ * instead, of which there is one in a second (docs/decisions/0044).
  */
 export class RemoteKeys implements KeyRing {
   readonly grows = true;
@@ -50,20 +55,25 @@ export class RemoteKeys implements KeyRing {
   #closed = false;
   #download: AbortController | undefined;
   #text: string | undefined;
+  readonly #beganAt: Moment;
   #fetchedAt: Moment | undefined;
   #fetching: Promise<void> | undefined;
   #searchedAtMs = Number.NEGATIVE_INFINITY;
+  /** The next fetch that is sought, as long as it has not begun. */
+  #sought: Promise<void> | undefined;
+  #soughtAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Milliseconds since the set was fetched; 0 before the first. */
+  /** Milliseconds since the set was fetched, or since it has been waited for. */
   get ageMs(): number {
-    return this.#fetchedAt === undefined ? 0 : elapsedMs(this.#fetchedAt, this.#now());
+    return elapsedMs(this.#fetchedAt ?? this.#beganAt, this.#now());
   }
 
   /** Begins to fetch. */
   constructor(options: RemoteKeysOptions) {
     this.#options = options;
     this.#now = options.now ?? systemStopwatch;
+    this.#beganAt = this.#now();
     this.trouble = `the keys of ${options.url.origin} have not been fetched yet`;
     void this.#fetch();
   }
@@ -75,6 +85,26 @@ export class RemoteKeys implements KeyRing {
     return this.#fetch().finally(() => {
       this.#searchedAtMs = performance.now();
     });
+  }
+
+  async seek(isFound: () => boolean): Promise<void> {
+    if (this.#fetching !== undefined) {
+      // It may have been asked before the key was published.
+      await this.#fetching;
+      if (isFound() || this.trouble !== undefined) return;
+    }
+    this.#sought ??= this.#fetchInTurn();
+    await this.#sought;
+  }
+
+  async #fetchInTurn(): Promise<void> {
+    const leftMs = this.#soughtAtMs + soughtPauseMs - performance.now();
+    await sleep(Math.max(leftMs, 0));
+    // Whoever comes from now on needs another.
+    this.#sought = undefined;
+    if (this.#closed) return;
+    await this.#fetch();
+    this.#soughtAtMs = performance.now();
   }
 
   onChange(listener: () => void): void {

@@ -36,6 +36,8 @@ export class WatchedKeys implements KeyRing {
 
   lookFor(): undefined {}
 
+  async seek(): Promise<void> {}
+
   onChange(listener: () => void): void {
     this.#listeners.push(listener);
   }

@@ -3,6 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { explainToken } from "../../../src/token/explain-token.ts";
+import { fixedKeys } from "../../../src/token/keys/key-ring.ts";
 import { createVerifier, type VerifierOptions } from "../../../src/token/verifier.ts";
 import { makeToken, publicPem, verificationKey } from "../../helpers/tokens.ts";
 
@@ -115,14 +116,8 @@ describe("an explanation", () => {
   });
 
   it("tries every issuer that it may be from", async () => {
-    const keys = { grows: false, lookFor: () => undefined, trouble: undefined, onChange() {} };
-    const issuers = [
-      {
-        issuer: "https://second",
-        audience: undefined,
-        keys: { ...keys, keys: [keyOf(pemOf(other.publicKey))] },
-      },
-    ];
+    const keys = fixedKeys([keyOf(pemOf(other.publicKey))]);
+    const issuers = [{ issuer: "https://second", audience: undefined, keys }];
     const second = token({ iss: "https://second" }, { key: other.privateKey });
     assert.equal(await failure(second, { issuers }), undefined);
     assert.equal(await failure(second, { issuers, issuer: undefined }), undefined);
@@ -134,13 +129,14 @@ describe("an explanation", () => {
       grows: true,
       trouble: "the keys cannot be fetched",
       onChange() {},
-      lookFor: () => undefined as Promise<void> | undefined,
+      lookFor: () => undefined,
+      async seek() {},
     };
     assert.match(
       String(await failure(token(), { keys: ring })),
       /^key: the keys cannot be fetched/,
     );
-    ring.lookFor = async () => void ring.keys.push(keyOf(publicPem));
+    ring.seek = async () => void ring.keys.push(keyOf(publicPem));
     assert.equal(await failure(token(), { keys: ring }), undefined);
   });
 });
