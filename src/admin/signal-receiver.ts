@@ -1,6 +1,7 @@
 import type { Denylist, Entry } from "../denylist/denylist.ts";
 import { keptBeyondSeconds } from "../denylist/retention.ts";
-import type { RevocationTrigger, SignalResult } from "../observability/metrics.ts";
+import type { RevocationTrigger } from "../observability/metrics/revocations.ts";
+import type { SignalResult } from "../observability/metrics/tokens.ts";
 import { createBuckets } from "../platform/buckets.ts";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
 import { requireCertainTime, untilCutOff } from "../revocation/cut-off.ts";

@@ -1,7 +1,7 @@
 import type { Config } from "../config/load.ts";
 import { ConfigError } from "../errors.ts";
 import type { Logger } from "../observability/logger.ts";
-import type { ConfigMetrics } from "../observability/metrics.ts";
+import type { ConfigMetrics } from "../observability/metrics/operation.ts";
 import { describe } from "../observability/request-log.ts";
 
 /** Who takes configurations on, and who is told what came of it. */

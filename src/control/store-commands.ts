@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Denylist, type Entry, entryKinds } from "../denylist/denylist.ts";
 import { isSoundEntry } from "../denylist/sound.ts";
 import { ControlError, StoreUnavailableError } from "../errors.ts";
-import type { RevocationTrigger } from "../observability/metrics.ts";
+import type { RevocationTrigger } from "../observability/metrics/revocations.ts";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
 import { requireCertainTime, untilCutOff } from "../revocation/cut-off.ts";
 import { endOfAll, type Lifetimes, subjectEntry, tokenEntry } from "../revocation/entries.ts";

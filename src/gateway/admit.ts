@@ -1,6 +1,6 @@
 import type { Denylist } from "../denylist/denylist.ts";
 import type { FieldLines } from "../http/field-lines.ts";
-import type { GateMetrics } from "../observability/metrics.ts";
+import type { GateMetrics } from "../observability/metrics/requests.ts";
 import type { RequestLog } from "../observability/request-log.ts";
 import type { CredentialSource } from "../token/credential.ts";
 import { readCredential } from "../token/credential.ts";

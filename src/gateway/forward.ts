@@ -1,6 +1,6 @@
 import type { Denylist, UnknownOutcome } from "../denylist/denylist.ts";
 import type { Answer } from "../node-http/answer.ts";
-import type { GateMetrics } from "../observability/metrics.ts";
+import type { GateMetrics } from "../observability/metrics/requests.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Lifetimes } from "../revocation/entries.ts";
 import type { Verifier } from "../token/verifier.ts";

@@ -1,5 +1,5 @@
 import type { Denylist } from "../denylist/denylist.ts";
-import type { GateMetrics } from "../observability/metrics.ts";
+import type { GateMetrics } from "../observability/metrics/requests.ts";
 import type { UpgradeForwarder } from "../upstream/forward-upgrade.ts";
 import type { Checks } from "./admit.ts";
 import type { Forwarding } from "./forward.ts";

@@ -1,5 +1,5 @@
 import { type Entry, fallsUnder, keyOfName, namesOf } from "../denylist/denylist.ts";
-import type { CutReason } from "../observability/metrics.ts";
+import type { CutReason } from "../observability/metrics/requests.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Route } from "./route.ts";

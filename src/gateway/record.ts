@@ -1,4 +1,4 @@
-import type { GateMetrics } from "../observability/metrics.ts";
+import type { GateMetrics } from "../observability/metrics/requests.ts";
 import type { RequestLog } from "../observability/request-log.ts";
 import type { TracedRequest, Tracing } from "../observability/trace.ts";
 import { pathForLog } from "./path-for-log.ts";

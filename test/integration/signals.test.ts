@@ -11,7 +11,7 @@ import { createSignalReceiver, type SignalSource } from "../../src/admin/signal-
 import type { TokenNames } from "../../src/denylist/denylist.ts";
 import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
 import { RevocationPendingError } from "../../src/errors.ts";
-import type { SignalResult } from "../../src/observability/metrics.ts";
+import type { SignalResult } from "../../src/observability/metrics/tokens.ts";
 import { fixedKeys } from "../../src/token/keys/key-ring.ts";
 import { createNames } from "../../src/token/names.ts";
 import type { SeenTokens } from "../../src/token/verifier.ts";

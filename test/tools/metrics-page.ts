@@ -1,6 +1,7 @@
 import { entryKinds } from "../../src/denylist/denylist.ts";
 import { outcomes } from "../../src/gateway/visit.ts";
-import { createMetrics, type MetricSources } from "../../src/observability/metrics.ts";
+import type { MetricSources } from "../../src/observability/metrics/sources.ts";
+import { createMetrics } from "../../src/observability/metrics.ts";
 
 const introduction = `# Metrics
 

@@ -1,0 +1,78 @@
+import type { Registry } from "prom-client";
+import { createTroubleGauge, type TroubleGauge } from "../redis-troubles.ts";
+import { type Makers, syncBuckets } from "./makers.ts";
+
+/** Where something was found that is not believed: the denylist's own words. */
+const ignoredSources = ["journal", "feed", "entry", "epoch", "lifetimes"] as const;
+
+/** What is counted of the denylist: its disk, its clocks, and Redis. */
+export interface DenylistMetrics {
+  readonly journalSyncSeconds: { observe(seconds: number): void };
+  readonly journalFailing: { set(value: number): void };
+  readonly journalLosses: { inc(): void };
+  readonly clockTrusted: { set(value: number): void };
+  readonly clockSteps: { inc(): void };
+  readonly outboxPending: { set(value: number): void };
+  readonly redisUp: { set(value: number): void };
+  readonly redisEpochs: { inc(): void };
+  /** What Redis or the journal handed over and no revgate can have written, by where it was. */
+  readonly ignored: Readonly<Record<(typeof ignoredSources)[number], { inc(): void }>>;
+  readonly redisTrouble: TroubleGauge;
+}
+
+/** Makes what is counted of the denylist. */
+export function createDenylistMetrics(registry: Registry, make: Makers): DenylistMetrics {
+  return {
+    ...createLocalMetrics(make),
+    outboxPending: make.gauge(
+      "revgate_outbox_pending",
+      "Revocations recorded here that Redis has not acknowledged.",
+    ),
+    redisUp: make.gauge(
+      "revgate_redis_up",
+      "1 if the connection to Redis is usable; 0 also without Redis.",
+    ),
+    redisTrouble: createTroubleGauge(registry),
+    redisEpochs: make.counter(
+      "revgate_redis_epochs_total",
+      "Epochs of the store in Redis that were seen: the first, and one for each loss of data or change of server.",
+    ),
+    ignored: make.counters(
+      {
+        name: "revgate_ignored_total",
+        help: "What no revgate can have written, and what is therefore ignored: lines of the journal, lines of the feed, values of an entry, an epoch or lifetimes in Redis. Another program writes there.",
+      },
+      "source",
+      ignoredSources,
+    ),
+  };
+}
+
+/** What is counted of this machine's disk and clocks. */
+function createLocalMetrics(
+  make: Makers,
+): Pick<
+  DenylistMetrics,
+  "journalSyncSeconds" | "journalFailing" | "journalLosses" | "clockTrusted" | "clockSteps"
+> {
+  return {
+    journalSyncSeconds: make.histogram(
+      "revgate_journal_sync_duration_seconds",
+      "Writing and syncing one group of journal records.",
+      syncBuckets,
+    ),
+    journalFailing: make.gauge("revgate_journal_failing", "1 if the journal cannot be written."),
+    journalLosses: make.counter(
+      "revgate_journal_losses_total",
+      "Times that the journal's file was removed or changed under the process, and was made again.",
+    ),
+    clockTrusted: make.gauge(
+      "revgate_clock_trusted",
+      "1 if the clocks agree; 0 while the time is in doubt: then /readyz is 503 and says why, no cut-off is made, and tokens that have expired by one clock alone get 503.",
+    ),
+    clockSteps: make.counter(
+      "revgate_clock_steps_total",
+      "Jumps of the wall clock by more than the tolerance, in either direction; a suspended machine counts as one.",
+    ),
+  };
+}

@@ -1,0 +1,58 @@
+import { type Door, doors } from "../uncaught.ts";
+import type { Makers } from "./makers.ts";
+
+/** What is counted of configurations. */
+export interface ConfigMetrics {
+  /** Attempts to take on a changed configuration, by their result. */
+  readonly reloads: Readonly<Record<"ok" | "failed", { inc(): void }>>;
+  readonly lastReloadSuccessful: { set(value: number): void };
+  readonly lastReloadSuccess: { setToCurrentTime(): void };
+}
+
+/** Makes what is counted of configurations; the one of the start is in force. */
+export function createConfigMetrics(make: Makers): ConfigMetrics {
+  const lastReloadSuccessful = make.gauge(
+    "revgate_config_last_reload_successful",
+    "1 if the configuration on disk is in force, 0 if it was rejected.",
+  );
+  const lastReloadSuccess = make.gauge(
+    "revgate_config_last_reload_success_timestamp_seconds",
+    "When the configuration in force was adopted.",
+  );
+  lastReloadSuccessful.set(1);
+  lastReloadSuccess.setToCurrentTime();
+  const help = "Changed configurations, by result: adopted (ok) or rejected (failed).";
+  const reloads = { name: "revgate_config_reloads_total", help };
+  return {
+    reloads: make.counters(reloads, "result", ["ok", "failed"]),
+    lastReloadSuccessful,
+    lastReloadSuccess,
+  };
+}
+
+/** Why the admin port refused a request or closed a connection, as far as it is counted. */
+export const adminRefusals = ["host", "secret", "event", "too_many", "crowded"] as const;
+
+/** What is counted of the admin port. */
+export interface AdminMetrics {
+  readonly refused: Readonly<Record<(typeof adminRefusals)[number], { inc(): void }>>;
+}
+
+/** Makes what is counted of the admin port. */
+export function createAdminMetrics(make: Makers): AdminMetrics {
+  const help =
+    "Requests to the admin port that were refused for a foreign Host, a wrong secret or an event that is not believed; those beyond what one peer may send of them (too_many); and connections closed to make room (crowded).";
+  return {
+    refused: make.counters({ name: "revgate_admin_refused_total", help }, "reason", adminRefusals),
+  };
+}
+
+/** Errors that only the last line of defence caught, by the door that they came in by. */
+export type UncaughtCounters = Readonly<Record<Door, { inc(): void }>>;
+
+/** Makes the counters of the last line of defence. */
+export function createUncaughtCounters(make: Makers): UncaughtCounters {
+  const help =
+    "Errors that only the last line of defence caught, by where they came in: clients, admin, control (the control socket), process (anything else). Always a defect of revgate; alert on every increase.";
+  return make.counters({ name: "revgate_uncaught_errors_total", help }, "door", doors);
+}

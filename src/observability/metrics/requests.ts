@@ -1,0 +1,128 @@
+import type { Makers } from "./makers.ts";
+import { type CountRevoked, createHolds, type Revoked, type StartHold } from "./revocations.ts";
+
+/** What the way of a request counts. Labels are bound once, here: no look-up on the hot path. */
+export interface GateMetrics<Outcome extends string> {
+  readonly requests: Readonly<Record<Outcome, { inc(): void }>>;
+  readonly checkSeconds: { observe(seconds: number): void };
+  readonly upstreamSeconds: { observe(seconds: number): void };
+  /** How long requests waited for a connection to the application, those that did. */
+  readonly queueSeconds: { observe(seconds: number): void };
+  /** Clients that were given up because they stood still, by what they had stopped doing. */
+  readonly stalledClients: Readonly<Record<"reading" | "sending", { inc(): void }>>;
+  readonly upgradedConnections: { inc(): void; dec(): void };
+  /** Connections that ended with their token, by why. */
+  readonly cuts: Readonly<Record<CutReason, { inc(): void }>>;
+  /** A route named no subject where its rule says; its tokens live on. */
+  readonly subjectsNotFound: { inc(): void };
+  /** A token named no subject on a route that would end all tokens of its subject; it was refused. */
+  readonly tokensWithoutSubject: { inc(): void };
+  /** The outcome was unknown, and a subject that the request alone named kept its tokens. */
+  readonly subjectsKept: { inc(): void };
+  /** A revoking request was refused because too many revocations rest on requests alone. */
+  readonly unprovenRefused: { inc(): void };
+  /** A revoking request was lost on its way, and what it would have revoked is revoked to be safe. */
+  readonly onUnknownOutcome: (entries: readonly Revoked[]) => void;
+  /** A response is being held while these are revoked; what it returns is called when the hold is over. */
+  readonly startHold: StartHold;
+}
+
+/** Why a live connection is cut. */
+export const cutReasons = ["token_revoked", "token_expired"] as const;
+/** One of the reasons. */
+export type CutReason = (typeof cutReasons)[number];
+
+/** From 10 µs: the checks take microseconds when the token is known. */
+const checkBuckets = [
+  1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 5e-2, 0.25, 1,
+];
+const upstreamBuckets = [
+  5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
+
+/** Makes what the way of a request counts. */
+export function createGateMetrics<Outcome extends string>(
+  make: Makers,
+  outcomes: readonly Outcome[],
+  countRevoked: CountRevoked,
+): GateMetrics<Outcome> {
+  return {
+    requests: make.counters(
+      {
+        name: "revgate_requests_total",
+        help: "Requests, by how they ended: forwarded, an error of docs/errors.md, preflight_answered, client_gone (before the end of the response), client_stalled (it took nothing of its response for limits.sendTimeout), broken_off (by the application, in its body), cut (its token was revoked or expired while it was being sent).",
+      },
+      "outcome",
+      outcomes,
+    ),
+    checkSeconds: make.plainHistogram(
+      "revgate_check_duration_seconds",
+      "From a request's head to the decision about it.",
+      checkBuckets,
+    ),
+    upstreamSeconds: make.plainHistogram(
+      "revgate_upstream_duration_seconds",
+      "From a forwarded request to the head of the application's response.",
+      upstreamBuckets,
+    ),
+    ...createWaits(make),
+    onUnknownOutcome: (entries) => countRevoked("unknown_outcome", entries),
+    cuts: make.counters(
+      {
+        name: "revgate_connections_cut_total",
+        help: "WebSocket connections and streaming responses that were ended with their token, by reason.",
+      },
+      "reason",
+      cutReasons,
+    ),
+    ...createSubjectCounters(make),
+    upgradedConnections: make.gauge("revgate_upgraded_connections", "WebSocket connections open."),
+    startHold: createHolds(make, countRevoked),
+  };
+}
+
+/** What was not revoked, or not believed, for want of a subject or of a proof. */
+function createSubjectCounters(
+  make: Makers,
+): Pick<
+  GateMetrics<string>,
+  "subjectsNotFound" | "tokensWithoutSubject" | "subjectsKept" | "unprovenRefused"
+> {
+  return {
+    subjectsNotFound: make.counter(
+      "revgate_subjects_not_found_total",
+      "Successful answers on routes with subjectFrom in which, or in whose request, no subject was found: nothing was revoked. Alert on every increase.",
+    ),
+    tokensWithoutSubject: make.counter(
+      "revgate_tokens_without_subject_total",
+      "Requests to routes with revoke: subject that were refused because their token names no subject.",
+    ),
+    subjectsKept: make.counter(
+      "revgate_subjects_kept_total",
+      "Unknown outcomes on routes whose request alone names the subject: its tokens were kept.",
+    ),
+    unprovenRefused: make.counter(
+      "revgate_unproven_revocations_refused_total",
+      "Revoking requests refused with 503 because of limits.unprovenRevocations.",
+    ),
+  };
+}
+
+/** What is counted of those who wait, or let wait. */
+function createWaits(make: Makers): Pick<GateMetrics<string>, "queueSeconds" | "stalledClients"> {
+  return {
+    queueSeconds: make.plainHistogram(
+      "revgate_upstream_queue_duration_seconds",
+      "How long requests waited for a connection to the application; those for which one was idle are not counted.",
+      upstreamBuckets,
+    ),
+    stalledClients: make.counters(
+      {
+        name: "revgate_stalled_clients_total",
+        help: "Clients that were given up because they took nothing (limits.sendTimeout), or sent nothing of a body (limits.receiveTimeout).",
+      },
+      "stopped",
+      ["reading", "sending"],
+    ),
+  };
+}

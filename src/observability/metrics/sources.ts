@@ -1,0 +1,55 @@
+import type { Makers } from "./makers.ts";
+
+/** What is read when Prometheus asks. */
+export interface MetricSources {
+  denylistEntries(): number;
+  journalBytes(): number;
+  connections(): number;
+  liveConnections(): number;
+  clockDifference(): number;
+  redisStaleness(): number;
+  jwksAge(): number;
+  upstreamConnections(): number;
+  upstreamQueued(): number;
+}
+
+/** Says where the values come from that are read on demand. */
+export function observeSources({ reading: read }: Makers, sources: MetricSources): void {
+  read(
+    "revgate_clock_difference_seconds",
+    "By how much the clocks differ: the wall clock, the monotonic clock, and Redis's if it answers.",
+    sources.clockDifference,
+  );
+  read("revgate_denylist_entries", "Revocations held in memory.", sources.denylistEntries);
+  read("revgate_journal_size_bytes", "Size of the journal.", sources.journalBytes);
+  read(
+    "revgate_redis_staleness_seconds",
+    "Age of the proof that memory holds all that Redis does. Below staleness, no request waits for Redis. +Inf before the first proof, 0 without Redis.",
+    sources.redisStaleness,
+  );
+  read(
+    "revgate_jwks_age_seconds",
+    "Seconds since the oldest published key set in use was fetched, or since the start if it never was; 0 without any. Beyond tokens.jwks.maxAge its keys are dropped, and its issuer's tokens, or its transmitter's events, get 503.",
+    sources.jwksAge,
+  );
+  read(
+    "revgate_connections",
+    "Connections of clients, upgraded ones included.",
+    sources.connections,
+  );
+  read(
+    "revgate_upstream_connections",
+    "Connections to the application, those that carry WebSockets not counted.",
+    sources.upstreamConnections,
+  );
+  read(
+    "revgate_upstream_queue",
+    "Requests that wait for a connection to the application.",
+    sources.upstreamQueued,
+  );
+  read(
+    "revgate_live_connections",
+    "WebSocket connections and streaming responses that end with their token.",
+    sources.liveConnections,
+  );
+}
