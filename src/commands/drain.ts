@@ -44,8 +44,8 @@ ${configOptionHelp}
 
 /** Begins, or finds that it has begun; resolves with how many connections are left. */
 async function begin(dataDir: string): Promise<number> {
-  const ask = await connectControl(dataDir);
-  if (ask === undefined) throw new ControlError(`${dataDir}: no revgate is running on it`);
-  const answer = await only(ask({ command: "drain" } satisfies StoreCommand));
+  const running = await connectControl(dataDir);
+  if (running === undefined) throw new ControlError(`${dataDir}: no revgate is running on it`);
+  const answer = await only(running.send({ command: "drain" } satisfies StoreCommand));
   return (answer as { readonly connections: number }).connections;
 }

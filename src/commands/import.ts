@@ -1,16 +1,21 @@
 import { text } from "node:stream/consumers";
-import type { Config } from "../config/load.ts";
+import { type Config, loadConfig } from "../config/load.ts";
 import { namingOf } from "../config/name-keys.ts";
 import type { Entry } from "../denylist/denylist.ts";
 import { keptBeyondSeconds } from "../denylist/retention.ts";
 import { type EpochSeconds, systemClock } from "../platform/clock.ts";
-import { parseCompactJws } from "../token/compact-jws.ts";
+import { type CompactJws, parseCompactJws } from "../token/compact-jws.ts";
 import { createNames, type Names } from "../token/names.ts";
 import { configFile, configOptionHelp, readArguments, readTextFile } from "./arguments.ts";
 import { type Command, complain, exitCodes, print } from "./io.ts";
-import { only, withStore } from "./with-store.ts";
+import { type AskStore, only, withStore } from "./with-store.ts";
 
 const entriesPerCommand = 1000;
+
+/** How many skipped lines are named; the summary counts all. */
+const maxNamed = 20;
+
+const expired = "the token has expired";
 
 /** What one line of a blacklist comes to. */
 type Line =
@@ -18,46 +23,73 @@ type Line =
   | { readonly kind: "skipped"; readonly why: string }
   | { readonly kind: "blank" };
 
+const options = { "dry-run": { type: "boolean", default: false } } as const;
+
 /** `revgate import`. */
 export const importTokens: Command = {
   name: "import",
   summary: "take over an existing blacklist file",
-  help: `Usage: revgate import [--config FILE] [FILE] < token_blacklist.txt
+  help: `Usage: revgate import [--config FILE] [--dry-run] [FILE] < token_blacklist.txt
 
-Reads lines of the form
+Reads lines with one token each, and revokes each token until its own exp. Whatever else is in the line is
+not used: a time or a date behind it, the prefix of a key in Redis before it, quotes, commas, tabs. Lines
+without a token, with several, and with one that has expired, are counted and the first are named by their
+number; the rest comes in. Signatures are not checked: a token with a wrong one is refused anyway.
 
-  TOKEN
-  TOKEN UNIX-TIME
+Works through the running revgate of the configuration's data directory; if none is running, the store is
+opened directly. If Redis is configured and does not answer, nothing is imported.
 
-and revokes each token until its own exp; the time, if there is one, is not used. Lines that hold no
-token, and tokens that have expired, are counted and named by their number; the rest comes in.
-Signatures are not checked: a token with a wrong one is refused with or without an entry.
-
-Exits 0 when every line with a live token came in, even if there were others.
+Exits 0 if every line with a live token came in, even if there were others.
 
 Options:
+  --dry-run           say what would be imported, and import nothing
 ${configOptionHelp}`,
 
   async run(args, io) {
-    const { values, positionals } = readArguments(args, {}, 1);
+    const { values, positionals } = readArguments(args, options, 1);
     const [file] = positionals;
     const source =
       file === undefined || file === "-" ? await text(io.stdin) : await readTextFile(file);
-
-    return withStore(configFile(values, io), io, async (ask, config) => {
-      const { tokens, entries, skipped } = readBlacklist(source, config);
-      for (let start = 0; start < entries.length; start += entriesPerCommand) {
-        const batch = entries.slice(start, start + entriesPerCommand);
-        await only(ask({ command: "add", entries: batch }));
-      }
-      for (const { number, why } of skipped) complain(io, `line ${number}: ${why}`);
-      print(io, `imported ${tokens}, skipped ${skipped.length}`);
-      return exitCodes.done;
-    });
+    const config = configFile(values, io);
+    const dryRun = values["dry-run"];
+    const read = dryRun
+      ? readBlacklist(source, await loadConfig(config, io.env))
+      : await withStore(config, io, async (ask, loaded) => {
+          const read = readBlacklist(source, loaded);
+          await add(read.entries, ask);
+          return read;
+        });
+    for (const { number, why } of read.skipped.slice(0, maxNamed)) {
+      complain(io, `line ${number}: ${why}`);
+    }
+    const unnamed = read.skipped.length - maxNamed;
+    if (unnamed > 0) complain(io, `and ${unnamed} more lines`);
+    print(io, `${dryRun ? "would import" : "imported"} ${summaryOf(read)}`);
+    return exitCodes.done;
   },
 };
 
-function readBlacklist(source: string, config: Config) {
+async function add(entries: readonly Entry[], ask: AskStore): Promise<void> {
+  for (let start = 0; start < entries.length; start += entriesPerCommand) {
+    const batch = entries.slice(start, start + entriesPerCommand);
+    await only(ask({ command: "add", entries: batch }));
+  }
+}
+
+/** What was found in a blacklist. */
+interface Blacklist {
+  readonly tokens: number;
+  readonly entries: readonly Entry[];
+  readonly skipped: readonly { readonly number: number; readonly why: string }[];
+}
+
+function summaryOf({ tokens, skipped }: Blacklist): string {
+  const old = skipped.filter(({ why }) => why === expired).length;
+  const detail = skipped.length === 0 ? "" : ` (expired ${old}, other ${skipped.length - old})`;
+  return `${tokens}, skipped ${skipped.length}${detail}`;
+}
+
+function readBlacklist(source: string, config: Config): Blacklist {
   const now = systemClock.nowSeconds();
   const names = createNames(namingOf(config));
   let tokens = 0;
@@ -84,15 +116,23 @@ function entriesOf(
 }
 
 function readLine(line: string, now: number): Line {
-  const [token, time, ...more] = line.trim().split(/\s+/);
-  if (token === undefined || token === "") return { kind: "blank" };
-  if (more.length > 0 || (time !== undefined && !/^\d+(?:\.\d+)?$/.test(time))) {
-    return { kind: "skipped", why: "expected a token, or a token and a unix time" };
-  }
-  const jws = parseCompactJws(token);
+  if (line.trim() === "") return { kind: "blank" };
+  const [jws, ...more] = tokensIn(line);
   if (jws === undefined) return { kind: "skipped", why: "not a token" };
+  if (more.length > 0) return { kind: "skipped", why: "more than one token" };
   const { exp } = jws.payload;
   if (typeof exp !== "number") return { kind: "skipped", why: "the token has no exp" };
-  if (exp <= now) return { kind: "skipped", why: "the token has expired" };
+  if (exp <= now) return { kind: "skipped", why: expired };
   return { kind: "token", signingInput: jws.signingInput, expiresAt: exp };
+}
+
+/** The tokens in a text. A key's prefix may end in a character that base64url has, too: then the header tells where it begins. */
+function tokensIn(line: string): CompactJws[] {
+  const texts = line.match(/[\w-]+\.[\w-]+\.[\w-]+/g) ?? [];
+  return texts.flatMap((text) => {
+    const start = text.indexOf("ey", 1);
+    return (
+      parseCompactJws(text) ?? (start > 0 ? parseCompactJws(text.slice(start)) : undefined) ?? []
+    );
+  });
 }

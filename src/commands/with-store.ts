@@ -1,13 +1,17 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { tokensInForce } from "../app/in-force.ts";
 import { dataDirOf, openStore } from "../app/store.ts";
 import { openVerifier } from "../app/verification.ts";
 import { type Config, loadConfig } from "../config/load.ts";
 import { connectControl } from "../control/control-socket.ts";
 import { createStoreCommands, type StoreCommand } from "../control/store-commands.ts";
-import { entryKinds } from "../denylist/denylist.ts";
+import { type Denylist, entryKinds } from "../denylist/denylist.ts";
+import { ControlError, StoreUnavailableError } from "../errors.ts";
 import { createLogger } from "../observability/logger.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import type { CommandIo } from "./io.ts";
+
+const lookAgainMs = 20;
 
 /** Carries out store commands; every value of an answer is yielded. */
 export type AskStore = (command: StoreCommand) => AsyncIterable<unknown>;
@@ -24,7 +28,14 @@ export async function withStore<Result>(
   const config = await loadConfig(file, io.env);
   const dataDir = dataDirOf(config);
   const running = await connectControl(dataDir);
-  if (running !== undefined) return work(askRunning(dataDir, running), config);
+  if (running !== undefined) {
+    try {
+      return await work(askRunning(dataDir, running), config);
+    } finally {
+      // Nothing may have been asked.
+      running.close();
+    }
+  }
 
   const context = {
     logger: createLogger("silent", []),
@@ -44,6 +55,7 @@ export async function withStore<Result>(
   });
   store.serveCommands(commands);
   try {
+    await untilShared(store.denylist, config.settings.denylist.holdTimeout);
     return await work(commands, config);
   } finally {
     verification.close();
@@ -58,10 +70,29 @@ function askRunning(
 ): AskStore {
   let next: typeof first | undefined = first;
   return async function* ask(command) {
-    const send = next ?? (await connectControl(dataDir));
+    const connection = next ?? (await connectControl(dataDir));
     next = undefined;
-    if (send !== undefined) yield* send(command);
+    if (connection === undefined) throw new ControlError("the running revgate has ended meanwhile");
+    yield* connection.send(command);
   };
+}
+
+/**
+ * Waits until what is revoked here reaches everybody who shares the store.
+ *
+ * Rejects with StoreUnavailableError before anything is recorded: a record on a machine where no revgate runs
+ * would never leave it.
+ */
+async function untilShared(denylist: Denylist, timeoutMs: number): Promise<void> {
+  const giveUpAtMs = performance.now() + timeoutMs;
+  for (;;) {
+    const { reason } = denylist.health();
+    if (reason === undefined) return;
+    if (performance.now() >= giveUpAtMs) {
+      throw new StoreUnavailableError(`${reason}; nothing was done`);
+    }
+    await sleep(lookAgainMs);
+  }
 }
 
 /** The one value of an answer that has one. */

@@ -195,14 +195,16 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
-/**
- * Sends a command to the revgate that holds a data directory, and yields its answer.
- *
- * undefined where none is running; iterating throws ControlError where it answers with an error.
- */
-export async function connectControl(
-  dataDir: string,
-): Promise<((request: unknown) => AsyncIterable<unknown>) | undefined> {
+/** A connection to a running revgate; it carries one command. */
+export interface ControlConnection {
+  /** Sends the command and yields the values of its answer; iterating throws ControlError if it is an error. */
+  send(request: unknown): AsyncIterable<unknown>;
+  /** Ends it, whether or not anything was sent; without, it keeps the process alive. */
+  close(): void;
+}
+
+/** Connects to the revgate that holds a data directory; undefined if none is running. */
+export async function connectControl(dataDir: string): Promise<ControlConnection | undefined> {
   const socket = connect(controlPath(dataDir));
   const connected = await new Promise<boolean>((resolve, reject) => {
     socket.once("connect", () => resolve(true));
@@ -212,7 +214,7 @@ export async function connectControl(
     });
   });
   if (!connected) return undefined;
-  return (request) => exchange(socket, request);
+  return { send: (request) => exchange(socket, request), close: () => socket.destroy() };
 }
 
 async function* exchange(socket: Socket, request: unknown): AsyncGenerator<unknown> {

@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { connectControl, holdDataDir } from "../../src/control/control-socket.ts";
 import { startApplication } from "../helpers/application.ts";
-import { startGate, writeConfig } from "../helpers/gate.ts";
+import { startGate, untilReady, writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { runBuilt, startBuiltGate } from "../helpers/program.ts";
+import { startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken, threeDays } from "../helpers/tokens.ts";
 
@@ -74,8 +75,8 @@ describe("a data directory", () => {
     hold.serve(async function* () {
       yield "here";
     });
-    const ask = await connectControl(dataDir);
-    for await (const value of ask?.({}) ?? []) assert.equal(value, "here");
+    const connection = await connectControl(dataDir);
+    for await (const value of connection?.send({}) ?? []) assert.equal(value, "here");
     await hold.renew();
     rmSync(join(dataDir, "control.sock"));
     const other = await holdDataDir(dataDir);
@@ -211,36 +212,91 @@ describe("commands", () => {
     const application = await startApplication(t);
     await writeConfig(directory, "", application.url);
     const config = ["--config", join(directory, "revgate.yaml")];
-    const [plain, dated, spared] = [makeToken(), makeToken(), makeToken()];
+    const [plain, dated, commas] = [makeToken(), makeToken(), makeToken()];
+    const [tabs, prefixed, underscored, spared] = [
+      makeToken(),
+      makeToken(),
+      makeToken(),
+      makeToken(),
+    ];
     const file = join(directory, "token_blacklist.txt");
     writeFileSync(
       file,
       [
         plain,
         `${dated} ${Math.floor(Date.now() / 1000)}`,
+        `${commas},${Math.floor(Date.now() / 1000)}`,
+        `${tabs}\t2026-11-26 10:15:00`,
+        `1) "session:blacklist:${prefixed}"`,
+        `bl_${underscored}`,
         "",
         "not-a-token",
         makeToken({ iat: 1, exp: 1 + threeDays }),
-        `${spared} tomorrow`,
+        `${spared} ${makeToken()}`,
         makeToken({ exp: undefined }),
       ].join("\r\n"),
     );
+    const tried = await runBuilt(["import", "--dry-run", ...config, file]);
+    assert.equal(tried.stdout, "would import 6, skipped 4 (expired 1, other 3)\n");
+    assert.ok(!existsSync(join(directory, "data")));
     const imported = await runBuilt(["import", ...config, file]);
     assert.equal(imported.code, 0, imported.stderr);
-    assert.equal(imported.stdout, "imported 2, skipped 4\n");
+    assert.equal(imported.stdout, "imported 6, skipped 4 (expired 1, other 3)\n");
     assert.deepEqual(imported.stderr.trim().split("\n"), [
-      "line 4: not a token",
-      "line 5: the token has expired",
-      "line 6: expected a token, or a token and a unix time",
-      "line 7: the token has no exp",
+      "line 8: not a token",
+      "line 9: the token has expired",
+      "line 10: more than one token",
+      "line 11: the token has no exp",
     ]);
 
     const gate = await startGate(t, { upstream: application.url, directory });
-    for (const token of [plain, dated]) {
+    for (const token of [plain, dated, commas, tabs, prefixed, underscored]) {
       const reply = await send(`${gate.url}/me`, { headers: { token } });
       assert.equal(reply.json["error"], "token_revoked");
     }
     assert.equal((await send(`${gate.url}/me`, { headers: { token: spared } })).status, 200);
+  });
+
+  it("import nothing from a stale blacklist, and end, while revgate runs", async (t) => {
+    const gate = await startGate(t, { upstream: (await startApplication(t)).url });
+    const config = ["--config", join(gate.directory, "revgate.yaml")];
+    const stale = Array.from({ length: 30 }, () => makeToken({ iat: 1, exp: 1 + threeDays }));
+    const imported = await runBuilt(["import", ...config], { stdin: stale.join("\n") });
+    assert.equal(imported.code, 0);
+    assert.equal(imported.stdout, "imported 0, skipped 30 (expired 30, other 0)\n");
+    assert.match(imported.stderr, /^line 20: .*\nand 10 more lines\n$/m);
+  });
+
+  it("import into Redis while no revgate runs: into force at once, or not at all", async (t) => {
+    const directory = temporaryDirectory(t);
+    const application = await startApplication(t);
+    const redis = await startRedis(t);
+    const yaml = `denylist:
+  dataDir: data
+  holdTimeout: 1s
+  redis: { url: "${redis.url}", grace: 1s }`;
+    await writeConfig(directory, yaml, application.url);
+    const config = ["--config", join(directory, "revgate.yaml")];
+    const token = makeToken();
+
+    await redis.kill();
+    const refused = await runBuilt(["import", ...config], { stdin: token });
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /redis is not connected.*; nothing was done/);
+
+    await redis.start();
+    const patient = yaml.replace("1s", "30s");
+    await writeConfig(directory, patient, application.url);
+    const imported = await runBuilt(["import", ...config], { stdin: token });
+    assert.deepEqual(imported, { code: 0, stdout: "imported 1, skipped 0\n", stderr: "" });
+    // By another machine's sidecar.
+    const gate = await startGate(t, {
+      upstream: application.url,
+      yaml: patient.replace("dataDir: data", "dataDir: other"),
+    });
+    await untilReady(gate);
+    const reply = await send(`${gate.url}/me`, { headers: { token } });
+    assert.equal(reply.json["error"], "token_revoked");
   });
 
   it("import thousands of tokens through a running revgate, from standard input", async (t) => {

@@ -159,7 +159,8 @@ describe("two sidecars on one Redis", () => {
     );
     const command = await connectControl(join(a.directory, "data"));
     assert.ok(command !== undefined);
-    const revoked = command({ command: "revoke", credential: token })
+    const revoked = command
+      .send({ command: "revoke", credential: token })
       [Symbol.asyncIterator]()
       .next();
     await until(async () =>

@@ -36,10 +36,10 @@ async function prepare(t: TestContext) {
 
 /** Sends one command; undefined where nobody holds the directory yet. */
 async function command(dataDir: string, request: Record<string, unknown>): Promise<unknown> {
-  const ask = await connectControl(dataDir);
-  if (ask === undefined) return undefined;
+  const connection = await connectControl(dataDir);
+  if (connection === undefined) return undefined;
   // The first value of an answer is enough: a list has many.
-  for await (const value of ask(request)) return value;
+  for await (const value of connection.send(request)) return value;
   return "nothing";
 }
 
@@ -113,14 +113,14 @@ describe("a start that takes long", () => {
   it("is drained by whoever asks for it meanwhile", async (t) => {
     const { directory, dataDir, adminUrl } = await prepare(t);
     const starting = startBuiltGate(t, join(directory, "revgate.yaml"));
-    let ask: Awaited<ReturnType<typeof connectControl>>;
-    while (ask === undefined) {
+    let connection: Awaited<ReturnType<typeof connectControl>>;
+    while (connection === undefined) {
       // As soon as the socket is there.
-      if (existsSync(join(dataDir, "control.sock"))) ask = await connectControl(dataDir);
+      if (existsSync(join(dataDir, "control.sock"))) connection = await connectControl(dataDir);
       else await new Promise(setImmediate);
     }
     const answers: unknown[] = [];
-    for await (const value of ask({ command: "drain" })) answers.push(value);
+    for await (const value of connection.send({ command: "drain" })) answers.push(value);
     assert.deepEqual(answers, [{ connections: 0 }]);
     const gate = await starting;
     const { status, json } = await send(`${adminUrl}/readyz`);
@@ -132,8 +132,8 @@ describe("a start that takes long", () => {
   it("that fails answers those who wait, and ends", async (t) => {
     const dataDir = temporaryDirectory(t);
     const hold = await holdDataDir(dataDir);
-    const ask = await connectControl(dataDir);
-    const answer = ask?.({ command: "list" })[Symbol.asyncIterator]().next();
+    const connection = await connectControl(dataDir);
+    const answer = connection?.send({ command: "list" })[Symbol.asyncIterator]().next();
     await Promise.all([
       assert.rejects(async () => answer, /revgate ended before it served/),
       // Sent, and taken by the other side, when something that came behind it is there too.
