@@ -20,6 +20,7 @@ import type { Tracing } from "../observability/trace.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { type ApplicationOptions, connectApplication } from "../upstream/application.ts";
+import { hostOf } from "../upstream/dial.ts";
 import { createUpgradeForwarder, type UpgradeForwarder } from "../upstream/forward-upgrade.ts";
 import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
 import type { InForce } from "./in-force.ts";
@@ -186,6 +187,9 @@ function assembleGate(
     routes: compileRoutes(routeRules(settings)),
     sources: credentialSources(settings),
     ...guardedHeaders(settings),
+    applicationHost: hostOf(settings.upstream.url),
+    addsForwarded: settings.upstream.addForwarded,
+    addsVia: settings.upstream.addVia,
     verifier: verification.verifier,
     tokenBytes: settings.limits.tokenBytes,
     bodyBytes: settings.limits.bodyBytes,
@@ -252,6 +256,9 @@ function applicationOptions({ settings, files }: Config): ApplicationOptions {
   return {
     url: upstream.url,
     ca: files.upstreamCa,
+    serverName: upstream.serverName,
+    clientCertificate: files.upstreamCertificate,
+    addsVia: upstream.addVia,
     connectTimeoutMs: upstream.connectTimeout,
     responseTimeoutMs: upstream.responseTimeout,
     idleTimeoutMs: upstream.idleTimeout,

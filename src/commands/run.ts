@@ -67,10 +67,7 @@ Try it without an application of your own: revgate demo`,
     const tracing = await openTracing(io.env, { logger, version });
     const app = await startApp(config, { logger, version, tracing, output });
     const { address, adminAddress } = app;
-    logger.info(
-      { address, adminAddress, upstream: config.settings.upstream.url.origin },
-      "serving",
-    );
+    logger.info({ address, adminAddress, upstream: config.settings.upstream.url.href }, "serving");
     io.onUncaught(app.reportUncaught);
     current = app.config;
     reload = () => void app.reload(() => loadConfig(file, io.env));

@@ -13,9 +13,10 @@ import {
 import { type NameKeys, readNameKeys } from "./name-keys.ts";
 import type { RedisFiles } from "./redis.ts";
 import { configSchema, type Settings } from "./schema.ts";
+import { readTlsFiles, type TlsFiles } from "./tls-files.ts";
 
 /** What the files named in the configuration hold. */
-export interface ConfigFiles {
+export interface ConfigFiles extends TlsFiles {
   readonly keys: readonly VerificationKey[];
   /** Those of `tokens.issuers`, in the same order. */
   readonly issuerKeys: readonly (readonly VerificationKey[])[];
@@ -24,8 +25,6 @@ export interface ConfigFiles {
   /** Certificate authorities of key sets, by the name of their file. */
   readonly keySetAuthorities: ReadonlyMap<string, Buffer>;
   readonly adminToken: string | undefined;
-  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
-  readonly upstreamCa: Buffer | undefined;
   readonly redis: RedisFiles;
   readonly nameKeys: NameKeys;
 }
@@ -125,9 +124,7 @@ async function readFiles(
       return files.read(file, path);
     },
   };
-  const { listen, upstream, tokens, signals } = settings;
-  const cert = await others.read(listen.tls?.certFile, ["listen", "tls", "certFile"]);
-  const key = await others.read(listen.tls?.keyFile, ["listen", "tls", "keyFile"]);
+  const { tokens, signals } = settings;
   const read: ConfigFiles = {
     keys: await readKeys(tokens, ["tokens"], files),
     issuerKeys: await readEach(tokens.issuers, ["tokens", "issuers"], files),
@@ -138,8 +135,7 @@ async function readFiles(
       ...(await readEachAuthority(signals.transmitters, ["signals", "transmitters"], others)),
     ]),
     adminToken: await readAdminToken(settings, others),
-    tls: cert === undefined || key === undefined ? undefined : { cert, key },
-    upstreamCa: await others.read(upstream.caFile, ["upstream", "caFile"]),
+    ...(await readTlsFiles(settings, others)),
     redis: await readRedisFiles(settings, others),
     // Not read again: they stay what they are until a restart.
     nameKeys: await readNameKeys(settings, files),

@@ -3,7 +3,7 @@ import type { BodySource } from "../http/body-fields.ts";
 import { spelledWithHyphens } from "../http/field-lines.ts";
 import type { Lifetimes } from "../revocation/entries.ts";
 import type { CredentialSource } from "../token/credential.ts";
-import type { RequestHeaderOptions } from "../upstream/headers.ts";
+import type { RequestHeaderOptions } from "../upstream/request-headers.ts";
 import { namespacesOf } from "./issuers.ts";
 import type { Settings } from "./schema.ts";
 

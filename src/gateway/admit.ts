@@ -67,7 +67,7 @@ function judge(checks: Checks, visit: Visit): Judgement {
   const { request, headers } = visit;
   if (!isComplete(headers)) return deny("request_too_large");
   const target = isWellFramed(request, headers)
-    ? readTarget(request.url ?? "", checks.target)
+    ? readTarget(visit.target, checks.target)
     : undefined;
   if (target === undefined) return deny("request_ambiguous");
   return judgePreflight(checks, visit) ?? judgeTarget(checks, visit, target);

@@ -5,9 +5,9 @@ import type { Clock } from "../platform/clock.ts";
 import type { Lifetimes } from "../revocation/entries.ts";
 import type { Verifier } from "../token/verifier.ts";
 import { type ForwardOutcome, forwardRequest } from "../upstream/forward-request.ts";
-import type { RequestHeaderOptions } from "../upstream/headers.ts";
 import type { Hold } from "../upstream/held-response.ts";
 import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
+import { type RequestHeaderOptions, requestTrailers } from "../upstream/request-headers.ts";
 import { type Admitted, admit, type Checks } from "./admit.ts";
 import { forwardedHeaders } from "./forwarded-headers.ts";
 import { holdFor } from "./hold.ts";
@@ -20,7 +20,10 @@ import { countUnproven, type UnprovenBudget } from "./unproven.ts";
 import { askForBody, type Outcome, type Visit } from "./visit.ts";
 
 /** What admitted requests are forwarded with, and what a revoking one is held by. */
-export interface Forwarding extends LastResort, Omit<RequestHeaderOptions, "uncoded">, Checks {
+export interface Forwarding
+  extends LastResort,
+    Omit<RequestHeaderOptions, "uncoded" | "upgrades">,
+    Checks {
   readonly application: ConnectionPool;
   readonly live: LiveConnections;
   readonly denylist: Pick<Denylist, "intend" | "lookUp" | "ask">;
@@ -51,8 +54,11 @@ export function forward(
     forwardRequest(gate.application, {
       request: visit.request,
       answer,
+      target: visit.target,
       received: visit.body?.bytes,
       headers: forwardedHeaders(gate, visit, admitted),
+      passTrailers: (trailers) => requestTrailers(trailers, visit.headers, gate),
+      addsVia: gate.addsVia,
       streams: admitted.route.streams === true,
       hold,
       onHead: () => recordHead(gate, visit, checkedMs),

@@ -1,5 +1,5 @@
 import type { VerifiedToken } from "../token/verified-token.ts";
-import { type RequestHeaderOptions, requestHeaders } from "../upstream/headers.ts";
+import { type RequestHeaderOptions, requestHeaders } from "../upstream/request-headers.ts";
 import { type Route, readsResponse } from "./route.ts";
 import type { Visit } from "./visit.ts";
 
@@ -17,7 +17,8 @@ export function forwardedHeaders(
     peer: visit.peer.address,
     proto: visit.peer.proto,
     trusted: visit.peer.trusted,
-    host: visit.headers.first("host") ?? "",
+    host: visit.headers.first("host"),
+    version: visit.request.httpVersion,
     requestId: visit.requestId,
   };
   const claims = route.access === "protected" ? token?.headers : undefined;

@@ -27,15 +27,17 @@ export function isWellFramed(request: IncomingMessage, headers: HeaderList): boo
   if (method === "CONNECT" || method === "TRACE") return false;
   if (httpVersion !== "1.1" && httpVersion !== "1.0") return false;
   return (
-    hasOneHost(headers) &&
+    hasOneHost(request, headers) &&
     hasOneLength(request, headers) &&
     asksForOneProtocol(request, headers) &&
     expectsNothingElse(headers)
   );
 }
 
-function hasOneHost(headers: HeaderList): boolean {
+/** HTTP/1.0 knows none: health checks of balancers send none. */
+function hasOneHost({ httpVersion }: IncomingMessage, headers: HeaderList): boolean {
   const hosts = headers.all("host");
+  if (hosts.length === 0) return httpVersion === "1.0";
   return hosts.length === 1 && hostSyntax.test(hosts[0] ?? "");
 }
 

@@ -47,9 +47,10 @@ function act(gate: Gate, visit: Visit, client: Client, admission: Admission): vo
 function forward(gate: Gate, visit: Visit, { socket, head }: Client, admitted: Admitted): void {
   gate.forwardUpgrade({
     request: visit.request,
+    target: visit.target,
     socket,
     head,
-    headers: forwardedHeaders(gate, visit, admitted),
+    headers: forwardedHeaders({ ...gate, upgrades: true }, visit, admitted),
     onAnswer: (status) => recordOutcome(gate, visit, "forwarded", status),
     onOpen(open) {
       gate.metrics.upgradedConnections.inc();

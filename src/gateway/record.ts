@@ -27,7 +27,7 @@ export function recordOutcome(
     requestId: visit.requestId,
     peer: visit.peer.address,
     method: visit.request.method,
-    path: pathForLog(visit.request.url ?? ""),
+    path: pathForLog(visit.target),
     status,
     durationMs: Math.round((performance.now() - visit.startedMs) * 1000) / 1000,
   }));
@@ -63,7 +63,7 @@ function tracedRequest(visit: Visit, outcome: Outcome, status: number | undefine
   return {
     ...{ outcome, status, requestId, startedMs },
     method: request.method ?? "",
-    path: pathForLog(request.url ?? ""),
+    path: pathForLog(visit.target),
     peer: peer.address,
     scheme: peer.proto,
     host: headers.first("host") ?? "",

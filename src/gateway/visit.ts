@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { HeaderList } from "../http/field-lines.ts";
 import type { Answer } from "../node-http/answer.ts";
+import { originForm } from "./origin-form.ts";
 import type { Peer } from "./peer.ts";
 import { type ReceivedBody, receiveBody } from "./request-body.ts";
 import { refusalReasons } from "./verdict.ts";
@@ -26,6 +27,8 @@ export interface Visit {
   /** Undefined for an upgrade, whose request has no body. */
   readonly answer: Answer | undefined;
   readonly headers: HeaderList;
+  /** What is asked for; in origin form unless it is refused. */
+  readonly target: string;
   readonly requestId: string;
   readonly peer: Peer;
   /** Milliseconds of `performance.now()`. */
@@ -56,6 +59,7 @@ export function beginVisit(reception: Reception, request: IncomingMessage, answe
     request,
     answer,
     headers,
+    target: originForm(request, headers.first("host")),
     requestId: accepted ? sentId : randomUUID(),
     peer: reception.readPeer(request.socket as Socket),
     startedMs: performance.now(),

@@ -1,13 +1,9 @@
-import { connect, isIP, type Socket } from "node:net";
-import { connect as connectSecurely } from "node:tls";
-import { ConnectionPool, type ConnectionPoolOptions } from "./http1/connection-pool.ts";
+import type { Socket } from "node:net";
+import { type ApplicationAddress, createDial } from "./dial.ts";
+import { ConnectionPool } from "./http1/connection-pool.ts";
 
 /** Where the application is and how long revgate waits for it. */
-export interface ApplicationOptions {
-  /** `http:` or `https:`, host and port; no path. */
-  readonly url: URL;
-  /** PEM certificates that are trusted for `https:` besides the system's. */
-  readonly ca: Buffer | undefined;
+export interface ApplicationOptions extends ApplicationAddress {
   readonly connectTimeoutMs: number;
   /** From the request being sent to the head of the response. */
   readonly responseTimeoutMs: number;
@@ -19,68 +15,38 @@ export interface ApplicationOptions {
   readonly queueTimeoutMs: number;
   /** The longest response head, in bytes. */
   readonly headerBytes: number;
+  /** Whether revgate names itself in the `Via` of what it passes on. */
+  readonly addsVia: boolean;
 }
 
 /** How long an idle connection to the application is kept; most servers close theirs after 5 s or more. */
 const keepIdleMs = 4000;
 
+/** What one read takes from the system at most, as in Node's own way. */
+const readBytes = 65_536;
+
 /**
  * Opens the pool of connections over which requests reach the application. `onWaited` is told how many
  * seconds a request waited for one.
+ *
+ * Without TLS all connections read into one buffer, where Node would make a new one for each read: who is told
+ * of what was received must not keep it (`ResponseParser.read`).
  */
 export function connectApplication(
   options: ApplicationOptions,
   onWaited: (seconds: number) => void,
 ): ConnectionPool {
+  const dial = createDial(options);
+  const buffer = Buffer.allocUnsafeSlow(readBytes);
+  const readInto = (socket: () => Socket) => ({
+    buffer,
+    callback: (bytes: number) => socket().emit("data", buffer.subarray(0, bytes)),
+  });
   return new ConnectionPool({
     ...options,
-    connect: options.url.protocol === "https:" ? connectTls(options) : connectTcp(options),
+    connect: (onReady) => dial(onReady, readInto),
     headBytes: options.headerBytes,
     idleMs: keepIdleMs,
     onWaited,
   });
-}
-
-type Connect = ConnectionPoolOptions["connect"];
-
-/** What one read takes from the system at most, as in Node's own way. */
-const readBytes = 65_536;
-
-/**
- * All connections read into one buffer, where Node would make a new one for each read: who is told of
- * what was received must not keep it (`ResponseParser.read`).
- */
-function connectTcp({ url }: ApplicationOptions): Connect {
-  const address = { ...addressOf(url, 80), noDelay: true };
-  const buffer = Buffer.allocUnsafeSlow(readBytes);
-  return (onReady) => {
-    const callback = (bytes: number) => socket.emit("data", buffer.subarray(0, bytes));
-    const socket: Socket = connect({ ...address, onread: { buffer, callback } }, onReady);
-    return socket;
-  };
-}
-
-function connectTls({ url, ca }: ApplicationOptions): Connect {
-  const address = { ...addressOf(url, 443), servername: tlsServername(url) };
-  const trusted = ca === undefined ? {} : { ca };
-  // The last one spares the next connection a part of the handshake (RFC 8446 section 2.2).
-  let session: Buffer | undefined;
-  return (onReady) => {
-    const resumed = session === undefined ? {} : { session };
-    const socket = connectSecurely({ ...address, ...trusted, ...resumed }, onReady);
-    socket.setNoDelay(true);
-    return socket.on("session", (offered) => {
-      session = offered;
-    });
-  };
-}
-
-function addressOf({ hostname, port }: URL, defaultPort: number) {
-  const host = hostname.replace(/^\[|\]$/g, "");
-  return { host, port: port === "" ? defaultPort : Number(port), keepAlive: true };
-}
-
-/** The name to ask for and to check in a certificate; empty for an address (RFC 6066 section 3). */
-export function tlsServername({ hostname }: URL): string {
-  return isIP(hostname.replace(/^\[|\]$/g, "")) === 0 ? hostname : "";
 }

@@ -1,14 +1,19 @@
 import type { IncomingMessage } from "node:http";
-import { type BodyFraming, bodyFramingOf, eachField, writeFields } from "../http/field-lines.ts";
+import {
+  type BodyFraming,
+  bodyFramingOf,
+  type FieldLines,
+  writeFields,
+} from "../http/field-lines.ts";
 import type { Answer } from "../node-http/answer.ts";
 import { breakOff } from "./broken-response.ts";
-import { responseHeaders } from "./headers.ts";
 import { HeldBody, type Hold } from "./held-response.ts";
 import type { Connection, Exchange } from "./http1/connection.ts";
 import type { ConnectionPool } from "./http1/connection-pool.ts";
 import type { ResponseHead } from "./http1/response-parser.ts";
 import { InterimResponses } from "./interim-responses.ts";
 import { sendUpload } from "./request-upload.ts";
+import { offersUpgrade, responseHeaders, responseTrailers } from "./response-headers.ts";
 import { classifyUpstreamError, type UpstreamFailure } from "./upstream-error.ts";
 
 /** How a forwarded request ended. */
@@ -34,10 +39,16 @@ export type ForwardOutcome =
 export interface ForwardOptions {
   readonly request: IncomingMessage;
   readonly answer: Answer;
+  /** In origin form. */
+  readonly target: string;
   /** What was read of the request's body by now. */
   readonly received?: Buffer | undefined;
   /** Name and value alternating. */
   readonly headers: string[];
+  /** What is passed on of the trailers behind its body. */
+  readonly passTrailers: (trailers: FieldLines) => FieldLines;
+  /** Whether revgate names itself in the `Via` of the response. */
+  readonly addsVia: boolean;
   /** Whether the response may pause for as long as it likes. */
   readonly streams: boolean;
   /** Set for a request that must be seen through even when its client goes away. */
@@ -99,13 +110,13 @@ class Forwarding implements Exchange {
   #status = 0;
 
   constructor(application: ConnectionPool, options: ForwardOptions) {
-    const { request, headers } = options;
+    const { request, target, headers } = options;
     this.#application = application;
     this.#options = options;
     this.method = request.method ?? "GET";
     this.streams = options.streams;
     this.body = bodyFramingOf(request.rawHeaders);
-    this.head = requestHead(request, headers, this.body);
+    this.head = requestHead(`${request.method} ${target}`, headers, this.body);
   }
 
   start(): void {
@@ -128,10 +139,10 @@ class Forwarding implements Exchange {
   }
 
   sendBody(connection: Connection): void {
-    const { request, answer, received = nothing } = this.#options;
+    const { request, answer, passTrailers, received = nothing } = this.#options;
     answer.onStall(() => this.#onClientStall());
     sendUpload({
-      ...{ request, received, connection },
+      ...{ request, received, connection, passTrailers },
       isCarried: () => this.#connection === connection,
       // Not a whole body: nor may it look like one.
       onLeft: () => this.#loseTo({ kind: "client_gone" }, this.#sent),
@@ -139,20 +150,20 @@ class Forwarding implements Exchange {
   }
 
   onHead(responseHead: ResponseHead, more: boolean): void {
-    const { status, reason, headers } = responseHead;
+    const { status } = responseHead;
+    const { hold, request, addsVia } = this.#options;
     if (status < 200) {
       // The connection takes an error thrown there for the end of the request.
-      this.#interim ??= new InterimResponses(this.#options.request);
+      this.#interim ??= new InterimResponses(request, addsVia);
       this.#interim.pass(responseHead);
       return;
     }
     this.#status = status;
     this.#options.onHead();
-    const { hold } = this.#options;
-    const released = hold && this.#keep(hold, headers);
+    const released = hold && this.#keep(hold, responseHead.headers);
     if (released !== undefined) {
-      this.#releaseLater(released, reason, headers);
-    } else if (this.#release(reason, headers) && !more) this.#flushHead();
+      this.#releaseLater(released, responseHead);
+    } else if (this.#release(responseHead) && !more) this.#flushHead();
   }
 
   /** Shows the head to whoever may hold it; undefined: it is not held. */
@@ -167,11 +178,11 @@ class Forwarding implements Exchange {
     });
   }
 
-  #releaseLater(released: Promise<void>, reason: string, headers: readonly string[]): void {
+  #releaseLater(released: Promise<void>, head: ResponseHead): void {
     this.#state = "holding";
     if (this.#held?.isAwaited !== true) this.#connection?.pause();
     released.then(
-      () => this.#releaseHeld(reason, headers),
+      () => this.#releaseHeld(head),
       (cause: Error) => this.#withhold(cause),
     );
   }
@@ -235,12 +246,18 @@ class Forwarding implements Exchange {
   }
 
   /** Lets the response pass, from its head on. False: nobody is there to have it. */
-  #release(reason: string, headers: readonly string[]): boolean {
+  #release(head: ResponseHead): boolean {
     if (this.#options.answer.gone) {
       this.#abort({ kind: "client_gone" });
       return false;
     }
-    this.#head = { reason, headers: responseHeaders(headers) };
+    const { request, answer, addsVia } = this.#options;
+    const headers = responseHeaders(head, request, addsVia);
+    if (offersUpgrade(head.status, headers)) {
+      headers.push("Connection", "close, Upgrade");
+      answer.endConnection();
+    }
+    this.#head = { reason: head.reason, headers };
     this.#state = "streaming";
     return true;
   }
@@ -272,10 +289,10 @@ class Forwarding implements Exchange {
     });
   }
 
-  #releaseHeld(reason: string, headers: readonly string[]): void {
+  #releaseHeld(head: ResponseHead): void {
     // An application that broke off meanwhile has been dealt with.
     if (this.#state !== "holding") return;
-    if (!this.#release(reason, headers)) return;
+    if (!this.#release(head)) return;
     this.#writeHead();
     const { stream } = this.#options.answer;
     const { chunks = [], trailers } = this.#held ?? {};
@@ -292,7 +309,7 @@ class Forwarding implements Exchange {
   #complete(trailers: readonly string[]): void {
     const { stream } = this.#options.answer;
     this.#writeHead();
-    if (trailers.length > 0) stream.addTrailers([...eachField(trailers)]);
+    if (trailers.length > 0) stream.addTrailers(responseTrailers(trailers));
     stream.end();
     this.#end({ kind: "completed", status: this.#status });
   }
@@ -354,10 +371,10 @@ class Forwarding implements Exchange {
 
 /** The request as it is sent: its first line and the header section, one byte a character. */
 function requestHead(
-  { method, url }: IncomingMessage,
+  methodAndTarget: string,
   headers: readonly string[],
   body: BodyFraming,
 ): string {
   const coding = body === "chunked" ? "Transfer-Encoding: chunked\r\n" : "";
-  return `${method} ${url} HTTP/1.1\r\n${writeFields(headers)}${coding}Connection: keep-alive\r\n\r\n`;
+  return `${methodAndTarget} HTTP/1.1\r\n${writeFields(headers)}${coding}Connection: keep-alive\r\n\r\n`;
 }

@@ -1,20 +1,27 @@
-import type { ClientRequest, IncomingMessage } from "node:http";
+import { Agent, type ClientRequest, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import httpProxy from "http-proxy";
-import { eachField, type FieldLines, writeFields } from "../http/field-lines.ts";
-import { type ApplicationOptions, tlsServername } from "./application.ts";
-import { responseHeaders } from "./headers.ts";
+import { type FieldLines, writeFields } from "../http/field-lines.ts";
+import type { ApplicationOptions } from "./application.ts";
+import { createDial } from "./dial.ts";
+import { InterimResponses } from "./interim-responses.ts";
 import { type OpenUpgrade, openUpgrade } from "./open-upgrade.ts";
-import type { UpstreamFailure } from "./upstream-error.ts";
+import { replaceNextHead } from "./replaced-write.ts";
+import { offersUpgrade, responseHeaders, switchHeaders } from "./response-headers.ts";
+import { UpstreamError, type UpstreamFailure } from "./upstream-error.ts";
+
+const switchingProtocols = 101;
 
 /** One upgrade to forward, and who is told what becomes of it. */
 export interface UpgradeOptions {
   readonly request: IncomingMessage;
+  /** In origin form. */
+  readonly target: string;
   /** The client's connection. */
   readonly socket: Duplex;
   /** What the client sent behind its request. */
   readonly head: Buffer;
-  /** Without hop-by-hop headers. */
+  /** The header section as it is sent, `Connection` and `Upgrade` included. */
   readonly headers: FieldLines;
   /** Told once when the application has answered, with its status: 101 where it switched protocols. */
   readonly onAnswer: (status: number) => void;
@@ -30,44 +37,52 @@ export type UpgradeForwarder = (options: UpgradeOptions) => void;
 /**
  * Makes the forwarder of WebSocket connections.
  *
- * http-proxy does the switching; what it leaves open is closed here: an application that refuses the
- * upgrade is answered in full with headers that fit the body, one that is silent is given up after
- * `responseTimeoutMs`, and either end that goes takes the other with it.
+ * http-proxy does the switching; what it leaves open is closed here: both heads are sent line by line as they
+ * came, an application that refuses the upgrade is answered in full with headers that fit the body, one that is
+ * silent is given up after `responseTimeoutMs`, and either end that goes takes the other with it.
  */
 export function createUpgradeForwarder(options: ApplicationOptions): UpgradeForwarder {
-  const { url, ca } = options;
+  const dial = createDial(options);
   const proxy = httpProxy.createProxyServer({
-    target: {
-      protocol: url.protocol,
-      host: url.hostname,
-      port: url.port,
-      ...(ca === undefined ? {} : { ca: ca.toString() }),
-    },
+    // What it connects to is up to the agent of each request.
+    target: { protocol: "http:", host: "localhost", port: 80 },
     prependPath: false,
     // The target goes out as it came in; the other setting parses it and writes it anew.
     toProxy: true,
-    secure: true,
-    ssl: { servername: tlsServername(url) },
   });
   const underway = new WeakMap<IncomingMessage, (toApplication: ClientRequest) => void>();
   proxy.on("proxyReqWs", (toApplication, request) => underway.get(request)?.(toApplication));
 
   return (upgrade) => {
-    const { request, socket, head } = upgrade;
-    request.headers = upgradeHeaders(upgrade.headers);
+    const { request, socket, head, target, headers } = upgrade;
+    // All that http-proxy looks for.
+    request.headers = { connection: "Upgrade", upgrade: "websocket" };
+    request.url = target;
     const settle = once();
     socket.on("error", () => socket.destroy());
-    underway.set(request, (toApplication) => {
-      watchAnswer(toApplication, { upgrade, settle, timeoutMs: options.responseTimeoutMs });
+    underway.set(request, (toApplication) =>
+      watchAnswer(toApplication, { upgrade, settle, options }),
+    );
+    const agent = agentOf(() => {
+      const toApplication = dial(() => {});
+      replaceNextHead(toApplication, `GET ${target} HTTP/1.1\r\n${writeFields(headers)}\r\n`);
+      return toApplication;
     });
-    proxy.ws(request, socket, head, {}, (error) => {
+    proxy.ws(request, socket, head, { agent }, (error) => {
       settle(() => upgrade.onFailure("upstream_unreachable", error));
     });
   };
 }
 
+/** An agent for one request. */
+function agentOf(createConnection: () => Duplex): Agent {
+  return Object.assign(new Agent(), { createConnection });
+}
+
 /** Acts on the first of several endings. */
-function once(): (act: () => void) => void {
+type Settle = (act: () => void) => void;
+
+function once(): Settle {
   let settled = false;
   return (act) => {
     if (settled) return;
@@ -78,62 +93,78 @@ function once(): (act: () => void) => void {
 
 interface Watch {
   readonly upgrade: UpgradeOptions;
-  readonly settle: (act: () => void) => void;
-  readonly timeoutMs: number;
+  readonly settle: Settle;
+  readonly options: ApplicationOptions;
 }
 
-function watchAnswer(toApplication: ClientRequest, { upgrade, settle, timeoutMs }: Watch): void {
-  const { socket } = upgrade;
+function watchAnswer(toApplication: ClientRequest, watch: Watch): void {
+  const { upgrade, settle, options } = watch;
   const timer = setTimeout(() => {
     settle(() => upgrade.onFailure("upstream_timeout", new Error("no answer to the upgrade")));
     toApplication.destroy();
-  }, timeoutMs);
+  }, options.responseTimeoutMs);
   toApplication.on("close", () => clearTimeout(timer));
-  socket.on("close", () => toApplication.destroy());
-
+  upgrade.socket.on("close", () => toApplication.destroy());
+  passInterim(toApplication, watch);
   // http-proxy relays a refusal with framing that no longer fits its body. Its listener is added right
   // after this function, and goes before any answer can come.
   process.nextTick(() => {
     toApplication.removeAllListeners("response").on("response", (answer) => {
       clearTimeout(timer);
-      settle(() => {
-        upgrade.onAnswer(answer.statusCode ?? 0);
-        relayRefusal(answer, socket);
-      });
+      if (answer.statusCode === switchingProtocols) {
+        toApplication.destroy(new UpstreamError("malformed", "a 101 that names no protocol"));
+      } else settle(() => relayRefusal(answer, upgrade, options.addsVia));
     });
   });
-  toApplication.on("upgrade", (_answer, upstreamSocket: Duplex) => {
+  toApplication.on("upgrade", (answer, upstreamSocket: Duplex) => {
     clearTimeout(timer);
-    settle(() => upgrade.onAnswer(101));
-    upgrade.onOpen(openUpgrade(socket, upstreamSocket));
-    // What the application sent last still reaches the client.
-    upstreamSocket.on("close", () => socket.end(() => socket.destroy()));
-    upstreamSocket.on("error", () => upstreamSocket.destroy());
-    socket.on("close", () => upstreamSocket.destroy());
+    settle(() => open(answer, upstreamSocket, watch));
   });
 }
 
-/** Node's client takes repeated headers as arrays; http-proxy looks for its two in lower case. */
-function upgradeHeaders(headers: FieldLines): NodeJS.Dict<string | string[]> {
-  const grouped: Record<string, string | string[]> = {};
-  const spelling = new Map<string, string>();
-  for (const [name, value] of eachField(headers)) {
-    const key = spelling.get(name.toLowerCase()) ?? name;
-    spelling.set(name.toLowerCase(), key);
-    const held = grouped[key];
-    grouped[key] = held === undefined ? value : [held, value].flat();
-  }
-  return { ...grouped, connection: "Upgrade", upgrade: "websocket" };
+/** Passes on the interim responses before the answer. */
+function passInterim(toApplication: ClientRequest, { upgrade, options }: Watch): void {
+  const interim = new InterimResponses(upgrade.request, options.addsVia);
+  toApplication.on("information", ({ statusCode, statusMessage, rawHeaders, httpVersion }) => {
+    const head = { status: statusCode, reason: statusMessage, headers: rawHeaders };
+    try {
+      interim.pass({ ...head, version: httpVersion });
+    } catch (error) {
+      toApplication.destroy(error as Error);
+    }
+  });
+}
+
+/** The application has switched protocols: http-proxy sends the head that is put in its place, and then pipes. */
+function open(answer: IncomingMessage, upstreamSocket: Duplex, { upgrade, options }: Watch): void {
+  const { socket } = upgrade;
+  const passed = writeFields(switchHeaders(headOf(answer), options.addsVia));
+  replaceNextHead(socket, `HTTP/1.1 101 ${answer.statusMessage}\r\n${passed}\r\n`);
+  upgrade.onAnswer(switchingProtocols);
+  upgrade.onOpen(openUpgrade(socket, upstreamSocket));
+  // What the application sent last still reaches the client.
+  upstreamSocket.on("close", () => socket.end(() => socket.destroy()));
+  upstreamSocket.on("error", () => upstreamSocket.destroy());
+  socket.on("close", () => upstreamSocket.destroy());
 }
 
 /** Passes on an answer that is not 101; the connection ends with it, which also ends a body without length. */
-function relayRefusal(answer: IncomingMessage, socket: Duplex): void {
-  const line = `HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\n`;
-  const passed = writeFields(responseHeaders(answer.rawHeaders));
-  socket.write(`${line}${passed}Connection: close\r\n\r\n`, "latin1");
+function relayRefusal(answer: IncomingMessage, upgrade: UpgradeOptions, addsVia: boolean): void {
+  const { request, socket } = upgrade;
+  const head = headOf(answer);
+  upgrade.onAnswer(head.status);
+  // Its body comes out of its chunks, and nothing can follow it.
+  const headers = responseHeaders(head, { method: request.method, httpVersionMinor: 0 }, addsVia);
+  const connection = offersUpgrade(head.status, headers) ? "close, Upgrade" : "close";
+  const line = `HTTP/1.1 ${head.status} ${answer.statusMessage}\r\n`;
+  socket.write(`${line}${writeFields(headers)}Connection: ${connection}\r\n\r\n`, "latin1");
   answer.on("error", () => socket.destroy());
   answer.on("close", () => {
     if (!answer.complete) socket.destroy();
   });
   answer.pipe(socket);
+}
+
+function headOf({ statusCode = 0, httpVersion, rawHeaders }: IncomingMessage) {
+  return { status: statusCode, version: httpVersion, headers: rawHeaders };
 }

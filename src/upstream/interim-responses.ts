@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import { responseHeaders } from "./headers.ts";
+import { writeFields } from "../http/field-lines.ts";
 import type { ResponseHead } from "./http1/response-parser.ts";
+import { responseHeaders } from "./response-headers.ts";
 import { UpstreamError } from "./upstream-error.ts";
 
 /** An application that sends more of them in a second is at fault; there may be any number in all. */
@@ -17,15 +18,19 @@ const switchingProtocols = 101;
  */
 export class InterimResponses {
   readonly #request: IncomingMessage;
+  readonly #addsVia: boolean;
   #count = 0;
   #sinceMs = 0;
 
-  constructor(request: IncomingMessage) {
+  /** `addsVia`: whether revgate names itself. */
+  constructor(request: IncomingMessage, addsVia: boolean) {
     this.#request = request;
+    this.#addsVia = addsVia;
   }
 
   /** Takes one. */
-  pass({ status, reason, headers }: ResponseHead): void {
+  pass(head: ResponseHead): void {
+    const { status, reason } = head;
     if (status === switchingProtocols) {
       throw new UpstreamError("malformed", `the application answered ${status} unasked`);
     }
@@ -33,11 +38,9 @@ export class InterimResponses {
     const { socket, httpVersionMinor } = this.#request;
     if (status === dropped || httpVersionMinor < 1) return;
     if (!socket.writable || socket.writableNeedDrain) return;
-    const passed = responseHeaders(headers);
-    const lines = [`HTTP/1.1 ${status} ${reason}`];
-    for (let i = 0; i < passed.length; i += 2) lines.push(`${passed[i]}: ${passed[i + 1]}`);
+    const passed = writeFields(responseHeaders(head, this.#request, this.#addsVia));
     // Requests of one connection are answered one after the other, so the line is free.
-    socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+    socket.write(`HTTP/1.1 ${status} ${reason}\r\n${passed}\r\n`, "latin1");
   }
 
   #limit(): void {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { FieldLines } from "../http/field-lines.ts";
 import type { Connection } from "./http1/connection.ts";
 
 /** A request's body, and the connection that carries it. */
@@ -7,6 +8,8 @@ export interface Upload {
   /** What was read of it by now. */
   readonly received: Buffer;
   readonly connection: Connection;
+  /** What is passed on of the trailers that came behind it. */
+  readonly passTrailers: (trailers: FieldLines) => FieldLines;
   /** Whether the connection carries this request still. */
   readonly isCarried: () => boolean;
   /** The client has left in the middle. */
@@ -14,20 +17,22 @@ export interface Upload {
 }
 
 /** Sends the body of a request over a connection as it comes. */
-export function sendUpload({ request, received, connection, isCarried, onLeft }: Upload): void {
+export function sendUpload(upload: Upload): void {
+  const { request, received, connection, isCarried, onLeft } = upload;
+  const end = () => connection.endBody(upload.passTrailers(request.rawTrailers));
   const leave = () => {
     if (!request.readableEnded && isCarried()) onLeft();
   };
   if (received.length > 0) connection.writeBody(received);
   if (request.readableEnded) {
-    connection.endBody();
+    end();
     return;
   }
   request.on("data", (chunk: Buffer) => {
     if (isCarried() && !connection.writeBody(chunk)) request.pause();
   });
   request.on("end", () => {
-    if (isCarried()) connection.endBody();
+    if (isCarried()) end();
   });
   request.on("error", () => {});
   request.on("close", leave);

@@ -6,7 +6,8 @@ import { HeaderList } from "../../src/http/field-lines.ts";
 import { claimHeaders } from "../../src/token/claim-headers.ts";
 import { parseCompactJws } from "../../src/token/compact-jws.ts";
 import { readCredential } from "../../src/token/credential.ts";
-import { requestHeaders, responseHeaders } from "../../src/upstream/headers.ts";
+import { requestHeaders, requestTrailers } from "../../src/upstream/request-headers.ts";
+import { responseHeaders } from "../../src/upstream/response-headers.ts";
 
 /**
  * What clients (and the application) send is read in time that grows with its length, and no faster
@@ -68,11 +69,15 @@ describe("inputs of great length", () => {
     host: "a",
     requestId: "b",
     trusted: true,
+    version: "1.1",
   } as const;
   const options = {
     credentialHeaders: ["token"],
     ownHeaders: new Set(["x-user"]),
     withheld: { headers: new Set(["token"]), cookies: new Set(["sid"]) },
+    applicationHost: "app",
+    addsForwarded: true,
+    addsVia: true,
   };
 
   it("are no burden as header sections", () => {
@@ -93,7 +98,8 @@ describe("inputs of great length", () => {
     assertQuick(sections, (raw) => {
       const headers = new HeaderList(raw);
       requestHeaders(headers, facts, options);
-      responseHeaders(raw);
+      requestTrailers(raw, headers, options);
+      responseHeaders({ status: 204, version: "1.1", headers: raw }, { httpVersionMinor: 1 }, true);
       readCredential(headers, [
         { kind: "header", name: "token", scheme: undefined },
         { kind: "header", name: "authorization", scheme: "bearer" },

@@ -101,6 +101,24 @@ export function origin(schemes: readonly string[], example: string) {
     .transform((value) => new URL(value));
 }
 
+/** The longest path of a socket that all systems take, in bytes. */
+const maxSocketPathBytes = 103;
+
+/** Where a server is: an address with one of the schemes, or the socket with a path (`unix:/run/app.sock`). */
+export function server(schemes: readonly string[], example: string) {
+  const expected = `expected ${schemes.map((scheme) => `${scheme}//`).join(" or ")} with host and port and nothing behind, such as "${example}", or unix: with the absolute path of a socket, such as "unix:/run/app.sock"`;
+  return z
+    .string({ error: expected })
+    .meta({ description: expected.replace(/^expected /, "") })
+    .refine((value) => isOrigin(value, schemes) || isSocket(value), expected)
+    .transform((value) => new URL(value));
+}
+
+function isSocket(value: string): boolean {
+  const path = /^unix:(\/(?!\/)[^?#%]+)$/.exec(value)?.[1];
+  return path !== undefined && Buffer.byteLength(path) <= maxSocketPathBytes && URL.canParse(value);
+}
+
 function isOrigin(value: string, schemes: readonly string[]): boolean {
   if (!URL.canParse(value)) return false;
   const url = new URL(value);

@@ -1,17 +1,49 @@
 import { file } from "./fields.ts";
-import { about, duration, group, origin, whole } from "./readers.ts";
+import { about, duration, flag, group, server, text, whole } from "./readers.ts";
 
 /** The application. */
 export const upstream = about(
   "The application.",
   group({
     url: about(
-      "Its address: http: or https:, host and port.",
-      origin(["http:", "https:"], "http://127.0.0.1:3000").prefault("http://127.0.0.1:3000"),
-      { why: "In a pod it should listen on loopback only." },
+      "Its address: http: or https:, host and port; or unix: and the path of its socket.",
+      server(["http:", "https:"], "http://127.0.0.1:3000").prefault("http://127.0.0.1:3000"),
+      {
+        why: "In a pod it should listen on loopback only, or on a socket in a volume that both containers mount.",
+      },
     ),
-    caFile: about("Certificates to trust for https: besides the system's.", file.optional(), {
-      example: "upstream-ca.pem",
+    caFile: about(
+      "Authorities to trust for https:, PEM, besides those that Node trusts.",
+      file.optional(),
+      {
+        example: "upstream-ca.pem",
+        why: "Node trusts those that it brings, and NODE_EXTRA_CA_CERTS; not what the system has.",
+      },
+    ),
+    serverName: about(
+      "For https: the name to ask for (SNI) and to find in the certificate, if not the host of the url.",
+      text("a host name")
+        .regex(/^(?=.*[A-Za-z])[A-Za-z0-9.-]+$/, "expected a host name")
+        .optional(),
+      { example: "app.internal" },
+    ),
+    certFile: about(
+      "For https: the certificate that revgate shows, PEM, with its chain; beside keyFile.",
+      file.optional(),
+      { example: "revgate-client.crt" },
+    ),
+    keyFile: about("The private key of that certificate, PEM.", file.optional(), {
+      example: "revgate-client.key",
+    }),
+    addForwarded: about(
+      "Adds Forwarded (RFC 7239) to every request, and not only behind what a trusted proxy says there.",
+      flag(false),
+      {
+        why: "Many frameworks believe it before X-Forwarded-*, and would take revgate's plain http for the client's.",
+      },
+    ),
+    addVia: about("Names revgate in Via, in requests and responses.", flag(false), {
+      why: "RFC 9110 asks proxies for it; some servers stop compressing when they see it.",
     }),
     connectTimeout: about("Max time to connect to it.", duration("2s", "10ms", "5m")),
     responseTimeout: about(
@@ -38,5 +70,20 @@ export const upstream = about(
       "Max time that a request waits for a connection; then it is answered 503 upstream_busy.",
       duration("10s", "10ms", "5m"),
     ),
-  }).prefault({}),
+  })
+    .prefault({})
+    .superRefine(({ url, caFile, serverName, certFile, keyFile }, context) => {
+      const problem = (setting: string, message: string) => {
+        context.addIssue({ code: "custom", message, path: [setting] });
+      };
+      if (certFile !== undefined && keyFile === undefined) {
+        problem("certFile", "expected keyFile beside it");
+      } else if (certFile === undefined && keyFile !== undefined) {
+        problem("keyFile", "expected certFile beside it");
+      }
+      if (url.protocol === "https:") return;
+      for (const [setting, value] of Object.entries({ caFile, serverName, certFile, keyFile })) {
+        if (value !== undefined) problem(setting, "expected only beside a url with https://");
+      }
+    }),
 );

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { BodyFraming } from "../../http/field-lines.ts";
+import { type BodyFraming, type FieldLines, writeFields } from "../../http/field-lines.ts";
 import { atEndOfTurn } from "../../node-http/end-of-turn.ts";
 import { outliveWriteErrors } from "../../node-http/write-errors.ts";
 import { UpstreamError } from "../upstream-error.ts";
@@ -47,7 +47,7 @@ export interface ConnectionOwner {
 }
 
 const lineEnd = Buffer.from("\r\n");
-const lastChunk = Buffer.from("0\r\n\r\n");
+const none: FieldLines = [];
 /** The application may close just as the next request is sent: it is not kept to its last second. */
 const marginMs = 1000;
 /** How an error says that the other side has closed. */
@@ -132,9 +132,11 @@ export class Connection implements ResponseEvents {
     return keepsUp;
   }
 
-  /** The body is whole. */
-  endBody(): void {
-    if (this.#exchange?.body === "chunked") this.#socket.write(lastChunk);
+  /** The body is whole. Trailers follow if it was sent in chunks; they must be fit to be sent. */
+  endBody(trailers: FieldLines = none): void {
+    if (this.#exchange?.body === "chunked") {
+      this.#socket.write(`0\r\n${writeFields(trailers)}\r\n`, "latin1");
+    }
     this.#requestSent = true;
     if (this.#awaited === "head") this.#clock.begin(this.#owner.responseTimeoutMs);
   }

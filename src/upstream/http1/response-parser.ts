@@ -11,6 +11,8 @@ import {
 
 /** The head of a response, interim (below 200) or final, as it was received. */
 export interface ResponseHead {
+  /** The version of HTTP that it is written in, such as `1.1`. */
+  readonly version: string;
   readonly status: number;
   readonly reason: string;
   /** Name and value alternating, in order and letter case. */
@@ -163,7 +165,9 @@ export class ResponseParser {
     this.#lineEnd = section.lineEnd;
     const lineEnd = text.indexOf("\r\n");
     const headers = readFields(text, lineEnd === -1 ? text.length : lineEnd);
+    const isHttp11 = text.charCodeAt(7) !== zero;
     const head: ResponseHead = {
+      version: isHttp11 ? "1.1" : "1.0",
       status: Number(text.slice(9, 12)),
       reason: text.slice(13, lineEnd === -1 ? undefined : lineEnd),
       headers,
@@ -172,7 +176,7 @@ export class ResponseParser {
       this.#events?.onHead(head, next < chunk.length);
       return next;
     }
-    this.#readFraming(head, text.charCodeAt(7) !== zero);
+    this.#readFraming(head, isHttp11);
     return this.#handOver(head, chunk, next);
   }
 

@@ -1,0 +1,93 @@
+import { X509Certificate } from "node:crypto";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
+import type { SettingPath } from "./document.ts";
+import type { SettingFiles } from "./key-files.ts";
+import type { Settings } from "./schema.ts";
+
+/** A certificate with its chain, and its private key, PEM. */
+export interface Certificate {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** The certificates and keys of TLS, as their files hold them. */
+export interface TlsFiles {
+  /** What clients are shown. */
+  readonly tls: Certificate | undefined;
+  readonly upstreamCa: Buffer | undefined;
+  /** What the application is shown. */
+  readonly upstreamCertificate: Certificate | undefined;
+}
+
+/** Reads them, and reports those that TLS can't use. */
+export async function readTlsFiles(
+  { listen: { tls }, upstream }: Settings,
+  files: SettingFiles,
+): Promise<TlsFiles> {
+  const own = tls && (await readCertificate(tls, ["listen", "tls"], files));
+  return {
+    tls: own,
+    upstreamCa: await readAuthorities(upstream.caFile, ["upstream", "caFile"], files),
+    upstreamCertificate: await readCertificate(upstream, ["upstream"], files),
+  };
+}
+
+interface CertificateSettings {
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+}
+
+async function readCertificate(
+  { certFile, keyFile }: CertificateSettings,
+  base: SettingPath,
+  { read, report }: SettingFiles,
+): Promise<Certificate | undefined> {
+  const cert = await read(certFile, [...base, "certFile"]);
+  const key = await read(keyFile, [...base, "keyFile"]);
+  if (cert === undefined || key === undefined) return undefined;
+  const trouble = troubleWith({ cert, key });
+  if (trouble === undefined) return { cert, key };
+  report(
+    [...base, "certFile"],
+    `this certificate and the key in keyFile can't be used (${trouble})`,
+  );
+  return undefined;
+}
+
+/** PEM certificates of authorities. */
+async function readAuthorities(
+  file: string | undefined,
+  path: SettingPath,
+  { read, report }: SettingFiles,
+): Promise<Buffer | undefined> {
+  const ca = await read(file, path);
+  if (ca === undefined) return undefined;
+  const trouble = troubleWithAuthorities(ca.toString("latin1"));
+  if (trouble === undefined) return ca;
+  report(path, `expected certificates, PEM (${trouble})`);
+  return undefined;
+}
+
+const certificate =
+  /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
+
+/** OpenSSL itself skips what is none. */
+function troubleWithAuthorities(pem: string): string | undefined {
+  const found = pem.match(certificate) ?? [];
+  if (found.length === 0) return "it holds none";
+  try {
+    for (const each of found) new X509Certificate(each);
+    return troubleWith({ ca: pem });
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function troubleWith(options: SecureContextOptions): string | undefined {
+  try {
+    createSecureContext(options);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
