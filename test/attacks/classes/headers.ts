@@ -118,7 +118,8 @@ export const headers = defineAttacks<Site>({
       name: "Connection that nominates what revgate sets",
       source: "CVE-2024-45410",
       async attempt(site) {
-        const nominated = "X-Forwarded-For, X-Forwarded-Proto, Forwarded, X-Request-Id, token";
+        const nominated =
+          "X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Request-Id, token";
         const received = await receivedThrough(site, site.gate, [
           `Connection: close, ${nominated}`,
         ]);
