@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { runBuilt } from "../helpers/program.ts";
+import { revgate } from "../helpers/command.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { keyPair, publicPem } from "../helpers/tokens.ts";
 
@@ -13,7 +13,7 @@ async function checkConfig(t: TestContext, yaml: string, env: NodeJS.ProcessEnv 
   writeFileSync(join(directory, "private.pem"), privatePem);
   const file = join(directory, "revgate.yaml");
   writeFileSync(file, yaml);
-  const { code, stdout, stderr } = await runBuilt(["check-config", "--config", file], { env });
+  const { code, stdout, stderr } = await revgate(["check-config", "--config", file], { env });
   const problems = stderr
     .trim()
     .split("\n")
@@ -66,7 +66,7 @@ routes:
         "2:9 listen.port: expected a whole number of a TCP port from 0 to 65535, got 80800",
         "3:3 listen.hots: unknown setting",
         '5:19 upstream.connectTimeout: expected a duration from 10ms to 5m, such as "2s", got 5',
-        '7:23 tokens.algorithms[1]: expected "RS256" or "RS384" or "RS512" or "PS256" or "PS384" or "PS512" or "ES256" or "ES384" or "ES512" or "HS256" or "HS384" or "HS512", got "none"',
+        '7:23 tokens.algorithms[1]: expected "RS256" or "RS384" or "RS512" or "PS256" or "PS384" or "PS512" or "ES256" or "ES384" or "ES512" or "EdDSA" or "Ed25519" or "HS256" or "HS384" or "HS512", got "none"',
       ].sort(),
     );
   });

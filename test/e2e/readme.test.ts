@@ -3,6 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { revgate } from "../helpers/command.ts";
 import { send } from "../helpers/http.ts";
 import { repository, startExample, startProgram } from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
@@ -96,9 +97,8 @@ describe("README", () => {
           : `${flat}\ntokens: { issuer: "https://id.example.com"${key} }`;
       writeFileSync(join(directory, "s"), "x".repeat(32));
       writeFileSync(file, tokens);
-      const args = [join(repository, "dist/cli.js"), "check-config", "--config", file];
-      const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
-      assert.equal(status, 0, `${setting}: ${stderr}`);
+      const { code, stderr } = await revgate(["check-config", "--config", file]);
+      assert.equal(code, 0, `${setting}: ${stderr}`);
     }
   });
 });

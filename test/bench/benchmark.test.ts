@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import { listContenders, prove } from "../bench/contenders.ts";
-import { cpuPerRequest } from "../bench/load.ts";
-import { endAll, run, script, start } from "../bench/processes.ts";
-import { renderReport } from "../bench/report.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { listContenders, prove } from "./contenders.ts";
+import { cpuPerRequest } from "./load.ts";
+import { endAll, run, script, start } from "./processes.ts";
+import { renderReport } from "./report.ts";
 
 /** The short form of `npm run bench`: everybody does the work, and is measured; how fast is not asked here. */
 describe("the benchmark", () => {
