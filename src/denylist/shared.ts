@@ -57,6 +57,7 @@ export interface SharedDenylistOptions {
 
 const settlingPollMs = 50;
 const retryRecoveredMs = 500;
+const elsewhere = "the address of redis may lead elsewhere by now";
 const recovering = "revocations from before the last stop are not in force everywhere yet";
 
 /**
@@ -136,7 +137,7 @@ export class SharedDenylist implements Denylist {
         throw new StoreUnavailableError("redis may have evicted it");
       }
       if (standing === "live" && !this.#follower.freshness.isAgreed()) {
-        throw new StoreUnavailableError("the address of redis may lead elsewhere by now");
+        throw new StoreUnavailableError(elsewhere);
       }
       return standing;
     } catch (error) {
@@ -234,13 +235,18 @@ export class SharedDenylist implements Denylist {
     const { replica, local, whenUnavailable } = this.#options;
     const own = local.health();
     if (!own.ready) return own;
-    const inTheWay = this.#recovering
-      ? recovering
-      : this.#troubles.reasonOf("follow", "name", "load", "ask");
-    const reason = replica.up ? inTheWay : "redis is not connected";
+    const reason = replica.up ? this.#whatIsInTheWay() : "redis is not connected";
     // What is only late keeps nobody from being ready, and is told.
     if (reason === undefined) return { ...own, reason: this.#troubles.reasonOf("send", "restore") };
     return { ready: whenUnavailable === "serve-known", reason };
+  }
+
+  #whatIsInTheWay(): string | undefined {
+    if (this.#recovering) return recovering;
+    const trouble = this.#troubles.reasonOf("follow", "name", "load", "ask");
+    if (trouble !== undefined) return trouble;
+    // Then nobody is cleared: neither from memory nor by asking.
+    return this.#follower.freshness.isAgreed() ? undefined : elsewhere;
   }
 
   async close(): Promise<void> {

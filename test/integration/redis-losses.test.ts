@@ -213,6 +213,19 @@ describe("a name in front of Redis that leads elsewhere while old connections st
     });
   }
 
+  it("keeps a sidecar from being ready while nobody can say where it leads", async (t) => {
+    const redis = await startRedis(t);
+    // Over before any look at it has its answer.
+    const { denylist } = await openStoreOn(t, redis.port, { denylist: { nameTrustMs: 0.01 } });
+    const untold = /not connected|not been|is new/;
+    await until(() => !untold.test(denylist.health().reason ?? ""));
+    assert.deepEqual(denylist.health(), {
+      ready: false,
+      reason: "the address of redis may lead elsewhere by now",
+    });
+    await assert.rejects(denylist.ask(tokenOf(entryFor("nobody"))), /lead elsewhere by now/);
+  });
+
   it("is not hammered with commands meanwhile", async (t) => {
     const { old, next, s } = await moveTheName(t);
     await breakConnection(old.client, "follower");
