@@ -1,53 +1,33 @@
-import type { Denylist, Entry } from "../denylist/denylist.ts";
-import { keptBeyondSeconds } from "../denylist/retention.ts";
-import type { RevocationTrigger } from "../observability/metrics/revocations.ts";
+import type { Entry } from "../denylist/denylist.ts";
 import type { SignalResult } from "../observability/metrics/tokens.ts";
 import { createBuckets } from "../platform/buckets.ts";
-import type { Clock, EpochSeconds } from "../platform/clock.ts";
-import { requireCertainTime, untilCutOff } from "../revocation/cut-off.ts";
-import { endOfAll, type Lifetimes, subjectEntry } from "../revocation/entries.ts";
-import { logoutTokenTypes, readLogoutToken, type Whose } from "../token/events/logout-token.ts";
+import type { EpochSeconds } from "../platform/clock.ts";
+import { logoutTokenTypes, readLogoutToken } from "../token/events/logout-token.ts";
 import {
   EventKeysUnavailable,
   EventRefused,
-  type EventSource,
   type SecurityEvent,
   verifyEvent,
 } from "../token/events/security-event.ts";
-import { readSignal, type SignalledWhose, signalTypes } from "../token/events/shared-signals.ts";
-import type { Name, Names } from "../token/names.ts";
+import { readSignal, signalTypes } from "../token/events/shared-signals.ts";
 import { isNeverCarried, type SeenTokens } from "../token/verifier.ts";
 import { type Answer, BadRequest, failure, refusal, tooManyRequests } from "./answer.ts";
 import { createBodyReader, type ReadBody, readForm } from "./body.ts";
 import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";
-
-/** An identity provider that says when sessions end. */
-export interface SignalSource extends EventSource {
-  /**
-   * What a logout ends: everything that its event names, or the session alone where it names one. The
-   * latter takes tokens with a `sid`.
-   */
-  readonly ends: "subject" | "session";
-}
+import { createReception, type Receive, type ReceptionOptions } from "./signal-reception.ts";
+import type { SignalSource } from "./signalled-entries.ts";
 
 /** Who is listened to, and what their events are carried out with. */
-export interface SignalReceiverOptions {
+export interface SignalReceiverOptions extends ReceptionOptions {
   /** Those that may send logout tokens, and those that may push events. */
   readonly logouts: readonly SignalSource[];
   readonly transmitters: readonly SignalSource[];
-  readonly denylist: Pick<Denylist, "lookUp" | "ask" | "revoke">;
-  readonly clock: Clock;
-  readonly lifetimes: Lifetimes;
   /** The claim that names the subject in tokens of an issuer. */
   readonly subjectClaimOf: (issuer: string) => string;
   /** What tokens were seen: whether any could be ended by a session. */
   readonly seen: SeenTokens;
-  readonly names: Names;
-  /** By issuer of tokens, what its subjects, sessions and `jti` are told apart by. */
-  readonly namespaces: ReadonlyMap<string | undefined, string | undefined>;
   /** How many events of one issuer each endpoint carries out in a second. */
   readonly requestsPerSecond: number;
-  readonly onRevoked: (trigger: RevocationTrigger, entries: readonly Entry[]) => void;
   /** Told what became of each request. */
   readonly onSignal: (result: SignalResult) => void;
 }
@@ -82,23 +62,10 @@ type Receiver = (exchange: Exchange, context: ReceiverContext) => Promise<Answer
 interface ReceiverContext {
   readonly options: SignalReceiverOptions;
   readonly read: ReadBody;
-  /** Counted for each issuer, and only once its signature is verified: nobody else uses its share up. */
+  /** Counted for each issuer, and only once its signature is verified and the event is new: nobody else uses its share up. */
   readonly mayCarryOut: (issuer: string) => boolean;
   readonly receive: Receive;
 }
-
-/** What is carried out; `isNew` is false where the same event has been before. */
-interface Reception {
-  readonly isNew: boolean;
-  readonly entries: readonly Entry[];
-}
-
-type Receive = (
-  event: SecurityEvent<SignalSource>,
-  whose: readonly SignalledWhose[],
-  /** Tokens issued after that are not meant; by default, those issued from now on. */
-  until?: EpochSeconds,
-) => Promise<Reception>;
 
 /**
  * Until when a token was issued that a logout token may mean.
@@ -121,10 +88,14 @@ async function receiveLogout(exchange: Exchange, context: ReceiverContext): Prom
     if (token === undefined || more.length > 0) throw new BadRequest("expected one logout_token");
     const event = await verify(token, options, options.logouts, logoutTokenTypes);
     exchange.onBelieved();
-    if (!mayCarryOut(event.source.issuer)) return tooManyRequests;
     const whose = readLogoutToken(event, options.subjectClaimOf(event.source.issuer));
-    const { isNew, entries } = await receive(event, [whose], lastIssuedBy(event, options));
-    if (!isNew) throw new EventRefused("invalid_request", "this logout token has been used");
+    const until = lastIssuedBy(event, options);
+    const received = await receive(event, [whose], { mayCarryOut, until });
+    if (received.kind === "too_many") return tooManyRequests;
+    if (received.kind === "known") {
+      throw new EventRefused("invalid_request", "this logout token has been used");
+    }
+    const { entries } = received;
     // In force, should such tokens come; but none that was seen has ended by it.
     if (entries.every(({ kind }) => kind === "sid") && isNeverCarried("sid", options.seen)) {
       options.onSignal("ignored");
@@ -146,9 +117,10 @@ async function receiveEvent(exchange: Exchange, context: ReceiverContext): Promi
     const text = (await read(exchange, "application/secevent+jwt")).trim();
     const event = await verify(text, options, options.transmitters, signalTypes);
     exchange.onBelieved();
-    if (!mayCarryOut(event.source.issuer)) return tooManyRequests;
     const whose = readSignal(event, options.subjectClaimOf(event.source.issuer));
-    const { entries } = await receive(event, whose);
+    const received = await receive(event, whose, { mayCarryOut });
+    if (received.kind === "too_many") return tooManyRequests;
+    const entries = received.kind === "new" ? received.entries : [];
     options.onSignal(entries.length > 0 ? "revoked" : "ignored");
     return { status: 202, names: namesOf(entries) };
   } catch (error) {
@@ -173,95 +145,6 @@ function verify(
   // No token is alive that was issued before an older event.
   const times = { clock, clockToleranceSeconds, maxAgeSeconds: maxLifetimeSeconds };
   return verifyEvent(text, { ...times, sources, types });
-}
-
-/**
- * Carries events out, each once.
- *
- * That it has been is remembered like a revocation, so every sidecar knows; and only when it has been, so
- * that its sender can try again where it could not be.
- */
-function createReception(options: SignalReceiverOptions): Receive {
-  const { denylist, clock, onRevoked } = options;
-  const underWay = new Map<string, Promise<unknown>>();
-
-  return (event, whose, until) => {
-    const name = options.names.event(event.source.issuer, event.jti);
-    const jti = name.value;
-    const before = underWay.get(jti) ?? Promise.resolve();
-    const mine = before
-      .catch(() => {})
-      .then(() => receiveOnce(event, entriesOf(event.source, whose, { ...options, until }), name))
-      .finally(() => {
-        if (underWay.get(jti) === mine) underWay.delete(jti);
-      });
-    underWay.set(jti, mine);
-    return mine;
-  };
-
-  async function receiveOnce(
-    { expiresAt }: SecurityEvent<SignalSource>,
-    entries: readonly Entry[],
-    name: Name,
-  ): Promise<Reception> {
-    if (await isKnown(name)) return { isNew: false, entries: [] };
-    if (entries.length > 0) await carryOut(entries, { kind: "jti", ...name, expiresAt });
-    return { isNew: true, entries };
-  }
-
-  async function carryOut(entries: readonly Entry[], used: Entry): Promise<void> {
-    await Promise.all([denylist.revoke(entries), untilCutOff(entries, clock)]);
-    onRevoked("signal", entries);
-    await denylist.revoke([{ ...used, expiresAt: used.expiresAt + keptBeyondSeconds }]);
-  }
-
-  async function isKnown({ value, former }: Name): Promise<boolean> {
-    const others = former.map((each) => ({ kind: "jti", value: each }) as const);
-    // Under no other name: it is no token that could have been revoked by one.
-    const names = { id: value, jti: value, others };
-    const known = denylist.lookUp(names);
-    return (known === "ask" ? await denylist.ask(names) : known) === "revoked";
-  }
-}
-
-function entriesOf(
-  source: SignalSource,
-  whose: readonly SignalledWhose[],
-  {
-    clock,
-    lifetimes,
-    namespaces,
-    names,
-    until = Number.POSITIVE_INFINITY,
-  }: SignalReceiverOptions & { readonly until: EpochSeconds | undefined },
-): Entry[] {
-  if (whose.some(({ subject }) => subject !== undefined)) requireCertainTime(clock);
-  const now = clock.nowSeconds();
-  const cutoff = Math.floor(Math.min(now, until));
-  const expiresAt = endOfAll(now, lifetimes);
-  return whose.flatMap((each) => {
-    const { issuer = source.issuer } = each;
-    // An issuer of tokens speaks of its own; others say whose they mean, or mean the main one's.
-    const foreign = namespaces.has(source.issuer) && issuer !== source.issuer;
-    if (foreign || (each.issuer !== undefined && !namespaces.has(issuer))) return [];
-    const namespace = namespaces.get(issuer);
-    const { sid, subject, jti } = pick(each, source);
-    const entries: Entry[] = [];
-    for (const [kind, text] of [
-      ["sid", sid],
-      ["jti", jti],
-    ] as const) {
-      const name = names.claim(kind, namespace, text);
-      if (name !== undefined) entries.push({ kind, ...name, expiresAt });
-    }
-    const name = names.claim("sub", namespace, subject);
-    if (name !== undefined) entries.push({ ...subjectEntry(name, now, lifetimes), cutoff });
-    return entries;
-  });
-}
-
-function pick({ sid, subject, jti }: Whose, { ends }: SignalSource): Whose {
-  return ends === "session" && sid !== undefined ? { sid } : { sid, subject, jti };
 }
 
 function answerTo(error: unknown, { onSignal }: SignalReceiverOptions): Answer {

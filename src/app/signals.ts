@@ -1,5 +1,6 @@
 import type { Endpoints } from "../admin/endpoint.ts";
-import { createSignalReceiver, type SignalSource } from "../admin/signal-receiver.ts";
+import { createSignalReceiver } from "../admin/signal-receiver.ts";
+import type { SignalSource } from "../admin/signalled-entries.ts";
 import { namespacesOf } from "../config/issuers.ts";
 import type { Config } from "../config/load.ts";
 import { lifetimesOf } from "../config/routes.ts";

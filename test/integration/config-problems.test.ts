@@ -33,6 +33,15 @@ describe("what is said of a configuration that can't be used", () => {
     });
   }
 
+  for (const credentials of ["user", "user:secret", ":secret"]) {
+    it(`refuses a key set's URL with ${credentials}, and does not repeat the password`, async (t) => {
+      const url = `https://${credentials}@id.example.com/jwks`;
+      const [problem = ""] = await problemsOf(t, `tokens: { keys: [ { jwksUrl: '${url}' } ] }`);
+      assert.match(problem, /^1:30 tokens\.keys\[0\]\.jwksUrl: expected a URL/);
+      assert.doesNotMatch(problem, /secret/);
+    });
+  }
+
   it("names every Redis address that is none, each by itself", async (t) => {
     const redis = "denylist: { redis: { cluster: [ 'redis://a:1', 'nonsense', '<' ] } }";
     const problems = await problemsOf(t, `tokens: { keys: [ ${key} ] }\n${redis}`);

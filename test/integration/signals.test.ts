@@ -7,7 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import jsonwebtoken from "jsonwebtoken";
 import { createAdminServer } from "../../src/admin/admin-server.ts";
 import type { AuditEvent } from "../../src/admin/audit.ts";
-import { createSignalReceiver, type SignalSource } from "../../src/admin/signal-receiver.ts";
+import { createSignalReceiver } from "../../src/admin/signal-receiver.ts";
+import type { SignalSource } from "../../src/admin/signalled-entries.ts";
 import type { TokenNames } from "../../src/denylist/denylist.ts";
 import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
 import { RevocationPendingError } from "../../src/errors.ts";
@@ -261,6 +262,16 @@ describe("back-channel logout", () => {
     assert.match(String(expired.json["error_description"]), /expired/);
     // Another issuer's jti is another one; and so is a token's own.
     assert.equal(receiver.jti(logoutExample.jti), "live");
+  });
+
+  it("lets nobody use its issuer's share up by what it has sent before", async (t) => {
+    const receiver = await startReceiver(t, { ...logoutSetup, requestsPerSecond: 2 });
+    const token = sign(logoutExample, "logout+jwt");
+    assert.equal((await receiver.logOut(token)).status, 200);
+    const again = await Promise.all(Array.from({ length: 10 }, () => receiver.logOut(token)));
+    for (const { json } of again) assert.match(String(json["error_description"]), /has been used/);
+    const next = sign({ ...logoutExample, jti: "next" }, "logout+jwt");
+    assert.equal((await receiver.logOut(next)).status, 200);
   });
 
   it("ends nothing that was issued later, wherever and whenever it is sent again", async (t) => {

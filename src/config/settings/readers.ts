@@ -135,7 +135,9 @@ export function url(suits: (url: URL) => boolean, expected: string) {
     .refine((value) => {
       if (!URL.canParse(value)) return false;
       const parsed = new URL(value);
-      return /^https?:$/.test(parsed.protocol) && parsed.username === "" && suits(parsed);
+      // No credentials, not even a password alone: what can't be fetched is told by its URL.
+      const hasCredentials = parsed.username !== "" || parsed.password !== "";
+      return /^https?:$/.test(parsed.protocol) && !hasCredentials && suits(parsed);
     }, message)
     .transform((value) => new URL(value));
 }

@@ -27,14 +27,32 @@ const verb = fc.constantFrom(
   "intent",
   "settled",
   "lifetime",
+  "swept",
 );
 const lineOf = (text: string) =>
   `${crc32(Buffer.from(text, "utf8")).toString(16).padStart(8, "0")} ${text}\n`;
 
+/** Moments of which most can be none: beyond what 32 bits hold they may come round to the past. */
+const moment = fc.oneof(
+  fc.constantFrom(...hostileNumbers, String(soon), "1", String(2 ** 32 + 1), "9999999999999999"),
+  fc.integer({ min: 0, max: 2 ** 40 }).map(String),
+);
+/** An entry, most often one of those that are there, with times of which any may be wrong. */
+const entryLine = fc
+  .tuple(
+    fc.constantFrom("revoked", "shared", "intent 17", "intent 1e21", "acked"),
+    fc.constantFrom(...known.map(({ kind, value }) => `${kind} ${value}`), `jti ${hash}`),
+    fc.array(moment, { maxLength: 2 }),
+  )
+  .map(([first, name, times]) => lineOf([first, name, ...times].join(" ")));
+
 /** A line with a right checksum: any version, or a feed that nobody checked, may have written it. */
-const whole = fc
-  .tuple(verb, fc.array(word, { maxLength: 5 }))
-  .map(([first, words]) => lineOf([first, ...words].join(" ")));
+const whole = fc.oneof(
+  fc
+    .tuple(verb, fc.array(word, { maxLength: 5 }))
+    .map(([first, words]) => lineOf([first, ...words].join(" "))),
+  entryLine,
+);
 
 type Change =
   | { readonly kind: "lines"; readonly lines: readonly string[]; readonly at: number }
