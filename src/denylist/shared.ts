@@ -185,11 +185,20 @@ export class SharedDenylist implements Denylist {
   async #putInForce(entries: readonly Entry[]): Promise<void> {
     const giveUpAtMs = performance.now() + this.#options.holdTimeoutMs;
     for (;;) {
+      await this.#untilLivesAreRead(giveUpAtMs);
       const epoch = await this.#courier.deliver(entries);
       // A timer may go off a fraction of a millisecond early.
       await sleep(epoch.stalenessMs + 1, undefined, { signal: this.#closing.signal });
       // If the store is what it was, it has had them for as long as anybody goes without looking.
       if (isIn(epoch, await this.#untilTrusted(giveUpAtMs))) return;
+    }
+  }
+
+  /** Nothing is sent before it is known for how long it is to be remembered; without Redis, that waits in vain. */
+  async #untilLivesAreRead(giveUpAtMs: number): Promise<void> {
+    const { lives, replica } = this.#options;
+    while (lives?.unread !== undefined && replica.up && performance.now() < giveUpAtMs) {
+      await sleep(settlingPollMs, undefined, { signal: this.#closing.signal });
     }
   }
 

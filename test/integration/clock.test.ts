@@ -8,6 +8,7 @@ import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { type MachineClock, machineClock } from "../helpers/machine-clock.ts";
 import { startRedis } from "../helpers/redis.ts";
+import { makeSteppingClocks } from "../helpers/stepping-clock.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
@@ -116,6 +117,39 @@ describe("a wall clock that jumps", () => {
     b.clock.set(0);
     await untilReady(b.gate);
     assert.equal(await b.get("/me", token), "401 token_revoked");
+  });
+
+  it("is told by Redis's clock, where the two have differed from the start", async (t) => {
+    const theirs = makeSteppingClocks(t)();
+    theirs.setOff(120);
+    const redis = await startRedis(t, [], theirs.env);
+    const times = "commandTimeout: 5s, grace: 300ms, whenUnavailable: serve-known";
+    const denylist = `{ dataDir: data, redis: { url: "${redis.url}", ${times} } }`;
+    const { gate, get, post } = await start(t, { denylist });
+    const alice = tokenFor(hour, { sub: "alice" });
+    let unready = await readinessOf(gate);
+    while (!/that of redis/.test(unready.text)) unready = await readinessOf(gate);
+    assert.equal(unready.status, 503);
+    assert.match(unready.text, /this machine's clock is (?:119|120)\.\d s behind that of redis/);
+    assert.match(await metricsOf(gate), /^revgate_clock_difference_seconds 1(?:19|20)/m);
+    await until(async () => /^revgate_clock_trusted 0$/m.test(await metricsOf(gate)));
+    // No cut-off is made of a time of which nobody can say whether it is right.
+    assert.equal(await post("/password", alice), "503 denylist_unavailable");
+    assert.equal(await get("/me", alice), "200");
+    // Expired by Redis's clock, and not by this machine's.
+    assert.equal(await get("/me", tokenFor(60)), "503 denylist_unavailable");
+    theirs.setOff(0);
+    await untilReady(gate);
+    assert.equal(await post("/password", alice), "200");
+
+    // Out of reach it says nothing: the rule of the two own clocks alone.
+    theirs.setOff(120);
+    await until(async () => /that of redis/.test((await readinessOf(gate)).text));
+    await redis.kill();
+    await untilReady(gate);
+    const bob = tokenFor(hour, { sub: "bob" });
+    assert.equal(await post("/password", bob), "503 revocation_pending");
+    assert.equal(await get("/me", bob), "401 token_revoked");
   });
 
   it("that was ahead at the start lets nobody in by what it has kept out", async (t) => {
