@@ -85,7 +85,9 @@ export async function openEmbeddedDenylist(
       if (news.length + late.length > 0) journal.keep(news, late);
     },
     onRevoked: (listener) => table.onAdded(listener),
-    entries: () => journal.entries(),
+    async *entries() {
+      for await (const some of journal.entries()) yield* some;
+    },
     get size() {
       return table.size;
     },

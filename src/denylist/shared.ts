@@ -95,7 +95,7 @@ export class SharedDenylist implements Denylist {
       whyNotNow: () => lives?.unread,
     });
     this.#restorer = new Restorer({
-      ...{ ...options, journal, known, sidecar: roster.self },
+      ...{ ...options, journal, known, roster },
       onTrouble: reports("restore"),
       restoreLives: () => lives?.restore() ?? Promise.resolve(),
     });

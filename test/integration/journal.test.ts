@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import {
   appendFileSync,
+  closeSync,
   copyFileSync,
   existsSync,
+  openSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -85,14 +88,40 @@ describe("the journal", () => {
       await journal.append([entry]);
     };
     for (const entry of entries.slice(0, 9)) await append(entry);
-    for await (const entry of journal.entries()) {
-      assert.deepEqual(entry, entries[0]);
+    for await (const some of journal.entries()) {
+      assert.deepEqual(some[0], entries[0]);
       break;
     }
     await append(entries[9] as Entry);
     const all: Entry[] = [];
-    for await (const entry of journal.entries()) all.push(entry);
+    for await (const some of journal.entries()) all.push(...some);
     assert.equal(all.length, 10);
+  });
+
+  it("is read whole from wherever one begins, and says in which line it is damaged", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const { journal } = await openIn(t, dataDir);
+    const all = entries(20);
+    await journal.append(all);
+    const readFrom = async (from: number) => {
+      const read: Entry[] = [];
+      for await (const some of journal.entries(from)) read.push(...some);
+      return read;
+    };
+    const path = join(dataDir, "journal");
+    for (let step = 0; step < 2 * all.length; step += 1) {
+      const read = await readFrom(step / (2 * all.length));
+      assert.equal(read.length, all.length);
+      const first = all.findIndex(({ value }) => value === read[0]?.value);
+      assert.equal(first, Math.ceil(step / 2) % all.length);
+      assert.deepEqual(read, [...all.slice(first), ...all.slice(0, first)]);
+    }
+    const bytes = readFileSync(path, "latin1");
+    const damaged = bytes.replace(all[15]?.value ?? "", "x".repeat(43));
+    const file = openSync(path, "r+");
+    writeSync(file, damaged, 0, "latin1");
+    closeSync(file);
+    for (const from of [0, 0.3, 0.6, 0.95]) await assert.rejects(readFrom(from), /journal:17: not/);
   });
 
   it("drops a torn last record, and goes on behind the last whole one", async (t) => {

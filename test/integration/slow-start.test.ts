@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { connectControl, holdDataDir } from "../../src/control/control-socket.ts";
-import { formatRecord, journalTitle } from "../../src/denylist/journal/record.ts";
+import { formatRecords, journalTitle } from "../../src/denylist/journal/record.ts";
 import { writeConfig } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
 import { startBuiltGate } from "../helpers/program.ts";
@@ -11,16 +11,16 @@ import { filledName, freePort } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
-const lines = 100_000;
+const lines = 300_000;
 
 /** A journal that takes its time to be read. */
 const journal = (() => {
   const expiresAt = Math.floor(Date.now() / 1000) + 100_000;
   const records = Array.from({ length: lines }, (_, i) => {
     const entry = { kind: "tok", value: filledName(i), expiresAt } as const;
-    return formatRecord({ verb: "revoked", entry });
+    return { verb: "revoked", entry } as const;
   });
-  return journalTitle + records.join("");
+  return journalTitle + formatRecords(records);
 })();
 
 async function prepare(t: TestContext) {

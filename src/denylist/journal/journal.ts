@@ -87,8 +87,12 @@ export interface Journal {
   load(): Promise<void>;
   /** Looks whether the file is the one that is open here, and makes it again if not. Never rejects. */
   check(): Promise<void>;
-  /** Every live entry that is on disk or waits for it; one that was revoked twice may come twice. */
-  entries(): AsyncIterable<Entry>;
+  /**
+   * Every live entry that is on disk or waits for it, some at a time; one that was revoked twice may come twice.
+   *
+   * `from`: where in the file to begin, from 0 to 1; what stands before comes behind the end.
+   */
+  entries(from?: number): AsyncIterable<readonly Entry[]>;
   /**
    * Writes a file without what has expired and puts it in the place of the running one.
    *
@@ -175,6 +179,10 @@ function replay(
   if (record.verb === "shared") acknowledged?.markShared(record.entry);
   const entry = record.verb === "acked" ? outbox?.get(record.name) : undefined;
   if (entry !== undefined) acknowledged?.markShared(entry);
+}
+
+function liveIn(records: readonly ReadRecord[], now: EpochSeconds): Entry[] {
+  return records.flatMap((record) => (isLive(record, now) ? [record.entry] : []));
 }
 
 /** That entries were left out because they were over when they came. */
@@ -291,14 +299,14 @@ class RevocationJournal implements Journal {
     return this.#writer.check();
   }
 
-  async *entries(): AsyncGenerator<Entry> {
+  async *entries(from = 0): AsyncGenerator<readonly Entry[]> {
     const now = this.#options.clock.nowSeconds();
     // Looked at before the file: what reaches it meanwhile comes twice rather than not at all.
     const { onTheirWay } = this.#writer;
-    for await (const some of this.#writer.file?.read() ?? []) {
-      for (const record of some.records) if (isLive(record, now)) yield record.entry;
+    for await (const { records } of this.#writer.file?.readRound(from) ?? []) {
+      yield liveIn(records, now);
     }
-    for (const record of onTheirWay) if (isLive(record, now)) yield record.entry;
+    yield liveIn(onTheirWay, now);
   }
 
   compact(): Promise<void> {

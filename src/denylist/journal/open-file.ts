@@ -1,7 +1,7 @@
 import type { BigIntStats } from "node:fs";
 import { type FileHandle, stat } from "node:fs/promises";
 import { openForAppending, writeWhole } from "../../platform/durable-file.ts";
-import { readRecords, type StoredRecords } from "./reader.ts";
+import { lineStartAt, readRecords, type StoredRecords } from "./reader.ts";
 import { formatRecords, type JournalRecord, type JournalVersion, journalTitle } from "./record.ts";
 
 /** What of a file is known to be whole. */
@@ -61,11 +61,32 @@ export class OpenFile {
   }
 
   /** The records from one position on, up to what was whole when this was called. */
-  async *read(start = journalTitle.length, end = this.size): AsyncGenerator<StoredRecords> {
+  read(start = journalTitle.length, end = this.size): AsyncGenerator<StoredRecords> {
+    return this.#held(this.#part(start, end));
+  }
+
+  /** All records, from somewhere in the middle on to the end, and then from the beginning; `from` 0 to 1. */
+  readRound(from: number): AsyncGenerator<StoredRecords> {
+    return this.#held(this.#round(from, this.size));
+  }
+
+  async *#round(from: number, end: number): AsyncGenerator<StoredRecords> {
+    const position = journalTitle.length + Math.floor(from * (end - journalTitle.length));
+    const middle = await lineStartAt(this.#file, position, end);
+    yield* this.#part(middle, end);
+    yield* this.#part(journalTitle.length, middle);
+  }
+
+  #part(start: number, end: number): AsyncGenerator<StoredRecords> {
+    const { path, version } = this;
+    return readRecords(this.#file, { path, version, start, end });
+  }
+
+  /** The file stays open for as long as it is read. */
+  async *#held(records: AsyncGenerator<StoredRecords>): AsyncGenerator<StoredRecords> {
     this.#readers += 1;
     try {
-      const { path, version } = this;
-      yield* readRecords(this.#file, { path, version, start, end });
+      yield* records;
     } finally {
       this.#readers -= 1;
       if (this.#closing) void this.close();

@@ -99,15 +99,43 @@ export async function* readRecords(
 ): AsyncGenerator<StoredRecords> {
   if (end <= start) return;
   let rest: Buffer = Buffer.alloc(0);
-  const lines = new LineParser(path, version);
-  // No stream: one that is left in the middle closes the file, and whoever writes to it with it.
-  for await (const chunk of chunksOf(file, start, end)) {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    const whole = bytes.lastIndexOf(lineFeed) + 1;
-    rest = bytes.subarray(whole);
-    yield lines.parse(bytes.subarray(0, whole));
+  const lines = new LineParser(version);
+  try {
+    // No stream: one that is left in the middle closes the file, and whoever writes to it with it.
+    for await (const chunk of chunksOf(file, start, end)) {
+      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      const whole = bytes.lastIndexOf(lineFeed) + 1;
+      rest = bytes.subarray(whole);
+      yield lines.parse(bytes.subarray(0, whole));
+    }
+    if (rest.length > 0) lines.checkBefore();
+  } catch (error) {
+    if (!(error instanceof DamagedLine)) throw error;
+    throw damageAt(path, (await countLines(file, start)) + error.number);
   }
-  if (rest.length > 0) lines.checkBefore();
+}
+
+/** Where the first line begins at or behind a position that is within a journal's records. */
+export async function lineStartAt(
+  file: FileHandle,
+  position: number,
+  end: number,
+): Promise<number> {
+  let at = position - 1;
+  for await (const chunk of chunksOf(file, at, end)) {
+    const found = chunk.indexOf(lineFeed);
+    if (found >= 0) return at + found + 1;
+    at += chunk.length;
+  }
+  return end;
+}
+
+async function countLines(file: FileHandle, end: number): Promise<number> {
+  let count = 0;
+  for await (const chunk of chunksOf(file, 0, end)) {
+    for (const byte of chunk) if (byte === lineFeed) count += 1;
+  }
+  return count;
 }
 
 async function* chunksOf(file: FileHandle, start: number, end: number): AsyncGenerator<Buffer> {
@@ -120,15 +148,23 @@ async function* chunksOf(file: FileHandle, start: number, end: number): AsyncGen
   }
 }
 
+/** A line that is no record and not the last one: the first that is read is number 1. */
+class DamagedLine extends Error {
+  readonly number: number;
+
+  constructor(number: number) {
+    super(`line ${number} is damaged`);
+    this.number = number;
+  }
+}
+
 /** Parses lines; one that is no record is damage as soon as anything comes behind it. */
 class LineParser {
-  readonly #path: string;
-  #number = 1;
+  #number = 0;
   readonly #version: JournalVersion;
   #damaged: number | undefined;
 
-  constructor(path: string, version: JournalVersion) {
-    this.#path = path;
+  constructor(version: JournalVersion) {
     this.#version = version;
   }
 
@@ -150,9 +186,9 @@ class LineParser {
     return { records, bytes };
   }
 
-  /** Throws where the line before was damaged: it is not the last one. */
+  /** Throws if the line before was damaged: it is not the last one. */
   checkBefore(): void {
-    if (this.#damaged !== undefined) throw damageAt(this.#path, this.#damaged);
+    if (this.#damaged !== undefined) throw new DamagedLine(this.#damaged);
   }
 }
 

@@ -218,8 +218,10 @@ export class FeedFollower {
     // With replicas that must have each write, one that was replaced can't have promised anything since.
     const handedOver = epoch.server !== this.#epoch?.server && !this.#options.replica.fenced;
     const followed = position === "there";
-    this.freshness.enter(epoch.stalenessMs, { handedOver, followed });
-    if (position === "trimmed") this.freshness.missed();
+    const told = this.#isTold(epoch);
+    this.freshness.enter(epoch.stalenessMs, { handedOver, allRead: followed || told });
+    // A feed that begins with the epoch looks as if it had been trimmed.
+    if (position === "trimmed" && !told) this.freshness.missed();
     this.#interruptions += 1;
     this.#settled = false;
     this.#epoch = epoch;
@@ -230,6 +232,16 @@ export class FeedFollower {
     this.#options.onEpoch(epoch);
     this.#lacking(this.#allShards());
     this.#judge();
+  }
+
+  /**
+   * Whether all that is in the store came in this epoch, and is told by its feed: there was nothing when it began.
+   * Sidecars of an older form write back without a line.
+   */
+  #isTold(epoch: Epoch): boolean {
+    const { replica, roster } = this.#options;
+    const wasEmpty = epoch.began === "emptied" && epoch.start !== "-" && !replica.keys.spread;
+    return wasEmpty && !roster.metOlder;
   }
 
   /** Takes over what was read; returns whether it went to the feed's end. */
@@ -249,7 +261,10 @@ export class FeedFollower {
   /** What a line says besides its entries. */
   #learnFrom({ tail, entries, logged, announced, old, lost }: FeedLine): void {
     const { known, roster, replica } = this.#options;
-    if (old) roster.sawOlder();
+    if (old) {
+      roster.sawOlder();
+      if (this.#epoch?.began === "emptied") this.freshness.cannotResume();
+    }
     if (!replica.keys.spread) known.advance(this.#shard, tail);
     else if (logged !== undefined) known.advance(logged.shard, logged.tail);
     else if (announced || old) {
@@ -318,7 +333,7 @@ export class FeedFollower {
     const epochs = await this.#loader.trustedEpochs();
     if (!isWanted()) return;
     this.#settled = epochs !== undefined;
-    if (epochs === undefined || this.freshness.complete) return;
+    if (epochs === undefined || this.freshness.needsNoLoad) return;
     await this.#loader.load(epochs, isWanted);
     if (isWanted()) this.freshness.loaded();
   }

@@ -27,6 +27,11 @@ export class Freshness {
     return this.#complete;
   }
 
+  /** Whether it needs no load: it is complete, or will be when the store is filled again and the feed was read. */
+  get needsNoLoad(): boolean {
+    return this.#complete || this.#resumable;
+  }
+
   /** Whether the table alone may say that a token was not revoked: now, and not a moment later. */
   isFresh(): boolean {
     return this.#complete && this.ageMs() < this.#stalenessMs && this.isAgreed();
@@ -66,13 +71,19 @@ export class Freshness {
     this.#resumable = false;
   }
 
+  /** What is in the store need not have been in the feed: if the table is not complete, it must be loaded. */
+  cannotResume(): void {
+    this.#resumable = false;
+  }
+
   /** The feed was read to its end by a reading that found the store filled again. */
   filled(): void {
     if (this.#resumable) this.loaded();
   }
 
   /**
-   * The store has begun a new epoch, with that staleness. `followed`: the line read last is there in it.
+   * The store has begun a new epoch, with that staleness. `allRead`: of what came since the line read last, nothing
+   * is in the store that is not in the feed from here on.
    *
    * Whoever was fresh until just before has everything that was ever released: a revocation is released
    * only when the store was found unchanged a staleness after it had it. But if another server may have
@@ -82,11 +93,11 @@ export class Freshness {
    */
   enter(
     stalenessMs: number,
-    { handedOver, followed }: { readonly handedOver: boolean; readonly followed: boolean },
+    { handedOver, allRead }: { readonly handedOver: boolean; readonly allRead: boolean },
   ): void {
     const wasComplete = this.#complete || this.#resumable;
     this.#complete = this.isFresh() && !handedOver;
-    this.#resumable = wasComplete && followed;
+    this.#resumable = wasComplete && allRead;
     this.#stalenessMs = stalenessMs;
   }
 }

@@ -278,7 +278,9 @@ export class RedisReplica {
     const id = randomBytes(12).toString("base64url");
     const some = awaited.length > mostAwaited ? [] : awaited;
     const args = [found, id, this.#options.stalenessMs, graceMs, guardMs, ...some];
-    const keys = this.keys.stateKeys(shard);
+    const { spread, rosterKeys, nameFormsKey, livesKey } = this.keys;
+    const others = spread ? [] : [...rosterKeys, nameFormsKey, livesKey];
+    const keys = [...this.keys.stateKeys(shard), ...others];
     return this.#stateOf(await this.#write(this.#follower, "establish", keys, args));
   }
 

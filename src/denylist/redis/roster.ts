@@ -27,6 +27,7 @@ export class Roster {
   #beatMs = Number.NEGATIVE_INFINITY;
   #older = false;
   #sawOlder = false;
+  #metOlder = false;
   #left = false;
 
   /** `beatEveryMs`: how often a sidecar says that it lives. */
@@ -38,6 +39,12 @@ export class Roster {
   /** A line came from a sidecar of an older form, which neither beats nor confirms. */
   sawOlder(): void {
     this.#sawOlder = true;
+    this.#metOlder = true;
+  }
+
+  /** Whether this sidecar has ever met one of an older form. */
+  get metOlder(): boolean {
+    return this.#metOlder;
   }
 
   /**
@@ -54,6 +61,7 @@ export class Roster {
     this.#beatMs = nowMs;
     this.#sawOlder = this.#firstMs === undefined && hasPast && counts.size === 1;
     this.#older = older || this.#sawOlder;
+    this.#metOlder ||= this.#older;
     this.#firstMs ??= nowMs;
     for (const [sidecar, count] of counts) {
       if (count === "left") this.#members.delete(sidecar);
@@ -75,6 +83,20 @@ export class Roster {
   awaited(nowMs: number): string[] {
     if (this.#older || this.#firstMs === undefined) return [];
     if (nowMs - this.#firstMs < knowsAfterBeats * this.#beatEveryMs) return [];
+    return this.#living(nowMs);
+  }
+
+  /**
+   * Where this sidecar begins a task that all have, from 0 to 1: each elsewhere, so that most of what one comes to
+   * was done by another.
+   */
+  share(nowMs: number): number {
+    const living = this.#living(nowMs).sort();
+    return living.indexOf(this.self) / living.length;
+  }
+
+  /** This one and all that it has heard of late. */
+  #living(nowMs: number): string[] {
     const living = [...this.#members].filter(([, member]) => nowMs - member.changedMs < livesForMs);
     return [...new Set([this.self, ...living.map(([sidecar]) => sidecar)])];
   }

@@ -113,22 +113,27 @@ end
 local function bounded(digits)
   return digits and digits ~= '' and #digits <= 10 and tonumber(digits) <= ${latestSecond}
 end
-local lines = tonumber(ARGV[4])
-local first = 5 + 2 * lines
-for i = 6, #KEYS do
-  local at = first + (i - 6) * 3
+local function merge(key, at)
   local expiry, cutoff, life = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
-  local held = redis.pcall('GET', KEYS[i])
+  local held = redis.pcall('GET', key)
   local heldExpiry, heldCutoff
   if type(held) == 'string' then heldExpiry, heldCutoff = string.match(held, '^(%d+) ?(%d*)$') end
   if bounded(heldExpiry) and (cutoff == '') == (heldCutoff == '') then
     expiry = math.max(expiry, tonumber(heldExpiry))
-    life = math.max(life, math.min(redis.call('TTL', KEYS[i]), ${latestSecond}))
+    life = math.max(life, math.min(redis.call('TTL', key), ${latestSecond}))
     if bounded(heldCutoff) and tonumber(heldCutoff) > tonumber(cutoff) then cutoff = heldCutoff end
   end
   local value = string.format('%.0f', expiry)
   if cutoff ~= '' then value = value .. ' ' .. cutoff end
-  redis.call('SET', KEYS[i], value, 'EX', life)
+  redis.call('SET', key, value, 'EX', life)
+end
+local lines = tonumber(ARGV[4])
+local first = 5 + 2 * lines
+for i = 6, #KEYS do
+  local at = first + (i - 6) * 3
+  local value, life = ARGV[at], ARGV[at + 2]
+  if ARGV[at + 1] ~= '' then value = value .. ' ' .. ARGV[at + 1] end
+  if not redis.call('SET', KEYS[i], value, 'EX', life, 'NX') then merge(KEYS[i], at) end
 end
 local last = ''
 for i = 1, lines do
@@ -186,12 +191,12 @@ return {state(), tail, redis.call('XREVRANGE', KEYS[5], '+', '-', 'COUNT', 1)}
 `;
 
 /**
- * ARGV: the epoch as it was found, the id of the new one, the staleness, the grace period and the guard's life
- * in milliseconds; then the sidecars to wait for.
+ * KEYS 6…: what else there may be that is no entry. ARGV: the epoch as it was found, the id of the new one, the
+ * staleness, the grace period and the guard's life in milliseconds; then the sidecars to wait for.
  *
  * Begins a new epoch of a shard that is not what it was, unless somebody else just did. The guard says whether
- * nothing but the server changed (\`moved\`: what is there is what was there at some moment before) or keys may
- * have vanished singly (\`holes\`), and behind which epoch this one came.
+ * nothing but the server changed (\`moved\`: what is there is what was there at some moment before), nothing at all
+ * is there (\`emptied\`), or keys may have vanished singly (\`holes\`), and behind which epoch this one came.
  */
 const establish = `${state}
 if textAt(KEYS[1]) == ARGV[1] then
@@ -199,6 +204,9 @@ if textAt(KEYS[1]) == ARGV[1] then
   local guarded, count = string.match(guard(), '^(%S+) (%d+)')
   local kind = 'holes'
   if guarded == before and count == evicted then kind = 'moved' end
+  local keys = 0
+  for some in string.gmatch(redis.call('INFO', 'keyspace'), 'keys=(%d+)') do keys = keys + some end
+  if kind == 'holes' and keys <= redis.call('EXISTS', unpack(KEYS)) then kind = 'emptied' end
   local start = redis.call('XADD', KEYS[5], '*', 'line', 'epoch ' .. ARGV[2])
   redis.call('DEL', KEYS[4])
   if #ARGV > 5 then

@@ -25,9 +25,10 @@ export interface Epoch {
   readonly before: string;
   /**
    * What ended the epoch before. `moved`: only the server is another, so what is there is what was there at
-   * some moment. `holes`: keys may have vanished singly, or all of them.
+   * some moment. `emptied`: there was nothing at all, so all that is there came in this epoch. `holes`: keys may
+   * have vanished singly.
    */
-  readonly began: "moved" | "holes";
+  readonly began: "moved" | "emptied" | "holes";
 }
 
 /**
@@ -95,13 +96,17 @@ export function readState(reply: unknown, rules: StateRules): ShardState | undef
   const [guarded, count, began, before = "-"] = guard.split(" ");
   const why = whyChanged({ ...text, guarded, count }, { server, evicted }, rules);
   if (why !== undefined) return { kind: "changed", server, found, why };
-  const epoch: Epoch = { ...text, before, began: began === "moved" ? "moved" : "holes" };
+  const epoch: Epoch = { ...text, before, began: readBeginning(began) };
   // -2: no such key; -1: a key without an end.
   if (graceMs !== -2) {
     const endless = graceMs === -1 || graceMs > maxGraceMs;
     return { kind: "settling", server, epoch, found, endless };
   }
   return { kind: "trusted", server, epoch, found };
+}
+
+function readBeginning(text: string | undefined): Epoch["began"] {
+  return text === "moved" || text === "emptied" ? text : "holes";
 }
 
 interface Written {

@@ -14,7 +14,8 @@ export function* timeSteps(state: State): Generator<Step<State>> {
         next.sinceBegun = Math.min(bound, sinceBegun + 1);
         next.b.proofAge = Math.min(largestStaleness, next.b.proofAge + 1);
         const { revocation } = next;
-        if (revocation.phase === "held") revocation.heldFor = Math.min(2, revocation.heldFor + 1);
+        if (revocation.phase === "held")
+          revocation.heldFor = Math.min(largestStaleness, revocation.heldFor + 1);
       }),
     ];
   }
@@ -47,6 +48,7 @@ export function* lossSteps(state: State): Generator<Step<State>> {
         next.noted = false;
         next.roster = { a: false, b: false };
         next.rosterLost = true;
+        next.emptied = true;
         beginEpoch(next);
       }),
     ];
@@ -58,6 +60,7 @@ export function* lossSteps(state: State): Generator<Step<State>> {
         next.left.evictions -= 1;
         next.key = false;
         next.rosterLost = false;
+        next.emptied = false;
         beginEpoch(next);
       }),
     ];

@@ -19,5 +19,6 @@ describeModel({
     "digests of what is there": "a key is evicted, twice",
     "a floor under a lost roster": "everything is lost, twice",
     "the floor is the largest staleness": "everything is lost during a logout",
+    "only the feed of an empty store is a load": "a key is evicted during a logout",
   },
 });

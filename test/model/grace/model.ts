@@ -23,7 +23,7 @@ import {
 /** Builds the model. */
 export function grace(world: GraceWorld, has: Rules): Model<State> {
   const first: State = {
-    ...{ key: true, noted: true, epoch: 1, sinceBegun: bound, settling: false },
+    ...{ key: true, noted: true, epoch: 1, sinceBegun: bound, settling: false, emptied: false },
     ...{ rosterLost: false, roster: { a: true, b: true } },
     ...{ confirmed: { a: false, b: false }, sent: undefined },
     a: { paused: false, epoch: 1, restoredIn: 1, confirmedIn: 1 },
@@ -39,7 +39,7 @@ export function grace(world: GraceWorld, has: Rules): Model<State> {
       yield* timeSteps(state);
       yield* lossSteps(state);
       yield* restoreSteps(state, has);
-      yield* readerSteps(state);
+      yield* readerSteps(state, has);
       yield* endSteps(state, has);
       if (world.revokes && !state.a.paused) yield* revokeSteps(state);
       if (state.newcomer === "new" && !state.settling) {

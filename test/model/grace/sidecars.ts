@@ -45,8 +45,8 @@ export function* restoreSteps(state: State, has: Rules): Generator<Step<State>> 
 }
 
 /** What B sees. */
-export function* readerSteps(state: State): Generator<Step<State>> {
-  const { b, epoch, revocation } = state;
+export function* readerSteps(state: State, has: Rules): Generator<Step<State>> {
+  const { b, epoch, revocation, emptied } = state;
   if (b.epoch !== epoch) {
     yield [
       "b sees the new epoch, registers and confirms",
@@ -57,16 +57,24 @@ export function* readerSteps(state: State): Generator<Step<State>> {
       }),
     ];
   } else if (!state.settling) {
+    const isMade = revocation.phase !== "none";
     const isThere = revocation.epoch === epoch || state.a.restoredIn === epoch;
-    yield [
-      "b loads, or reads the feed",
-      edited(state, (next) => {
-        next.b.proofAge = 0;
-        next.b.complete = true;
-        next.b.knows ||= revocation.phase !== "none" && isThere;
-      }),
-    ];
+    yield ["b loads", edited(state, (next) => complete(next, isMade && isThere))];
+    // What was not lost has not been written back, and so has no line in this epoch.
+    const isTold = revocation.epoch === epoch || (emptied && state.a.restoredIn === epoch);
+    if (emptied || !has("only the feed of an empty store is a load")) {
+      yield [
+        "b reads the feed from where the epoch began",
+        edited(state, (next) => complete(next, isMade && isTold)),
+      ];
+    }
   }
+}
+
+function complete(state: State, learns: boolean): void {
+  state.b.proofAge = 0;
+  state.b.complete = true;
+  state.b.knows ||= learns;
 }
 
 /** The hold: acknowledged in an epoch, trusted and the same a staleness later. */

@@ -13,7 +13,9 @@ export type GraceRule =
   /** R7: a roster that was lost with the rest says nothing: then the grace period has a floor. */
   | "a floor under a lost roster"
   /** R10: that floor is the largest staleness that anybody may go by. */
-  | "the floor is the largest staleness";
+  | "the floor is the largest staleness"
+  /** The feed of an epoch is all of the store only if there was nothing when it began. */
+  | "only the feed of an empty store is a load";
 
 /** What may happen. */
 export interface GraceWorld {
@@ -33,6 +35,8 @@ export interface State {
   epoch: number;
   sinceBegun: number;
   settling: boolean;
+  /** Whether there was nothing when the epoch began. */
+  emptied: boolean;
   rosterLost: boolean;
   roster: { a: boolean; b: boolean };
   confirmed: { a: boolean; b: boolean };

@@ -26,7 +26,7 @@ function startFresh() {
   const clocks = startClocks();
   const freshness = new Freshness(clocks.read, 1000);
   freshness.agree(clocks.read());
-  freshness.enter(150, { handedOver: false, followed: false });
+  freshness.enter(150, { handedOver: false, allRead: false });
   freshness.prove(clocks.read());
   freshness.loaded();
   return { clocks, freshness };
@@ -54,7 +54,7 @@ describe("freshness", () => {
     const clocks = startClocks();
     const freshness = new Freshness(clocks.read, 1000);
     freshness.agree(clocks.read());
-    freshness.enter(150, { handedOver: false, followed: false });
+    freshness.enter(150, { handedOver: false, allRead: false });
     assert.equal(freshness.isFresh(), false);
     freshness.loaded();
     assert.equal(freshness.isFresh(), false);
@@ -104,19 +104,19 @@ describe("freshness", () => {
 
   it("comes back without a load when another server is filled, if nothing of the feed was missed", () => {
     const { clocks, freshness } = startFresh();
-    freshness.enter(150, { handedOver: true, followed: true });
+    freshness.enter(150, { handedOver: true, allRead: true });
     freshness.prove(clocks.read());
     assert.equal(freshness.isFresh(), false);
     freshness.filled();
     assert.equal(freshness.isFresh(), true);
 
     const missed = startFresh().freshness;
-    missed.enter(150, { handedOver: true, followed: false });
+    missed.enter(150, { handedOver: true, allRead: false });
     missed.filled();
     assert.equal(missed.complete, false);
 
     const trimmed = startFresh().freshness;
-    trimmed.enter(150, { handedOver: true, followed: true });
+    trimmed.enter(150, { handedOver: true, allRead: true });
     trimmed.missed();
     trimmed.filled();
     assert.equal(trimmed.complete, false);
@@ -124,16 +124,16 @@ describe("freshness", () => {
 
   it("goes on in a new epoch for whoever was fresh, unless another server has taken over", () => {
     const same = startFresh();
-    same.freshness.enter(150, { handedOver: false, followed: false });
+    same.freshness.enter(150, { handedOver: false, allRead: false });
     assert.equal(same.freshness.isFresh(), true);
 
     const other = startFresh();
-    other.freshness.enter(150, { handedOver: true, followed: false });
+    other.freshness.enter(150, { handedOver: true, allRead: false });
     assert.equal(other.freshness.complete, false);
 
     const late = startFresh();
     late.clocks.pass(150);
-    late.freshness.enter(150, { handedOver: false, followed: false });
+    late.freshness.enter(150, { handedOver: false, allRead: false });
     assert.equal(late.freshness.complete, false);
   });
 });
