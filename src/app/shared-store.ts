@@ -1,5 +1,5 @@
 import type { Config } from "../config/load.ts";
-import { type RedisSettings, redisAccess } from "../config/redis.ts";
+import { type RedisFiles, type RedisSettings, redisAccess } from "../config/redis.ts";
 import { lifetimesOf } from "../config/routes.ts";
 import type { Denylist } from "../denylist/denylist.ts";
 import type { EmbeddedDenylist } from "../denylist/embedded.ts";
@@ -8,14 +8,13 @@ import type { Outbox } from "../denylist/journal/outbox.ts";
 import { FleetLives } from "../denylist/redis/fleet-lives.ts";
 import { RedisReplica } from "../denylist/redis/replica.ts";
 import type { Epoch } from "../denylist/redis/store-state.ts";
-import type { OnTrouble } from "../denylist/redis/troubles.ts";
 import { forGood } from "../denylist/retention.ts";
 import { SharedDenylist } from "../denylist/shared.ts";
-import type { TroubleSource } from "../observability/redis-troubles.ts";
-import { describe } from "../observability/request-log.ts";
 import type { AnchoredClock } from "../platform/anchored-clock.ts";
 import { systemStopwatch } from "../platform/clock.ts";
+import { isSameData } from "../platform/same-data.ts";
 import { agreeOnNames } from "./agreed-names.ts";
+import { createRedisReports, type RedisReports } from "./redis-reports.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** For how long a revocation that does not name a single token is remembered. */
@@ -37,7 +36,8 @@ const nameTrustOfGrace = 0.6;
 export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Shared {
   const { context, embedded, outbox, forms, clock } = parts;
   const { metrics, logger } = context;
-  const replica = connectReplica(redis, parts);
+  const { onConnection, onTrouble } = createRedisReports(context);
+  const replica = connectReplica(redis, parts, onConnection);
   const lives = agreeOnLives(replica, parts);
   const shared = new SharedDenylist({
     ...{ local: embedded, outbox, replica, lives },
@@ -54,7 +54,7 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
     nameTrustMs: Math.max(nameTrustOfGrace * redis.grace, shortestNameTrustMs),
     onPending: (count) => metrics.outboxPending.set(count),
     onReferenceTime: (time) => clock.refer(time),
-    onTrouble: reportTrouble(context),
+    onTrouble,
     onLoss: (shard, why) => logger.warn({ shard, why }, "redis has lost data, or may have"),
     onEpoch: reportEpoch(context, redis),
   });
@@ -62,6 +62,7 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
     denylist: agreeOnNames(shared, { ...redis, replica, forms, lives, logger }),
     stalenessSeconds: () => shared.stalenessSeconds,
     remember: (seconds) => lives.configure(seconds),
+    adopt: secretsAdopter(shared, redis, parts),
     reload() {
       lives.missed();
       shared.reload();
@@ -69,9 +70,29 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
   };
 }
 
+/** Has passwords, certificates and keys tried and used that are others than before. */
+function secretsAdopter(
+  shared: SharedDenylist,
+  redis: RedisSettings,
+  { config, context: { logger } }: SharedParts,
+): Shared["adopt"] {
+  let known = config.files.redis;
+  return (next) => {
+    if (isSameData(known, next)) return;
+    known = next;
+    logger.info(
+      "the secrets for redis have changed; they are used as soon as redis has taken them",
+    );
+    void shared.adopt(redisAccess(redis, next)).then((taken) => {
+      if (taken) logger.info("redis has taken the secrets that have changed");
+    });
+  };
+}
+
 function connectReplica(
   redis: RedisSettings,
-  { config, context, onIgnored, clock }: SharedParts,
+  { config, onIgnored, clock }: SharedParts,
+  onConnection: RedisReports["onConnection"],
 ): RedisReplica {
   return new RedisReplica({
     ...redisAccess(redis, config.files.redis),
@@ -84,7 +105,7 @@ function connectReplica(
     connectTimeoutMs: redis.connectTimeout,
     commandTimeoutMs: redis.commandTimeout,
     clock: clock.retention,
-    onConnection: reportConnection(context),
+    onConnection,
     onIgnored,
   });
 }
@@ -126,6 +147,8 @@ export interface Shared {
   readonly stalenessSeconds: () => number;
   /** For how long the configuration says that revocations are remembered, from now on. */
   readonly remember: (seconds: number) => void;
+  /** Uses other passwords, certificates and keys. */
+  readonly adopt: (files: RedisFiles) => void;
   /** Has everything loaded from Redis once more. */
   readonly reload: () => void;
 }
@@ -141,37 +164,4 @@ export interface SharedParts {
   readonly onIgnored: OnIgnored;
   readonly clock: AnchoredClock;
   readonly onShorterLives: () => void;
-}
-
-/** What each source of trouble means to an operator. */
-const troubleMeanings = {
-  follow: "the denylist in redis cannot be relied on",
-  name: "redis cannot be found by its address",
-  load: "the denylist in redis cannot be loaded",
-  ask: "redis cannot be asked",
-  send: "revocations cannot be sent to redis",
-  restore: "what redis lacks cannot be written back",
-} as const satisfies Record<TroubleSource, string>;
-
-/** Logs what keeps the store from being relied on, once each, and shows it as a metric. */
-function reportTrouble({ metrics, logger }: StoreContext): OnTrouble {
-  return (source, reason) => {
-    metrics.redisTrouble[source].set(reason === undefined ? 0 : 1);
-    if (reason === undefined) logger.info({ source }, `no more: ${troubleMeanings[source]}`);
-    else logger.warn({ source, reason }, troubleMeanings[source]);
-  };
-}
-
-/** Counts connections, and logs when they come and go. */
-function reportConnection({ metrics, logger }: StoreContext) {
-  let wasUp: boolean | undefined;
-  return (up: boolean, error: Error | undefined) => {
-    metrics.redisUp.set(up ? 1 : 0);
-    // Every failed attempt to connect ends here too; the change is the news.
-    if (up !== wasUp) {
-      if (up) logger.info("connected to redis");
-      else logger.error({ cause: describe(error ?? "closed") }, "redis is not connected");
-    }
-    wasUp = up;
-  };
 }

@@ -92,19 +92,19 @@ async function openHeldStore(
 
   return {
     denylist: withFormerNames(shared?.denylist ?? embedded),
-    clock,
+    ...{ clock, serveCommands: hold.serve },
     latestExpiry: (issuedAt) => embedded.lives.latestExpiry(issuedAt),
     onShorterLives: (listener) => void listeners.push(listener),
     configure(next) {
       clock.tolerate(next.settings.tokens.clockTolerance / 1000);
       void (shared ?? embedded).remember(rememberedSeconds(next));
+      shared?.adopt(next.files.redis);
     },
     journalBytes: () => embedded.journal.size,
     redisStaleness: () => shared?.stalenessSeconds() ?? 0,
     get trouble() {
       return directory.trouble;
     },
-    serveCommands: hold.serve,
     async close() {
       clock.close();
       await (shared?.denylist ?? embedded).close();

@@ -40,7 +40,8 @@ export function keepFixed(running: Config, next: Config): Reloadable {
   const files = {
     ...next.files,
     tls: tls === undefined ? undefined : (next.files.tls ?? running.files.tls),
-    redis: running.files.redis,
+    // What the same files hold may change: passwords, certificates.
+    redis: isSameData(is.denylist, asked.denylist) ? next.files.redis : running.files.redis,
     nameKeys: running.files.nameKeys,
   };
   return { config: { ...next, settings, files }, needRestart };

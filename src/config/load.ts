@@ -13,7 +13,7 @@ import {
 import { type NameKeys, readNameKeys } from "./name-keys.ts";
 import type { RedisFiles } from "./redis.ts";
 import { configSchema, type Settings } from "./schema.ts";
-import { readTlsFiles, type TlsFiles } from "./tls-files.ts";
+import { readAuthorities, readCertificate, readTlsFiles, type TlsFiles } from "./tls-files.ts";
 
 /** What the files named in the configuration hold. */
 export interface ConfigFiles extends TlsFiles {
@@ -193,16 +193,18 @@ async function readAdminToken(
 
 async function readRedisFiles(
   { denylist: { redis } }: Settings,
-  { read }: SettingFiles,
+  files: SettingFiles,
 ): Promise<RedisFiles> {
   const path = ["denylist", "redis"];
+  const { read } = files;
   const { sentinels } = redis ?? {};
   return {
     password: readText(await read(redis?.passwordFile, [...path, "passwordFile"])),
     sentinelPassword: readText(
       await read(sentinels?.passwordFile, [...path, "sentinels", "passwordFile"]),
     ),
-    ca: await read(redis?.caFile, [...path, "caFile"]),
+    ca: await readAuthorities(redis?.caFile, [...path, "caFile"], files),
+    certificate: redis && (await readCertificate(redis, path, files)),
   };
 }
 

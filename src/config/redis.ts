@@ -1,6 +1,7 @@
 import type { z } from "zod";
-import type { RedisAddress, RedisTopology } from "../denylist/redis/connection.ts";
-import { redisAddresses, type redis as redisSchema } from "./settings/redis.ts";
+import type { RedisAddress, RedisTls, RedisTopology } from "../denylist/redis/client.ts";
+import { type redis as redisSchema, usesTls } from "./settings/redis.ts";
+import type { Certificate } from "./tls-files.ts";
 
 /** The settings as read. */
 export type RedisSettings = z.output<typeof redisSchema>;
@@ -10,7 +11,7 @@ export interface RedisAccess {
   readonly topology: RedisTopology;
   readonly username: string | undefined;
   readonly password: string | undefined;
-  readonly tls: { readonly ca: Buffer | undefined } | undefined;
+  readonly tls: RedisTls | undefined;
 }
 
 /** Secrets and certificates, as read from their files. */
@@ -18,17 +19,18 @@ export interface RedisFiles {
   readonly password: string | undefined;
   readonly sentinelPassword: string | undefined;
   readonly ca: Buffer | undefined;
+  readonly certificate: Certificate | undefined;
 }
 
 /** Puts together what the settings say of how to reach Redis. */
 export function redisAccess(redis: RedisSettings, files: RedisFiles): RedisAccess {
   const url = redis.url === undefined ? undefined : new URL(redis.url);
-  const secure = redisAddresses(redis)[0]?.startsWith("rediss:") ?? false;
+  const { ca, certificate } = files;
   return {
     topology: topologyOf(redis, files),
     username: given(url?.username) ?? redis.username,
     password: files.password ?? given(url?.password),
-    tls: secure ? { ca: files.ca } : undefined,
+    tls: usesTls(redis) ? { ca, certificate, serverName: redis.serverName } : undefined,
   };
 }
 

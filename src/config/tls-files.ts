@@ -37,7 +37,8 @@ interface CertificateSettings {
   readonly keyFile?: string | undefined;
 }
 
-async function readCertificate(
+/** Reads a certificate and its key; undefined, and reported, if they can't be used together. */
+export async function readCertificate(
   { certFile, keyFile }: CertificateSettings,
   base: SettingPath,
   { read, report }: SettingFiles,
@@ -54,8 +55,8 @@ async function readCertificate(
   return undefined;
 }
 
-/** PEM certificates of authorities. */
-async function readAuthorities(
+/** Reads PEM certificates of authorities; undefined, and reported, if it holds none. */
+export async function readAuthorities(
   file: string | undefined,
   path: SettingPath,
   { read, report }: SettingFiles,

@@ -5,6 +5,7 @@ import type { Clock, Stopwatch } from "../platform/clock.ts";
 import type { Denylist, DenylistHealth, Entry, Intent, Standing, TokenNames } from "./denylist.ts";
 import type { EmbeddedDenylist } from "./embedded.ts";
 import type { Outbox } from "./journal/outbox.ts";
+import type { RedisSecrets } from "./redis/client.ts";
 import { Courier } from "./redis/courier.ts";
 import { EpochKeeper } from "./redis/epoch-keeper.ts";
 import { FeedFollower, type ReferenceTime } from "./redis/feed-follower.ts";
@@ -13,6 +14,7 @@ import { KnownShards } from "./redis/known-shards.ts";
 import type { RedisReplica } from "./redis/replica.ts";
 import { Restorer } from "./redis/restorer.ts";
 import { Roster } from "./redis/roster.ts";
+import { trySecrets } from "./redis/secret-trial.ts";
 import { type Epoch, isIn, type ShardState } from "./redis/store-state.ts";
 import { type OnTrouble, Troubles } from "./redis/troubles.ts";
 
@@ -75,6 +77,8 @@ export class SharedDenylist implements Denylist {
   readonly #restorer: Restorer;
   readonly #troubles: Troubles;
   readonly #closing = new AbortController();
+  /** Ends the trial of secrets that are not the last any more. */
+  #trial: AbortController | undefined;
   /** Nobody is let through until what the last process left unsent is in force everywhere. */
   #recovering: boolean;
 
@@ -232,6 +236,22 @@ export class SharedDenylist implements Denylist {
     this.#follower.reload();
   }
 
+  /**
+   * Tries other secrets at once, and uses them from the next connection on when Redis has taken them; resolves
+   * to whether it has (false: there are others by now, or it is closed).
+   */
+  adopt(secrets: RedisSecrets): Promise<boolean> {
+    const { replica } = this.#options;
+    this.#trial?.abort();
+    this.#trial = new AbortController();
+    const signal = AbortSignal.any([this.#trial.signal, this.#closing.signal]);
+    const onOutcome = (why: string | undefined) => {
+      this.#troubles.set("secrets", why);
+      if (why === undefined) replica.adopt(secrets);
+    };
+    return trySecrets(replica.optionsWith(secrets), onOutcome, signal);
+  }
+
   onRevoked(listener: (entry: Entry) => void): void {
     this.#options.local.onRevoked(listener);
   }
@@ -244,9 +264,10 @@ export class SharedDenylist implements Denylist {
     const { replica, local, whenUnavailable } = this.#options;
     const own = local.health();
     if (!own.ready) return own;
-    const reason = replica.up ? this.#whatIsInTheWay() : "redis is not connected";
+    const reason = replica.up ? this.#whatIsInTheWay() : replica.whyDown;
     // What is only late keeps nobody from being ready, and is told.
-    if (reason === undefined) return { ...own, reason: this.#troubles.reasonOf("send", "restore") };
+    if (reason === undefined)
+      return { ...own, reason: this.#troubles.reasonOf("send", "restore", "secrets") };
     return { ready: whenUnavailable === "serve-known", reason };
   }
 

@@ -2,9 +2,17 @@ import { Gauge, type Registry } from "prom-client";
 
 /**
  * What can keep the store in Redis from being relied on: following the feed, finding the server by its name,
- * loading, asking, sending revocations, or writing back what the store lacks.
+ * loading, asking, sending revocations, writing back what the store lacks, or secrets that have changed.
  */
-export const troubleSources = ["follow", "name", "load", "ask", "send", "restore"] as const;
+export const troubleSources = [
+  "follow",
+  "name",
+  "load",
+  "ask",
+  "send",
+  "restore",
+  "secrets",
+] as const;
 /** One of them. */
 export type TroubleSource = (typeof troubleSources)[number];
 
@@ -15,7 +23,7 @@ export type TroubleGauge = Readonly<Record<TroubleSource, { set(value: number): 
 export function createTroubleGauge(registry: Registry): TroubleGauge {
   const gauge = new Gauge({
     name: "revgate_redis_trouble",
-    help: "1 if something keeps the store in Redis from being relied on, by source: following the feed, finding the server by its name, loading, asking, sending revocations, or writing back what Redis lacks. The log says why, once.",
+    help: "1 if something keeps the store in Redis from being relied on, by source: following the feed, finding the server by its name, loading, asking, sending revocations, writing back what Redis lacks, or secrets that have changed. The log says why, once.",
     labelNames: ["source"],
     registers: [registry],
   });
@@ -30,5 +38,40 @@ export function createTroubleGauge(registry: Registry): TroubleGauge {
     ask: bind("ask"),
     send: bind("send"),
     restore: bind("restore"),
+    secrets: bind("secrets"),
   };
+}
+
+/**
+ * What Redis, TLS or the system says of a failure: the password is wrong, there is none, the user may not do
+ * it, the certificates do not fit, nobody is there, nobody answers.
+ */
+export const redisCauses = [
+  "wrongpass",
+  "noauth",
+  "noperm",
+  "tls",
+  "unreachable",
+  "timeout",
+  "other",
+] as const;
+/** One of them. */
+export type RedisCause = (typeof redisCauses)[number];
+
+/** Shows which causes there are at present. */
+export type CauseGauge = (present: ReadonlySet<RedisCause>) => void;
+
+/** Makes the gauge that says for which cause Redis fails. */
+export function createCauseGauge(registry: Registry): CauseGauge {
+  const gauge = new Gauge({
+    name: "revgate_redis_failure",
+    help: "1 while Redis fails for this cause: wrongpass, noauth and noperm are its own words for a wrong password, for none, and for a user that lacks a right.",
+    labelNames: ["cause"],
+    registers: [registry],
+  });
+  const show: CauseGauge = (present) => {
+    for (const cause of redisCauses) gauge.set({ cause }, present.has(cause) ? 1 : 0);
+  };
+  show(new Set());
+  return show;
 }

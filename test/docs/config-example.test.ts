@@ -39,8 +39,14 @@ describe("config.example.yaml", () => {
       denylist: { redis: { url: denylist.redis["url"] } },
     });
     // Without what has no default, and what takes the place of the url.
-    const { passwordFile, caFile, username, sentinels, cluster, ...stated } = denylist.redis;
-    assert.ok([passwordFile, caFile, username, sentinels, cluster].every(Boolean));
+    const stated = { ...denylist.redis };
+    for (const hidden of [
+      ...["passwordFile", "caFile", "certFile", "keyFile", "serverName", "username"],
+      ...["sentinels", "cluster"],
+    ]) {
+      assert.ok(stated[hidden]);
+      delete stated[hidden];
+    }
     const parsed = configSchema.parse({ tokens: { keys }, denylist: { redis: stated } });
     assert.deepEqual(parsed.denylist.redis, standard.denylist.redis);
   });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
 import { Redis } from "ioredis";
-import type { RedisTopology } from "../../src/denylist/redis/connection.ts";
+import type { RedisTopology } from "../../src/denylist/redis/client.ts";
 import { findProgram } from "../tools/programs.ts";
 import { freePort, startRedis, type TestRedis } from "./redis.ts";
 import { temporaryDirectory } from "./temporary.ts";
@@ -18,6 +18,8 @@ export interface TestSentinel {
   readonly servers: readonly [TestRedis, TestRedis];
   readonly topology: RedisTopology;
   readonly sentinelPort: number;
+  /** A client of the sentinel. */
+  readonly client: Redis;
   /** Which of the two the sentinel takes for the primary now. */
   primary(): Promise<TestRedis>;
   /** Has the sentinel make the other one the primary; resolves when it has. */
@@ -72,6 +74,7 @@ export async function startSentinel(t: Ending, startServer = startRedis): Promis
   return {
     servers,
     sentinelPort,
+    client,
     topology: {
       kind: "sentinel",
       primary: "revgate",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RedisTopology } from "../../src/denylist/redis/connection.ts";
+import type { RedisTopology } from "../../src/denylist/redis/client.ts";
 import { cutoffFor, entryFor, many, standingOf } from "../contract/denylist-suite.ts";
 import { startCluster, startSentinel } from "../helpers/redis-topologies.ts";
 import {

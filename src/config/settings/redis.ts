@@ -18,7 +18,11 @@ const sentinels = group({
     { example: "mymaster" },
   ),
   nodes: about("The sentinels.", nodes, {
-    example: ["redis://sentinel-1:26379", "redis://sentinel-2:26379", "redis://sentinel-3:26379"],
+    example: [
+      "rediss://sentinel-1:26379",
+      "rediss://sentinel-2:26379",
+      "rediss://sentinel-3:26379",
+    ],
   }),
   username: about("The user there.", text("a user name").optional(), { example: "sentinel" }),
   passwordFile: about("The password there.", file.optional(), { example: "sentinel-password" }),
@@ -32,14 +36,14 @@ export const redis = group({
     text(server)
       .refine((value) => isRedisUrl(value, "server"), `expected ${server}`)
       .optional(),
-    { example: "redis://redis:6379/0" },
+    { example: "rediss://redis:6379/0" },
   ),
   sentinels: about(
     "Several servers, of which Sentinel names the primary; in place of url.",
     sentinels.optional(),
   ),
   cluster: about("A Cluster, by some of its nodes; in place of url.", nodes.optional(), {
-    example: ["redis://redis-1:6379", "redis://redis-2:6379"],
+    example: ["rediss://redis-1:6379", "rediss://redis-2:6379"],
   }),
   username: about("The user, if the url names none.", text("a user name").optional(), {
     example: "revgate",
@@ -48,6 +52,18 @@ export const redis = group({
   caFile: about("Certificates to trust for rediss: besides the system's.", file.optional(), {
     example: "redis-ca.pem",
   }),
+  certFile: about("The certificate by which Redis knows revgate, in PEM.", file.optional(), {
+    example: "redis-client.pem",
+  }),
+  keyFile: about("Its key, in PEM.", file.optional(), { example: "redis-client-key.pem" }),
+  serverName: about(
+    "The name that each server's certificate must have, if it is not the one by which it is reached.",
+    text("a host name").optional(),
+    {
+      example: "redis.example",
+      why: "Nodes of a Cluster and sentinels may name servers by address.",
+    },
+  ),
   reads: about(
     "local: memory answers while it is proved to be no older than staleness, and Redis is asked otherwise; every-request: Redis is asked each time.",
     choice(["local", "every-request"]).default("local"),
@@ -104,6 +120,15 @@ export const redis = group({
     const message = "expected grace to be at least twice as long as staleness";
     context.addIssue({ code: "custom", message, path: ["grace"] });
   }
+  if ((settings.certFile === undefined) !== (settings.keyFile === undefined)) {
+    const message = "expected certFile and keyFile together";
+    context.addIssue({ code: "custom", message });
+  }
+  for (const name of ["caFile", "certFile", "serverName"] as const) {
+    if (settings[name] === undefined || usesTls(settings)) continue;
+    const message = "has no effect without rediss:// in the addresses";
+    context.addIssue({ code: "custom", message, path: [name] });
+  }
   // Those that are no URL have been reported each by itself.
   const urls = redisAddresses(settings).filter((url) => URL.canParse(url));
   const schemes = new Set(urls.map((url) => new URL(url).protocol));
@@ -122,6 +147,11 @@ interface Addresses {
 /** Every address that the settings name. */
 export function redisAddresses({ url, sentinels, cluster }: Addresses): readonly string[] {
   return [...(url === undefined ? [] : [url]), ...(sentinels?.nodes ?? []), ...(cluster ?? [])];
+}
+
+/** Whether the addresses ask for TLS; all of them do, or none. */
+export function usesTls(addresses: Addresses): boolean {
+  return redisAddresses(addresses).some((url) => url.startsWith("rediss:"));
 }
 
 function isRedisUrl(value: string, what: "server" | "node"): boolean {

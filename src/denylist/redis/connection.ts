@@ -1,55 +1,22 @@
 import { createHash } from "node:crypto";
-import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { Cluster, type Redis } from "ioredis";
 import { StoreUnavailableError } from "../../errors.ts";
-import { commandAt, type ScriptName, scripts } from "./scripts.ts";
-
-/** A host and a port. */
-export interface RedisAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** Which of the three ways to run Redis, and where. */
-export type RedisTopology =
-  | { readonly kind: "single"; readonly address: RedisAddress; readonly database: number }
-  | {
-      readonly kind: "sentinel";
-      readonly primary: string;
-      readonly sentinels: readonly RedisAddress[];
-      readonly username: string | undefined;
-      readonly password: string | undefined;
-      readonly database: number;
-    }
-  | { readonly kind: "cluster"; readonly nodes: readonly RedisAddress[] };
-
-/** How to reach Redis, and how long it may take. */
-export interface RedisConnectionOptions {
-  readonly topology: RedisTopology;
-  readonly username: string | undefined;
-  readonly password: string | undefined;
-  /** TLS to servers and sentinels, with PEM certificates to trust besides the system's. */
-  readonly tls: { readonly ca: Buffer | undefined } | undefined;
-  readonly connectTimeoutMs: number;
-  /** How long a command may take before Redis counts as unavailable. */
-  readonly commandTimeoutMs: number;
-  /** What Redis calls the connection, in CLIENT LIST. */
-  readonly name?: string;
-  /** Told when the connection comes up (undefined) and when it goes (the error, if there is one). */
-  readonly onConnection?: (up: boolean, error: Error | undefined) => void;
-}
+import {
+  disconnectTimeoutMs,
+  openClient,
+  type RedisClient,
+  type RedisConnectionOptions,
+} from "./client.ts";
+import { type ScriptName, scripts } from "./scripts.ts";
+import { whyNot, whyNotConnected } from "./why.ts";
 
 /** WAIT: how many replicas must have a write before it counts. */
 export interface RunOptions {
   readonly replicas?: number;
 }
 
-const longestReconnectDelayMs = 1000;
 /** More than there can be: all of them in one step. */
 const mostKeysOfSlot = 2 ** 31 - 1;
-/** How often a Cluster is asked which node has which slots. */
-const slotsEveryMs = 1000;
-/** How long a server that hangs has to say good-bye. */
-const disconnectTimeoutMs = 100;
 
 const digests = Object.fromEntries(
   Object.entries(scripts).map(([name, text]) => [
@@ -66,22 +33,29 @@ const digests = Object.fromEntries(
  * hangs may be a server that has been replaced.
  */
 export class RedisConnection {
+  /** Uses other passwords, certificates and keys from the next connection on. */
+  readonly adopt: RedisClient["adopt"];
+  readonly close: () => void;
   readonly #redis: Redis | Cluster;
   readonly #commandTimeoutMs: number;
   readonly #readyListeners: (() => void)[] = [];
-  readonly #slotsTimer: NodeJS.Timeout | undefined;
   #reconnecting = false;
   #lastError: Error | undefined;
   readonly #slots = new Map<string, number>();
 
   constructor(options: RedisConnectionOptions) {
     this.#commandTimeoutMs = options.commandTimeoutMs;
-    this.#redis = connect(options);
-    if (this.#redis instanceof Cluster) this.#slotsTimer = refreshSlots(this.#redis);
-    this.#redis.on("error", (error: Error) => {
+    const { client, adopt, close } = openClient(options);
+    this.#redis = client;
+    this.adopt = adopt;
+    this.close = close;
+    client.on("error", (error: Error) => {
       this.#lastError = error;
+      // Who asks sentinels in vain never gets as far as a connection that closes.
+      if (!this.up) options.onConnection?.(false, error);
     });
     this.#redis.on("ready", () => {
+      this.#lastError = undefined;
       options.onConnection?.(true, undefined);
       for (const listener of this.#readyListeners) listener();
     });
@@ -91,6 +65,11 @@ export class RedisConnection {
   /** Whether commands can be sent at present. */
   get up(): boolean {
     return this.#redis.status === "ready";
+  }
+
+  /** Why no commands can be sent, as far as that is known. */
+  get whyDown(): string {
+    return whyNotConnected(this.#lastError);
   }
 
   /** Calls back each time the connection becomes usable, the first time included. */
@@ -105,7 +84,7 @@ export class RedisConnection {
     return new Promise((resolve, reject) => {
       this.#redis.once("ready", resolve);
       this.#redis.once("close", () => {
-        reject(new StoreUnavailableError("redis is not connected", this.#lastError));
+        reject(new StoreUnavailableError(this.whyDown, this.#lastError));
       });
     });
   }
@@ -207,18 +186,13 @@ export class RedisConnection {
     this.#reconnect();
   }
 
-  close(): void {
-    clearInterval(this.#slotsTimer);
-    this.#redis.disconnect();
-  }
-
   #primaries(): Redis[] {
     return this.#redis instanceof Cluster ? this.#redis.nodes("master") : [this.#redis];
   }
 
   /** In front of ioredis's own time-out, because a Cluster would go on trying. */
   async #inTime<T>(work: () => Promise<T>, script?: ScriptName): Promise<T> {
-    if (!this.up) throw new StoreUnavailableError("redis is not connected");
+    if (!this.up) throw new StoreUnavailableError(this.whyDown, this.#lastError);
     let timer: NodeJS.Timeout | undefined;
     let decision: NodeJS.Immediate | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -256,20 +230,6 @@ export class RedisConnection {
   }
 }
 
-/** What Redis refuses is told in its own words; a command that the user may not use by its name. */
-function whyNot(error: unknown, script: ScriptName | undefined): string {
-  const { name, message } = error as Error;
-  if (name !== "ReplyError") return "redis does not answer";
-  const command = /^NOPERM .*run the '([^']+)'/.exec(message)?.[1] ?? refusedIn(message, script);
-  if (command === undefined) return `redis refuses: ${message.slice(0, 200)}`;
-  return `the redis user may not use ${command}; docs/redis.md lists what it needs`;
-}
-
-function refusedIn(message: string, script: ScriptName | undefined): string | undefined {
-  const line = /can't run this command.*@user_script:\s*(\d+)/.exec(message)?.[1];
-  return script && line && commandAt(script, Number(line));
-}
-
 /**
  * Connects anew to a server by itself, or to the one that sentinels name, asks its run id and leaves again.
  *
@@ -292,72 +252,4 @@ export async function askRunId(
     signal.removeEventListener("abort", close);
     close();
   }
-}
-
-function connect(options: RedisConnectionOptions): Redis | Cluster {
-  const { topology } = options;
-  const common = commonOptions(options);
-  switch (topology.kind) {
-    case "single":
-      return new Redis({ ...common, ...topology.address, db: topology.database });
-    case "sentinel":
-      return new Redis({
-        ...common,
-        db: topology.database,
-        name: topology.primary,
-        sentinels: [...topology.sentinels],
-        ...defined({ sentinelUsername: topology.username, sentinelPassword: topology.password }),
-        sentinelRetryStrategy: reconnectDelay,
-        sentinelReconnectStrategy: reconnectDelay,
-        // Leaves a primary as soon as a sentinel says that there is another.
-        failoverDetector: true,
-        ...(common.tls ? { sentinelTLS: common.tls, enableTLSForSentinelMode: true } : {}),
-      });
-    case "cluster": {
-      const { retryStrategy, enableOfflineQueue, ...redisOptions } = common;
-      return new Cluster([...topology.nodes], {
-        enableOfflineQueue: false,
-        clusterRetryStrategy: reconnectDelay,
-        clusterNodeRetryStrategy: reconnectDelay,
-        slotsRefreshInterval: 0,
-        retryDelayOnFailover: 50,
-        redisOptions,
-      });
-    }
-  }
-}
-
-/**
- * Not left to ioredis: a refresh that is under way when it is closed sets its timer anew, and then it goes
- * on for ever.
- */
-function refreshSlots(cluster: Cluster): NodeJS.Timeout {
-  return setInterval(() => cluster.refreshSlotsCache(), slotsEveryMs).unref();
-}
-
-function commonOptions(options: RedisConnectionOptions): Omit<RedisOptions, "replyMapping"> {
-  const { username, password, tls, connectTimeoutMs, name } = options;
-  return {
-    ...defined({ username, password, connectionName: name }),
-    ...(tls === undefined ? {} : { tls: defined({ ca: tls.ca }) }),
-    connectTimeout: connectTimeoutMs,
-    disconnectTimeout: disconnectTimeoutMs,
-    // Fail at once rather than queue: the request that waits is answered 503 and comes again.
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    // What every Redis and every stand-in for it speaks; nothing here needs more.
-    protocol: 2,
-    retryStrategy: reconnectDelay,
-  };
-}
-
-function reconnectDelay(attempt: number): number {
-  return Math.min(50 * 2 ** Math.min(attempt, 10), longestReconnectDelayMs);
-}
-
-/** Without what is undefined: ioredis takes such a property for a setting. */
-function defined<T extends object>(settings: T): { [Key in keyof T]?: NonNullable<T[Key]> } {
-  return Object.fromEntries(
-    Object.entries(settings).filter(([, value]) => value !== undefined),
-  ) as { [Key in keyof T]?: NonNullable<T[Key]> };
 }

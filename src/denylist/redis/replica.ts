@@ -4,7 +4,8 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Entry, EntryName, TokenNames } from "../denylist.ts";
 import { ignored, type OnIgnored } from "../ignored.ts";
 import { BackOff } from "./back-off.ts";
-import { askRunId, RedisConnection, type RedisConnectionOptions } from "./connection.ts";
+import type { RedisConnectionOptions, RedisSecrets } from "./client.ts";
+import { askRunId, RedisConnection } from "./connection.ts";
 import { EntryReader } from "./entry-reader.ts";
 import { readValue } from "./entry-value.ts";
 import { type FeedLine, lostLine, type NewLine, readFeedLine } from "./feed-line.ts";
@@ -100,7 +101,7 @@ export class RedisReplica {
   readonly keys: KeySpace;
   /** What stands there. */
   readonly entries: EntryReader;
-  readonly #options: RedisReplicaOptions;
+  #options: RedisReplicaOptions;
   readonly #reader: RedisConnection;
   readonly #writer: RedisConnection;
   readonly #follower: RedisConnection;
@@ -130,6 +131,23 @@ export class RedisReplica {
   /** Whether commands can be sent at present. */
   get up(): boolean {
     return this.#reader.up && this.#writer.up;
+  }
+
+  /** Why not. */
+  get whyDown(): string {
+    return (this.#reader.up ? this.#writer : this.#reader).whyDown;
+  }
+
+  /** What to try other secrets with. */
+  optionsWith(secrets: RedisSecrets): RedisConnectionOptions {
+    const { onConnection, ...silent } = { ...this.#options, ...secrets };
+    return silent;
+  }
+
+  /** Uses other secrets from the next connection on. */
+  adopt(secrets: RedisSecrets): void {
+    this.#options = { ...this.#options, ...secrets };
+    for (const connection of this.#connections) connection.adopt(secrets);
   }
 
   /** Whether a server that was replaced cannot take a write any more: its replicas have left it. */
@@ -331,11 +349,15 @@ export class RedisReplica {
   /** Makes all connections anew, since they lead to different servers; not again and again. */
   reconnect(): void {
     if (!this.#backOff.mayTry(performance.now())) return;
-    for (const connection of [this.#reader, this.#writer, this.#follower]) connection.reconnect();
+    for (const connection of this.#connections) connection.reconnect();
   }
 
   close(): void {
-    for (const connection of [this.#reader, this.#writer, this.#follower]) connection.close();
+    for (const connection of this.#connections) connection.close();
+  }
+
+  get #connections(): readonly RedisConnection[] {
+    return [this.#reader, this.#writer, this.#follower];
   }
 
   async #askShard(shard: string, names: readonly EntryName[]) {

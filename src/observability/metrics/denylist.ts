@@ -1,5 +1,10 @@
 import type { Registry } from "prom-client";
-import { createTroubleGauge, type TroubleGauge } from "../redis-troubles.ts";
+import {
+  type CauseGauge,
+  createCauseGauge,
+  createTroubleGauge,
+  type TroubleGauge,
+} from "../redis-troubles.ts";
 import { type Makers, syncBuckets } from "./makers.ts";
 
 /** Where something was found that is not believed: the denylist's own words. */
@@ -18,6 +23,7 @@ export interface DenylistMetrics {
   /** What Redis or the journal handed over and no revgate can have written, by where it was. */
   readonly ignored: Readonly<Record<(typeof ignoredSources)[number], { inc(): void }>>;
   readonly redisTrouble: TroubleGauge;
+  readonly redisCauses: CauseGauge;
 }
 
 /** Makes what is counted of the denylist. */
@@ -33,6 +39,7 @@ export function createDenylistMetrics(registry: Registry, make: Makers): Denylis
       "1 if the connection to Redis is usable; 0 also without Redis.",
     ),
     redisTrouble: createTroubleGauge(registry),
+    redisCauses: createCauseGauge(registry),
     redisEpochs: make.counter(
       "revgate_redis_epochs_total",
       "Epochs of the store in Redis that were seen: the first, and one for each loss of data or change of server.",

@@ -3,7 +3,10 @@ import { describe, it } from "node:test";
 import { redisAccess } from "../../../src/config/redis.ts";
 import { redis as redisSchema } from "../../../src/config/settings/redis.ts";
 
-const none = { password: undefined, sentinelPassword: undefined, ca: undefined };
+const none = {
+  ...{ password: undefined, sentinelPassword: undefined },
+  ...{ ca: undefined, certificate: undefined },
+};
 
 /** What is said of settings that are refused. */
 function problemsOf(settings: object): string[] {
@@ -62,11 +65,26 @@ describe("the Redis settings", () => {
         { host: "b", port: 7001 },
       ],
     });
-    assert.deepEqual(tls, { ca });
+    assert.deepEqual(tls, { ca, certificate: undefined, serverName: undefined });
   });
 
   for (const [what, settings, problem] of [
     ["no way to a server", {}, /one of url, sentinels and cluster/],
+    [
+      "half of what proves who revgate is",
+      { url: "rediss://a", certFile: "cert.pem" },
+      /expected certFile and keyFile together/,
+    ],
+    [
+      "certificates without TLS",
+      { url: "redis://a", caFile: "ca.pem" },
+      /has no effect without rediss:/,
+    ],
+    [
+      "a name of certificates without TLS",
+      { url: "redis://a", serverName: "redis.test" },
+      /has no effect without rediss:/,
+    ],
     [
       "two ways to a server",
       { url: "redis://a", cluster: ["redis://a:1"] },

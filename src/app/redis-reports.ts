@@ -1,0 +1,56 @@
+import type { OnTrouble } from "../denylist/redis/troubles.ts";
+import { causeOf, whyNotConnected } from "../denylist/redis/why.ts";
+import type { TroubleSource } from "../observability/redis-troubles.ts";
+import type { StoreContext } from "./store-context.ts";
+
+/** Who is told what Redis does. */
+export interface RedisReports {
+  readonly onConnection: (up: boolean, error: Error | undefined) => void;
+  readonly onTrouble: OnTrouble;
+}
+
+/** What each source of trouble means to an operator. */
+const troubleMeanings = {
+  follow: "the denylist in redis cannot be relied on",
+  name: "redis cannot be found by its address",
+  load: "the denylist in redis cannot be loaded",
+  ask: "redis cannot be asked",
+  send: "revocations cannot be sent to redis",
+  restore: "what redis lacks cannot be written back",
+  secrets: "redis does not take the secrets that have changed",
+} as const satisfies Record<TroubleSource, string>;
+
+/** Logs what keeps the store from being relied on each time that its cause changes, and shows it in metrics. */
+export function createRedisReports({ metrics, logger }: StoreContext): RedisReports {
+  const reasons = new Map<TroubleSource | "connection", string>();
+  /** Whether that is news: addresses and times in it are not. */
+  const note = (source: TroubleSource | "connection", reason: string | undefined): boolean => {
+    const before = reasons.get(source);
+    if (reason === undefined) reasons.delete(source);
+    else reasons.set(source, reason);
+    const causes = [...reasons.values()].map(causeOf);
+    metrics.redisCauses(new Set(causes.filter((cause) => cause !== undefined)));
+    return withoutDigits(before) !== withoutDigits(reason);
+  };
+  let known = false;
+  return {
+    onConnection(up, error) {
+      metrics.redisUp.set(up ? 1 : 0);
+      const reason = up ? undefined : whyNotConnected(error);
+      if (!note("connection", reason) && known) return;
+      known = true;
+      if (reason === undefined) logger.info("connected to redis");
+      else logger.error({ reason, cause: causeOf(reason) }, "redis is not connected");
+    },
+    onTrouble(source, reason) {
+      metrics.redisTrouble[source].set(reason === undefined ? 0 : 1);
+      if (!note(source, reason)) return;
+      if (reason === undefined) logger.info({ source }, `no more: ${troubleMeanings[source]}`);
+      else logger.warn({ source, reason, cause: causeOf(reason) }, troubleMeanings[source]);
+    },
+  };
+}
+
+function withoutDigits(text: string | undefined): string | undefined {
+  return text?.replace(/\d+/g, "#");
+}

@@ -1,0 +1,47 @@
+import type { RedisCause } from "../../observability/redis-troubles.ts";
+import { commandAt, type ScriptName } from "./scripts.ts";
+
+const longestExcerpt = 200;
+
+/** Why a command failed: what Redis refuses in its own words, a command that the user may not use by its name. */
+export function whyNot(error: unknown, script: ScriptName | undefined): string {
+  const { name, message } = error as Error;
+  if (name !== "ReplyError") return "redis does not answer";
+  const command = /^NOPERM .*run the '([^']+)'/.exec(message)?.[1] ?? refusedIn(message, script);
+  if (command === undefined) return `redis refuses: ${message.slice(0, longestExcerpt)}`;
+  return `the redis user may not use ${command}; docs/redis.md lists what it needs (NOPERM)`;
+}
+
+function refusedIn(message: string, script: ScriptName | undefined): string | undefined {
+  const line = /can't run this command.*@user_script:\s*(\d+)/.exec(message)?.[1];
+  return script && line && commandAt(script, Number(line));
+}
+
+/** Why there is no connection: what Redis, the system or TLS said last. */
+export function whyNotConnected(error: Error | undefined): string {
+  if (error === undefined) return "redis is not connected";
+  // A Cluster says that it failed, and which node's error it met last.
+  const { lastNodeError } = error as Error & { readonly lastNodeError?: Error };
+  const { code, message } = (lastNodeError ?? error) as NodeJS.ErrnoException;
+  // So do sentinels, and how long they wait.
+  const [, atSentinel] = /^All sentinels are unreachable.*Last error: (.*)$/.exec(message) ?? [];
+  const said =
+    atSentinel ?? (code === undefined || message.includes(code) ? message : `${message} (${code})`);
+  return `redis is not connected: ${said.slice(0, longestExcerpt)}`;
+}
+
+/** The words by which Redis, TLS and the system are known to speak of each cause. */
+const words: readonly (readonly [RedisCause, RegExp])[] = [
+  ["wrongpass", /WRONGPASS/],
+  ["noauth", /NOAUTH/],
+  ["noperm", /NOPERM/],
+  ["tls", /ERR_TLS|ERR_SSL|CERT|SELF_SIGNED|certificate|EPROTO/],
+  ["unreachable", /ECONN|EHOST|ENET|ENOTFOUND|EAI_AGAIN|EPIPE|unreachable|not connected$/],
+  ["timeout", /ETIMEDOUT|not answer/],
+];
+
+/** What kind of failure a text from here tells of; undefined: it has not been tried yet. */
+export function causeOf(why: string): RedisCause | undefined {
+  if (why.startsWith("redis has not been")) return undefined;
+  return words.find(([, pattern]) => pattern.test(why))?.[0] ?? "other";
+}
