@@ -182,6 +182,7 @@ function assembleGate(
 ): Gate {
   const { settings } = config;
   const { cors } = settings;
+  const { tls } = settings.listen;
   return {
     target: settings.target,
     routes: compileRoutes(routeRules(settings)),
@@ -208,6 +209,7 @@ function assembleGate(
     application: application.pool,
     forwardUpgrade: application.forwardUpgrade,
     upgraded,
+    clientCertificates: tls?.clientCaFile === undefined ? undefined : tls.clientCertificates,
     readPeer: createPeerReader(settings.listen.trustedProxies),
     keepsTimes: tracing !== undefined,
     metrics: metrics.gate,

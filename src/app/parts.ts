@@ -179,7 +179,7 @@ function proxyOptions({ settings, files }: Config, engine: Engine): ProxyServerO
   const { limits } = settings;
   return {
     engine,
-    tls: files.tls,
+    tls: files.tls && { cert: files.tls.cert, key: files.tls.key, ca: files.tls.clientCa },
     headerBytes: limits.headerBytes,
     headersTimeoutMs: limits.headersTimeout,
     requestTimeoutMs: limits.requestTimeout,

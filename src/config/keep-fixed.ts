@@ -14,6 +14,7 @@ const fixed: Readonly<Record<string, (settings: Settings) => unknown>> = {
   "listen.host": ({ listen }) => listen.host,
   "listen.port": ({ listen }) => listen.port,
   "listen.tls": ({ listen }) => listen.tls !== undefined,
+  "listen.tls.clientCaFile": ({ listen }) => listen.tls?.clientCaFile !== undefined,
   server: ({ server }) => server,
   "limits.headerBytes": ({ limits }) => limits.headerBytes,
   "admin.host": ({ admin }) => admin.host,
@@ -27,11 +28,11 @@ export function keepFixed(running: Config, next: Config): Reloadable {
   const needRestart = Object.entries(fixed).flatMap(([name, read]) =>
     isSameData(read(is), read(asked)) ? [] : [name],
   );
-  const { host, port, tls } = is.listen;
-  const kept = tls === undefined || asked.listen.tls === undefined ? tls : asked.listen.tls;
+  const { host, port } = is.listen;
+  const tls = keepTls(running, next);
   const settings: Settings = {
     ...asked,
-    listen: { ...asked.listen, host, port, tls: kept },
+    listen: { ...asked.listen, host, port, tls: tls.settings },
     server: is.server,
     admin: { ...asked.admin, host: is.admin.host, port: is.admin.port },
     limits: { ...asked.limits, headerBytes: is.limits.headerBytes },
@@ -39,10 +40,27 @@ export function keepFixed(running: Config, next: Config): Reloadable {
   };
   const files = {
     ...next.files,
-    tls: tls === undefined ? undefined : (next.files.tls ?? running.files.tls),
+    tls: tls.files,
     // What the same files hold may change: passwords, certificates.
     redis: isSameData(is.denylist, asked.denylist) ? next.files.redis : running.files.redis,
     nameKeys: running.files.nameKeys,
   };
   return { config: { ...next, settings, files }, needRestart };
+}
+
+/** TLS as asked for, but whether there is any, and whether clients are asked for certificates. */
+function keepTls(running: Config, next: Config) {
+  const [is, asked] = [running.settings.listen.tls, next.settings.listen.tls];
+  const [files, newFiles] = [running.files.tls, next.files.tls];
+  if (is === undefined || asked === undefined || newFiles === undefined) {
+    return { settings: is, files };
+  }
+  const { clientCaFile, clientCertificates } = is;
+  if ((clientCaFile === undefined) === (asked.clientCaFile === undefined)) {
+    return { settings: asked, files: newFiles };
+  }
+  return {
+    settings: { ...asked, clientCaFile, clientCertificates },
+    files: { ...newFiles, clientCa: files?.clientCa },
+  };
 }

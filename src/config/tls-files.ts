@@ -12,8 +12,8 @@ export interface Certificate {
 
 /** The certificates and keys of TLS, as their files hold them. */
 export interface TlsFiles {
-  /** What clients are shown. */
-  readonly tls: Certificate | undefined;
+  /** What clients are shown, and the authorities of their own certificates. */
+  readonly tls: (Certificate & { readonly clientCa: Buffer | undefined }) | undefined;
   readonly upstreamCa: Buffer | undefined;
   /** What the application is shown. */
   readonly upstreamCertificate: Certificate | undefined;
@@ -25,8 +25,13 @@ export async function readTlsFiles(
   files: SettingFiles,
 ): Promise<TlsFiles> {
   const own = tls && (await readCertificate(tls, ["listen", "tls"], files));
+  const clientCa = await readAuthorities(
+    tls?.clientCaFile,
+    ["listen", "tls", "clientCaFile"],
+    files,
+  );
   return {
-    tls: own,
+    tls: own && { ...own, clientCa },
     upstreamCa: await readAuthorities(upstream.caFile, ["upstream", "caFile"], files),
     upstreamCertificate: await readCertificate(upstream, ["upstream"], files),
   };

@@ -60,7 +60,7 @@ const preflightPasses: Admitted = {
 };
 
 /**
- * The checks on the way of a request, in their order: limits, framing, target, preflight, route,
+ * The checks on the way of a request, in their order: limits, framing, target, certificate, preflight, route,
  * credential, signature, denylist.
  */
 function judge(checks: Checks, visit: Visit): Judgement {
@@ -70,7 +70,13 @@ function judge(checks: Checks, visit: Visit): Judgement {
     ? readTarget(visit.target, checks.target)
     : undefined;
   if (target === undefined) return deny("request_ambiguous");
+  if (lacksCertificate(checks, visit)) return deny("certificate_required");
   return judgePreflight(checks, visit) ?? judgeTarget(checks, visit, target);
+}
+
+/** Whether the client should have shown a certificate of one of the authorities, and has not. */
+function lacksCertificate({ clientCertificates }: Checks, { peer }: Visit): boolean {
+  return clientCertificates === "required" && peer.certificate?.trusted !== true;
 }
 
 /** What becomes of a preflight is the operator's choice; undefined if it is a request like any other. */

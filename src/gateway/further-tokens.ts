@@ -14,6 +14,8 @@ export interface TokenChecks {
   /** The longest credential, in bytes, that is looked at. */
   readonly tokenBytes: number;
   readonly clock: Clock;
+  /** Whether clients have to show a certificate; undefined: they are not asked for one. */
+  readonly clientCertificates: "required" | "optional" | undefined;
 }
 
 const none: readonly VerifiedToken[] = [];
@@ -75,13 +77,27 @@ const noSearch = { search: "none" } as const;
 
 /** Checks a credential; a request waits once for its key: however slow a key set is, the wait ends. */
 function verifyOnce(checks: TokenChecks, visit: Visit, credential: string): Verification {
-  if (visit.keysSoughtFor?.has(credential)) return checks.verifier.verify(credential, noSearch);
-  const verification = checks.verifier.verify(credential);
+  const isSought = visit.keysSoughtFor?.has(credential) === true;
+  const verification = checks.verifier.verify(credential, isSought ? noSearch : undefined);
   if (verification.kind === "unknown_key") {
     visit.keysSoughtFor ??= new Set();
     visit.keysSoughtFor.add(credential);
-  }
+  } else if (!isShownByHolder(checks, visit, verification)) return { kind: "invalid" };
   return verification;
+}
+
+/**
+ * Whether a token came with the certificate that it is bound to, if any (RFC 8705 section 3). If clients are
+ * not asked for certificates, TLS ends before revgate, and only who ends it can tell.
+ */
+function isShownByHolder(
+  { clientCertificates }: TokenChecks,
+  { peer }: Visit,
+  verification: Exclude<Verification, { kind: "unknown_key" }>,
+): boolean {
+  if (clientCertificates === undefined || verification.kind === "invalid") return true;
+  const { certificate } = verification.token;
+  return certificate === undefined || certificate === peer.certificate?.hash;
 }
 
 /** A token that is not one of the issuer's is taken as it stands; the application knows what it is worth. */

@@ -11,9 +11,9 @@ import { beginVisit, type Visit } from "./visit.ts";
 /**
  * The way of a request, from its head to the application and back. READ FIRST.
  *
- *     limits ─ framing ─ target ─ route ─ credential ─ signature ─ denylist ─ intent ─ forward ─ hold ─ release
- *       431      400      400               401          401       401/503             502/503/504 503
- *     └────────────────────────── admit.ts ──────────────────────────────┘ └─────────── forward.ts ──────────┘
+ *     limits ─ framing ─ target ─ certificate ─ route ─ credential ─ signature ─ denylist ─ intent ─ forward ─ hold ─ release
+ *       431      400      400        403                    401          401       401/503             502/503/504 503
+ *     └───────────────────────────── admit.ts ─────────────────────────────────────────┘ └─────────── forward.ts ──────────┘
  */
 export function createRequestHandler(currentGate: () => Gate) {
   return function handleRequest(request: IncomingMessage, answer: Answer): void {

@@ -1,4 +1,6 @@
+import { hash } from "node:crypto";
 import { BlockList, isIP, type Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 
 /** The other end of a connection. */
 export interface Peer {
@@ -7,6 +9,16 @@ export interface Peer {
   /** Whether it is a proxy whose forwarding headers are believed. */
   readonly trusted: boolean;
   readonly proto: "http" | "https";
+  /** The certificate that it has shown, if it was asked for one. */
+  readonly certificate: ClientCertificate | undefined;
+}
+
+/** A client's certificate, whose key the client has. */
+export interface ClientCertificate {
+  /** The SHA-256 of it, base64url: what `x5t#S256` of a token names (RFC 8705 section 3.1). */
+  readonly hash: string;
+  /** Whether one of the configured authorities has issued it. */
+  readonly trusted: boolean;
 }
 
 /** Makes the reader of peers; `trustedProxies` are addresses or CIDR ranges. It reads each connection once. */
@@ -56,7 +68,16 @@ function familyOf(address: string): "ipv4" | "ipv6" {
 function readPeer(socket: Socket, trusted: BlockList): Peer {
   const { remoteAddress } = socket;
   const proto = "encrypted" in socket ? "https" : "http";
-  if (remoteAddress === undefined) return { address: "unknown", trusted: false, proto };
+  const certificate = readCertificate(socket);
+  if (remoteAddress === undefined)
+    return { address: "unknown", trusted: false, proto, certificate };
   const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, "");
-  return { address, trusted: trusted.check(address, familyOf(address)), proto };
+  return { address, trusted: trusted.check(address, familyOf(address)), proto, certificate };
+}
+
+function readCertificate(socket: Socket): ClientCertificate | undefined {
+  const shown = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+  if (shown === undefined) return undefined;
+  const { authorized } = socket as TLSSocket;
+  return { hash: hash("sha256", shown.raw, "base64url"), trusted: authorized };
 }

@@ -65,6 +65,12 @@ export const refusals = {
     en: "Request did not arrive in time.",
     zh: "请求接收超时!",
   },
+  certificate_required: {
+    status: 403,
+    closes: true,
+    en: "A client certificate is required.",
+    zh: "需要客户端证书!",
+  },
   denylist_unavailable: {
     status: 503,
     retryAfter: 1,

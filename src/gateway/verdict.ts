@@ -22,6 +22,7 @@ export const refusalReasons = [
   "request_ambiguous",
   "request_too_large",
   "request_timeout",
+  "certificate_required",
   "denylist_unavailable",
   "keys_unavailable",
   "revocation_pending",

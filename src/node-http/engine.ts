@@ -40,17 +40,29 @@ const classes = {
   node: { IncomingMessage: GatheringRequest, shouldUpgradeCallback: isLeftByNode },
 } as unknown as Readonly<Record<Engine, ServerOptions>>;
 
-/** Makes a server on an engine; over TLS if there is a certificate. It does not listen yet. */
+/** What a server needs for TLS. */
+export interface TlsServerOptions {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** The authorities whose certificates clients are asked for; undefined: they are not asked. */
+  readonly ca?: Buffer | undefined;
+}
+
+/**
+ * Makes a server on an engine; over TLS if there is a certificate. It does not listen yet. A client that shows
+ * no certificate, or another than was asked for, is left to whoever answers its requests.
+ */
 export function openServer(
   engine: Engine,
-  options: ServerOptions & {
-    /** How long a client may take for its TLS handshake, in milliseconds. */
-    readonly handshakeTimeout?: number;
-    readonly cert?: Buffer;
-    readonly key?: Buffer;
-  },
+  options: ServerOptions &
+    Partial<TlsServerOptions> & {
+      /** How long a client may take for its TLS handshake, in milliseconds. */
+      readonly handshakeTimeout?: number;
+    },
 ): Server {
-  const all = { ...options, ...classes[engine] };
+  const { ca, ...others } = options;
+  const asking = ca && { ca, requestCert: true, rejectUnauthorized: false };
+  const all = { ...others, ...asking, ...classes[engine] };
   return options.cert ? createTlsServer(all) : createServer(all);
 }
 

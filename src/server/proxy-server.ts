@@ -11,7 +11,12 @@ import { refuse, refuseUnread } from "../gateway/refuse.ts";
 import type { RefusalReason } from "../gateway/verdict.ts";
 import { beginVisit } from "../gateway/visit.ts";
 import { atEndOfTurn } from "../node-http/end-of-turn.ts";
-import { answerRequests, type Engine, openServer } from "../node-http/engine.ts";
+import {
+  answerRequests,
+  type Engine,
+  openServer,
+  type TlsServerOptions,
+} from "../node-http/engine.ts";
 import { serveWithoutUpgrade } from "../node-http/ignored-upgrades.ts";
 import { lineOf, stateOf } from "../node-http/in-order.ts";
 import { type StallLimits, watchStalls } from "./stalled-clients.ts";
@@ -19,7 +24,7 @@ import { type StallLimits, watchStalls } from "./stalled-clients.ts";
 /** What the server is made of, TLS, and the limits on what clients may take. */
 export interface ProxyServerOptions {
   readonly engine: Engine;
-  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+  readonly tls: TlsServerOptions | undefined;
   /** The longest head of a request, in bytes. */
   readonly headerBytes: number;
   /** How long a client may take to send the head of a request. */
@@ -102,14 +107,20 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
   return server;
 }
 
-/** Sets what can be set while the server runs: everything but `engine`, `headerBytes`, and whether there is TLS. */
+/**
+ * Sets what can be set while the server runs: everything but `engine`, `headerBytes`, whether there is TLS, and
+ * whether clients are asked for certificates.
+ */
 export function adjustProxyServer(server: Server, options: ProxyServerOptions): void {
   server.headersTimeout = options.headersTimeoutMs;
   server.requestTimeout = options.requestTimeoutMs;
   server.keepAliveTimeout = options.idleTimeoutMs;
   server.maxConnections = options.maxConnections;
   stallLimits.set(server, options);
-  if (server instanceof TlsServer && options.tls) server.setSecureContext(options.tls);
+  if (server instanceof TlsServer && options.tls) {
+    const { cert, key, ca } = options.tls;
+    server.setSecureContext(ca === undefined ? { cert, key } : { cert, key, ca });
+  }
 }
 
 function refuseConnect(gate: Gate, request: IncomingMessage, socket: Duplex): void {

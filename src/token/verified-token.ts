@@ -22,6 +22,8 @@ export interface VerifiedToken {
   readonly issuedAt: EpochSeconds | undefined;
   readonly expiresAt: EpochSeconds;
   readonly notBefore: EpochSeconds | undefined;
+  /** The SHA-256 (base64url) of the client certificate that it is bound to; undefined if it is bound to none. */
+  readonly certificate?: string | undefined;
   /** Set if revgate can't look into it: nothing was checked (see opaque-token.ts). */
   readonly isOpaque?: true;
   /** What the application is told of it. */
@@ -62,6 +64,15 @@ export function readClaims(
     issuedAt: iat as EpochSeconds | undefined,
     expiresAt: exp as EpochSeconds,
     notBefore: nbf as EpochSeconds | undefined,
+    certificate: boundCertificate(payload["cnf"]),
     ...(forwardClaims && { headers: claimHeaders(payload, forwardClaims) }),
   };
+}
+
+/** What `cnf` says (RFC 8705 section 3.1). A hash that can't be one is that of no certificate. */
+function boundCertificate(confirmation: unknown): string | undefined {
+  if (typeof confirmation !== "object" || confirmation === null) return undefined;
+  if (!Object.hasOwn(confirmation, "x5t#S256")) return undefined;
+  const { "x5t#S256": hash } = confirmation as { readonly "x5t#S256": unknown };
+  return typeof hash === "string" ? Buffer.from(hash, "base64url").toString("base64url") : "";
 }

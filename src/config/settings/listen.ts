@@ -5,6 +5,25 @@ import { about, choice, group, list, port, text } from "./readers.ts";
 const tls = group({
   certFile: about("The certificate chain, PEM.", file),
   keyFile: about("Its private key, PEM.", file),
+  clientCaFile: about(
+    "Authorities whose certificates clients have to show, PEM (mutual TLS). Others are refused with certificate_required.",
+    file.optional(),
+    {
+      example: "clients-ca.pem",
+      why: "A token that is bound to a certificate (cnf with x5t#S256, RFC 8705) then passes only with that one.",
+    },
+  ),
+  clientCertificates: about(
+    "required: clients show a certificate of clientCaFile; optional: those with bound tokens show theirs, whoever issued it.",
+    choice(["required", "optional"]).default("required"),
+    {
+      why: "The hash in the token says which certificate it is; the connection proves that the client has its key.",
+    },
+  ),
+}).superRefine(({ clientCaFile, clientCertificates }, context) => {
+  if (clientCertificates === "required" || clientCaFile !== undefined) return;
+  const message = "expected optional only beside clientCaFile";
+  context.addIssue({ code: "custom", message, path: ["clientCertificates"] });
 });
 
 const addressRange = text("an IP address or a CIDR range").refine(
