@@ -32,7 +32,7 @@ import { type KeySets, reopenVerifier } from "./verification.ts";
 export interface Foundation {
   /** The first configuration, and what it made; each reload replaces both. */
   readonly inForce: InForce;
-  readonly store: Pick<Store, "denylist" | "clock" | "latestExpiry" | "configure">;
+  readonly store: Pick<Store, "denylist" | "clock" | "clockHints" | "latestExpiry" | "configure">;
   /** Answers the commands of the admin API. */
   readonly commands: ControlHandler;
   readonly metrics: Metrics<(typeof outcomes)[number]>;
@@ -92,8 +92,8 @@ export class CurrentAssembly {
   async adopt(asked: Config): Promise<readonly string[]> {
     const { inForce, metrics, logger, store } = this.#foundation;
     const { config, needRestart } = keepFixed(inForce.config, asked);
-    const { clock, latestExpiry } = store;
-    const context = { metrics: metrics.store, logger, clock, latestExpiry };
+    const { clock, clockHints, latestExpiry } = store;
+    const context = { metrics: metrics.store, logger, clock, clockHints, latestExpiry };
     const verification = await reopenVerifier(config, context, inForce);
     const before: Former = { ...this.#current, ...inForce };
     const next = { config, verification };
@@ -194,7 +194,7 @@ function assembleGate(
     verifier: verification.verifier,
     tokenBytes: settings.limits.tokenBytes,
     bodyBytes: settings.limits.bodyBytes,
-    clock: store.clock,
+    ...{ clock: store.clock, clockHints: store.clockHints },
     lifetimes: lifetimesOf(settings),
     denylist: store.denylist,
     unproven: createUnprovenBudget(settings.limits.unprovenRevocations),

@@ -71,7 +71,7 @@ export function construct(config: Config, store: Store, making: Making): Parts {
   const { logger, tracing, metrics, onUncaught } = making;
   const { clock } = store;
   const verification = openVerifier(config, {
-    ...{ clock, latestExpiry: store.latestExpiry, logger },
+    ...{ clock, clockHints: store.clockHints, latestExpiry: store.latestExpiry, logger },
     metrics: metrics.store,
   });
   const inForce: InForce = { config, verification };

@@ -9,6 +9,7 @@ import { withFormerNames } from "../denylist/former-names.ts";
 import type { OnIgnored } from "../denylist/ignored.ts";
 import { noteNameForms } from "../denylist/journal/name-forms-file.ts";
 import { Outbox } from "../denylist/journal/outbox.ts";
+import type { ClockHints } from "../gateway/clock-hints.ts";
 import { describe } from "../observability/request-log.ts";
 import type { AnchoredClock } from "../platform/anchored-clock.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
@@ -16,13 +17,15 @@ import { createNames } from "../token/names.ts";
 import { keepDirectory } from "./directory.ts";
 import { rememberedSeconds, type Shared, shareThroughRedis } from "./shared-store.ts";
 import type { StoreContext } from "./store-context.ts";
-import { openTime } from "./time.ts";
+import { openClockHints, openTime } from "./time.ts";
 
 /** The denylist as configured, and the hold on its data directory. */
 export interface Store {
   readonly denylist: Denylist;
   /** What time it is, for everybody. */
   readonly clock: AnchoredClock;
+  /** What hints at a clock that is wrong and never jumped. */
+  readonly clockHints: ClockHints;
   /** The latest `exp` with which a token that was issued then can be accepted. */
   readonly latestExpiry: (issuedAt: EpochSeconds | undefined) => EpochSeconds;
   /** Calls back when that may be earlier than it was: what was verified before counts no more. */
@@ -92,7 +95,7 @@ async function openHeldStore(
 
   return {
     denylist: withFormerNames(shared?.denylist ?? embedded),
-    ...{ clock, serveCommands: hold.serve },
+    ...{ clock, clockHints: openClockHints(clock, context), serveCommands: hold.serve },
     latestExpiry: (issuedAt) => embedded.lives.latestExpiry(issuedAt),
     onShorterLives: (listener) => void listeners.push(listener),
     configure(next) {

@@ -1,4 +1,5 @@
 import type { Config } from "../config/load.ts";
+import { type ClockHintSource, type ClockHints, createClockHints } from "../gateway/clock-hints.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import { type AnchoredClock, openAnchoredClock } from "../platform/anchored-clock.ts";
@@ -11,6 +12,29 @@ export interface TimeContext {
   /** The two clocks of the machine; tests bring their own. */
   readonly stopwatch?: Stopwatch | undefined;
 }
+
+/** Counts hints at a wrong clock, and logs the first of each kind. */
+export function openClockHints(
+  clock: AnchoredClock,
+  { metrics, logger }: Pick<TimeContext, "metrics" | "logger">,
+): ClockHints {
+  const told = new Set<ClockHintSource>();
+  return createClockHints({
+    clock,
+    onHint(source, aheadSeconds) {
+      metrics.clockHints[source].inc();
+      if (told.has(source)) return;
+      told.add(source);
+      const seconds = Math.round(aheadSeconds);
+      logger.warn({ source, aheadSeconds: seconds }, hintMeanings[source]);
+    },
+  });
+}
+
+const hintMeanings = {
+  iat: "a token says that it was issued in the future: this machine's clock or its issuer's is wrong",
+  date: "the application has another time: this machine's clock or the application's is wrong",
+} as const satisfies Record<ClockHintSource, string>;
 
 /** Opens the clock that everything goes by, and says what becomes of it. */
 export function openTime(

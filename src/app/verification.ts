@@ -53,6 +53,7 @@ export interface VerifierContext {
   readonly metrics: Metrics<string>["store"];
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly clockHints?: VerifierOptions["clockHints"];
   /** The latest `exp` of a token that was issued then, as long as revocations have been remembered. */
   readonly latestExpiry?: (issuedAt: EpochSeconds | undefined) => EpochSeconds;
 }
@@ -94,7 +95,7 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
 function verifierOptions(
   config: Config,
   { main, issuers }: { readonly main: KeyRing; readonly issuers: readonly Issuer[] },
-  { metrics, clock, latestExpiry }: VerifierContext,
+  { metrics, clock, clockHints, latestExpiry }: VerifierContext,
 ): VerifierOptions {
   const { settings } = config;
   const { tokens } = settings;
@@ -111,7 +112,7 @@ function verifierOptions(
     clockToleranceSeconds: tokens.clockTolerance / 1000,
     maxLifetimeSeconds: tokens.maxLifetime / 1000,
     cacheEntries: tokens.cacheEntries,
-    clock,
+    ...{ clock, clockHints },
     ...(latestExpiry && { latestExpiry }),
     onCacheLookup: (hit) => metrics.cacheLookups[hit ? "hit" : "miss"].inc(),
     onSignatureCheck: () => metrics.signatureChecks.inc(),

@@ -13,7 +13,7 @@ import { forwardedHeaders } from "./forwarded-headers.ts";
 import { holdFor } from "./hold.ts";
 import { type LiveConnections, watchLive } from "./live-connections.ts";
 import { subjectsInRequest } from "./named-subjects.ts";
-import { recordHead, recordOutcome } from "./record.ts";
+import { type HintReaders, recordHead, recordOutcome } from "./record.ts";
 import { refuse } from "./refuse.ts";
 import { guardStep, type LastResort } from "./uncaught.ts";
 import { countUnproven, type UnprovenBudget } from "./unproven.ts";
@@ -23,7 +23,8 @@ import { askForBody, type Outcome, type Visit } from "./visit.ts";
 export interface Forwarding
   extends LastResort,
     Omit<RequestHeaderOptions, "uncoded" | "upgrades">,
-    Checks {
+    Checks,
+    HintReaders {
   readonly application: ConnectionPool;
   readonly live: LiveConnections;
   readonly denylist: Pick<Denylist, "intend" | "lookUp" | "ask">;
@@ -61,7 +62,7 @@ export function forward(
       addsVia: gate.addsVia,
       streams: admitted.route.streams === true,
       hold,
-      onHead: () => recordHead(gate, visit, checkedMs),
+      onHead: (headers) => recordHead(gate, visit, { sentMs: checkedMs, headers }),
       onStreaming: (cut) => watchLive(gate.live, admitted, cut),
       onEnd: (outcome) => finish(gate, visit, answer, outcome),
     });

@@ -1,6 +1,8 @@
+import type { FieldLines } from "../http/field-lines.ts";
 import type { GateMetrics } from "../observability/metrics/requests.ts";
 import type { RequestLog } from "../observability/request-log.ts";
 import type { TracedRequest, Tracing } from "../observability/trace.ts";
+import type { ClockHints } from "./clock-hints.ts";
 import { pathForLog } from "./path-for-log.ts";
 import type { Outcome, Visit } from "./visit.ts";
 
@@ -10,6 +12,11 @@ export interface Records {
   readonly log: RequestLog;
   /** Undefined if no spans are exported. */
   readonly tracing: Pick<Tracing, "record"> | undefined;
+}
+
+/** Who looks at what time the application says it is. */
+export interface HintReaders {
+  readonly clockHints: Pick<ClockHints, "sawResponse">;
 }
 
 /** Records how a request ended: counts it, and logs and traces it if that is configured. Once a request. */
@@ -51,9 +58,14 @@ export function recordChecks({ metrics }: Records, visit: Visit): number {
   return nowMs;
 }
 
-/** Records how long the application took to begin its answer. */
-export function recordHead({ metrics }: Records, visit: Visit, sentMs: number): void {
+/** Records how long the application took to begin its answer, and sees what time it is there. */
+export function recordHead(
+  { metrics, clockHints }: Records & HintReaders,
+  visit: Visit,
+  { sentMs, headers }: { readonly sentMs: number; readonly headers: FieldLines },
+): void {
   const nowMs = performance.now();
+  clockHints.sawResponse(headers, nowMs);
   metrics.upstreamSeconds.observe((nowMs - sentMs) / 1000);
   if (visit.times !== undefined) visit.times.headMs = nowMs;
 }

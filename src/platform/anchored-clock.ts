@@ -37,6 +37,8 @@ export interface AnchoredClock extends Clock {
   readonly doubt: string | undefined;
   /** By how much the clocks differ at present, in seconds. */
   readonly differenceSeconds: number;
+  /** By how many seconds clocks may differ at present, the floor included. */
+  readonly toleranceSeconds: number;
   /** Changes by how many seconds clocks may differ. */
   tolerate(seconds: number): void;
   /** Takes what another machine's clock says; undefined: it is out of reach. */
@@ -122,6 +124,10 @@ class ComparedClocks implements AnchoredClock {
     this.#read();
     const offset = this.#isInDoubt() ? Math.min(...this.#offsets()) : this.#wall;
     return (this.#monotonicMs + offset) / 1000;
+  }
+
+  get toleranceSeconds(): number {
+    return this.#toleranceMs / 1000;
   }
 
   get differenceSeconds(): number {

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { areRevocable, type ClaimRules } from "./claim-checks.ts";
+import type { EpochSeconds } from "../platform/clock.ts";
+import { areRevocable, type ClaimRules, isNumericDate } from "./claim-checks.ts";
 import { type CompactJws, hasThreeParts, parseCompactJws } from "./compact-jws.ts";
 import { type Issuer, issuersNamedIn } from "./issuers.ts";
 import { fixedKeys, type KeyRing, seekIn } from "./keys/key-ring.ts";
@@ -43,8 +44,17 @@ export interface VerifierOptions extends ClaimRules, ClaimReading {
   readonly cacheEntries: number;
   /** Told of every look-up in the cache. */
   readonly onCacheLookup?: (hit: boolean) => void;
+  /** Told of tokens that were issued in the future, by somebody whose signature is right. */
+  readonly clockHints?: IssuedAheadHints | undefined;
   /** Told of every signature that is checked. */
   readonly onSignatureCheck?: () => void;
+}
+
+/** Who makes something of tokens that were issued in the future. */
+export interface IssuedAheadHints {
+  /** Whether such an `iat` is worth a look. */
+  isAhead(issuedAt: EpochSeconds): boolean;
+  sawIssuedAhead(issuedAt: EpochSeconds): void;
 }
 
 /** Checks credentials, and remembers those that were right. */
@@ -174,19 +184,43 @@ function verifySignature(
 ): VerifiedToken | UnknownKey | "forged" | undefined {
   const jws = parseCompactJws(credential);
   if (jws === undefined) return undefined;
+  const isRevocable = areRevocable(jws.payload, options);
+  const ahead = issuedAhead(jws.payload, options);
   // Cheap, and spares the signature's check; nothing is made of the claims before that.
-  if (!areRevocable(jws.payload, options)) return undefined;
+  if (!isRevocable && ahead === undefined) return undefined;
   const possible = issuersNamedIn(jws, issuers).filter(({ audience }) => isMeantFor(jws, audience));
   if (possible.length === 0) return undefined;
-  for (const issuer of possible) {
-    const keys = keysFor(jws, issuer.keys.keys);
-    const signer = keys.find((key) => {
-      options.onSignatureCheck?.();
+  const signed = findSigner(credential, jws, possible, options);
+  if (signed !== undefined && ahead !== undefined) options.clockHints?.sawIssuedAhead(ahead);
+  if (!isRevocable) return undefined;
+  return signed === undefined
+    ? unknownKey(jws, possible, options.search)
+    : readClaims(jws, signed, options);
+}
+
+/** Whose signature it is; undefined if none of the issuers has made it with a key that is known. */
+function findSigner(
+  credential: string,
+  jws: CompactJws,
+  issuers: readonly Issuer[],
+  { onSignatureCheck }: VerifierOptions,
+): { readonly issuer: Issuer; readonly signer: VerificationKey } | undefined {
+  for (const issuer of issuers) {
+    const signer = keysFor(jws, issuer.keys.keys).find((key) => {
+      onSignatureCheck?.();
       return isSignedWith(credential, key);
     });
-    if (signer !== undefined) return readClaims(jws, { issuer, signer }, options);
+    if (signer !== undefined) return { issuer, signer };
   }
-  return unknownKey(jws, possible, options.search);
+  return undefined;
+}
+
+/** When a token says that it was issued, if that is a hint at a wrong clock. */
+function issuedAhead(
+  { iat }: CompactJws["payload"],
+  { clockHints }: VerifierOptions,
+): EpochSeconds | undefined {
+  return isNumericDate(iat) && clockHints?.isAhead(iat) ? iat : undefined;
 }
 
 /** What to say of a token that no known key has signed: its issuer may have others. */

@@ -54,7 +54,7 @@ export interface ForwardOptions {
   /** Set for a request that must be seen through even when its client goes away. */
   readonly hold: Hold | undefined;
   /** Told once when the response head arrives, before the hold. */
-  readonly onHead: () => void;
+  readonly onHead: (headers: FieldLines) => void;
   /**
    * Told once where the response is not over as soon as it begins, with what cuts it; what it returns is
    * called when the response has ended.
@@ -159,7 +159,7 @@ class Forwarding implements Exchange {
       return;
     }
     this.#status = status;
-    this.#options.onHead();
+    this.#options.onHead(responseHead.headers);
     const released = hold && this.#keep(hold, responseHead.headers);
     if (released !== undefined) {
       this.#releaseLater(released, responseHead);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
 import { keptBeyondSeconds } from "../../src/denylist/retention.ts";
@@ -150,6 +151,27 @@ describe("a wall clock that jumps", () => {
     const bob = tokenFor(hour, { sub: "bob" });
     assert.equal(await post("/password", bob), "503 revocation_pending");
     assert.equal(await get("/me", bob), "401 token_revoked");
+  });
+
+  it("that was wrong from the start is hinted at by tokens and responses, once in the log", async (t) => {
+    const clock = machineClock();
+    clock.set(-hour);
+    const { gate, get } = await start(t, {}, clock);
+    // Issued by the right time; forged ones say nothing.
+    const login = () => makeToken({ iat: inSeconds(0), exp: inSeconds(hour), jti: randomUUID() });
+    const [header, payload] = login().split(".");
+    assert.equal(await get("/me", `${header}.${payload}.${"A".repeat(342)}`), "401 token_invalid");
+    assert.match(await metricsOf(gate), /^revgate_clock_hints_total\{source="iat"\} 0$/m);
+    // (One token a second is looked at.)
+    await until(async () => {
+      assert.equal(await get("/me", login()), "401 token_invalid");
+      return /clock_hints_total\{source="iat"\} [1-9]/.test(await metricsOf(gate));
+    });
+    assert.equal(await get("/me", tokenFor(hour, { iat: inSeconds(-2 * hour) })), "200");
+    assert.match(await metricsOf(gate), /^revgate_clock_hints_total\{source="date"\} 1$/m);
+    assert.match(gate.logged(), /"source":"date","aheadSeconds":3(?:599|600|601)\b/);
+    assert.equal(gate.logged().split("it was issued in the future").length, 2);
+    assert.equal((await readinessOf(gate)).status, 200);
   });
 
   it("that was ahead at the start lets nobody in by what it has kept out", async (t) => {

@@ -10,6 +10,9 @@ import { type Makers, syncBuckets } from "./makers.ts";
 /** Where something was found that is not believed: the denylist's own words. */
 const ignoredSources = ["journal", "feed", "entry", "epoch", "lifetimes"] as const;
 
+/** What shows that a clock may be wrong: the gateway's own words. */
+const clockHintSources = ["iat", "date"] as const;
+
 /** What is counted of the denylist: its disk, its clocks, and Redis. */
 export interface DenylistMetrics {
   readonly journalSyncSeconds: { observe(seconds: number): void };
@@ -17,6 +20,8 @@ export interface DenylistMetrics {
   readonly journalLosses: { inc(): void };
   readonly clockTrusted: { set(value: number): void };
   readonly clockSteps: { inc(): void };
+  /** Signs that a clock is wrong that this machine cannot check, by what showed them. */
+  readonly clockHints: Readonly<Record<(typeof clockHintSources)[number], { inc(): void }>>;
   readonly outboxPending: { set(value: number): void };
   readonly redisUp: { set(value: number): void };
   readonly redisEpochs: { inc(): void };
@@ -60,7 +65,12 @@ function createLocalMetrics(
   make: Makers,
 ): Pick<
   DenylistMetrics,
-  "journalSyncSeconds" | "journalFailing" | "journalLosses" | "clockTrusted" | "clockSteps"
+  | "journalSyncSeconds"
+  | "journalFailing"
+  | "journalLosses"
+  | "clockTrusted"
+  | "clockSteps"
+  | "clockHints"
 > {
   return {
     journalSyncSeconds: make.histogram(
@@ -80,6 +90,14 @@ function createLocalMetrics(
     clockSteps: make.counter(
       "revgate_clock_steps_total",
       "Jumps of the wall clock by more than the tolerance, in either direction; a suspended machine counts as one.",
+    ),
+    clockHints: make.counters(
+      {
+        name: "revgate_clock_hints_total",
+        help: "Signs that the clock of this machine, of an issuer or of the application is wrong, by what showed them: iat (a token issued in the future), date (the Date of a response differs). One token a second and one response in five seconds are looked at.",
+      },
+      "source",
+      clockHintSources,
     ),
   };
 }
