@@ -56,7 +56,7 @@ function checksOf(
 function visitOf(lines: readonly string[], method = "GET"): Visit {
   const rawHeaders = ["Host", "a", ...lines];
   const request = { method, url: "/me", httpVersion: "1.1", rawHeaders } as IncomingMessage;
-  return { request, headers: new HeaderList(rawHeaders) } as Visit;
+  return { request, target: "/me", headers: new HeaderList(rawHeaders) } as Visit;
 }
 
 const withToken = () => visitOf(["token", "t"]);
