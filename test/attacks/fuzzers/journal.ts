@@ -34,13 +34,14 @@ const lineOf = (text: string) =>
 
 /** Moments of which most can be none: beyond what 32 bits hold they may come round to the past. */
 const moment = fc.oneof(
-  fc.constantFrom(...hostileNumbers, String(soon), "1", String(2 ** 32 + 1), "9999999999999999"),
-  fc.integer({ min: 0, max: 2 ** 40 }).map(String),
+  fc.constant(String(soon)),
+  fc.constantFrom(...hostileNumbers, String(2 ** 32 + 1), "9999999999999999"),
+  fc.integer({ min: 0, max: 2 ** 33 }).map(String),
 );
 /** An entry, most often one of those that are there, with times of which any may be wrong. */
 const entryLine = fc
   .tuple(
-    fc.constantFrom("revoked", "shared", "intent 17", "intent 1e21", "acked"),
+    fc.constantFrom("revoked", "shared", "intent 17", "intent 9999999999999999", "acked"),
     fc.constantFrom(...known.map(({ kind, value }) => `${kind} ${value}`), `jti ${hash}`),
     fc.array(moment, { maxLength: 2 }),
   )
@@ -108,15 +109,17 @@ export const journalFuzzer: Fuzzer = {
   },
 };
 
-/** What was opened takes more, is compacted, and opened again. */
+/** What was opened takes more, an intent too, is compacted, and opened again. */
 async function assertGoesOn(
   dataDir: string,
   first: Awaited<ReturnType<typeof open>>,
   dead: readonly Entry[],
 ): Promise<void> {
-  const more = many("more", 1);
+  const more = [...many("more", 1), ...many("intended later", 1)];
   for (const entry of dead) assert.ok(!isLive(first, entry));
-  await first.revoke(more);
+  await first.revoke(more.slice(0, 1));
+  // Its outcome stays unknown: it counts when the journal is opened again.
+  await first.intend(more.slice(1));
   await first.journal.compact();
   await first.close();
   const again = await open(dataDir);

@@ -55,6 +55,8 @@ type Write =
   | { readonly kind: "change"; readonly bytes: (before: Buffer) => Buffer; readonly which: number }
   | { readonly kind: "type"; readonly type: "list" | "hash" | "set"; readonly which: number }
   | { readonly kind: "life"; readonly seconds: number; readonly which: number }
+  /** The epoch that is there under another name, with another staleness. */
+  | { readonly kind: "staleness"; readonly number: string }
   | { readonly kind: "key"; readonly name: Buffer; readonly value: Buffer };
 
 const which = fc.nat(10_000);
@@ -85,14 +87,24 @@ const write: fc.Arbitrary<Write> = fc.oneof(
   fc.record({ kind: fc.constant("type"), type: fc.constantFrom("list", "hash", "set"), which }),
   fc.record({ kind: fc.constant("life"), seconds: fc.constantFrom(-1, 9_000_000_000), which }),
   fc.record({
+    kind: fc.constant("staleness"),
+    number: fc.oneof(fc.constantFrom(...hostileNumbers), fc.nat(10 ** 10).map(String)),
+  }),
+  fc.record({
     kind: fc.constant("key"),
     name: anyBytes.map((bytes) => Buffer.concat([Buffer.from("revgate:"), bytes])),
     value: anyBytes,
   }),
 );
 
+async function changeStaleness(client: TestRedis["client"], number: string): Promise<void> {
+  const [id, , ...rest] = ((await client.get("revgate:epoch")) ?? "").split(" ");
+  await client.set("revgate:epoch", [`${id}a`, number, ...rest].join(" "));
+}
+
 async function carryOut({ client }: TestRedis, made: Write): Promise<void> {
   if (made.kind === "key") return void (await client.set(made.name, made.value));
+  if (made.kind === "staleness") return changeStaleness(client, made.number);
   const keys = (await client.keysBuffer("revgate:*")).sort(Buffer.compare);
   const key = keys[made.which % Math.max(keys.length, 1)] ?? Buffer.from("revgate:epoch");
   switch (made.kind) {
@@ -140,10 +152,15 @@ const short = { redis: { commandTimeoutMs: 300, graceMs: 200, stalenessMs: 50 } 
 /** One sidecar, that can be started again on what it has on disk. */
 async function openSidecar(t: TestContext, { port }: TestRedis) {
   const dataDir = temporaryDirectory(t);
-  const open = () => openStoreOn(t, port, { ...short, dataDir, denylist: { holdTimeoutMs: 500 } });
+  /** How long each epoch that was believed would have had it trust its memory. */
+  const staleness: number[] = [];
+  const onEpoch = ({ stalenessMs }: { stalenessMs: number }) => void staleness.push(stalenessMs);
+  const denylist = { holdTimeoutMs: 500, onEpoch };
+  const open = () => openStoreOn(t, port, { ...short, dataDir, denylist });
   let store = await open();
   await until(() => store.denylist.health().ready);
   return {
+    staleness,
     get store() {
       return store;
     },
@@ -183,7 +200,11 @@ export const sharedStoreFuzzer: Fuzzer = {
         counts.refusedByRedis += 1;
       });
       counts.writes += 1;
-      for (const { store } of sidecars) await assertDead(store);
+      for (const { store, staleness } of sidecars) {
+        await assertDead(store);
+        for (const ms of staleness) assert.ok(ms >= 20 && ms <= 2000, `a staleness of ${ms} ms`);
+        staleness.length = 0;
+      }
       if (counts.writes % writesPerRestart === 0) await restart();
     });
     await restart();
