@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { ConfigWatch } from "../../../src/config/watch.ts";
-import { temporaryDirectory } from "../../helpers/temporary.ts";
+import { ConfigWatch } from "../../src/config/watch.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
 
 /** Watches files; `changes` counts the calls, `until` waits for that many. */
 async function watch(t: TestContext, files: () => readonly string[]) {

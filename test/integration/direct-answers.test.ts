@@ -8,18 +8,18 @@ import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promi
 import { connect as connectSecurely } from "node:tls";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { createUpgradedConnections } from "../../../src/gateway/upgraded-connections.ts";
-import type { Answer } from "../../../src/node-http/answer.ts";
-import { answerDirectly } from "../../../src/node-http/direct-answers.ts";
-import { inOrder, lineOf, type RequestListener } from "../../../src/node-http/in-order.ts";
-import { PreparedAnswer } from "../../../src/node-http/whole-answers.ts";
-import { createDrain } from "../../../src/server/drain.ts";
-import { watchStalls } from "../../../src/server/stalled-clients.ts";
-import { listenOnLoopback } from "../../helpers/application.ts";
-import { makeCertificate } from "../../helpers/certificate.ts";
-import { openRaw } from "../../helpers/http.ts";
-import { temporaryDirectory } from "../../helpers/temporary.ts";
-import { until } from "../../helpers/until.ts";
+import { createUpgradedConnections } from "../../src/gateway/upgraded-connections.ts";
+import type { Answer } from "../../src/node-http/answer.ts";
+import { answerDirectly } from "../../src/node-http/direct-answers.ts";
+import { inOrder, lineOf, type RequestListener } from "../../src/node-http/in-order.ts";
+import { PreparedAnswer } from "../../src/node-http/whole-answers.ts";
+import { createDrain } from "../../src/server/drain.ts";
+import { watchStalls } from "../../src/server/stalled-clients.ts";
+import { listenOnLoopback } from "../helpers/application.ts";
+import { makeCertificate } from "../helpers/certificate.ts";
+import { openRaw } from "../helpers/http.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+import { until } from "../helpers/until.ts";
 import {
   type Answering,
   answerOf,
@@ -29,7 +29,7 @@ import {
   last,
   receive,
   requests,
-} from "../../helpers/whole-answers.ts";
+} from "../helpers/whole-answers.ts";
 
 function serve(server: Server, listener: RequestListener): void {
   answerDirectly(server, listener);

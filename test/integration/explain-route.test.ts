@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { revgate } from "../../helpers/command.ts";
-import { temporaryDirectory } from "../../helpers/temporary.ts";
-import { publicPem } from "../../helpers/tokens.ts";
+import { revgate } from "../helpers/command.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+import { publicPem } from "../helpers/tokens.ts";
 
 describe("revgate check-config --explain", () => {
   const routes = `

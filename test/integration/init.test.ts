@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { loadConfig } from "../../../../src/config/load.ts";
-import { revgate } from "../../../helpers/command.ts";
-import { temporaryDirectory } from "../../../helpers/temporary.ts";
-import { publicPem } from "../../../helpers/tokens.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { revgate } from "../helpers/command.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+import { publicPem } from "../helpers/tokens.ts";
 
 function folder(t: TestContext) {
   const directory = temporaryDirectory(t);

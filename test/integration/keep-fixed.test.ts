@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { keepFixed } from "../../../src/config/keep-fixed.ts";
-import type { Config } from "../../../src/config/load.ts";
-import { makeCertificate } from "../../helpers/certificate.ts";
-import { writeConfig } from "../../helpers/gate.ts";
-import { temporaryDirectory } from "../../helpers/temporary.ts";
+import { keepFixed } from "../../src/config/keep-fixed.ts";
+import type { Config } from "../../src/config/load.ts";
+import { makeCertificate } from "../helpers/certificate.ts";
+import { writeConfig } from "../helpers/gate.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
 
 /** Two configurations, each in a directory of its own with a certificate and passwords. */
 async function read(t: TestContext, running: string, next: string): Promise<[Config, Config]> {

@@ -5,10 +5,10 @@ import { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { describe, it } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { ProxyRequest, type ProxyResponse } from "../../../src/node-http/http-messages.ts";
-import { listenOnLoopback } from "../../helpers/application.ts";
-import { openRaw } from "../../helpers/http.ts";
-import { until } from "../../helpers/until.ts";
+import { ProxyRequest, type ProxyResponse } from "../../src/node-http/http-messages.ts";
+import { listenOnLoopback } from "../helpers/application.ts";
+import { openRaw } from "../helpers/http.ts";
+import { until } from "../helpers/until.ts";
 import {
   type Answering,
   answerOf,
@@ -18,7 +18,7 @@ import {
   last,
   receive,
   requests,
-} from "../../helpers/whole-answers.ts";
+} from "../helpers/whole-answers.ts";
 
 const whole: Answering = (server, answer) => {
   const listener = (_: IncomingMessage, response: ProxyResponse) => response.sendWhole(answer);

@@ -5,13 +5,13 @@ import https, { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { createUpgradedConnections } from "../../../src/gateway/upgraded-connections.ts";
-import { ProxyRequest, ProxyResponse } from "../../../src/node-http/http-messages.ts";
-import { inOrder } from "../../../src/node-http/in-order.ts";
-import { createDrain } from "../../../src/server/drain.ts";
-import { makeCertificate } from "../../helpers/certificate.ts";
-import { temporaryDirectory } from "../../helpers/temporary.ts";
-import { until } from "../../helpers/until.ts";
+import { createUpgradedConnections } from "../../src/gateway/upgraded-connections.ts";
+import { ProxyRequest, ProxyResponse } from "../../src/node-http/http-messages.ts";
+import { inOrder } from "../../src/node-http/in-order.ts";
+import { createDrain } from "../../src/server/drain.ts";
+import { makeCertificate } from "../helpers/certificate.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+import { until } from "../helpers/until.ts";
 
 const long = 60_000;
 /** More than the system keeps for a client that does not read. */
