@@ -10,7 +10,7 @@ import {
   verifyEvent,
 } from "../token/events/security-event.ts";
 import { readSignal, signalTypes } from "../token/events/shared-signals.ts";
-import { isNeverCarried, type SeenTokens } from "../token/verifier.ts";
+import { isNeverCarried, type SeenTokens } from "../token/seen-tokens.ts";
 import { type Answer, BadRequest, failure, refusal, tooManyRequests } from "./answer.ts";
 import { createBodyReader, type ReadBody, readForm } from "./body.ts";
 import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";

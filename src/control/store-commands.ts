@@ -9,13 +9,9 @@ import { endOfAll, type Lifetimes, subjectEntry, tokenEntry } from "../revocatio
 import { parseCompactJws } from "../token/compact-jws.ts";
 import type { TokenCheck, TokenExplanation } from "../token/explain-token.ts";
 import { readOpaqueToken } from "../token/opaque-token.ts";
+import { isNeverCarried } from "../token/seen-tokens.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
-import {
-  isNeverCarried,
-  type Verification,
-  type Verifier,
-  verifyInFull,
-} from "../token/verifier.ts";
+import { type Verification, type Verifier, verifyInFull } from "../token/verifier.ts";
 import type { ControlHandler } from "./command-server.ts";
 
 const entry = z

@@ -1,14 +1,19 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import type { EpochSeconds } from "../platform/clock.ts";
-import { areRevocable, type ClaimRules, isNumericDate } from "./claim-checks.ts";
-import { type CompactJws, hasThreeParts, parseCompactJws } from "./compact-jws.ts";
-import { type Issuer, issuersNamedIn } from "./issuers.ts";
-import { fixedKeys, type KeyRing, seekIn } from "./keys/key-ring.ts";
+import {
+  checkSignature,
+  type Search,
+  type SignatureCheck,
+  type UnknownKey,
+} from "./check-signature.ts";
+import { hasThreeParts } from "./compact-jws.ts";
+import type { Issuer } from "./issuers.ts";
+import { fixedKeys, type KeyRing } from "./keys/key-ring.ts";
 import type { VerificationKey } from "./keys/verification-key.ts";
 import { type Names, plainNames } from "./names.ts";
-import { type Audience, isMeantFor, isSignedWith, keysFor } from "./signature.ts";
-import { type ClaimReading, readClaims, type VerifiedToken } from "./verified-token.ts";
+import { countSeen, type SeenTokens } from "./seen-tokens.ts";
+import type { Audience } from "./signature.ts";
+import type { VerifiedToken } from "./verified-token.ts";
 
 /** The answer of a verifier; `expired` comes with the token, because revoking one early is no mistake. */
 export type Verification =
@@ -17,22 +22,10 @@ export type Verification =
   /** Whether it is in time depends on which of the clocks is right, and nobody knows that at present. */
   | { readonly kind: "in_doubt"; readonly token: VerifiedToken }
   | { readonly kind: "invalid" }
-  /**
-   * It is signed with a key that its issuer may have and revgate has not. `ready`: that is being looked
-   * into, and the question can be asked again then; undefined: it can't be found out at present.
-   */
-  | { readonly kind: "unknown_key"; readonly ready: Promise<void> | undefined };
-
-/** How many tokens were verified, and how many of them can be ended by what: each once. */
-export interface SeenTokens {
-  readonly tokens: number;
-  readonly subject: number;
-  readonly sid: number;
-  readonly jti: number;
-}
+  | UnknownKey;
 
 /** What a token must be like to be accepted. */
-export interface VerifierOptions extends ClaimRules, ClaimReading {
+export interface VerifierOptions extends Omit<SignatureCheck, "search"> {
   readonly keys: readonly VerificationKey[] | KeyRing;
   readonly issuer: string | undefined;
   readonly audience: Audience;
@@ -44,17 +37,6 @@ export interface VerifierOptions extends ClaimRules, ClaimReading {
   readonly cacheEntries: number;
   /** Told of every look-up in the cache. */
   readonly onCacheLookup?: (hit: boolean) => void;
-  /** Told of tokens that were issued in the future, by somebody whose signature is right. */
-  readonly clockHints?: IssuedAheadHints | undefined;
-  /** Told of every signature that is checked. */
-  readonly onSignatureCheck?: () => void;
-}
-
-/** Who makes something of tokens that were issued in the future. */
-export interface IssuedAheadHints {
-  /** Whether such an `iat` is worth a look. */
-  isAhead(issuedAt: EpochSeconds): boolean;
-  sawIssuedAhead(issuedAt: EpochSeconds): void;
 }
 
 /** Checks credentials, and remembers those that were right. */
@@ -72,12 +54,6 @@ export interface Verifier {
   /** Checks every credential anew from now on: what was asked of its claims is not what it was. */
   forget(): void;
 }
-
-/**
- * How a key is looked for that is not there: `at_once` if the allowance of unknown keys is not used up, which
- * anybody's tokens can do; `in_turn` for who is trusted with waiting (see KeyRing).
- */
-export type Search = "at_once" | "in_turn" | "none";
 
 const invalid: Verification = { kind: "invalid" };
 
@@ -124,7 +100,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
 
   /** Checks a credential that is new here. */
   function check(credential: string, digest: string, search: Search): Verification {
-    const token = verifySignature(credential, issuers, { ...options, search });
+    const token = checkSignature(credential, issuers, { ...options, search });
     if (token === undefined) return invalid;
     if (token === "forged") {
       // Only this holds until the keys change: what else makes a token invalid may pass with time.
@@ -133,7 +109,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     }
     if ("kind" in token) return token;
     verified.set(digest, token);
-    count(seen, token);
+    countSeen(seen, token);
     return inTime(token);
   }
 
@@ -151,102 +127,10 @@ export function createVerifier(options: VerifierOptions): Verifier {
   return { verify, seen, names: options.names ?? plainNames, forget: () => verified.clear() };
 }
 
-/** Whether tokens were seen, and none of them carried that. */
-export function isNeverCarried(
-  what: Exclude<keyof SeenTokens, "tokens">,
-  seen: SeenTokens,
-): boolean {
-  return seen.tokens > 0 && seen[what] === 0;
-}
-
-function count(
-  seen: { -readonly [name in keyof SeenTokens]: number },
-  { subject, sid, jti }: VerifiedToken,
-): void {
-  seen.tokens += 1;
-  if (subject !== undefined) seen.subject += 1;
-  if (sid !== undefined) seen.sid += 1;
-  if (jti !== undefined) seen.jti += 1;
-}
-
 /** All issuers, the main one first. */
 export function issuersOf({ keys, issuer, audience, issuers = [] }: VerifierOptions): Issuer[] {
   const ring = "lookFor" in keys ? keys : fixedKeys(keys);
   return [{ issuer, audience, keys: ring }, ...issuers];
-}
-
-type UnknownKey = Extract<Verification, { kind: "unknown_key" }>;
-
-function verifySignature(
-  credential: string,
-  issuers: readonly Issuer[],
-  options: VerifierOptions & { readonly search: Search },
-): VerifiedToken | UnknownKey | "forged" | undefined {
-  const jws = parseCompactJws(credential);
-  if (jws === undefined) return undefined;
-  const isRevocable = areRevocable(jws.payload, options);
-  const ahead = issuedAhead(jws.payload, options);
-  // Cheap, and spares the signature's check; nothing is made of the claims before that.
-  if (!isRevocable && ahead === undefined) return undefined;
-  const possible = issuersNamedIn(jws, issuers).filter(({ audience }) => isMeantFor(jws, audience));
-  if (possible.length === 0) return undefined;
-  const signed = findSigner(credential, jws, possible, options);
-  if (signed !== undefined && ahead !== undefined) options.clockHints?.sawIssuedAhead(ahead);
-  if (!isRevocable) return undefined;
-  return signed === undefined
-    ? unknownKey(jws, possible, options.search)
-    : readClaims(jws, signed, options);
-}
-
-/** Whose signature it is; undefined if none of the issuers has made it with a key that is known. */
-function findSigner(
-  credential: string,
-  jws: CompactJws,
-  issuers: readonly Issuer[],
-  { onSignatureCheck }: VerifierOptions,
-): { readonly issuer: Issuer; readonly signer: VerificationKey } | undefined {
-  for (const issuer of issuers) {
-    const signer = keysFor(jws, issuer.keys.keys).find((key) => {
-      onSignatureCheck?.();
-      return isSignedWith(credential, key);
-    });
-    if (signer !== undefined) return { issuer, signer };
-  }
-  return undefined;
-}
-
-/** When a token says that it was issued, if that is a hint at a wrong clock. */
-function issuedAhead(
-  { iat }: CompactJws["payload"],
-  { clockHints }: VerifierOptions,
-): EpochSeconds | undefined {
-  return isNumericDate(iat) && clockHints?.isAhead(iat) ? iat : undefined;
-}
-
-/** What to say of a token that no known key has signed: its issuer may have others. */
-function unknownKey(
-  jws: CompactJws,
-  issuers: readonly Issuer[],
-  search: Search,
-): UnknownKey | "forged" | undefined {
-  const { kid } = jws.header;
-  const lacking = issuers
-    .map(({ keys }) => keys)
-    .filter(
-      ({ keys, grows }) => grows && (kid === undefined || keys.every((key) => key.kid !== kid)),
-    );
-  if (lacking.length === 0) return "forged";
-  if (search === "in_turn") {
-    const isFound = () => lacking.some(({ keys }) => keysFor(jws, keys).length > 0);
-    return { kind: "unknown_key", ready: seekIn(lacking, isFound) };
-  }
-  const searches = search === "none" ? [] : lacking.flatMap((keys) => keys.lookFor() ?? []);
-  if (searches.length > 0) {
-    return { kind: "unknown_key", ready: Promise.all(searches).then(() => {}) };
-  }
-  const inTrouble = lacking.some(({ trouble }) => trouble !== undefined);
-  // Looked for a moment ago: invalid for now, which is not to be remembered.
-  return inTrouble ? { kind: "unknown_key", ready: undefined } : undefined;
 }
 
 /** Verifies a credential; waits for its turn if its key has to be fetched. */

@@ -15,7 +15,7 @@ import { RevocationPendingError } from "../../src/errors.ts";
 import type { SignalResult } from "../../src/observability/metrics/tokens.ts";
 import { fixedKeys } from "../../src/token/keys/key-ring.ts";
 import { createNames } from "../../src/token/names.ts";
-import type { SeenTokens } from "../../src/token/verifier.ts";
+import type { SeenTokens } from "../../src/token/seen-tokens.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
