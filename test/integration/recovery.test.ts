@@ -59,6 +59,23 @@ describe("revocations recovered after a crash", () => {
     assert.deepEqual(denylist.health(), { ready: true, reason: undefined });
   });
 
+  it("let nobody through while Redis can be read and has no room for them", async (t) => {
+    const redis = await startRedis(t);
+    const { denylist: other } = await openStoreOn(t, redis.port);
+    await until(() => other.lookUp(tokenOf(entryFor("x"))) === "live");
+    await redis.client.config("SET", "maxmemory", "1");
+    const dataDir = await crashWith(t, entryFor("lost"));
+    const { denylist } = await openStoreOn(t, redis.port, { dataDir });
+    // All that Redis has was loaded.
+    await until(() => denylist.stalenessSeconds < 1);
+    assert.equal(other.lookUp(tokenOf(entryFor("lost"))) === "revoked", false);
+    assert.equal(denylist.lookUp(tokenOf(entryFor("x"))), "ask");
+    await assert.rejects(denylist.ask(tokenOf(entryFor("x"))), /not in force everywhere yet/);
+    await redis.client.config("SET", "maxmemory", "0");
+    await until(() => denylist.lookUp(tokenOf(entryFor("x"))) === "live");
+    assert.equal(other.lookUp(tokenOf(entryFor("lost"))), "revoked");
+  });
+
   it("reach Redis even if the journal is compacted and the process dies before they are sent", async (t) => {
     const redis = await startRedis(t);
     const dataDir = temporaryDirectory(t);
