@@ -455,7 +455,8 @@ describe("the outbox", () => {
     const feed = await redis.client.xrange("revgate:feed", "-", "+");
     const words = feed.map(([, [, line = ""]]) => line.split(" "));
     const sent = words.filter(([kind]) => kind === "tok").map(([, value]) => value);
-    const inOrder = sent.filter((value) => value !== entryFor("acknowledged").value);
+    // One that is asked for anew while it is on its way is sent once more.
+    const inOrder = [...new Set(sent)].filter((value) => value !== entryFor("acknowledged").value);
     assert.deepEqual(
       inOrder,
       pending.map(({ value }) => value),
