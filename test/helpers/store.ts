@@ -44,7 +44,7 @@ export async function beginEpoch(replica: RedisReplica, shard: string, graceMs =
   const isThere = () => replica.look(shard).then(Boolean, () => false);
   await until(isThere);
   const { state } = await replica.look(shard);
-  const now = await replica.establish(shard, state.found, { graceMs, awaited: [] });
+  const now = await replica.epochs.establish(shard, state.found, { graceMs, awaited: [] });
   replica.believe(shard, now);
 }
 

@@ -58,7 +58,7 @@ async function walkAll(
   await until(() => c.denylist.health().ready);
   await until(() => c.denylist.lookUp(tokenOf(entryFor("nobody"))) === "live");
   for (const entry of entries) assert.equal(await standingOf(c.denylist, entry), "revoked");
-  await a.replica.beat("other", { leaves: false, died: ["dead"], sawOlder: true });
+  await a.replica.epochs.beat("other", { leaves: false, died: ["dead"], sawOlder: true });
   for (const { denylist } of [a, b, c]) await denylist.close();
 }
 

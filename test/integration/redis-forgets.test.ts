@@ -193,40 +193,6 @@ describe("a Redis that forgets", () => {
     assert.equal(await standingOf(newcomer.denylist, cutoffFor("alice", 0), 1001), "live");
   });
 
-  it("is filled again by its sidecars together, each entry by one of them", async (t) => {
-    const redis = await startRedis(t);
-    const patient = { redis: { commandTimeoutMs: 20_000 } };
-    const [a, b] = [
-      await openReady(t, redis.port, patient),
-      await openReady(t, redis.port, patient),
-    ];
-    const entries = many("shared", 3000);
-    for (let at = 0; at < entries.length; at += 500) {
-      await a.denylist.revoke(entries.slice(at, at + 500));
-    }
-    await untilFresh(b);
-    // By now each has heard of the other, and has seen that everything is there.
-    const beats = async () => Object.keys(await redis.client.hgetall("revgate:sidecars")).length;
-    await until(async () => (await beats()) === 2);
-    const settled = performance.now() + 1000;
-    await until(() => performance.now() > settled);
-    const count = async () => {
-      const stats = await redis.client.info("commandstats");
-      return Number(/cmdstat_set:calls=(\d+)/.exec(stats)?.[1] ?? 0);
-    };
-    const before = await count();
-    await redis.client.flushall();
-    for (const { denylist, replica } of [a, b]) {
-      await until(async () => {
-        const { state } = await replica.look(replica.keys.feedShard);
-        return state.kind === "trusted" && denylist.health().ready;
-      });
-    }
-    const written = (await count()) - before;
-    assert.ok(written >= entries.length, `${written} writes`);
-    assert.ok(written < 1.5 * entries.length, `${written} writes`);
-  });
-
   it("tells by its feed alone what was written back to an empty store, also who was not fresh", async (t) => {
     const redis = await startRedis(t);
     const relay = await startRelay(t, redis.port);
@@ -272,7 +238,7 @@ describe("a Redis that forgets", () => {
         },
       });
       // Somebody who confirms nothing is waited for, as far as this one has heard of him.
-      await replica.beat("silent", { leaves: false, died: [], sawOlder: false });
+      await replica.epochs.beat("silent", { leaves: false, died: [], sawOlder: false });
       const before = epochs;
       if (event === "flushall") await redis.client.flushall();
       else {

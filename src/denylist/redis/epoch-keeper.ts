@@ -39,7 +39,7 @@ export class EpochKeeper {
     const seen = [this.#known.get(shard), stalenessOf(found)].filter((ms) => ms !== undefined);
     const stalenessMs = seen.length === 0 ? longestStalenessMs : Math.max(...seen);
     onLoss?.(shard, why);
-    return replica.establish(shard, found, {
+    return replica.epochs.establish(shard, found, {
       graceMs: Math.max(graceMs, 2 * stalenessMs),
       awaited: roster.awaited(performance.now()),
     });

@@ -2,14 +2,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Stopwatch } from "../../platform/clock.ts";
 import type { Entry } from "../denylist.ts";
 import { BackOff } from "./back-off.ts";
+import { BackgroundLoad } from "./background-load.ts";
 import type { EpochKeeper } from "./epoch-keeper.ts";
+import { EvictionWatch } from "./eviction-watch.ts";
 import type { FeedLine } from "./feed-line.ts";
+import type { FeedReading } from "./feed-reader.ts";
 import { Freshness } from "./freshness.ts";
 import type { KnownShards } from "./known-shards.ts";
 import { Loader } from "./loader.ts";
 import type { Tail } from "./log-line.ts";
 import { watchName } from "./name-watch.ts";
-import type { FeedReading, RedisReplica } from "./replica.ts";
+import type { RedisReplica } from "./replica.ts";
 import type { Roster } from "./roster.ts";
 import { ShardWatch } from "./shard-watch.ts";
 import { disbelieved, type Epoch, isIn, type ShardState } from "./store-state.ts";
@@ -50,7 +53,6 @@ export interface FeedFollowerOptions {
 const linesPerRead = 1000;
 const readsPerStaleness = 3;
 const retryAfterMs = 100;
-const policyEveryMs = 1000;
 /** A token that nobody has. */
 const nobody = { id: "-".repeat(43) };
 const nowhere: Tail = { id: "0-1", text: "" };
@@ -65,7 +67,8 @@ export class FeedFollower {
   readonly freshness: Freshness;
   readonly #options: FeedFollowerOptions;
   readonly #trustMs: number;
-  readonly #loader: Loader;
+  readonly #load: BackgroundLoad;
+  readonly #evictions: EvictionWatch;
   readonly #watch: ShardWatch;
   readonly #stopped = new AbortController();
   readonly #running: Promise<void>;
@@ -75,17 +78,7 @@ export class FeedFollower {
   #position = nowhere;
   /** What of the shard was not believed, until it has settled. */
   #disbelief = "";
-  #policyCheckedMs = Number.NEGATIVE_INFINITY;
-  #mayEvict = true;
-  /** Whether every shard could be trusted when last looked at, and none is known to have lost anything since. */
-  #settled = false;
-  /** Counts what makes a load under way worthless. */
-  #interruptions = 0;
-  #loading: Promise<void> | undefined;
-  readonly #loadBackOff = new BackOff({ firstMs: 50, longestMs: 5000 });
-  #loadAgainMs = 0;
   #asking = false;
-  #loadFailed = false;
 
   constructor(options: FeedFollowerOptions) {
     this.#options = options;
@@ -93,10 +86,13 @@ export class FeedFollower {
     this.#trustMs = options.replica.keys.spread ? Number.POSITIVE_INFINITY : options.nameTrustMs;
     this.freshness = new Freshness(options.now, this.#trustMs);
     this.#watch = new ShardWatch({ ...options, onLacking: (shard) => this.#lacking([shard]) });
-    this.#loader = new Loader({
-      ...{ ...options, signal: this.#stopped.signal },
+    const { signal } = this.#stopped;
+    const loader = new Loader({
+      ...{ ...options, signal },
       onChanged: (shard) => void this.#watch.look(shard).catch(() => {}),
     });
+    this.#load = new BackgroundLoad({ ...options, loader, freshness: this.freshness, signal });
+    this.#evictions = new EvictionWatch(options);
     options.troubles.set("follow", "redis has not been read yet");
     options.troubles.set("ask", "redis has not been asked yet");
     this.#running = this.#run();
@@ -105,7 +101,7 @@ export class FeedFollower {
 
   /** Whether Redis may throw revocations away, or nobody knows yet: what is not there may have been. */
   get mayEvict(): boolean {
-    return this.#mayEvict;
+    return this.#evictions.mayEvict;
   }
 
   /** The feed's shard is to be loaded again, and compared: something was missed beside the feed. */
@@ -117,7 +113,7 @@ export class FeedFollower {
   async close(): Promise<void> {
     this.#stopped.abort();
     await this.#running;
-    await this.#loading;
+    await this.#load.ended();
     await this.#naming;
   }
 
@@ -158,7 +154,7 @@ export class FeedFollower {
   /** One reading; resolves to the pause before the next, in milliseconds. */
   async #step(): Promise<number> {
     const { now, keeper, roster } = this.#options;
-    await this.#checkPolicy();
+    await this.#checkEvictions();
     const sent = now();
     const reading = await this.#read();
     const { state } = reading;
@@ -177,7 +173,7 @@ export class FeedFollower {
     if (!this.#advance(reading)) return 0;
     this.freshness.prove(sent);
     if (state.kind === "trusted") this.freshness.filled();
-    if (!this.freshness.complete || !this.#settled) this.#load();
+    if (!this.freshness.complete || !this.#load.settled) this.#load.start();
     this.#judge();
     void this.#tryToAsk();
     await roster.beat(performance.now(), state.epoch.before !== "-");
@@ -210,7 +206,7 @@ export class FeedFollower {
     this.#options.replica.believe(this.#shard, { found: state.found });
     await this.#options.keeper.begin(this.#shard, state.found, why);
     // The loss may have been an eviction: looked at anew at once.
-    this.#policyCheckedMs = Number.NEGATIVE_INFINITY;
+    this.#evictions.checkAgain();
     return this.#backOff.nextMs(performance.now());
   }
 
@@ -222,8 +218,7 @@ export class FeedFollower {
     this.freshness.enter(epoch.stalenessMs, { handedOver, allRead: followed || told });
     // A feed that begins with the epoch looks as if it had been trimmed.
     if (position === "trimmed" && !told) this.freshness.missed();
-    this.#interruptions += 1;
-    this.#settled = false;
+    this.#load.unsettle();
     this.#epoch = epoch;
     // Every revocation that counts in this epoch has its line behind the one with which it began.
     if (!followed && epoch.start !== "-") {
@@ -271,15 +266,14 @@ export class FeedFollower {
       for (const entry of entries) known.doubt(replica.keys.shardOf(entry));
     }
     if (lost === undefined) return;
-    this.#interruptions += 1;
-    this.#settled = false;
+    this.#load.unsettle();
     void this.#watch.look(lost).catch(() => {});
     this.#lacking([lost]);
   }
 
   #doubtAll(): void {
     for (const shard of this.#allShards()) this.#options.known.doubt(shard);
-    this.#interruptions += 1;
+    this.#load.interrupt();
     this.#lacking(this.#allShards());
   }
 
@@ -291,57 +285,17 @@ export class FeedFollower {
     this.#options.onLacking(shards);
   }
 
-  async #checkPolicy(): Promise<void> {
-    const nowMs = performance.now();
-    if (nowMs - this.#policyCheckedMs < policyEveryMs) return;
-    const policy = this.#options.allowEviction
-      ? "noeviction"
-      : await this.#options.replica.evictionPolicy();
-    this.#mayEvict = policy !== "noeviction";
-    if (this.#mayEvict) {
-      this.freshness.missed();
-      throw new Error(
-        `redis may evict revocations: its maxmemory-policy is ${policy}; set it to noeviction`,
-      );
-    }
-    this.#policyCheckedMs = nowMs;
-  }
-
-  /** Looks in the background whether all shards are settled, and loads them where the table lacks anything. */
-  #load(): void {
-    if (performance.now() < this.#loadAgainMs) return;
-    this.#loading ??= this.#loadOnce(this.#interruptions)
-      .then(() => this.#loadEnded(undefined))
-      .catch((error: Error) => this.#loadEnded(error))
-      .finally(() => {
-        this.#loading = undefined;
-      });
-  }
-
-  /** One failure may be a change that came in between; the second says why. */
-  #loadEnded(error: Error | undefined): void {
-    const nowMs = performance.now();
-    if (error !== undefined) this.#loadAgainMs = nowMs + this.#loadBackOff.nextMs(nowMs);
-    if (error === undefined || this.#loadFailed) {
-      this.#options.troubles.set("load", error && `the denylist is not loaded: ${error.message}`);
-    }
-    this.#loadFailed = error !== undefined;
-  }
-
-  async #loadOnce(interruptions: number): Promise<void> {
-    const isWanted = () => !this.#stopped.signal.aborted && this.#interruptions === interruptions;
-    const epochs = await this.#loader.trustedEpochs();
-    if (!isWanted()) return;
-    this.#settled = epochs !== undefined;
-    if (epochs === undefined || this.freshness.needsNoLoad) return;
-    await this.#loader.load(epochs, isWanted);
-    if (isWanted()) this.freshness.loaded();
+  async #checkEvictions(): Promise<void> {
+    const wrong = await this.#evictions.check();
+    if (wrong === undefined) return;
+    this.freshness.missed();
+    throw wrong;
   }
 
   /** While asking fails, nobody may be sent here who would ask: so it is tried without a request. */
   async #tryToAsk(): Promise<void> {
     const { troubles, replica } = this.#options;
-    if (this.#asking || !this.#settled || troubles.reasonOf("ask") === undefined) return;
+    if (this.#asking || !this.#load.settled || troubles.reasonOf("ask") === undefined) return;
     this.#asking = true;
     await replica
       .ask(nobody)
@@ -353,8 +307,8 @@ export class FeedFollower {
   /** Says whether there will be answers: from a complete table, or from a store that can be trusted. */
   #judge(): void {
     const fromMemory = this.#options.reads === "local" && this.freshness.complete;
-    if (this.#settled) this.#disbelief = "";
+    if (this.#load.settled) this.#disbelief = "";
     const trouble = `redis has lost data, or is new, and is being filled again${this.#disbelief}`;
-    this.#options.troubles.set("follow", fromMemory || this.#settled ? undefined : trouble);
+    this.#options.troubles.set("follow", fromMemory || this.#load.settled ? undefined : trouble);
   }
 }

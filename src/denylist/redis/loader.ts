@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { StoreUnavailableError } from "../../errors.ts";
 import type { Entry } from "../denylist.ts";
+import type { Look } from "./feed-reader.ts";
 import type { KnownShards } from "./known-shards.ts";
-import type { Look, RedisReplica } from "./replica.ts";
+import type { RedisReplica } from "./replica.ts";
 import { type Epoch, isIn, type ShardState } from "./store-state.ts";
 
 /** What is loaded, and where to. */

@@ -1,26 +1,21 @@
-import { randomBytes } from "node:crypto";
 import { StoreUnavailableError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { Entry, EntryName, TokenNames } from "../denylist.ts";
+import type { EntryName, TokenNames } from "../denylist.ts";
 import { ignored, type OnIgnored } from "../ignored.ts";
 import { BackOff } from "./back-off.ts";
 import type { RedisConnectionOptions, RedisSecrets } from "./client.ts";
 import { askRunId, RedisConnection } from "./connection.ts";
 import { EntryReader } from "./entry-reader.ts";
 import { readValue } from "./entry-value.ts";
-import { type FeedLine, lostLine, type NewLine, readFeedLine } from "./feed-line.ts";
+import { EntryWriter } from "./entry-writer.ts";
+import { EpochWriter } from "./epoch-writer.ts";
+import type { NewLine } from "./feed-line.ts";
+import { FeedReader, type FeedReading, type Look } from "./feed-reader.ts";
 import { KeySpace } from "./key-space.ts";
-
-import {
-  readStreamLines,
-  readWhereabouts,
-  type Tail,
-  tailOf,
-  type Whereabouts,
-} from "./log-line.ts";
+import type { Tail } from "./log-line.ts";
 import { LookUps } from "./look-ups.ts";
 import { OwnLines } from "./own-lines.ts";
-import { guardMs, type ScriptName } from "./scripts.ts";
+import type { ScriptName } from "./scripts.ts";
 import { disbelieved, type Epoch, readState, type ShardState } from "./store-state.ts";
 
 /** Which Redis, and what the store there is like. */
@@ -42,52 +37,8 @@ export interface RedisReplicaOptions extends RedisConnectionOptions {
   readonly onIgnored?: OnIgnored | undefined;
 }
 
-/** The answer to a read of the feed. */
-export interface FeedReading {
-  readonly state: ShardState;
-  /** Where the line read last is; unless it is there, `lines` are not what came behind it. */
-  readonly position: Whereabouts;
-  /** Where the last line is that was known to be there. */
-  readonly tail: Whereabouts;
-  readonly lines: readonly FeedLine[];
-  /** Whether there may be more lines behind them: then they prove nothing. */
-  readonly more: boolean;
-  /** The server's clock, in milliseconds since 1970. */
-  readonly serverTimeMs: number;
-}
-
-/** The answer to a look at a shard. */
-export interface Look {
-  readonly state: ShardState;
-  /** Where the line is that was asked for; undefined if none was. */
-  readonly where: Whereabouts | undefined;
-  /** The last line of the shard's log. */
-  readonly last: Tail | undefined;
-}
-
-/** What a sidecar says of itself and the others. */
-export interface Beat {
-  readonly leaves: boolean;
-  readonly died: readonly string[];
-  readonly sawOlder: boolean;
-}
-
-/** What a beat tells of the sidecars there are. */
-export interface Beats {
-  readonly state: ShardState;
-  /** How often each has beaten; `left` if it does no more. */
-  readonly counts: ReadonlyMap<string, string>;
-  /** Whether some are of an older form, which do not beat. */
-  readonly older: boolean;
-}
-
-/** How much longer a key lives in Redis than its entry: for tidying up only, so that it errs long. */
-const slackSeconds = 15 * 60;
 /** Longer than a look-up waits for others to travel with. */
 const queueSeconds = 1;
-const shardLogLines = 1000;
-const olderForMs = 24 * 3600 * 1000;
-const mostAwaited = 5000;
 
 /**
  * The Redis side of the denylist: a key an entry, which outlives the entry a little, and the feed.
@@ -101,14 +52,17 @@ export class RedisReplica {
   readonly keys: KeySpace;
   /** What stands there. */
   readonly entries: EntryReader;
+  /** Begins epochs, and says who lives. */
+  readonly epochs: EpochWriter;
   #options: RedisReplicaOptions;
   readonly #reader: RedisConnection;
   readonly #writer: RedisConnection;
   readonly #follower: RedisConnection;
+  readonly #feedReader: FeedReader;
+  readonly #entryWriter: EntryWriter;
   readonly #lookUps: LookUps;
   readonly #believed = new Map<string, Pick<ShardState, "epoch" | "found">>();
   readonly #backOff = new BackOff({ firstMs: 500, longestMs: 10_000 });
-  readonly #ownLines = new OwnLines();
   #doubt: ((shard: string) => void) | undefined;
 
   constructor(options: RedisReplicaOptions) {
@@ -118,12 +72,23 @@ export class RedisReplica {
     this.#reader = new RedisConnection({ ...options, name: "revgate-reader" });
     this.#writer = new RedisConnection({ ...silent, name: "revgate-writer" });
     this.#follower = new RedisConnection({ ...silent, name: "revgate-follower" });
-    this.entries = new EntryReader({
-      ...options,
-      connection: this.#reader,
-      keys: this.keys,
-      stateOf: (reply) => this.#stateOf(reply),
-      isBelieved: (shard, state) => this.isBelieved(shard, state),
+    const shared = {
+      ...{ ...options, keys: this.keys, ownLines: new OwnLines() },
+      stateOf: (reply: unknown) => this.#stateOf(reply),
+      isBelieved: (shard: string, state: ShardState) => this.isBelieved(shard, state),
+    };
+    this.entries = new EntryReader({ ...shared, connection: this.#reader });
+    this.#feedReader = new FeedReader({ ...shared, connection: this.#follower });
+    this.#entryWriter = new EntryWriter({
+      ...shared,
+      epochText: (shard) => this.#believed.get(shard)?.found ?? "",
+      write: (...args) => this.#write(this.#writer, ...args),
+    });
+    this.epochs = new EpochWriter({
+      ...shared,
+      write: (...args) => this.#write(this.#follower, ...args),
+      run: (...args) => this.#follower.run(...args),
+      publish: (lines) => this.publish(lines),
     });
     this.#lookUps = new LookUps(this.keys, (shard, names) => this.#askShard(shard, names));
   }
@@ -202,40 +167,9 @@ export class RedisReplica {
     return this.#lookUps.ask(token);
   }
 
-  /**
-   * Stores entries of one shard, and behind them, in the same step, lines in its log; resolves to the last of
-   * these. Nothing is written, and `tail` is undefined, unless the shard is in the epoch that the follower saw.
-   * Of two expiries and two cut-offs the later holds; `prolong` makes a grace period go on.
-   */
-  async put(
-    shard: string,
-    entries: readonly Entry[],
-    lines: readonly NewLine[],
-    { prolong = false }: { readonly prolong?: boolean } = {},
-  ): Promise<{ state: ShardState; tail: Tail | undefined }> {
-    const keys = [...this.keys.stateKeys(shard), ...entries.map((entry) => this.keys.keyOf(entry))];
-    const { graceMs, feedLines } = this.#options;
-    const length = shard === this.keys.feedShard ? feedLines : shardLogLines;
-    this.#ownLines.note(lines);
-    const reply = await this.#write(this.#writer, "put", keys, [
-      ...[this.#believed.get(shard)?.found ?? "", prolong ? graceMs : 0, length, lines.length],
-      ...lines.flatMap(({ line, more }) => [line, more]),
-      ...this.#entryArguments(entries),
-    ]);
-    const [, id] = reply as [unknown, string];
-    const text = lines.at(-1)?.line ?? "";
-    const state = this.#stateOf(reply);
-    if (id === "") await this.isBelieved(shard, state);
-    return { state, tail: id === "" ? undefined : { id, text } };
-  }
-
-  #entryArguments(entries: readonly Entry[]): (string | number)[] {
-    const now = this.#options.clock.nowSeconds();
-    return entries.flatMap(({ expiresAt, cutoff }) => [
-      Math.ceil(expiresAt),
-      cutoff === undefined ? "" : Math.ceil(cutoff),
-      Math.max(1, Math.ceil(expiresAt - now)) + slackSeconds,
-    ]);
+  /** As EntryWriter.put. */
+  put(...args: Parameters<EntryWriter["put"]>): ReturnType<EntryWriter["put"]> {
+    return this.#entryWriter.put(...args);
   }
 
   /** Tells the other sidecars through the feed; rejects if it is not in the epoch that the follower saw. */
@@ -245,78 +179,16 @@ export class RedisReplica {
     return state;
   }
 
-  /** Reads at most `count` lines behind a position, and looks where that and the tail are. */
-  async readFeed(position: Tail, count: number, tail = position): Promise<FeedReading> {
-    const keys = this.keys.stateKeys(this.keys.feedShard);
-    const args = [position.id, count, tail.id, guardMs];
-    const reply = await this.#follower.run("read", keys, args);
-    const [, where, tailWhere, lines, time, more] = reply as unknown[];
-    const isOwn = (text: string) => this.#ownLines.take(text);
-    const read = readStreamLines(lines).map((line) => readFeedLine(line, this.keys, isOwn));
-    for (const { ignored: text } of read) {
-      if (text === undefined) continue;
-      this.#options.onIgnored?.(ignored("feed", "a line that says nothing", text));
-    }
-    return {
-      state: this.#stateOf(reply),
-      position: readWhereabouts(where, position),
-      tail: readWhereabouts(tail.id === position.id ? where : tailWhere, tail),
-      lines: read,
-      more: more !== 0,
-      serverTimeMs: readTime(time),
-    };
+  /** As FeedReader.readFeed. */
+  readFeed(...args: Parameters<FeedReader["readFeed"]>): Promise<FeedReading> {
+    return this.#feedReader.readFeed(...args);
   }
 
   /** What a shard is like, by the follower's word, and where a line of its log is. */
   async look(shard: string, tail?: Tail): Promise<Look> {
-    const args = [tail?.id ?? "", guardMs];
-    const reply = await this.#follower.run("look", this.keys.stateKeys(shard), args);
-    const [, where, lines] = reply as unknown[];
-    const [last] = readStreamLines(lines);
-    const state = this.#stateOf(reply);
-    if (shard !== this.keys.feedShard) this.believe(shard, state);
-    return {
-      state,
-      where: tail && readWhereabouts(where, tail),
-      last: last && tailOf(last),
-    };
-  }
-
-  /**
-   * Begins a new epoch of a shard that was found changed, at the follower's server; resolves to what it is like
-   * then. Its grace period ends when the sidecars in `awaited` have confirmed; without them, by itself.
-   */
-  async establish(
-    shard: string,
-    found: string,
-    { graceMs, awaited }: { readonly graceMs: number; readonly awaited: readonly string[] },
-  ): Promise<ShardState> {
-    // Told before it is done: a new epoch of which nobody knows would be trusted too soon.
-    if (shard !== this.keys.feedShard) await this.publish([lostLine(shard)]);
-    const id = randomBytes(12).toString("base64url");
-    const some = awaited.length > mostAwaited ? [] : awaited;
-    const args = [found, id, this.#options.stalenessMs, graceMs, guardMs, ...some];
-    const { spread, rosterKeys, nameFormsKey, livesKey } = this.keys;
-    const others = spread ? [] : [...rosterKeys, nameFormsKey, livesKey];
-    const keys = [...this.keys.stateKeys(shard), ...others];
-    return this.#stateOf(await this.#write(this.#follower, "establish", keys, args));
-  }
-
-  /** Says that a sidecar has written back to that epoch of a shard what was missing. */
-  async confirm(shard: string, epochId: string, sidecar: string): Promise<ShardState> {
-    const keys = this.keys.stateKeys(shard);
-    return this.#stateOf(await this.#write(this.#follower, "confirm", keys, [epochId, sidecar]));
-  }
-
-  /** Says that a sidecar lives or leaves, that others have died, and whether some are of an older form. */
-  async beat(sidecar: string, { leaves, died, sawOlder }: Beat): Promise<Beats> {
-    const keys = [...this.keys.stateKeys(this.keys.feedShard), ...this.keys.rosterKeys];
-    const args = [sidecar, leaves ? 1 : 0, sawOlder ? olderForMs : 0, ...died];
-    const reply = await this.#follower.run("beat", keys, args);
-    const [, flat, older] = reply as [unknown, string[], number];
-    const counts = new Map<string, string>();
-    for (let at = 0; at < flat.length; at += 2) counts.set(flat[at] ?? "", flat[at + 1] ?? "");
-    return { state: this.#stateOf(reply), counts, older: older === 1 };
+    const look = await this.#feedReader.look(shard, tail);
+    if (shard !== this.keys.feedShard) this.believe(shard, look.state);
+    return look;
   }
 
   /** Puts the forms of names in the place of those found; resolves to what stands there then ("": nothing). */
@@ -394,10 +266,4 @@ export class RedisReplica {
     if (reason !== undefined) this.#options.onIgnored?.(ignored("epoch", reason, state.found));
     return state;
   }
-}
-
-/** Reads what TIME returned; NaN if it is no time, which agrees with no clock. */
-function readTime(time: unknown): number {
-  const [seconds, microseconds] = Array.isArray(time) ? (time as unknown[]) : [];
-  return Number(seconds) * 1000 + Number(microseconds) / 1000;
 }

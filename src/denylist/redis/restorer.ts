@@ -124,6 +124,6 @@ export class Restorer {
 
   async #confirm(shard: string, epoch: Epoch): Promise<void> {
     if (shard === this.#options.replica.keys.feedShard) await this.#options.restoreLives?.();
-    await this.#options.replica.confirm(shard, epoch.id, this.#options.roster.self);
+    await this.#options.replica.epochs.confirm(shard, epoch.id, this.#options.roster.self);
   }
 }

@@ -53,7 +53,7 @@ export class Roster {
    */
   async beat(nowMs: number, hasPast: boolean): Promise<void> {
     if (this.#left || nowMs - this.#beatMs < this.#beatEveryMs) return;
-    const { counts, older } = await this.#replica.beat(this.self, {
+    const { counts, older } = await this.#replica.epochs.beat(this.self, {
       leaves: false,
       died: this.#dead(nowMs),
       sawOlder: this.#sawOlder,
@@ -73,7 +73,7 @@ export class Roster {
   /** Says that nobody needs to wait for this one any more. */
   async leave(): Promise<void> {
     this.#left = true;
-    await this.#replica.beat(this.self, { leaves: true, died: [], sawOlder: false });
+    await this.#replica.epochs.beat(this.self, { leaves: true, died: [], sawOlder: false });
   }
 
   /**

@@ -17,9 +17,9 @@ export const breakagesOfMany = {
   "no-write-back": {
     changes: [
       {
-        file: "denylist/redis/restorer.js",
-        from: /if \(missing\.length > 0\)/,
-        to: "if (false)",
+        file: "denylist/redis/write-back.js",
+        from: /write\(shard, lacking, options\)/,
+        to: "Promise.resolve()",
       },
     ],
     topology: "single",
@@ -35,7 +35,7 @@ export const breakagesOfMany = {
         to: "true",
       },
       {
-        file: "denylist/redis/feed-follower.js",
+        file: "denylist/redis/eviction-watch.js",
         from: /this\.#mayEvict = policy !== "noeviction"/,
         to: "this.#mayEvict = false",
       },
@@ -94,14 +94,15 @@ export const breakagesOfMany = {
     only: ["address moves on"],
     violation: "revoked token allowed",
   },
-  /** A load by SCAN, node after node, while slots move. */
+  /** A load lists what a node has of a slot, also while the slot is on its way. */
   "no-look-at-slots": {
     changes: [
       {
         file: "denylist/redis/listing.js",
-        from: /keys\.spread \? listBySlot\(connection, keys\) : /,
-        to: "",
+        from: /ownSlots\(listed\.map\)\?\.has\(slot\) !== true/,
+        to: "false",
       },
+      { file: "denylist/redis/listing.js", from: /!moving\.has\(String\(slot\)\) &&/, to: "" },
     ],
     topology: "cluster",
     only: ["slot moves during a load"],

@@ -1,0 +1,85 @@
+import { latestSecond } from "../sound.ts";
+import { state } from "./script-state.ts";
+
+/** KEYS 6…: entries. Returns the state and the value of each, nil where there is none. */
+export const values = `${state}
+local found = {}
+if #KEYS > 5 then found = redis.call('MGET', unpack(KEYS, 6)) end
+return {state(), found}
+`;
+
+/**
+ * ARGV: where the listing goes on, a pattern, about how many keys, 1 for texts that may have line feeds in them.
+ *
+ * Returns the state, where it goes on from there ('0': nowhere), how many keys match, these keys, and the value of
+ * each: lists, or, which costs whoever reads them a quarter, lines of one text.
+ *
+ * On a server by itself: it names keys that it was not given.
+ */
+export const page = `${state}
+local found = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
+local held = {}
+if #found[2] > 0 then held = redis.call('MGET', unpack(found[2])) end
+local keys, texts = {}, {}
+for i, key in ipairs(found[2]) do
+  if held[i] then
+    keys[#keys + 1] = key
+    texts[#texts + 1] = held[i]
+  end
+end
+if ARGV[4] == '1' then return {state(), found[1], #keys, keys, texts} end
+return {state(), found[1], #keys, table.concat(keys, '\\n'), table.concat(texts, '\\n')}
+`;
+
+/**
+ * KEYS 6…: entries. ARGV 1: the epoch that it is for, as it stands in the store; 2: milliseconds for which a
+ * running grace period is to go on, at least; 3: how many lines the log keeps, about; 4: how many lines to add;
+ * then each line with its details; then for each entry its expiry and its cut-off ('' without one), in seconds
+ * since 1970, and its life in seconds.
+ *
+ * Of two expiries, lives and cut-offs the later holds; a value that none of ours has written is replaced. The
+ * life is relative, and only for tidying up.
+ * The lines come behind the keys, in the same step: a line that is there says that its keys are. Returns the
+ * state and the id of the last line; '' if it is another epoch, and nothing was written.
+ */
+export const put = `${state}
+if textAt(KEYS[1]) ~= ARGV[1] or string.sub(ARGV[1], -#server) ~= server then
+  return {state(), ''}
+end
+local function bounded(digits)
+  return digits and digits ~= '' and #digits <= 10 and tonumber(digits) <= ${latestSecond}
+end
+local function merge(key, at)
+  local expiry, cutoff, life = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
+  local held = redis.pcall('GET', key)
+  local heldExpiry, heldCutoff
+  if type(held) == 'string' then heldExpiry, heldCutoff = string.match(held, '^(%d+) ?(%d*)$') end
+  if bounded(heldExpiry) and (cutoff == '') == (heldCutoff == '') then
+    expiry = math.max(expiry, tonumber(heldExpiry))
+    life = math.max(life, math.min(redis.call('TTL', key), ${latestSecond}))
+    if bounded(heldCutoff) and tonumber(heldCutoff) > tonumber(cutoff) then cutoff = heldCutoff end
+  end
+  local value = string.format('%.0f', expiry)
+  if cutoff ~= '' then value = value .. ' ' .. cutoff end
+  redis.call('SET', key, value, 'EX', life)
+end
+local lines = tonumber(ARGV[4])
+local first = 5 + 2 * lines
+for i = 6, #KEYS do
+  local at = first + (i - 6) * 3
+  local value, life = ARGV[at], ARGV[at + 2]
+  if ARGV[at + 1] ~= '' then value = value .. ' ' .. ARGV[at + 1] end
+  if not redis.call('SET', KEYS[i], value, 'EX', life, 'NX') then merge(KEYS[i], at) end
+end
+local last = ''
+for i = 1, lines do
+  local line, more = ARGV[3 + 2 * i], ARGV[4 + 2 * i]
+  last = redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[3], '*', 'line', line, 'more', more)
+end
+local graceMs = tonumber(ARGV[2])
+local left = redis.call('PTTL', KEYS[2])
+if left >= 0 and left < graceMs then
+  redis.call('PEXPIRE', KEYS[2], graceMs)
+end
+return {state(), last}
+`;

@@ -1,0 +1,81 @@
+import type { Clock } from "../../platform/clock.ts";
+import type { Entry } from "../denylist.ts";
+import type { NewLine } from "./feed-line.ts";
+import type { KeySpace } from "./key-space.ts";
+import type { Tail } from "./log-line.ts";
+import type { OwnLines } from "./own-lines.ts";
+import type { ScriptName } from "./scripts.ts";
+import type { ShardState } from "./store-state.ts";
+
+/** Runs a script that writes; resolves when as many replicas have it as must. */
+export type Write = (
+  script: ScriptName,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+) => Promise<unknown>;
+
+/** What is written, and how. */
+export interface EntryWriterOptions {
+  readonly write: Write;
+  readonly keys: KeySpace;
+  readonly clock: Clock;
+  /** How long a grace period goes on at least that is prolonged, in milliseconds. */
+  readonly graceMs: number;
+  /** How many lines the feed keeps, about. */
+  readonly feedLines: number;
+  readonly ownLines: OwnLines;
+  /** The epoch that the follower saw, as it stands in the store. */
+  readonly epochText: (shard: string) => string;
+  readonly stateOf: (reply: unknown) => ShardState;
+  /** Told of the state in which nothing was written: it has it looked into. */
+  readonly isBelieved: (shard: string, state: ShardState) => Promise<boolean>;
+}
+
+/** How much longer a key lives in Redis than its entry: for tidying up only, so that it errs long. */
+const slackSeconds = 15 * 60;
+const shardLogLines = 1000;
+
+/** Writes entries and lines, in one step for each shard, and only in the epoch that the follower saw. */
+export class EntryWriter {
+  readonly #options: EntryWriterOptions;
+
+  constructor(options: EntryWriterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Stores entries of one shard, and behind them, in the same step, lines in its log; resolves to the last of
+   * these. Nothing is written, and `tail` is undefined, unless the shard is in the epoch that the follower saw.
+   * Of two expiries and two cut-offs the later holds; `prolong` makes a grace period go on.
+   */
+  async put(
+    shard: string,
+    entries: readonly Entry[],
+    lines: readonly NewLine[],
+    { prolong = false }: { readonly prolong?: boolean } = {},
+  ): Promise<{ state: ShardState; tail: Tail | undefined }> {
+    const { keys, graceMs, feedLines, ownLines, epochText, write, stateOf } = this.#options;
+    const length = shard === keys.feedShard ? feedLines : shardLogLines;
+    ownLines.note(lines);
+    const touched = [...keys.stateKeys(shard), ...entries.map((entry) => keys.keyOf(entry))];
+    const reply = await write("put", touched, [
+      ...[epochText(shard), prolong ? graceMs : 0, length, lines.length],
+      ...lines.flatMap(({ line, more }) => [line, more]),
+      ...this.#entryArguments(entries),
+    ]);
+    const [, id] = reply as [unknown, string];
+    const text = lines.at(-1)?.line ?? "";
+    const state = stateOf(reply);
+    if (id === "") await this.#options.isBelieved(shard, state);
+    return { state, tail: id === "" ? undefined : { id, text } };
+  }
+
+  #entryArguments(entries: readonly Entry[]): (string | number)[] {
+    const now = this.#options.clock.nowSeconds();
+    return entries.flatMap(({ expiresAt, cutoff }) => [
+      Math.ceil(expiresAt),
+      cutoff === undefined ? "" : Math.ceil(cutoff),
+      Math.max(1, Math.ceil(expiresAt - now)) + slackSeconds,
+    ]);
+  }
+}
