@@ -1,3 +1,5 @@
+import type { ResponseRelay } from "./response-relay.ts";
+
 /** A response whose head has come, and that is not passed on yet. */
 export interface HeldResponse {
   readonly status: number;
@@ -41,16 +43,6 @@ export class HeldBody {
     this.#onUnread = onUnread;
   }
 
-  /** What has come, in order. */
-  get chunks(): readonly Buffer[] {
-    return this.#chunks;
-  }
-
-  /** Set if it is whole. */
-  get trailers(): readonly string[] | undefined {
-    return this.#trailers;
-  }
-
   /** Whether somebody waits for all of it. */
   get isAwaited(): boolean {
     return this.#reader !== undefined;
@@ -66,6 +58,13 @@ export class HeldBody {
   end(trailers: readonly string[]): void {
     this.#trailers = trailers;
     this.#reader?.settle(Buffer.concat(this.#chunks));
+  }
+
+  /** Sends on what has come; returns the trailers if it is whole. */
+  passOn(relay: Pick<ResponseRelay, "flushHead" | "write">): readonly string[] | undefined {
+    if (this.#chunks.length === 0) relay.flushHead();
+    for (const chunk of this.#chunks) relay.write(chunk);
+    return this.#trailers;
   }
 
   /** The rest will not come. */
