@@ -5,6 +5,7 @@ import {
   openEmbeddedDenylist,
 } from "../../src/denylist/embedded.ts";
 import { Outbox } from "../../src/denylist/journal/outbox.ts";
+import { FleetLives } from "../../src/denylist/redis/fleet-lives.ts";
 import { RedisReplica, type RedisReplicaOptions } from "../../src/denylist/redis/replica.ts";
 import { SharedDenylist, type SharedDenylistOptions } from "../../src/denylist/shared.ts";
 import { systemClock, systemStopwatch } from "../../src/platform/clock.ts";
@@ -60,6 +61,8 @@ export interface TestStoreOptions {
   readonly redis?: Partial<RedisReplicaOptions>;
   readonly local?: Partial<EmbeddedDenylistOptions>;
   readonly denylist?: Partial<SharedDenylistOptions>;
+  /** For how long its configuration says that revocations are remembered; without, none is agreed on. */
+  readonly ownSeconds?: number;
 }
 
 /** One sidecar's denylist on a shared Redis; another data directory is another sidecar. */
@@ -71,6 +74,7 @@ export async function openStoreOn(
     redis = {},
     local: more = {},
     denylist = {},
+    ownSeconds,
   }: TestStoreOptions = {},
 ): Promise<TestStore> {
   const outbox = new Outbox();
@@ -85,11 +89,11 @@ export async function openStoreOn(
     ...redis,
     allowEviction: denylist.allowEviction ?? false,
   });
+  const clock = systemClock;
+  const agreement = { local, outbox, replica, clock, onChange: () => {} };
+  const lives = ownSeconds === undefined ? undefined : new FleetLives({ ...agreement, ownSeconds });
   const shared = new SharedDenylist({
-    local,
-    outbox,
-    replica,
-    clock: systemClock,
+    ...{ local, outbox, replica, clock, lives },
     now: systemStopwatch,
     reads: "local",
     whenUnavailable: "deny",

@@ -32,7 +32,7 @@ async function walkAll(
   redis: Partial<RedisReplicaOptions>,
   lose: () => Promise<unknown>,
 ) {
-  const options: TestStoreOptions = { redis: { ...user, ...redis } };
+  const options: TestStoreOptions = { redis: { ...user, ...redis }, ownSeconds: 3600 };
   const a = await openStoreOn(t, port, options);
   await until(() => a.denylist.health().ready);
   const entries = many("walked", 300);
@@ -59,6 +59,7 @@ async function walkAll(
   await until(() => c.denylist.lookUp(tokenOf(entryFor("nobody"))) === "live");
   for (const entry of entries) assert.equal(await standingOf(c.denylist, entry), "revoked");
   await a.replica.epochs.beat("other", { leaves: false, died: ["dead"], sawOlder: true });
+  assert.match(await c.replica.exchangeLives("", ""), /^\d+ \d+:3600$/);
   for (const { denylist } of [a, b, c]) await denylist.close();
 }
 
