@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { cutoffFor, entryFor, many, standingOf, tokenOf } from "../contract/denylist-suite.ts";
+import {
+  cutoffFor,
+  entryFor,
+  many,
+  nowSeconds,
+  standingOf,
+  tokenOf,
+} from "../contract/denylist-suite.ts";
 import { breakFiles } from "../helpers/broken-disk.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { filledName, fillRedis, startRedis } from "../helpers/redis.ts";
 import { startRelay } from "../helpers/relay.ts";
 import {
   beginEpoch,
@@ -191,6 +198,34 @@ describe("a Redis that forgets", () => {
     }
     assert.equal(await standingOf(newcomer.denylist, cutoffFor("alice", 0), 1000), "revoked");
     assert.equal(await standingOf(newcomer.denylist, cutoffFor("alice", 0), 1001), "live");
+  });
+
+  it("makes no fresh sidecar ask while twenty thousand entries are written back", async (t) => {
+    const redis = await startRedis(t);
+    const patient = {
+      redis: { stalenessMs: 2000, graceMs: 60_000, commandTimeoutMs: 20_000 },
+      denylist: { longestStalenessMs: 2000 },
+    };
+    const first = await openReady(t, redis.port, { redis: { ...patient.redis, graceMs: 300 } });
+    await first.denylist.close();
+    await fillRedis(redis, 20_000, Math.ceil(nowSeconds()) + 100_000);
+    const sidecars = await Promise.all([0, 1].map(() => openReady(t, redis.port, patient)));
+    for (const sidecar of sidecars) await untilFresh(sidecar);
+    await redis.client.flushall();
+    const flushedMs = performance.now();
+    const nobody = tokenOf(entryFor("nobody"));
+    const isSettled = async () => {
+      for (const { denylist } of sidecars) assert.equal(denylist.lookUp(nobody), "live");
+      return (await redis.client.exists("revgate:epoch", "revgate:grace")) === 1;
+    };
+    await until(isSettled);
+    for (const i of [0, 9999, 19_999]) {
+      assert.equal(await redis.client.exists(`revgate:tok:${filledName(i)}`), 1);
+    }
+    // Everybody has confirmed: nobody has to wait for the end of the grace period.
+    assert.ok(performance.now() - flushedMs < 50_000);
+    const newcomer = await openReady(t, redis.port, patient);
+    assert.equal(newcomer.denylist.lookUp({ id: filledName(19_999) }), "revoked");
   });
 
   it("tells by its feed alone what was written back to an empty store, also who was not fresh", async (t) => {
