@@ -37,10 +37,11 @@ ${configOptionHelp}
     if (positionals.length > 0) throw new UsageError("a method and a path go with --explain");
     const { settings } = config;
     const revoking = settings.routes.filter((route) => route.revoke !== undefined).length;
-    const open = settings.routes.filter((route) => route.access === "public").length;
+    const count = (access: string) =>
+      settings.routes.filter((route) => route.access === access).length;
     print(
       io,
-      `${file}: good. ${settings.routes.length} route rules (${open} public, ${revoking} revoking); everything else needs a token. ` +
+      `${file}: good. ${settings.routes.length} route rules (${count("public")} public, ${count("optional")} optional, ${revoking} revoking); everything else needs a token. ` +
         `Store: ${settings.denylist.redis === undefined ? "embedded" : "Redis"}.`,
     );
     for (const { path, message } of notesOn(settings)) {

@@ -51,9 +51,14 @@ function explainRequest(config: Config, routes: RouteTable, line: string): strin
   return [line.trim(), ...told.map(([name, what]) => `  ${name.padEnd(10)} ${what}`)].join("\n");
 }
 
+const needs: Readonly<Record<Route["access"], string>> = {
+  public: "passes without a token, and with any: none is looked at",
+  optional: "passes without a token; one that is sent must be live",
+  protected: "needs a valid token",
+};
+
 function accessOf({ access }: Route, ground: string): string {
-  const needs = access === "public" ? "passes without a token" : "needs a valid token";
-  return `${needs} (${ground})`;
+  return `${needs[access]} (${ground})`;
 }
 
 /** What a 2xx there ends. */

@@ -2,8 +2,11 @@ import type { Denylist } from "../denylist/denylist.ts";
 import type { FieldLines } from "../http/field-lines.ts";
 import type { GateMetrics } from "../observability/metrics/requests.ts";
 import type { RequestLog } from "../observability/request-log.ts";
-import type { CredentialSource } from "../token/credential.ts";
-import { readCredential } from "../token/credential.ts";
+import {
+  type CredentialReading,
+  type CredentialSource,
+  readCredential,
+} from "../token/credential.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import { type CorsOptions, isPreflight, preflightHeaders } from "./cors.ts";
 import { decide } from "./decide.ts";
@@ -101,7 +104,7 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
   }
   if (body?.stalled === true) return deny("request_timeout");
 
-  const credential = readCredential(headers, route.from ?? checks.sources, body?.fields);
+  const credential = readSent(checks, visit, route);
   const verdict = decide({
     route,
     credential,
@@ -120,6 +123,24 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
   if ("kind" in further) return further;
   if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token, further };
   return { kind: "pass", route, token: verdict.token, further };
+}
+
+/**
+ * The token that a request carries. If none is needed, an empty one is none (applications clear cookies so),
+ * and what a header for tokens holds is one, even in a scheme that is not read here: the application may read it.
+ */
+function readSent(checks: Checks, visit: Visit, route: Route): CredentialReading {
+  const sources = route.from ?? checks.sources;
+  const read = readCredential(visit.headers, sources, visit.body?.fields);
+  if (route.access !== "optional") return read;
+  visit.mayOmitToken = true;
+  if (read.kind === "ambiguous") return read;
+  if (read.kind === "found" && read.credential.trim() !== "") return read;
+  const values = sources.flatMap((source) =>
+    source.kind === "header" ? visit.headers.allSpellings(source.name) : [],
+  );
+  const other = values.find((value) => value.trim() !== "");
+  return other === undefined ? { kind: "missing" } : { kind: "found", credential: other };
 }
 
 /**

@@ -19,7 +19,9 @@ export interface Facts {
 export function decide(facts: Facts): Verdict {
   const { route, credential, verify } = facts;
   if (route.access === "public") return decidePublic(facts);
-  if (credential.kind === "missing") return deny("token_missing");
+  if (credential.kind === "missing") {
+    return route.access === "optional" ? decidePublic(facts) : deny("token_missing");
+  }
   if (credential.kind === "ambiguous") return deny("token_ambiguous");
 
   // Signature before denylist: a forged token must not cost a look-up.

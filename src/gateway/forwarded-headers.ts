@@ -21,7 +21,7 @@ export function forwardedHeaders(
     version: visit.request.httpVersion,
     requestId: visit.requestId,
   };
-  const claims = route.access === "protected" ? token?.headers : undefined;
+  const claims = route.access !== "public" ? token?.headers : undefined;
   const asked = readsResponse(route) ? { ...options, uncoded: true } : options;
   return requestHeaders(visit.headers, facts, asked, claims);
 }

@@ -135,6 +135,6 @@ export function watchLive(
   cut: Cut,
 ): () => void {
   // On a public route nothing depends on the token; and the answer to a logout outlives what it ends.
-  const depends = route.access === "protected" && route.revoke === undefined;
+  const depends = route.access !== "public" && route.revoke === undefined;
   return token !== undefined && depends ? live.add(token, cut) : () => {};
 }

@@ -27,6 +27,7 @@ export function refuse(
 ): void {
   refusals.responder.sendRefusal(client, reason, {
     requestId: visit.requestId,
+    mayOmitToken: visit.mayOmitToken,
     corsHeaders: corsHeaders(visit.headers.first("origin"), refusals.cors),
   });
   recordOutcome(refusals, visit, reason, client instanceof Answer ? client.status : undefined);
@@ -40,5 +41,9 @@ export function refuseUnread(
   cause: string | undefined,
 ): void {
   recordUnread(refusals, reason, { peer: refusals.readPeer(socket).address, cause });
-  refusals.responder.sendRefusal(socket, reason, { requestId: randomUUID(), corsHeaders: [] });
+  refusals.responder.sendRefusal(socket, reason, {
+    requestId: randomUUID(),
+    mayOmitToken: false,
+    corsHeaders: [],
+  });
 }

@@ -113,6 +113,12 @@ export const refusals = {
   },
 } as const satisfies Record<RefusalReason, Refusal>;
 
+/** What a client may do about its token if it needs none. */
+const omitToken = {
+  en: " Log in again, or send no token.",
+  zh: "请重新登录，或不携带token访问!",
+} as const;
+
 /** The languages that the messages are in. */
 export type Language = "en" | "zh";
 
@@ -128,6 +134,8 @@ export interface ResponderOptions {
 /** What a refusal needs to know of the request it answers. */
 export interface RefusalContext {
   readonly requestId: string;
+  /** Whether the request could do without its token. */
+  readonly mayOmitToken: boolean;
   /** What a page of another origin needs to read the answer. */
   readonly corsHeaders: FieldLines;
 }
@@ -143,14 +151,20 @@ export interface Responder {
 
 /** Makes the responder; what is the same in every answer is put together once, here. */
 export function createResponder(options: ResponderOptions): Responder {
-  const answers = Object.fromEntries(
-    refusalReasons.map((reason) => [reason, prepare(reason, renderBody(reason, options))]),
-  ) as Record<RefusalReason, PreparedAnswer>;
+  const prepareAll = (mayOmitToken: boolean) =>
+    Object.fromEntries(
+      refusalReasons.map((reason) => [
+        reason,
+        prepare(reason, renderBody(reason, options, mayOmitToken)),
+      ]),
+    ) as Record<RefusalReason, PreparedAnswer>;
+  const [standard, whereOptional] = [prepareAll(false), prepareAll(true)];
 
   return {
     sendRefusal(client, reason, context) {
       const headers = ["X-Request-Id", context.requestId, ...context.corsHeaders];
       const { closes }: Refusal = refusals[reason];
+      const answers = context.mayOmitToken ? whereOptional : standard;
       if (!(client instanceof Answer)) return sendOnSocket(client, answers[reason], headers);
       if (client.gone || client.begun) return;
       if (closes === true) client.endConnection();
@@ -168,12 +182,17 @@ function sendOnSocket(socket: Duplex, answer: PreparedAnswer, more: FieldLines):
 }
 
 /** The body of a refusal as text; also what the configuration's own check of `errors.body` uses. */
-export function renderBody(reason: RefusalReason, options: ResponderOptions): string {
-  const refusal = refusals[reason];
+export function renderBody(
+  reason: RefusalReason,
+  options: ResponderOptions,
+  mayOmitToken = false,
+): string {
+  const refusal: Refusal = refusals[reason];
+  const remedy = mayOmitToken && refusal.challenge ? omitToken[options.language] : "";
   const values: Record<string, unknown> = {
     error: reason,
     status: refusal.status,
-    message: options.messages[reason] ?? refusal[options.language],
+    message: options.messages[reason] ?? `${refusal[options.language]}${remedy}`,
   };
   return options.body.replace(/\$\{(error|status|message)\}/g, (_, name: string) =>
     JSON.stringify(values[name]),

@@ -33,7 +33,8 @@ export interface NamedSubject {
 
 /** What holds for one request. */
 export interface Route {
-  readonly access: "public" | "protected";
+  /** Whether a token is needed; `optional`: none is, and one that is sent must be live. */
+  readonly access: "public" | "optional" | "protected";
   /** What a 2xx there revokes. */
   readonly revoke: RevocationScope | undefined;
   /** What else it revokes, where the request carries it. */
@@ -91,12 +92,16 @@ interface CompiledRule extends RouteRule {
 }
 
 const protectedRoute: Route = { access: "protected", revoke: undefined };
-const publicRoute: Route = { access: "public", revoke: undefined };
+const plainRoutes: Readonly<Record<Route["access"], Route>> = {
+  public: { access: "public", revoke: undefined },
+  optional: { access: "optional", revoke: undefined },
+  protected: protectedRoute,
+};
 
 /**
  * Compiles the route rules. What matches no rule is protected.
  *
- * Exemptions match narrowly, everything else widely: a public rule needs the path as written in it and
+ * Exemptions match narrowly, everything else widely: a public or optional rule needs the path as written in it and
  * the method in all its readings; a protected rule stands in the way of later public ones, and a
  * revoking rule applies, in any letter case, with or without a trailing slash, and for any reading of
  * the method, because the application's own 2xx decides whether something happened. So does a rule that
@@ -104,7 +109,7 @@ const publicRoute: Route = { access: "public", revoke: undefined };
  */
 export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
   const compiled = rules.map(compileRule);
-  const exempt = compiled.filter((rule) => rule.access === "public");
+  const exempt = compiled.filter((rule) => rule.access !== "protected");
   const particular = compiled.filter(
     (rule) => rule.revoke !== undefined || rule.from !== undefined,
   );
@@ -137,7 +142,7 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
 }
 
 function plainRoute(access: Route["access"] | undefined, streams: boolean): Route {
-  const route = access === "public" ? publicRoute : protectedRoute;
+  const route = plainRoutes[access ?? "protected"];
   return streams ? { ...route, streams } : route;
 }
 

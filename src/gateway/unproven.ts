@@ -72,6 +72,6 @@ function isProof(
   if (clock.nowSeconds() >= token.expiresAt + lifetimes.clockToleranceSeconds) return false;
   const standing = denylist.lookUp(token);
   // Where memory can't say, the store was asked on the way here, unless the route lets everything pass.
-  const wasAsked = route.access === "protected" && route.revoked !== "forward";
+  const wasAsked = route.access !== "public" && route.revoked !== "forward";
   return standing === "live" || (standing === "ask" && wasAsked);
 }

@@ -37,6 +37,8 @@ export interface Visit {
   readonly times: { checkedMs: number | undefined; headMs: number | undefined } | undefined;
   /** Set on routes that need the body, when that has been read. */
   body: ReceivedBody | undefined;
+  /** Whether it could do without its token: a refusal says so. */
+  mayOmitToken: boolean;
   /** Credentials for which a key was sought already: that happens once a request. */
   keysSoughtFor: Set<string> | undefined;
 }
@@ -65,6 +67,7 @@ export function beginVisit(reception: Reception, request: IncomingMessage, answe
     startedMs: performance.now(),
     times: reception.keepsTimes ? { checkedMs: undefined, headMs: undefined } : undefined,
     body: undefined,
+    mayOmitToken: false,
     keysSoughtFor: undefined,
   };
 }

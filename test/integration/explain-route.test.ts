@@ -45,11 +45,11 @@ routes:
     const { stdout } = await revgate(["check-config", "-c", file, "--explain"], { input });
     assert.deepEqual(stdout.replaceAll(`${file}:`, "").trimEnd().split("\n"), [
       "POST /login",
-      "  public     passes without a token (routes[0] 3:5)",
+      "  public     passes without a token, and with any: none is looked at (routes[0] 3:5)",
       "GET /login",
       "  protected  needs a valid token (no rule says otherwise)",
       "GET /reset",
-      "  public     passes without a token (routes[2] 8:5)",
+      "  public     passes without a token, and with any: none is looked at (routes[2] 8:5)",
       "  revokes    every token of the subject in the answer's /user/id",
       "  by         routes[2] 8:5",
       // In another spelling it reads the cookie too, but nothing passes unseen.

@@ -23,6 +23,7 @@ const introduction = `# Configuration
 | tell the application who it is | \`tokens.forwardClaims: { sub: x-user-id }\` |
 | answer in Chinese | \`errors.language: zh\` |
 | answer in the shape of an existing API | \`errors.body: '{"code":\${status},"msg":\${message}}'\` |
+| let visitors in without a token, and check the token of those who send one | \`routes: [ { path: /articles/*, access: optional } ]\` |
 | let browsers of another origin in | \`cors: { allowOrigins: [https://shop.example], preflight: forward }\` |
 | take values from the environment | \`\${NAME}\`, \`\${NAME:-default}\` |
 

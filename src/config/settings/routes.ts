@@ -64,8 +64,8 @@ const route = group({
       .optional(),
   ),
   access: about(
-    "public: no token is asked for, if path and method are exactly as written here.",
-    choice(["public", "protected"]).default("protected"),
+    "optional: none is fine, a token that is sent must be live. public: no token is looked at, so that a revoked one passes, too. Both only if path and method are exactly as written here.",
+    choice(["public", "optional", "protected"]).default("protected"),
   ),
   revoke: about(
     "What a 2xx there ends: the token that was carried, or every token of its subject.",
@@ -127,6 +127,7 @@ export const routes = about(
     why: "The first rule that matches decides about access; a revoking rule applies wherever it stands.",
     example: [
       { path: "/login", methods: ["POST"], access: "public" },
+      { path: "/articles/*", methods: ["GET"], access: "optional" },
       { path: "/reset-password", methods: ["POST"], access: "public", revoke: "token" },
       { path: "/change-password", methods: ["POST"], revoke: "subject" },
       { path: "/logout", methods: ["POST"], revoke: "token" },
