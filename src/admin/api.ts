@@ -1,5 +1,5 @@
 import type { ControlHandler } from "../control/command-server.ts";
-import type { StoreCommand } from "../control/store-commands.ts";
+import type { StoreCommand } from "../control/store-command.ts";
 import type { Entry } from "../denylist/denylist.ts";
 import { maxJsonDepth, readJson } from "../http/json.ts";
 import { createBucket } from "../platform/buckets.ts";

@@ -1,7 +1,7 @@
 import { namespacesOf } from "../config/issuers.ts";
 import type { Config } from "../config/load.ts";
 import { lifetimesOf } from "../config/routes.ts";
-import type { StoreCommandsOptions } from "../control/store-commands.ts";
+import type { StoreCommandsOptions } from "../control/store-command.ts";
 import type { OpenVerifier } from "./verification.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { dataDirOf } from "../app/store.ts";
 import { loadConfig } from "../config/load.ts";
-import { connectControl } from "../control/control-socket.ts";
-import type { StoreCommand } from "../control/store-commands.ts";
+import { connectControl } from "../control/control-client.ts";
+import type { StoreCommand } from "../control/store-command.ts";
 import { ControlError, UsageError } from "../errors.ts";
 import { configFile, configOptionHelp, readArguments } from "./arguments.ts";
 import { type Command, exitCodes, print } from "./io.ts";

@@ -1,4 +1,4 @@
-import type { TokenStanding } from "../control/store-commands.ts";
+import type { TokenStanding } from "../control/token-commands.ts";
 import { UsageError } from "../errors.ts";
 import {
   configFile,

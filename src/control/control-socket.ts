@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { chmod, link, rename, stat, unlink } from "node:fs/promises";
 import { connect, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { ControlError, DataDirInUseError } from "../errors.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
 import { ensureOwnDirectory } from "../platform/own-directory.ts";
@@ -26,7 +25,8 @@ const longestSocketPath = 100;
 /** How long a client may take to read the rest of its answer when the directory is let go. */
 const cutAfterMs = 1000;
 
-function controlPath(dataDir: string): string {
+/** Where the control socket of a data directory is. */
+export function controlPath(dataDir: string): string {
   return join(dataDir, "control.sock");
 }
 
@@ -193,47 +193,4 @@ function listen(server: Server, path: string): Promise<void> {
       process.umask(before);
     }
   });
-}
-
-/** A connection to a running revgate; it carries one command. */
-export interface ControlConnection {
-  /** Sends the command and yields the values of its answer; iterating throws ControlError if it is an error. */
-  send(request: unknown): AsyncIterable<unknown>;
-  /** Ends it, whether or not anything was sent; without, it keeps the process alive. */
-  close(): void;
-}
-
-/** Connects to the revgate that holds a data directory; undefined if none is running. */
-export async function connectControl(dataDir: string): Promise<ControlConnection | undefined> {
-  const socket = connect(controlPath(dataDir));
-  const connected = await new Promise<boolean>((resolve, reject) => {
-    socket.once("connect", () => resolve(true));
-    socket.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") resolve(false);
-      else reject(new ControlError(`${dataDir}: cannot talk to the running revgate`, error));
-    });
-  });
-  if (!connected) return undefined;
-  return { send: (request) => exchange(socket, request), close: () => socket.destroy() };
-}
-
-async function* exchange(socket: Socket, request: unknown): AsyncGenerator<unknown> {
-  socket.write(`${JSON.stringify(request)}\n`);
-  try {
-    for await (const line of createInterface({ input: socket })) {
-      const reply = JSON.parse(line) as {
-        value?: unknown;
-        done?: true;
-        error?: string;
-        message?: string;
-      };
-      if (reply.done) return;
-      if (reply.error !== undefined) throw new ControlError(reply.message ?? reply.error);
-      yield reply.value;
-    }
-  } finally {
-    // Whoever has heard enough does not keep the other side waiting.
-    socket.destroy();
-  }
-  throw new ControlError("the running revgate ended before it had answered");
 }

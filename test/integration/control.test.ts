@@ -4,7 +4,8 @@ import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:f
 import { connect, Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { connectControl, holdDataDir } from "../../src/control/control-socket.ts";
+import { connectControl } from "../../src/control/control-client.ts";
+import { holdDataDir } from "../../src/control/control-socket.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, untilReady, writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";

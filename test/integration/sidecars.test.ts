@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { connectControl } from "../../src/control/control-socket.ts";
+import { connectControl } from "../../src/control/control-client.ts";
 import { keptBeyondSeconds } from "../../src/denylist/retention.ts";
 import { systemStopwatch } from "../../src/platform/clock.ts";
 import { plainNames } from "../../src/token/names.ts";

@@ -1,0 +1,52 @@
+import type { Entry } from "../denylist/denylist.ts";
+import { ControlError } from "../errors.ts";
+import { requireCertainTime, untilCutOff } from "../revocation/cut-off.ts";
+import { endOfAll, subjectEntry } from "../revocation/entries.ts";
+import { isNeverCarried } from "../token/seen-tokens.ts";
+import type { StoreCommandsOptions } from "./store-command.ts";
+
+/** What a claim is called for people, with the setting that says which it is. */
+const described = {
+  subject: "a subject (tokens.subjectClaim)",
+  sid: "a session (tokens.sessionClaim)",
+  jti: "a jti",
+} as const;
+
+const kindOf = { subject: "sub", jti: "jti", sid: "sid" } as const;
+
+/** Ends what a claim names; resolves when that holds everywhere, and a login that follows is not meant. */
+export async function end(
+  { denylist, clock, tokens: { verifier, lifetimes, namespaces }, onRevoked }: StoreCommandsOptions,
+  whose: {
+    readonly claim: keyof typeof kindOf;
+    readonly value: string;
+    readonly issuer?: string | undefined;
+  },
+): Promise<Record<string, unknown>> {
+  if (!namespaces.has(whose.issuer)) {
+    const known = [...namespaces.keys()].filter((name) => name !== undefined);
+    throw new ControlError(
+      `expected one of the configured issuers (${known.join(", ")}), got ${whose.issuer ?? "none"}`,
+    );
+  }
+  const kind = kindOf[whose.claim];
+  const name = verifier.names.claim(kind, namespaces.get(whose.issuer), whose.value);
+  if (name === undefined) throw new ControlError(`expected a text as ${whose.claim}`);
+  if (kind === "sub") requireCertainTime(clock);
+  const now = clock.nowSeconds();
+  const entry: Entry =
+    kind === "sub"
+      ? subjectEntry(name, now, lifetimes)
+      : { kind, ...name, expiresAt: endOfAll(now, lifetimes) };
+  await Promise.all([denylist.revoke([entry]), untilCutOff([entry], clock)]);
+  onRevoked("command", [entry]);
+  const { value: id, expiresAt, cutoff } = entry;
+  const doubt = isNeverCarried(whose.claim, verifier.seen)
+    ? `none of the ${verifier.seen.tokens} tokens seen since the start carries ${described[whose.claim]}: none of them has ended`
+    : undefined;
+  return {
+    ...{ kind, id, expiresAt },
+    ...(cutoff !== undefined && { cutoff }),
+    ...(doubt !== undefined && { warning: doubt }),
+  };
+}

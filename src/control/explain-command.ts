@@ -1,0 +1,36 @@
+import type { Denylist } from "../denylist/denylist.ts";
+import type { TokenCheck } from "../token/explain-token.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
+import type { StoreCommandsOptions } from "./store-command.ts";
+
+/** Why a token would be let through on a protected route, or not: every check, the denylist last. */
+export async function explain(
+  { denylist, tokens }: StoreCommandsOptions,
+  credential: string,
+): Promise<Record<string, unknown>> {
+  const { token, header, payload, checks } = await tokens.explain(credential);
+  const isRight = checks.every(({ verdict }) => verdict === "passed");
+  const last =
+    isRight && token !== undefined
+      ? await explainStanding(denylist, token)
+      : { check: "denylist", verdict: "skipped", detail: "" };
+  return { passes: last.verdict === "passed", header, payload, checks: [...checks, last] };
+}
+
+/** A name that nothing has, for look-ups of the others alone. */
+const nobody = "A".repeat(43);
+
+async function explainStanding(denylist: Denylist, token: VerifiedToken): Promise<TokenCheck> {
+  const known = denylist.lookUp(token);
+  const standing =
+    known === "ask" ? await denylist.ask(token).catch(() => "unknown" as const) : known;
+  if (standing === "live") return { check: "denylist", verdict: "passed", detail: "not revoked" };
+  const { id, jti, sid, subject, issuedAt } = token;
+  const names = { tok: { id }, jti: { jti }, sid: { sid }, sub: { subject, issuedAt } };
+  const by = Object.entries(names)
+    .filter(([, name]) => denylist.lookUp({ id: nobody, ...name }) === "revoked")
+    .map(([kind]) => kind);
+  const revoked = by.length === 0 ? "revoked, as the store says" : `revoked by ${by.join(", ")}`;
+  const detail = standing === "revoked" ? revoked : "the store does not answer";
+  return { check: "denylist", verdict: "failed", detail };
+}
