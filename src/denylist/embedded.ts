@@ -1,7 +1,8 @@
 import type { Clock } from "../platform/clock.ts";
 import type { Denylist, DenylistHealth, Entry, UnknownOutcome } from "./denylist.ts";
 import { startHousekeeping } from "./housekeeping.ts";
-import { type Journal, type JournalOptions, openJournal } from "./journal/journal.ts";
+import type { Journal, JournalOptions } from "./journal/journal.ts";
+import { openJournal } from "./journal/open-journal.ts";
 import { RevocationTable } from "./memory/revocation-table.ts";
 import { recover } from "./recovery.ts";
 import { type RememberedLife, RememberedLives } from "./retention.ts";

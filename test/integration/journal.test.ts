@@ -16,8 +16,9 @@ import {
 import { dirname, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import type { Entry } from "../../src/denylist/denylist.ts";
-import { type Journal, openJournal } from "../../src/denylist/journal/journal.ts";
+import type { Journal } from "../../src/denylist/journal/journal.ts";
 import type { Loss } from "../../src/denylist/journal/open-file.ts";
+import { openJournal } from "../../src/denylist/journal/open-journal.ts";
 import { Outbox } from "../../src/denylist/journal/outbox.ts";
 import { RevocationTable } from "../../src/denylist/memory/revocation-table.ts";
 import { keptBeyondSeconds } from "../../src/denylist/retention.ts";

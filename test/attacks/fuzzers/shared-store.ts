@@ -34,7 +34,7 @@ const entryWords = fc
   .tuple(
     fc.constantFrom("tok", "sub", "jti", "sid"),
     fc.oneof(
-      fc.constant(hash),
+      fc.constantFrom(...dead.map(({ value }) => value)),
       fc.constantFrom(...hostileTexts),
       fc.constantFrom("\n", "x\ny", "\r").map((wrong) => `${hash.slice(0, 40)}${wrong}`),
     ),
@@ -44,6 +44,13 @@ const entryWords = fc
   .map(([kind, name, expiresAt, cutoff]) =>
     Buffer.from([kind, name, expiresAt, ...(cutoff === null ? [] : [cutoff])].join(" ")),
   );
+/** What stands under the name of an entry: its expiry, and a cut-off. */
+const times = fc
+  .tuple(
+    fc.constantFrom(String(soon), String(soon - 1), "4294967295", ...hostileNumbers),
+    fc.option(fc.constantFrom("0", "1", String(soon), ...hostileNumbers)),
+  )
+  .map(([expiresAt, cutoff]) => Buffer.from([expiresAt, cutoff ?? []].flat().join(" ")));
 const words = fc
   .array(word, { minLength: 1, maxLength: 6 })
   .map((all) => Buffer.from(all.join(" ")));
@@ -74,7 +81,7 @@ const write: fc.Arbitrary<Write> = fc.oneof(
     ),
     which,
   }),
-  fc.record({ kind: fc.constant("value"), value: anyBytes, which }),
+  fc.record({ kind: fc.constant("value"), value: fc.oneof(times, anyBytes), which }),
   fc.record({
     kind: fc.constant("change"),
     // The same change wherever it is tried: the value is not known before.
