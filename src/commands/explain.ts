@@ -3,6 +3,7 @@ import type { Config } from "../config/load.ts";
 import { routeRules } from "../config/routes.ts";
 import { UsageError } from "../errors.ts";
 import { compileRoutes, type Route, type RouteTable } from "../gateway/route.ts";
+import type { Success } from "../gateway/success.ts";
 import { readTarget } from "../gateway/target.ts";
 import { type CredentialSource, isInBody } from "../token/credential.ts";
 import { type CommandIo, print } from "./io.ts";
@@ -44,6 +45,7 @@ function explainRequest(config: Config, routes: RouteTable, line: string): strin
     ],
     ["reads", (route.from ?? []).map(nameSource).join(", ")],
     ["revokes", whatEnds(route).join(", and ")],
+    ["if it says", (route.success ?? []).map(nameSuccess).join(", or ")],
     ["lets pass", exemptions(route).join(", ")],
     ["by", applying.map(nameRule).join(", ")],
   ] as const;
@@ -76,6 +78,18 @@ function whatEnds(route: Route): string[] {
     ),
     ...alsoRevoke.map(({ source }) => `the token in ${nameSource(source)}`),
   ];
+}
+
+/** Which answers count. */
+function nameSuccess({ statuses, member }: Success): string {
+  const named = statuses.map(([from, to]) => (from === to ? String(from) : `${from}-${to}`));
+  if (member === undefined) return named.join(" or ");
+  const { pointer, values } = member;
+  const is =
+    values === "absent"
+      ? "is absent"
+      : `is ${values.map((one) => JSON.stringify(one)).join(" or ")}`;
+  return `${named.join(" or ")}, and the answer's ${pointer} ${is}`;
 }
 
 function exemptions({ expired, revoked, opaqueLifetimeSeconds }: Route): string[] {

@@ -12,14 +12,24 @@ type Rule = Settings["routes"][number];
 /** What rules do, or can't do, that their words do not show. */
 export function notesOn({ routes }: Pick<Settings, "routes">): Note[] {
   return routes.flatMap((rule, index) =>
-    [noteOnSubject(rule), noteOnNobody(rule), noteOnOpaque(rule)].flatMap((message) =>
-      message === undefined ? [] : [{ path: ["routes", index], message }],
+    [noteOnSubject(rule), noteOnSuccess(rule), noteOnNobody(rule), noteOnOpaque(rule)].flatMap(
+      (message) => (message === undefined ? [] : [{ path: ["routes", index], message }]),
     ),
   );
 }
 
+/** With `{"code":400}` in a 200, a wrong code by mail or SMS would end the sessions of whomever it names. */
+function noteOnSuccess({ subjectFrom, success }: Rule): string | undefined {
+  if (success !== undefined || !namesByRequest(subjectFrom)) return undefined;
+  return "the request alone names the subject, and every 2xx counts: if the application answers 200 to a failure as well, success says which answers count";
+}
+
+function namesByRequest(subjectFrom: Rule["subjectFrom"]): boolean {
+  return subjectFrom?.requestJson !== undefined || subjectFrom?.form !== undefined;
+}
+
 function noteOnSubject({ subjectFrom }: Rule): string | undefined {
-  if (subjectFrom?.requestJson === undefined && subjectFrom?.form === undefined) return undefined;
+  if (subjectFrom === undefined || !namesByRequest(subjectFrom)) return undefined;
   const remedy = "responseJson or responseHeader names the one that the application meant";
   return subjectFrom.onUnknownOutcome === "revoke"
     ? `whoever can make the application fail here can end the sessions of whomever the request names (onUnknownOutcome: revoke); ${remedy}`

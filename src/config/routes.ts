@@ -6,6 +6,7 @@ import type { CredentialSource } from "../token/credential.ts";
 import type { RequestHeaderOptions } from "../upstream/request-headers.ts";
 import { namespacesOf } from "./issuers.ts";
 import type { Settings } from "./schema.ts";
+import { successOf } from "./settings/success.ts";
 
 /** A source of credentials as the configuration has it. */
 interface SourceSettings {
@@ -88,6 +89,7 @@ export function routeRules({ routes, tokens }: Settings): RouteRule[] {
     methods: rule.methods,
     access: rule.access,
     revoke: rule.revoke,
+    success: rule.success && successOf(rule.success),
     alsoRevoke: rule.alsoRevoke?.map(
       ({ lifetime, ...source }): FurtherToken => ({
         source: sourceOf(source),

@@ -14,6 +14,7 @@ import { forwardedHeaders } from "./forwarded-headers.ts";
 import { holdFor } from "./hold.ts";
 import { type LiveConnections, watchLive } from "./live-connections.ts";
 import { subjectsInRequest } from "./named-subjects.ts";
+import { pathForLog } from "./path-for-log.ts";
 import { type HintReaders, recordHead, recordOutcome } from "./record.ts";
 import { refuse } from "./refuse.ts";
 import { guardStep, type LastResort } from "./uncaught.ts";
@@ -113,6 +114,11 @@ function holdOn(gate: Forwarding, visit: Visit, admitted: Admitted): Promise<Hol
       gate.metrics.subjectsNotFound.inc();
       gate.log.subjectUnknown(visit.requestId);
     },
+    onUnreadable: () => {
+      gate.metrics.outcomesUnread.inc();
+      gate.log.outcomeUnread(visit.requestId);
+    },
+    onRedirection: (status) => gate.log.redirected(status, pathForLog(visit.target)),
     onSubjectKept: () => {
       gate.metrics.subjectsKept.inc();
       gate.log.subjectKept(visit.requestId);

@@ -6,7 +6,7 @@ import { untilCutOff } from "../revocation/cut-off.ts";
 import { entriesFor, type Lifetimes } from "../revocation/entries.ts";
 import type { Names } from "../token/names.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
-import type { Hold } from "../upstream/held-response.ts";
+import type { HeldResponse, Hold } from "../upstream/held-response.ts";
 import {
   namesSubjectsInResponse,
   type SubjectInRequest,
@@ -14,6 +14,7 @@ import {
   subjectsInResponse,
 } from "./named-subjects.ts";
 import type { Route } from "./route.ts";
+import { any2xx, readSuccess, type SuccessReading } from "./success.ts";
 import type { UnprovenBudget } from "./unproven.ts";
 
 /** What a hold revokes with, and who is told. */
@@ -34,6 +35,10 @@ export interface HoldOptions {
   readonly onLost: (entries: readonly Entry[]) => void;
   /** Told where something was done to a subject of which nobody can tell who it is. */
   readonly onSubjectUnknown: () => void;
+  /** Told if an answer came from which nobody can tell whether the application did it. */
+  readonly onUnreadable: () => void;
+  /** Told of a redirection, which counts as a failure unless the rule says otherwise. */
+  readonly onRedirection: (status: number) => void;
   /** Told if a subject that the request alone names keeps its tokens, because the outcome is unknown. */
   readonly onSubjectKept: () => void;
   /** What revocations may rest on a request alone. */
@@ -96,55 +101,110 @@ function certainOf({ subjects }: Carried): SubjectName[] {
 /** What is revoked as of now where these subjects are named. */
 type EntriesNow = (named: readonly SubjectName[]) => Entry[];
 
-function holdWith(
-  intent: Intent,
-  { route, carried, entriesNow }: { route: Route; carried: Carried; entriesNow: EntriesNow },
-  options: HoldOptions,
-): Hold {
-  const { clock, onUnknownOutcome, onHold, onLost } = options;
+/** What a hold does when it is known what the application did, or that nobody can know. */
+interface Acts {
+  readonly note: (named: readonly SubjectName[]) => Entry[];
+  readonly revoke: (named: readonly SubjectName[]) => Promise<void>;
+  readonly drop: () => undefined;
+  /** Those whose tokens end although nobody can know what was done. */
+  readonly namedIfUnknown: () => readonly SubjectName[];
+}
+
+/** What a hold is about. */
+interface Held {
+  readonly route: Route;
+  readonly carried: Carried;
+  readonly entriesNow: EntriesNow;
+}
+
+function actsOn(intent: Intent, { route, carried, entriesNow }: Held, options: HoldOptions): Acts {
+  const { clock, onHold } = options;
   const note = (named: readonly SubjectName[]) => {
     if (named.includes(undefined)) options.onSubjectUnknown();
     return entriesNow(named);
   };
-  const revoke = async (named: readonly SubjectName[]) => {
-    const entries = note(named);
-    const onEnd = onHold(entries);
-    try {
-      await within(Promise.all([intent.revoke(entries), untilCutOff(entries, clock)]), {
-        limitMs: options.holdTimeoutMs,
-        tooLate: () => new RevocationPendingError("the revocation takes too long; it goes on"),
-      });
-    } catch (error) {
-      onEnd(false);
-      throw error;
-    }
-    onEnd(true);
-  };
-  const drop = () => {
-    intent.drop();
-    options.unproven.giveBack(carried.unproven);
-  };
   return {
-    onResponse(response) {
-      if (response.status < 200 || response.status > 299) {
-        drop();
-        return undefined;
+    note,
+    async revoke(named) {
+      const entries = note(named);
+      const onEnd = onHold(entries);
+      try {
+        await within(Promise.all([intent.revoke(entries), untilCutOff(entries, clock)]), {
+          limitMs: options.holdTimeoutMs,
+          tooLate: () => new RevocationPendingError("the revocation takes too long; it goes on"),
+        });
+      } catch (error) {
+        onEnd(false);
+        throw error;
       }
-      const subjects = carried.subjects.map(({ name }) => name);
-      if (!namesSubjectsInResponse(route)) return revoke(subjects);
-      const found = subjectsInResponse(route, response, options);
-      return found.then((more) => revoke([...subjects, ...more]));
+      onEnd(true);
     },
-    async onLost(sent) {
-      if (!sent || onUnknownOutcome === "keep") return drop();
+    drop() {
+      intent.drop();
+      options.unproven.giveBack(carried.unproven);
+    },
+    namedIfUnknown() {
       const certain = certainOf(carried);
       if (certain.length < carried.subjects.length) options.onSubjectKept();
-      const unnamed = namesSubjectsInResponse(route) ? [undefined] : [];
-      const entries = note([...certain, ...unnamed]);
-      if (entries.length === 0) return drop();
-      onLost(entries);
+      return [...certain, ...(namesSubjectsInResponse(route) ? [undefined] : [])];
+    },
+  };
+}
+
+function holdWith(intent: Intent, held: Held, options: HoldOptions): Hold {
+  const { route, carried, entriesNow } = held;
+  const { onUnknownOutcome } = options;
+  const acts = actsOn(intent, held, options);
+  const onSuccess = (response: HeldResponse) => {
+    const subjects = carried.subjects.map(({ name }) => name);
+    if (!namesSubjectsInResponse(route)) return acts.revoke(subjects);
+    const found = subjectsInResponse(route, response, options);
+    return found.then((more) => acts.revoke([...subjects, ...more]));
+  };
+  const onUnreadable = () => {
+    options.onUnreadable();
+    if (onUnknownOutcome === "keep") return acts.drop();
+    const named = acts.namedIfUnknown();
+    return entriesNow(named).length > 0 ? acts.revoke(named) : acts.drop();
+  };
+  const act = (reading: SuccessReading, response: HeldResponse): Promise<void> | undefined => {
+    if (reading === "success") return onSuccess(response);
+    return reading === "unknown" ? onUnreadable() : acts.drop();
+  };
+  return {
+    onResponse(head) {
+      const { success } = route;
+      const response = readOnce(head);
+      if (success === undefined && isRedirection(head)) options.onRedirection(head.status);
+      const reading = readSuccess(success ?? [any2xx], response, options.bodyBytes);
+      return reading instanceof Promise
+        ? reading.then((late) => act(late, response))
+        : act(reading, response);
+    },
+    async onLost(sent) {
+      if (!sent || onUnknownOutcome === "keep") return acts.drop();
+      const entries = acts.note(acts.namedIfUnknown());
+      if (entries.length === 0) return acts.drop();
+      options.onLost(entries);
       // Where it is pending, it is in force here and is tried again: nobody waits for it.
       await intent.revoke(entries).catch(() => {});
     },
   };
+}
+
+/** The same response, whose body may be asked for more than once. */
+function readOnce(held: HeldResponse): HeldResponse {
+  let body: Promise<Buffer | undefined> | undefined;
+  return {
+    status: held.status,
+    headers: held.headers,
+    readBody(maxBytes) {
+      body ??= held.readBody(maxBytes);
+      return body;
+    },
+  };
+}
+
+function isRedirection({ status }: HeldResponse): boolean {
+  return status >= 300 && status < 400 && status !== 304;
 }

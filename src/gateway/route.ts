@@ -2,6 +2,7 @@ import type { UnknownOutcome } from "../denylist/denylist.ts";
 import type { BodySource } from "../http/body-fields.ts";
 import type { RevocationScope } from "../revocation/entries.ts";
 import { type CredentialSource, isInBody } from "../token/credential.ts";
+import { any2xx, type Success } from "./success.ts";
 import type { Target } from "./target.ts";
 
 /** A further token that a request to a revoking route may carry, and that ends with the first. */
@@ -37,6 +38,8 @@ export interface Route {
   readonly access: "public" | "optional" | "protected";
   /** What a 2xx there revokes. */
   readonly revoke: RevocationScope | undefined;
+  /** Which answers count, by one rule or another; undefined: any 2xx. */
+  readonly success?: readonly Success[] | undefined;
   /** What else it revokes, where the request carries it. */
   readonly alsoRevoke?: readonly FurtherToken[] | undefined;
   /** Whose tokens it revokes, where that is not said by the token that the request carries. */
@@ -57,7 +60,9 @@ export interface Route {
 }
 
 /** What the configuration says of a method and a path. */
-export interface RouteRule extends Route {
+export interface RouteRule extends Omit<Route, "success"> {
+  /** Which answers count; undefined: any 2xx. */
+  readonly success?: Success | undefined;
   /** `/login`, or with `*` as a whole segment: one segment, or everything below where it is the last. */
   readonly path: string;
   /** Upper case; undefined is every method. */
@@ -153,11 +158,17 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
   const alsoRevoke = rules.flatMap((rule) => rule.alsoRevoke ?? []);
   const from = rules.find((rule) => rule.from !== undefined)?.from;
   const subjectsFrom = rules.flatMap((rule) => rule.subjectsFrom ?? []);
+  const revoking = rules.filter((rule) => rule.revoke !== undefined);
+  // Revocations apply widely: what one of the rules takes for a success is one.
+  const success = revoking.some((rule) => rule.success)
+    ? revoking.map((rule) => rule.success ?? any2xx)
+    : undefined;
   const sparesCarried = rules.every((rule) => !rule.revoke || rule.subjectsFrom);
   const read = [...(from ?? []), ...alsoRevoke.map(({ source }) => source)];
   const needsBody = read.some(isInBody) || subjectsFrom.some(({ source }) => isInBody(source));
   return {
     revoke,
+    ...(success && { success }),
     ...(alsoRevoke.length > 0 && { alsoRevoke }),
     ...(from && { from }),
     ...(subjectsFrom.length > 0 && { subjectsFrom, sparesCarried }),
@@ -166,8 +177,11 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
 }
 
 /** Whether the body of the application's response is read on a route. */
-export function readsResponse({ subjectsFrom }: Route): boolean {
-  return subjectsFrom?.some(({ source }) => source.kind === "responseJson") === true;
+export function readsResponse({ subjectsFrom, success }: Route): boolean {
+  return (
+    subjectsFrom?.some(({ source }) => source.kind === "responseJson") === true ||
+    success?.some(({ member }) => member !== undefined) === true
+  );
 }
 
 /** What the rules for the very path, as it is written in them, let pass; opaque tokens only where those are read. */

@@ -17,6 +17,10 @@ export interface RequestLog {
   subjectUnknown(requestId: string): void;
   /** A token names no subject, on a route that would end all tokens of its subject. */
   tokenWithoutSubject(requestId: string): void;
+  /** An answer on a revoking route could not be read as `success` asks for. */
+  outcomeUnread(requestId: string): void;
+  /** A revoking route was answered with a redirection. Written once a path. */
+  redirected(status: number, path: string | undefined): void;
   /** The outcome is unknown, and the subject that the request alone names keeps its tokens. */
   subjectKept(requestId: string): void;
   /** Too many revocations rest on requests alone. Written once a minute at most. */
@@ -24,6 +28,8 @@ export interface RequestLog {
 }
 
 const quietMs = 60_000;
+/** A rule with `*` has any number of paths. */
+const maxRedirectedPaths = 100;
 
 const passed = new Set(["forwarded", "preflight_answered", "client_gone"]);
 
@@ -33,6 +39,35 @@ export interface RequestLogOptions {
   readonly requests: RequestLogMode;
   /** Max lines a second of one outcome of refused requests, and of each warning. */
   readonly maxRefusalsPerSecond: number;
+}
+
+/** What is told of a request that did not do what its rule says, or may not have. */
+const complaints = {
+  subjectUnknown: ["error", "subjectFrom found no subject; nothing was revoked"],
+  tokenWithoutSubject: [
+    "error",
+    "refused: the token names no subject by subjectClaim (a text or a whole number), and this route would end all tokens of its subject",
+  ],
+  outcomeUnread: [
+    "warn",
+    "success could not be read in the application's answer: the outcome is unknown (denylist.onUnknownOutcome)",
+  ],
+  subjectKept: [
+    "warn",
+    "the outcome is unknown, and the request alone names the subject: its tokens were kept",
+  ],
+} as const;
+
+function createRedirectionLog(logger: Logger): RequestLog["redirected"] {
+  const told = new Set<string | undefined>();
+  return (status, path) => {
+    if (told.has(path) || told.size >= maxRedirectedPaths) return;
+    told.add(path);
+    logger.warn(
+      { status, path },
+      "a revoking route was answered with a redirection, and nothing was revoked; if that is its success, say so in the rule: success: { status: [2xx, 302, 303] }",
+    );
+  };
 }
 
 /** Makes the log of requests. */
@@ -53,29 +88,21 @@ export function createRequestLog(
     if (mayWrite(message)) logger[level](facts, message);
   };
   let unprovenAtMs = Number.NEGATIVE_INFINITY;
+  const tell = (name: keyof typeof complaints) => (requestId: string) => {
+    const [level, message] = complaints[name];
+    complain(level, { requestId }, message);
+  };
   return Object.assign(log, {
+    subjectUnknown: tell("subjectUnknown"),
+    tokenWithoutSubject: tell("tokenWithoutSubject"),
+    outcomeUnread: tell("outcomeUnread"),
+    subjectKept: tell("subjectKept"),
+    redirected: createRedirectionLog(logger),
     upstreamFailure(requestId: string, cause: Error) {
       complain("warn", { requestId, cause: describe(cause) }, "the application did not answer");
     },
     withheld(requestId: string, cause: Error) {
       complain("error", { requestId, cause: describe(cause) }, "a revocation is pending");
-    },
-    subjectUnknown(requestId: string) {
-      complain("error", { requestId }, "subjectFrom found no subject; nothing was revoked");
-    },
-    tokenWithoutSubject(requestId: string) {
-      complain(
-        "error",
-        { requestId },
-        "refused: the token names no subject by subjectClaim (a text or a whole number), and this route would end all tokens of its subject",
-      );
-    },
-    subjectKept(requestId: string) {
-      complain(
-        "warn",
-        { requestId },
-        "the outcome is unknown, and the request alone names the subject: its tokens were kept",
-      );
     },
     unprovenRefused(requestId: string) {
       const nowMs = performance.now();

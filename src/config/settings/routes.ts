@@ -11,6 +11,7 @@ import {
   routeSource,
 } from "./fields.ts";
 import { about, choice, flag, group, list, text } from "./readers.ts";
+import { success } from "./success.ts";
 
 /** How paths are read. */
 export const target = about(
@@ -72,6 +73,13 @@ const route = group({
     choice(revocationScopes).optional(),
     {
       why: "subject ends all tokens of the subject that were issued until then, on all devices. Tokens state in whole seconds when they were issued, so the answer is held until the second is over: a login right after it counts as later. Tokens without iat are refused as invalid if any rule says subject. Matches in any letter case, with or without a trailing slash.",
+    },
+  ),
+  success: about(
+    "Which answers there count as done, if a 2xx does not say it.",
+    success.optional(),
+    {
+      why: "{ status: [2xx, 302, 303] } for a logout that redirects; { responseJson: /code, in: [0, 200] } for an API that answers 200 to everything; { responseJson: /errors, absent: true } for GraphQL. Status and member count together. An answer that can't be read (no JSON, longer than limits.bodyBytes, without the member) is an unknown outcome (denylist.onUnknownOutcome). Of several rules that match, one is enough.",
     },
   ),
   alsoRevoke: about(
@@ -137,6 +145,7 @@ export const routes = about(
         path: "/sign-out",
         methods: ["POST"],
         revoke: "token",
+        success: { status: ["2xx", 302, 303] },
         alsoRevoke: [{ cookie: "refresh", lifetime: "30d" }],
         expired: "forward",
         revoked: "forward",
@@ -156,6 +165,7 @@ export const routes = about(
 
 type RouteSetting =
   | "revoke"
+  | "success"
   | "alsoRevoke"
   | "subjectFrom"
   | "from"
@@ -173,6 +183,7 @@ function checkRoute(
     const message = `expected ${other} beside it: ${why}`;
     context.addIssue({ code: "custom", message, path: [setting] });
   };
+  needs("success", "revoke", "it says when a revoking route revokes");
   needs("alsoRevoke", "revoke", "it says what else a revoking route revokes");
   needs("expired", "revoke", "only a route that revokes may be reached with an expired token");
   needs("revoked", "revoke", "only a route that revokes may be reached with a revoked token");

@@ -17,6 +17,8 @@ export interface GateMetrics<Outcome extends string> {
   readonly subjectsNotFound: { inc(): void };
   /** A token named no subject on a route that would end all tokens of its subject; it was refused. */
   readonly tokensWithoutSubject: { inc(): void };
+  /** Success could not be read in the answer on a revoking route. */
+  readonly outcomesUnread: { inc(): void };
   /** The outcome was unknown, and a subject that the request alone named kept its tokens. */
   readonly subjectsKept: { inc(): void };
   /** A revoking request was refused because too many revocations rest on requests alone. */
@@ -86,7 +88,11 @@ function createSubjectCounters(
   make: Makers,
 ): Pick<
   GateMetrics<string>,
-  "subjectsNotFound" | "tokensWithoutSubject" | "subjectsKept" | "unprovenRefused"
+  | "subjectsNotFound"
+  | "tokensWithoutSubject"
+  | "outcomesUnread"
+  | "subjectsKept"
+  | "unprovenRefused"
 > {
   return {
     subjectsNotFound: make.counter(
@@ -96,6 +102,10 @@ function createSubjectCounters(
     tokensWithoutSubject: make.counter(
       "revgate_tokens_without_subject_total",
       "Requests to routes with revoke: subject that were refused because their token names no subject.",
+    ),
+    outcomesUnread: make.counter(
+      "revgate_outcomes_unread_total",
+      "Answers on revoking routes in which success could not be read: no JSON, too long, or without the member.",
     ),
     subjectsKept: make.counter(
       "revgate_subjects_kept_total",

@@ -14,7 +14,8 @@ const reset = { path: "/reset", access: "public", revoke: "subject" };
 describe("what an operator is told of rules", () => {
   it("is that a subject which the request alone names is kept if the outcome is unknown", () => {
     for (const subjectFrom of [{ requestJson: "/user" }, { form: "user" }]) {
-      const [note = "", ...more] = notesFor({ path: "/" }, { ...reset, subjectFrom });
+      const success = { responseJson: "/code", in: [0] };
+      const [note = "", ...more] = notesFor({ path: "/" }, { ...reset, subjectFrom, success });
       assert.match(
         note,
         /^routes\.1: the request alone names .* nothing is revoked .*responseJson/,
@@ -24,6 +25,11 @@ describe("what an operator is told of rules", () => {
       assert.match(notesFor({ ...reset, subjectFrom: trusting })[0] ?? "", /whoever can make/);
     }
     assert.deepEqual(notesFor({ ...reset, subjectFrom: { responseJson: "/user" } }), []);
+  });
+
+  it("is that every 2xx counts if the request alone names the subject and no success is set", () => {
+    const notes = notesFor({ ...reset, subjectFrom: { requestJson: "/user" } });
+    assert.equal(notes.filter((note) => note.includes("every 2xx counts")).length, 1);
   });
 
   it("is that a public rule without subjectFrom ends nothing for a request without a token", () => {

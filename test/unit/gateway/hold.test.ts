@@ -45,6 +45,8 @@ function optionsWith(changes: Partial<HoldOptions> = {}, revoke = async () => {}
     onLost: () => void said.push("lost"),
     onSubjectUnknown: () => void said.push("nobody"),
     onSubjectKept: () => void said.push("kept"),
+    onUnreadable: () => void said.push("unread"),
+    onRedirection: (status) => void said.push(`redirected ${status}`),
     unproven: createUnprovenBudget(100),
     bodyBytes: 1000,
     names: plainNames,
@@ -135,7 +137,7 @@ describe("holdFor", () => {
     it(`releases ${status} at once, and revokes nothing`, async () => {
       const { hold, said } = setUp();
       assert.equal((await hold)?.onResponse(answer(status)), undefined);
-      assert.deepEqual(said.slice(1), ["drop"]);
+      assert.deepEqual(said.slice(1), status === 302 ? ["redirected 302", "drop"] : ["drop"]);
     });
   }
 
@@ -184,6 +186,8 @@ describe("holdFor", () => {
       unproven: createUnprovenBudget(100),
       bodyBytes: 1000,
       names: plainNames,
+      onUnreadable: () => {},
+      onRedirection: () => {},
     } as const;
     const route = { access: "protected", revoke: "subject" } as const;
     const hold = await holdFor(
