@@ -43,7 +43,9 @@ async function neverLive({ denylist }: TestStore, entry: ReturnType<typeof entry
 describe("reading locally", () => {
   it("asks nobody while the feed is followed, and refuses what another has revoked", async (t) => {
     const redis = await startRedis(t);
-    const [a, b] = [await openReady(t, redis.port), await openReady(t, redis.port)];
+    // Longer than a busy machine may stand still.
+    const slow = { redis: { stalenessMs: 1000, graceMs: 2000 } };
+    const [a, b] = [await openReady(t, redis.port, slow), await openReady(t, redis.port, slow)];
     await untilFresh(b);
     await redis.client.config("RESETSTAT");
     for (let i = 0; i < 1000; i += 1) {
