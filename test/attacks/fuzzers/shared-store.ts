@@ -160,6 +160,8 @@ async function assertDead({ denylist, local }: TestStore): Promise<void> {
 }
 
 const writesPerRestart = 40;
+/** Few, so that most of them meet a store that works. */
+const writesPerRound = 20;
 const short = { redis: { commandTimeoutMs: 300, graceMs: 200, stalenessMs: 50 } };
 
 /** One sidecar, that can be started again on what it has on disk. */
@@ -207,6 +209,11 @@ export const sharedStoreFuzzer: Fuzzer = {
       await sidecar.restart();
       await assertDead(sidecar.store);
     };
+    /** Else all is in vain behind the first write that leaves no feed to read. */
+    const beginAnew = async () => {
+      await redis.client.flushall();
+      for (const { store } of sidecars) await until(() => store.denylist.health().ready);
+    };
 
     await tryEach(write, options, async (made) => {
       await carryOut(redis, made).catch(() => {
@@ -219,6 +226,7 @@ export const sharedStoreFuzzer: Fuzzer = {
         staleness.length = 0;
       }
       if (counts.writes % writesPerRestart === 0) await restart();
+      if (counts.writes % writesPerRound === 0) await beginAnew();
     });
     await restart();
     // When the tenant is gone with all that it wrote, everything is as it was.
