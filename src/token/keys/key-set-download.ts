@@ -1,5 +1,5 @@
-import { rootCertificates } from "node:tls";
 import type { Dispatcher } from "undici";
+import { trustedBesides } from "../../platform/trusted-certificates.ts";
 
 /** Where a key set is, and how it is reached. */
 export interface KeySetPlace {
@@ -37,7 +37,7 @@ export async function downloadKeySet(place: KeySetPlace, signal: AbortSignal): P
 
 async function dispatcherFor({ ca, proxy }: KeySetPlace): Promise<Dispatcher> {
   const { Agent, ProxyAgent } = await import("undici");
-  const tls = ca === undefined ? {} : { ca: [...rootCertificates, ca] };
+  const tls = ca === undefined ? {} : { ca: trustedBesides(ca) };
   if (proxy === undefined) return new Agent({ connect: tls });
   return new ProxyAgent({ uri: proxy.href, requestTls: tls });
 }
