@@ -65,4 +65,26 @@ describe("Redis with TLS, a user and a password from a file", () => {
     const reply = await send(`${gate.url}/me`, { headers: { token: makeToken() } });
     assert.equal(reply.json["error"], "denylist_unavailable");
   });
+
+  it("is not told in the answer of one that has no AUTH, which repeats what it was sent", async (t) => {
+    const application = await startApplication(t);
+    const { port } = await startRedis(t, ["--rename-command", "AUTH", ""]);
+    const alone = `url: "redis://127.0.0.1:${port}"`;
+    const sentinels = `sentinels: { primary: main, nodes: [ "redis://127.0.0.1:${port}" ], passwordFile: password }`;
+    for (const address of [alone, sentinels]) {
+      const directory = temporaryDirectory(t);
+      writeFileSync(join(directory, "password"), "hunter2");
+      const yaml = `denylist: { dataDir: data, redis: { ${address}, username: revgate, passwordFile: password } }`;
+      const gate = await startGate(t, { upstream: application.url, yaml, directory });
+      const ready = async () => (await send(`${gate.adminUrl}/readyz`)).text;
+      await until(async () => (await ready()).includes("unknown command 'auth'"));
+      const { text } = await send(`${gate.url}/logout`, {
+        method: "POST",
+        headers: { token: makeToken() },
+      });
+      const told = [await ready(), text, gate.logged()].join("\n");
+      assert.match(gate.logged(), /unknown command 'auth'/);
+      assert.doesNotMatch(told, /hunter2/);
+    }
+  });
 });

@@ -8,7 +8,7 @@ import {
   type RedisConnectionOptions,
 } from "./client.ts";
 import { type ScriptName, scripts } from "./scripts.ts";
-import { whyNot, whyNotConnected } from "./why.ts";
+import { hideArguments, whyNot, whyNotConnected } from "./why.ts";
 
 /** WAIT: how many replicas must have a write before it counts. */
 export interface RunOptions {
@@ -50,7 +50,7 @@ export class RedisConnection {
     this.adopt = adopt;
     this.close = close;
     client.on("error", (error: Error) => {
-      this.#lastError = error;
+      this.#lastError = hideArguments(error);
       // Who asks sentinels in vain never gets as far as a connection that closes.
       if (!this.up) options.onConnection?.(false, error);
     });
@@ -208,7 +208,8 @@ export class RedisConnection {
     try {
       return await Promise.race([work(), late]);
     } catch (error) {
-      throw new StoreUnavailableError(whyNot(error, script), error);
+      const failure = hideArguments(error);
+      throw new StoreUnavailableError(whyNot(failure, script), failure);
     } finally {
       clearTimeout(timer);
       clearImmediate(decision);

@@ -3,6 +3,18 @@ import { commandAt, type ScriptName } from "./scripts.ts";
 
 const longestExcerpt = 200;
 
+/**
+ * Takes out of an error what Redis repeats of the command that it does not know: of AUTH that is the password,
+ * and servers without AUTH are common (old sentinels, proxies, `rename-command`).
+ */
+export function hideArguments<Failure>(failure: Failure): Failure {
+  if (!(failure instanceof Error)) return failure;
+  failure.message = failure.message.replace(/,? with args\b.*/is, "");
+  const { lastNodeError } = failure as Error & { readonly lastNodeError?: unknown };
+  hideArguments(lastNodeError);
+  return failure;
+}
+
 /** Why a command failed: what Redis refuses in its own words, a command that the user may not use by its name. */
 export function whyNot(error: unknown, script: ScriptName | undefined): string {
   const { name, message } = error as Error;
