@@ -101,9 +101,12 @@ function gotten(input: unknown): string {
   return `, got ${shown.length > 80 ? `${shown.slice(0, 80)}…` : shown}`;
 }
 
-/** A URL may hold a password, and a password may hold an `@`, a `/` or a `"`: the host follows the last `@`. */
+/**
+ * A URL may hold a password, and a password may hold an `@`, a `/` or a `"`: the host follows the last `@`. So it
+ * does in a URL that was mistyped.
+ */
 function withoutUserinfo(text: string): string {
-  return text.replace(/(:\/\/).*@/gs, "$1…@");
+  return text.replace(/^([a-z]+:\/\/)?.*@/is, "$1…@");
 }
 
 /** Reads every file that is named; rejects with all that is wrong with any of them. */

@@ -33,6 +33,29 @@ describe("what is said of a configuration that can't be used", () => {
     });
   }
 
+  for (const mistyped of ["redis//", "redis:/", "redis:", "", "//", "rediss;//"]) {
+    it(`holds no password of a URL that is none: ${mistyped}`, async (t) => {
+      const url = `${mistyped}:sec@ret@redis:6379`;
+      const [problem = ""] = await problemsOf(
+        t,
+        `tokens: { keys: [ ${key} ] }\ndenylist: { redis: { url: '${url}' } }`,
+      );
+      assert.match(problem, /^2:27 denylist\.redis\.url: expected .*got "…@redis:6379"/);
+    });
+  }
+
+  for (const setting of ["upstream: { url", "tokens: { jwks: { proxy"]) {
+    for (const credentials of ["user", "user:secret", ":secret"]) {
+      it(`refuses ${setting} with ${credentials}, and does not repeat the password`, async (t) => {
+        const end = setting.startsWith("tokens") ? "}}" : "}";
+        const yaml = `${setting}: 'http://${credentials}@host.example:3128' ${end}`;
+        const problems = (await problemsOf(t, yaml)).join("\n");
+        assert.match(problems, /(?:upstream\.url|jwks\.proxy): expected .*got "http:\/\/…@host/);
+        assert.doesNotMatch(problems, /secret/);
+      });
+    }
+  }
+
   for (const credentials of ["user", "user:secret", ":secret"]) {
     it(`refuses a key set's URL with ${credentials}, and does not repeat the password`, async (t) => {
       const url = `https://${credentials}@id.example.com/jwks`;

@@ -122,7 +122,7 @@ function isSocket(value: string): boolean {
 function isOrigin(value: string, schemes: readonly string[]): boolean {
   if (!URL.canParse(value)) return false;
   const url = new URL(value);
-  const bare = url.pathname === "/" && url.search === "" && url.hash === "" && url.username === "";
+  const bare = url.pathname === "/" && url.search === "" && url.hash === "" && !hasCredentials(url);
   return bare && schemes.includes(url.protocol);
 }
 
@@ -135,9 +135,12 @@ export function url(suits: (url: URL) => boolean, expected: string) {
     .refine((value) => {
       if (!URL.canParse(value)) return false;
       const parsed = new URL(value);
-      // No credentials, not even a password alone: what can't be fetched is told by its URL.
-      const hasCredentials = parsed.username !== "" || parsed.password !== "";
-      return /^https?:$/.test(parsed.protocol) && !hasCredentials && suits(parsed);
+      return /^https?:$/.test(parsed.protocol) && !hasCredentials(parsed) && suits(parsed);
     }, message)
     .transform((value) => new URL(value));
+}
+
+/** Logs and answers tell what can't be reached by its URL, so none has credentials, not even a password alone. */
+function hasCredentials({ username, password }: URL): boolean {
+  return username !== "" || password !== "";
 }
