@@ -3,7 +3,9 @@ import { type Config, loadConfig } from "../config/load.ts";
 import { namingOf } from "../config/name-keys.ts";
 import type { Entry } from "../denylist/denylist.ts";
 import { keptBeyondSeconds } from "../denylist/retention.ts";
+import { latestSecond } from "../denylist/sound.ts";
 import { type EpochSeconds, systemClock } from "../platform/clock.ts";
+import { isNumericDate } from "../token/claim-checks.ts";
 import { type CompactJws, parseCompactJws } from "../token/compact-jws.ts";
 import { createNames, type Names } from "../token/names.ts";
 import { configFile, configOptionHelp, readArguments, readTextFile } from "./arguments.ts";
@@ -100,7 +102,8 @@ function readBlacklist(source: string, config: Config): Blacklist {
     if (read.kind === "skipped") skipped.push({ number: index + 1, why: read.why });
     if (read.kind === "token") {
       tokens += 1;
-      entries.push(...entriesOf(read, read.expiresAt + keptBeyondSeconds, names));
+      const until = Math.min(read.expiresAt + keptBeyondSeconds, latestSecond);
+      entries.push(...entriesOf(read, until, names));
     }
   }
   return { tokens, entries, skipped };
@@ -122,13 +125,21 @@ function readLine(line: string, now: number): Line {
   if (more.length > 0) return { kind: "skipped", why: "more than one token" };
   const { exp } = jws.payload;
   if (typeof exp !== "number") return { kind: "skipped", why: "the token has no exp" };
+  // No token with such an exp is let through; old applications took whatever they were sent onto their lists.
+  if (!isNumericDate(exp)) return { kind: "skipped", why: "the token's exp is no date" };
   if (exp <= now) return { kind: "skipped", why: expired };
   return { kind: "token", signingInput: jws.signingInput, expiresAt: exp };
 }
 
+/**
+ * Three parts with dots between them. Tried only where a part begins: from each of its characters, one long line
+ * that is no token would take minutes.
+ */
+const threeParts = /(?<![\w-])[\w-]+\.[\w-]+\.[\w-]+/g;
+
 /** The tokens in a text. A key's prefix may end in a character that base64url has, too: then the header tells where it begins. */
 function tokensIn(line: string): CompactJws[] {
-  const texts = line.match(/[\w-]+\.[\w-]+\.[\w-]+/g) ?? [];
+  const texts = line.match(threeParts) ?? [];
   return texts.flatMap((text) => {
     const start = text.indexOf("ey", 1);
     return (

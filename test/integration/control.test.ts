@@ -235,19 +235,25 @@ describe("commands", () => {
         makeToken({ iat: 1, exp: 1 + threeDays }),
         `${spared} ${makeToken()}`,
         makeToken({ exp: undefined }),
+        makeToken({ exp: 1e21 }),
+        makeToken({ exp: 2 ** 32 - 1 }),
+        // No faster than its square, half an hour.
+        "a".repeat(1_000_000),
       ].join("\r\n"),
     );
     const tried = await runBuilt(["import", "--dry-run", ...config, file]);
-    assert.equal(tried.stdout, "would import 6, skipped 4 (expired 1, other 3)\n");
+    assert.equal(tried.stdout, "would import 7, skipped 6 (expired 1, other 5)\n");
     assert.ok(!existsSync(join(directory, "data")));
     const imported = await runBuilt(["import", ...config, file]);
     assert.equal(imported.code, 0, imported.stderr);
-    assert.equal(imported.stdout, "imported 6, skipped 4 (expired 1, other 3)\n");
+    assert.equal(imported.stdout, "imported 7, skipped 6 (expired 1, other 5)\n");
     assert.deepEqual(imported.stderr.trim().split("\n"), [
       "line 8: not a token",
       "line 9: the token has expired",
       "line 10: more than one token",
       "line 11: the token has no exp",
+      "line 12: the token's exp is no date",
+      "line 14: not a token",
     ]);
 
     const gate = await startGate(t, { upstream: application.url, directory });
