@@ -28,7 +28,7 @@ describe("check-config", () => {
     const yaml = `${keys}\nroutes: [ { path: /login, access: public }, { path: /logout, revoke: token } ]\n`;
     const { code, stdout } = await checkConfig(t, yaml);
     assert.equal(code, 0);
-    assert.match(stdout, /good\. 2 route rules \(1 public, 1 revoking\)/);
+    assert.match(stdout, /good\. 2 route rules \(1 public, 0 optional, 1 revoking\)/);
   });
 
   it("notes what a rule can't do, and accepts it", async (t) => {

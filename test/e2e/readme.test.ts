@@ -84,7 +84,7 @@ describe("README", () => {
   it("leads to settings that are accepted", async (t) => {
     const directory = temporaryDirectory(t);
     const rows = wishedSettings();
-    assert.equal(rows.length, 14);
+    assert.equal(rows.length, 15);
     for (const setting of rows) {
       const [path = "", value = ""] = (setting ?? "").split(/: (.*)/s);
       const [group, name] = path.split(".");

@@ -119,12 +119,12 @@ async function dieEverywhere(t: TestContext, denylist: string, expected: RegExp[
 }
 
 describe("SIGKILL at every boundary of a logout", () => {
-  it("loses no revocation in the embedded store", { timeout: 100_000 }, async (t) => {
+  it("loses no revocation in the embedded store", { timeout: 200_000 }, async (t) => {
     assert.ok(existsSync(preload));
     await dieEverywhere(t, "denylist: { dataDir: data }", [/write/, /datasync/, /send/]);
   });
 
-  it("loses no revocation with Redis", { timeout: 100_000 }, async (t) => {
+  it("loses no revocation with Redis", { timeout: 200_000 }, async (t) => {
     const redis = await startRedis(t);
     const denylist = `denylist: { dataDir: data, redis: { url: "${redis.url}", grace: 300ms } }`;
     await dieEverywhere(t, denylist, [/write/, /datasync/, /send/]);
