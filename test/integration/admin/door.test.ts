@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { createAdminServer } from "../../../src/admin/admin-server.ts";
 import { createBodyReader } from "../../../src/admin/body.ts";
-import type { Endpoints } from "../../../src/admin/endpoint.ts";
+import type { Endpoint, Endpoints } from "../../../src/admin/endpoint.ts";
 import { listenOnLoopback, startApplication } from "../../helpers/application.ts";
 import { startGate, type TestGate } from "../../helpers/gate.ts";
 import { openRaw, send, statusesIn } from "../../helpers/http.ts";
@@ -264,6 +264,41 @@ describe("connections to the admin port", () => {
     }
     const { text } = await send(`${gate.adminUrl}/metrics`);
     assert.match(text, /^revgate_admin_refused_total\{reason="crowded"\} [3-9]\d$/m);
+  });
+
+  it("at work are not all: a probe is answered while more senders are believed than it keeps for them", async (t) => {
+    let atWork = 0;
+    const stays: Endpoint = {
+      hosts: "any",
+      audited: false,
+      answer: ({ onBelieved }) => {
+        onBelieved();
+        atWork += 1;
+        return new Promise(() => {});
+      },
+    };
+    const probe: Endpoint = { hosts: "any", audited: false, answer: () => ({ status: 200 }) };
+    const endpoints: Endpoints = new Map([
+      ["POST /", stays],
+      ["GET /healthz", probe],
+    ]);
+    const server = createAdminServer({
+      endpoints: () => [endpoints],
+      hosts: () => [],
+      maxConnections: () => 8,
+      audit() {},
+      onDistrust() {},
+      onCrowded() {},
+      onUncaught: (_door, error) => assert.fail(String(error)),
+    });
+    const port = await listenOnLoopback(t, server);
+    const believed = await Promise.all(Array.from({ length: 8 }, () => openRaw(t, port)));
+    for (const { write } of believed) write("POST / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await until(() => atWork === 8);
+    for (let i = 0; i < 8; i += 1) {
+      assert.equal((await send(`http://127.0.0.1:${port}/healthz`)).status, 200);
+    }
+    assert.ok(believed.filter(({ socket }) => !socket.closed).length >= 6);
   });
 
   it("end in seconds with a head or a body that stalls; a body beyond the most at once gives way", async (t) => {

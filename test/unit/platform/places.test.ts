@@ -13,7 +13,22 @@ describe("a bounded number of places", () => {
     assert.deepEqual(gone, ["b1", "a1"]);
   });
 
-  it("never gives away a place at work, and turns newcomers away if all are", () => {
+  it("keeps three in four for work at most: the rest is given away, what does no work first", () => {
+    const take = createPlaces(() => 4);
+    const gone: string[] = [];
+    const places = ["a", "b", "c", "d"].map((name) => take(name, () => gone.push(name)));
+    const [end] = places.map((place) => place?.work());
+    for (const name of ["e", "f"]) assert.ok(take(name, () => gone.push(name)));
+    assert.deepEqual(gone, ["d", "e"]);
+    // That of one that has ended is kept no more, and may be for another.
+    end?.();
+    const last = take("g", () => gone.push("g"));
+    last?.work();
+    for (const name of ["h", "i"]) assert.ok(take(name, () => gone.push(name)));
+    assert.deepEqual(gone, ["d", "e", "a", "f", "h"]);
+  });
+
+  it("never gives away the places kept for work, and turns newcomers away if those are all", () => {
     const take = createPlaces(() => 1);
     const first = take("a", () => assert.fail("given away"));
     const end = first?.work();
