@@ -550,6 +550,11 @@ describe("shared signals", () => {
     ["with an event that is no object", { events: { [sessionRevoked]: [] } }, "invalid_request"],
     ["without a subject", { sub_id: undefined }, "invalid_request"],
     ["with a text as subject", { sub_id: "alice" }, "invalid_request"],
+    [
+      "whose subject's format makes no text",
+      { sub_id: { format: { toString: 1, valueOf: 1 } } },
+      "invalid_request",
+    ],
   ];
   for (const [what, changes, err, { typ = "secevent+jwt", ...options } = {}] of refused) {
     it(`refuse an event ${what}`, async (t) => {

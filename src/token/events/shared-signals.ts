@@ -101,5 +101,9 @@ const claimsOf = new Map([
 
 /** Drafts called it otherwise, and some senders still do. */
 function formatOf({ format, subject_type: before }: Identifier): string {
-  return String(format ?? before).replaceAll("-", "_");
+  const named = format ?? before ?? "";
+  if (typeof named !== "string") {
+    throw new EventRefused("invalid_request", "expected a text as the format of a subject");
+  }
+  return named.replaceAll("-", "_");
 }

@@ -13,6 +13,20 @@ const claim = fc.oneof(
   fc.jsonValue(),
 );
 
+/** A subject as RFC 9493 has them, any member of which may be wrong. */
+const identifier = fc.dictionary(
+  fc.constantFrom(
+    ...["format", "subject_type", "identifiers", "id", "iss", "sub", "jti", "email"],
+    ...["session", "user", "__proto__"],
+  ),
+  fc.oneof(
+    claim,
+    fc.constantFrom("opaque", "iss_sub", "jwt_id", "email", "complex", "aliases"),
+    // What makes no text, though it is an object.
+    fc.constant({ toString: 1, valueOf: 1, toJSON: 1 }),
+  ),
+);
+
 /** Claims of a security event, any of which may be wrong. */
 const eventClaims = fc.record(
   {
@@ -23,7 +37,11 @@ const eventClaims = fc.record(
     exp: claim,
     sub: claim,
     sid: claim,
-    sub_id: claim,
+    sub_id: fc.oneof(
+      claim,
+      identifier,
+      fc.record({ format: fc.constant("aliases"), identifiers: fc.array(identifier) }),
+    ),
     events: fc.oneof(
       claim,
       fc.dictionary(
