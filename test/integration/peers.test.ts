@@ -1,16 +1,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer, type Socket } from "node:net";
-import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { WebSocket, WebSocketServer } from "ws";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
 import { openRaw, type RawConnection, send, statusesIn } from "../helpers/http.ts";
-import { repository } from "../helpers/program.ts";
 import { until } from "../helpers/store.ts";
+import { firstCells } from "../helpers/tables.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
 const headers = { token: makeToken() };
@@ -379,10 +377,7 @@ const cases: Record<string, (place: Place) => Promise<void>> = {
   },
 };
 
-const rows = readFileSync(join(repository, "docs/peers.md"), "utf8")
-  .split("\n")
-  .filter((line) => line.startsWith("| ") && !line.startsWith("| what | "))
-  .map((line) => line.split("|")[1]?.trim() ?? "");
+const rows = firstCells("docs/peers.md", "what");
 
 describe("what peers' own suites ask for", () => {
   it("is in docs/peers.md, line by line", () => {

@@ -5,6 +5,8 @@ import { delimiter, join } from "node:path";
 export const neededPrograms = [
   { names: ["redis-server", "valkey-server"], packages: ["redis-server"] },
   { names: ["openssl"], packages: ["openssl"] },
+  { names: ["h2load"], packages: ["nghttp2-client"] },
+  { names: ["wrk"], packages: ["wrk"] },
   { names: ["cc", "gcc", "clang"], packages: ["gcc", "libc6-dev"] },
 ] as const;
 
