@@ -226,13 +226,12 @@ async function checkOutcomes({ adminUrl }: TestGate, expected: readonly string[]
   assert.doesNotMatch(text, /^revgate_(uncaught_errors|stalled_clients)_total\{.*\} [1-9]/m);
 }
 
-describe("what load generators send in one moment", () => {
+describe("what load generators send", () => {
   it("is in docs/peers.md, line by line", () => {
     assert.deepEqual(firstCells("docs/peers.md", "load").sort(), Object.keys(loads).sort());
   });
 
   it("is answered as it should be, each to the last, and leaves nothing behind", {
-    concurrency: true,
     timeout: 170_000,
   }, async (t) => {
     const { gates, ...place } = await start(t);

@@ -138,22 +138,31 @@ describe("a WebSocket when revgate stops", { concurrency: true }, () => {
     await stopping;
   });
 
-  it("is closed by a drain, which carries those that come after it", async (t) => {
+  it("is closed by a drain, which carries those that come back, and by the stop then", async (t) => {
     const chat = await startChat(t);
     const [directory, secret] = [temporaryDirectory(t), "a-secret-of-the-admin's"];
     writeFileSync(join(directory, "secret"), secret);
     const yaml = "admin: { host: 127.0.0.1, port: 0, tokenFile: secret }";
     const gate = await startGate(t, { upstream: chat.url, yaml, directory });
-    const before = await openSocket(t, gate.port);
-    const closed = codeOf(before);
+    const open = () => openSocket(t, gate.port);
+    // Each comes back at once, as clients of WebSockets do.
+    const before = await Promise.all(Array.from({ length: 18 }, open));
+    const comeBack = before.map(async (socket) => {
+      assert.equal(await codeOf(socket), 1001);
+      return open();
+    });
     await send(`${gate.adminUrl}/drain`, {
       method: "POST",
       headers: { authorization: `Bearer ${secret}` },
     });
-    assert.equal(await closed, 1001);
-    const after = await openSocket(t, gate.port);
-    after.send("still served");
-    assert.equal(String((await once(after, "message"))[0]), "still served");
+    const after = await Promise.all(comeBack);
+    for (const socket of after) {
+      socket.send("still served");
+      assert.equal(String((await once(socket, "message"))[0]), "still served");
+    }
+    const closedAgain = Promise.all(after.map(codeOf));
+    await gate.stop();
+    assert.deepEqual(new Set(await closedAgain), new Set([1001]));
   });
 });
 
