@@ -108,4 +108,3 @@ export async function openStoreOn(
   t.after(() => shared.close());
   return { denylist: shared, local, replica, outbox };
 }
-export { until } from "./until.ts";

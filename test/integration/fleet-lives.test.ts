@@ -14,8 +14,8 @@ import {
 } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
-import { until } from "../helpers/store.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const now = () => Math.floor(Date.now() / 1000);
 const hour = 3600;

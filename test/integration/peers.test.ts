@@ -7,9 +7,9 @@ import { WebSocket, WebSocketServer } from "ws";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
 import { openRaw, type RawConnection, send, statusesIn } from "../helpers/http.ts";
-import { until } from "../helpers/store.ts";
 import { firstCells } from "../helpers/tables.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const headers = { token: makeToken() };
 const headLines = `Host: a\r\ntoken: ${headers.token}\r\n`;

@@ -6,13 +6,14 @@ import { loadConfig } from "../../src/config/load.ts";
 import { aclRules } from "../../src/denylist/redis/commands.ts";
 import { startApplication } from "../helpers/application.ts";
 import { makeAuthority, type TestAuthority, type TestPair } from "../helpers/authority.ts";
-import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
+import { startGate, type TestGate, untilReady, writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
+import { startBuiltGate } from "../helpers/program.ts";
 import { freePort, startRedis, type TestRedis } from "../helpers/redis.ts";
 import { startSentinel } from "../helpers/redis-topologies.ts";
-import { until } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const passwordFile = "redis-password";
 
@@ -42,7 +43,7 @@ async function readiness({ adminUrl }: TestGate): Promise<string> {
   return `${status} ${json["reason"] ?? ""}`;
 }
 
-async function metrics({ adminUrl }: TestGate): Promise<string> {
+async function metrics({ adminUrl }: Pick<TestGate, "adminUrl">): Promise<string> {
   return (await send(`${adminUrl}/metrics`)).text;
 }
 
@@ -208,6 +209,29 @@ describe("what proves a sidecar to Redis", { concurrency: true }, () => {
       await untilReady(gate);
       await logOut(gate);
     });
+  });
+
+  it("goes only to a Redis that caFile or Node itself trusts", async (t) => {
+    const directory = temporaryDirectory(t);
+    const trusted = makeAuthority(directory, "trusted-by-node");
+    const port = await freePort();
+    const pair = trusted.issue("server", "DNS:localhost");
+    const tls = [...tlsArguments(trusted, pair, port), "--tls-auth-clients", "no"];
+    await startRedis(t, tls);
+    const application = await startApplication(t);
+    const start = async (env: NodeJS.ProcessEnv) => {
+      const own = temporaryDirectory(t);
+      const { caFile } = makeAuthority(own, "another");
+      const redis = `url: "rediss://localhost:${port}", grace: 300ms, caFile: ${caFile}`;
+      await writeConfig(own, `denylist: { dataDir: data, redis: { ${redis} } }`, application.url);
+      return startBuiltGate(t, join(own, "revgate.yaml"), env);
+    };
+    const [with_, without] = await Promise.all([
+      start({ NODE_EXTRA_CA_CERTS: trusted.caFile }),
+      start({}),
+    ]);
+    await untilReady(with_);
+    await until(async () => /redis_failure\{cause="tls"\} 1/.test(await metrics(without)));
   });
 
   describe("a Cluster over TLS that knows its clients by certificates", {

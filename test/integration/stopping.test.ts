@@ -11,9 +11,9 @@ import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate, writeConfig } from "../helpers/gate.ts";
 import { openRaw, send } from "../helpers/http.ts";
 import { startBuiltGate } from "../helpers/program.ts";
-import { until } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const headers = { token: makeToken() };
 /** Far longer than any of this takes. */
