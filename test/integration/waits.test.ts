@@ -258,7 +258,7 @@ async function stalledReader(t: TestContext, gate: TestGate, path: string): Prom
 
 describe("a wait for a client to take its answer", () => {
   it("is bounded, and each byte that is taken begins it anew", async (t) => {
-    const megabytes = 32;
+    const megabytes = 24;
     const application = await startApplication(t, (_request, response) => {
       response.end(Buffer.alloc(megabytes << 20, "x"));
     });
@@ -283,6 +283,7 @@ routes: [ { path: /static/*, access: public } ]`;
 
     // Both connections to the application are taken until one of the two clients is given up.
     const third = send(`${gate.url}/static/c`);
+    await until(() => gate.logged().includes('"outcome":"client_stalled"'));
     assert.equal((await third).body.length, megabytes << 20);
     stalled.socket.resume();
     assert.ok((await stalled.untilClosed()).length < megabytes << 20);
