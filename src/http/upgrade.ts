@@ -7,3 +7,10 @@ import { type FieldLines, fieldValues } from "./field-lines.ts";
 export function asksForWebSocket(lines: FieldLines): boolean {
   return fieldValues(lines, "upgrade").some((value) => /websocket/i.test(value));
 }
+
+/** Whether `Connection` nominates `Upgrade`: without, there is nothing that a server could switch to. */
+export function nominatesUpgrade(lines: FieldLines): boolean {
+  return fieldValues(lines, "connection").some((value) =>
+    /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(value),
+  );
+}

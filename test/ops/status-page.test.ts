@@ -98,6 +98,7 @@ describe("the status page", () => {
     await page.locator("#latest tbody tr").waitFor();
     const [revoked] = await page.locator("#latest tbody tr").allInnerTexts();
     assert.match(revoked ?? "", /^\d\d:\d\d:\d\d\s+tok\s+[\w-]{8}…\s+\d\d-\d\d \d\d:\d\d$/);
+    await page.locator("#refusals tbody tr").first().waitFor();
     const refusals = await page.locator("#refusals tbody tr").allInnerTexts();
     assert.match(refusals.join(), /^token_revoked\s/);
     // Of the time between two readings: they have to be there for a while.
