@@ -14,8 +14,8 @@ export interface Answer {
   readonly distrust?: Distrust;
 }
 
-/** Why a sender is not believed. */
-export const distrusts = ["host", "secret", "event"] as const;
+/** Why a sender is not believed; `crowded`: its body gave way before anything was verified. */
+export const distrusts = ["host", "secret", "event", "crowded"] as const;
 /** One of the reasons. */
 export type Distrust = (typeof distrusts)[number];
 
@@ -77,9 +77,12 @@ export const tooManyRequests: Answer = {
 
 /** The answer to what an operation failed with; throws what is no expected failure. */
 export function failure(error: unknown): Answer {
-  if (error instanceof BadRequest) return refusal(error.status, error.error, error.message);
-  if (error instanceof ControlError) return refusal(400, "invalid_request", error.message);
   const retry = { headers: { "Retry-After": "1" } };
+  if (error instanceof BadRequest) {
+    const answer = refusal(error.status, error.error, error.message);
+    return error.status >= 500 ? { ...answer, ...retry } : answer;
+  }
+  if (error instanceof ControlError) return refusal(400, "invalid_request", error.message);
   if (error instanceof RevocationPendingError) {
     return { ...refusal(503, "revocation_pending", error.message), ...retry };
   }

@@ -5,7 +5,7 @@ import { BadRequest } from "./answer.ts";
 import type { Exchange } from "./endpoint.ts";
 
 const maxBodyBytes = 65_536;
-const maxBodiesAtOnce = 16;
+const maxBodiesAtOnce = 64;
 
 /** Reads the body of a request of that type as text; rejects with BadRequest. */
 export type ReadBody = (exchange: Exchange, type: string) => Promise<string>;

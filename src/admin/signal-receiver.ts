@@ -80,7 +80,7 @@ function lastIssuedBy(
   return issuedAt + clockToleranceSeconds;
 }
 
-/** Section 2.8 knows two answers: done, and everything else. */
+/** Section 2.8 knows two answers to a logout token: done, and everything else. What was never read may come again. */
 async function receiveLogout(exchange: Exchange, context: ReceiverContext): Promise<Answer> {
   const { options, read, mayCarryOut, receive } = context;
   try {
@@ -106,7 +106,8 @@ async function receiveLogout(exchange: Exchange, context: ReceiverContext): Prom
     return { status: 200, names: namesOf(entries) };
   } catch (error) {
     const answer = answerTo(error, options);
-    return answer.status >= 500 ? { ...answer, status: 400 } : answer;
+    const wasRead = answer.distrust !== "crowded";
+    return answer.status >= 500 && wasRead ? { ...answer, status: 400 } : answer;
   }
 }
 
@@ -152,9 +153,10 @@ function answerTo(error: unknown, { onSignal }: SignalReceiverOptions): Answer {
     onSignal("refused");
     return { ...refusal(400, error.code, error.message), distrust: "event" };
   }
-  if (error instanceof BadRequest && error.status < 500) {
+  if (error instanceof BadRequest) {
+    // Before a signature is verified, nobody's event has failed.
     onSignal("refused");
-    return { ...failure(error), distrust: "event" };
+    return { ...failure(error), distrust: error.status < 500 ? "event" : "crowded" };
   }
   onSignal("failed");
   if (!(error instanceof EventKeysUnavailable)) return failure(error);

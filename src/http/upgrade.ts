@@ -8,9 +8,10 @@ export function asksForWebSocket(lines: FieldLines): boolean {
   return fieldValues(lines, "upgrade").some((value) => /websocket/i.test(value));
 }
 
-/** Whether `Connection` nominates `Upgrade`: without, there is nothing that a server could switch to. */
-export function nominatesUpgrade(lines: FieldLines): boolean {
-  return fieldValues(lines, "connection").some((value) =>
-    /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(value),
-  );
+/**
+ * Whether `Connection` may nominate `Upgrade`; if it does not, no parser lets go of a connection. Read widely:
+ * whoever missed a nomination would go on where Node has dropped what came behind.
+ */
+export function mayNominateUpgrade(lines: FieldLines): boolean {
+  return fieldValues(lines, "connection").some((value) => /upgrade/i.test(value));
 }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { bodyFramingOf, findField } from "../http/field-lines.ts";
-import { asksForWebSocket, nominatesUpgrade } from "../http/upgrade.ts";
+import { asksForWebSocket, mayNominateUpgrade } from "../http/upgrade.ts";
 import { answerDirectly } from "./direct-answers.ts";
 import { GatheringRequest } from "./gathering-request.ts";
 import { ProxyRequest, ProxyResponse } from "./http-messages.ts";
@@ -83,7 +83,7 @@ export function answerRequests(server: Server, engine: Engine, listener: Request
 function endBehindUpgrades(listener: RequestListener): RequestListener {
   return (request, answer) => {
     const { rawHeaders } = request;
-    const wasIgnored = findField(rawHeaders, "upgrade") !== -1 && nominatesUpgrade(rawHeaders);
+    const wasIgnored = findField(rawHeaders, "upgrade") !== -1 && mayNominateUpgrade(rawHeaders);
     if (wasIgnored) answer.endConnection();
     listener(request, answer);
   };

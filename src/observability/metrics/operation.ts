@@ -41,7 +41,7 @@ export interface AdminMetrics {
 /** Makes what is counted of the admin port. */
 export function createAdminMetrics(make: Makers): AdminMetrics {
   const help =
-    "Requests to the admin port that were refused for a foreign Host, a wrong secret or an event that is not believed; those beyond what one peer may send of them (too_many); and connections closed to make room (crowded).";
+    "Requests to the admin port that were refused for a foreign Host, a wrong secret or an event that is not believed; those beyond what one peer may send of them (too_many); and connections or bodies that had to make room (crowded).";
   return {
     refused: make.counters({ name: "revgate_admin_refused_total", help }, "reason", adminRefusals),
   };

@@ -327,14 +327,14 @@ describe("connections to the admin port", () => {
     const port = await listenOnLoopback(t, server);
     const head = await openRaw(t, port);
     head.write("POST / HTTP/1.1\r\nHost: a\r\n");
-    const stalled = await Promise.all(Array.from({ length: 17 }, () => openRaw(t, port)));
+    const stalled = await Promise.all(Array.from({ length: 65 }, () => openRaw(t, port)));
     for (const { write } of stalled) {
       write("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nx");
     }
     assert.match(await head.untilClosed(), /^HTTP\/1\.1 408/);
     const ends = await Promise.all(stalled.map(({ untilClosed }) => untilClosed()));
     const statuses = ends.map((text) => statusesIn(text)[0]);
-    assert.equal(statuses.filter((status) => status === 408).length, 16);
+    assert.equal(statuses.filter((status) => status === 408).length, 64);
     assert.equal(uncaught.filter((error) => error === "crowded").length, 1);
   });
 });

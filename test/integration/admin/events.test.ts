@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { startApplication } from "../../helpers/application.ts";
 import { startGate, type TestGate } from "../../helpers/gate.ts";
-import { type Reply, send } from "../../helpers/http.ts";
+import { openRaw, type Reply, send } from "../../helpers/http.ts";
 import { makeToken } from "../../helpers/tokens.ts";
 import { until } from "../../helpers/until.ts";
 
@@ -73,6 +73,28 @@ describe("events that are not believed", () => {
     assert.ok(forged.every((status) => status === 400 || status === 429));
     const lines = gate.logged().match(/"status":400/g)?.length ?? 0;
     assert.ok(lines < forged.length, `${lines} lines for ${forged.length} events`);
+  });
+});
+
+describe("bodies that never come", () => {
+  it("give way, in few lines of the log, and are no failed events: the next real one is carried out", async (t) => {
+    const gate = await start(t, 200);
+    const stalled = await Promise.all(
+      Array.from({ length: 110 }, () => openRaw(t, gate.adminAddress.port)),
+    );
+    const head = `POST /backchannel-logout HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 500\r\n\r\n`;
+    for (const { write } of stalled) write(head);
+    const metrics = async () => (await send(`${gate.adminUrl}/metrics`)).text;
+    const crowded = /^revgate_admin_refused_total\{reason="crowded"\} 46$/m;
+    await until(async () => crowded.test(await metrics()));
+    assert.equal((await logOut(gate, logoutToken("https://one"))).status, 200);
+
+    assert.match(await metrics(), /^revgate_signals_total\{result="failed"\} 0$/m);
+    const lines = gate.logged().match(/"error":"crowded"/g)?.length ?? 0;
+    assert.ok(lines > 0 && lines < 46, `${lines} lines`);
+    const told = stalled.map(({ received }) => received()).filter((text) => text !== "");
+    assert.match(told[0] ?? "", /^HTTP\/1\.1 503 [\s\S]*Retry-After: 1/);
+    assert.ok(told.every((text) => /^HTTP\/1\.1 (?:503|429) /.test(text)));
   });
 });
 
