@@ -49,8 +49,11 @@ const handshake = [
 ].join("\r\n");
 const goingAway = Buffer.from([0x88, 2, 0x03, 0xe9]).toString("latin1");
 
-/** A revgate before an application of which a test writes each byte behind the handshake. */
-async function startRaw(t: TestContext) {
+const switched =
+  "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+
+/** A client that has asked for a WebSocket, and an application of which a test writes each byte. */
+async function startHandshake(t: TestContext) {
   const server = createServer();
   const upgraded = once(server, "upgrade") as Promise<[unknown, Socket]>;
   const upstream = `http://127.0.0.1:${await listenOnLoopback(t, server)}`;
@@ -61,11 +64,15 @@ async function startRaw(t: TestContext) {
   const [, application] = await upgraded;
   t.after(() => application.destroy());
   application.on("error", () => {});
-  application.write(
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-  );
-  await client.until(/\r\n\r\n/);
   return { gate, client, application };
+}
+
+/** The same behind the handshake. */
+async function startRaw(t: TestContext) {
+  const started = await startHandshake(t);
+  started.application.write(switched);
+  await started.client.until(/\r\n\r\n/);
+  return started;
 }
 
 describe("a WebSocket when revgate stops", { concurrency: true }, () => {
@@ -120,19 +127,9 @@ describe("a WebSocket when revgate stops", { concurrency: true }, () => {
   });
 
   it("that opens while it stops is closed likewise", async (t) => {
-    const server = createServer();
-    const upgraded = once(server, "upgrade") as Promise<[unknown, Socket]>;
-    const upstream = `http://127.0.0.1:${await listenOnLoopback(t, server)}`;
-    const gate = await startGate(t, { upstream });
-    gate.config().settings.limits.drainTimeout = longDrain;
-    const client = await openRaw(t, gate.port);
-    client.write(handshake);
-    const [, application] = await upgraded;
-    application.on("error", () => {});
+    const { gate, client, application } = await startHandshake(t);
     const stopping = gate.stop();
-    application.write(
-      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-    );
+    application.write(switched);
     await client.until(new RegExp(`\\r\\n\\r\\n${goingAway}$`));
     application.end();
     await stopping;

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { Agent } from "node:http";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { createAdminServer } from "../../../src/admin/admin-server.ts";
+import { type AdminServerOptions, createAdminServer } from "../../../src/admin/admin-server.ts";
 import { createBodyReader } from "../../../src/admin/body.ts";
 import type { Endpoint, Endpoints } from "../../../src/admin/endpoint.ts";
 import { listenOnLoopback, startApplication } from "../../helpers/application.ts";
@@ -12,6 +12,16 @@ import { openRaw, send, statusesIn } from "../../helpers/http.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";
 import { makeToken } from "../../helpers/tokens.ts";
 import { until } from "../../helpers/until.ts";
+
+/** What an admin server needs besides its endpoints; nothing may be uncaught. */
+const alone: Omit<AdminServerOptions, "endpoints"> = {
+  hosts: () => [],
+  maxConnections: () => 8,
+  audit() {},
+  onDistrust() {},
+  onCrowded() {},
+  onUncaught: (_door, error) => assert.fail(String(error)),
+};
 
 const secret = "an-admin-secret-for-tests";
 const bearer = { authorization: `Bearer ${secret}` };
@@ -103,11 +113,7 @@ describe("whatever comes to the admin port", () => {
     for (const each of endpoints) {
       const server = createAdminServer({
         endpoints: () => [each],
-        hosts: () => [],
-        maxConnections: () => 8,
-        audit() {},
-        onDistrust() {},
-        onCrowded() {},
+        ...alone,
         onUncaught: (door, error) => void uncaught.push([door, (error as Error).name]),
       });
       const url = `http://127.0.0.1:${await listenOnLoopback(t, server)}/`;
@@ -236,12 +242,7 @@ describe("connections to the admin port", () => {
   it("that are closed for it have no responses made for what they have sent ahead", async (t) => {
     const server = createAdminServer({
       endpoints: () => [],
-      hosts: () => [],
-      maxConnections: () => 8,
-      audit() {},
-      onDistrust() {},
-      onCrowded() {},
-      onUncaught: (_door, error) => assert.fail(String(error)),
+      ...alone,
     });
     let requests = 0;
     server.on("request", () => {
@@ -284,12 +285,7 @@ describe("connections to the admin port", () => {
     ]);
     const server = createAdminServer({
       endpoints: () => [endpoints],
-      hosts: () => [],
-      maxConnections: () => 8,
-      audit() {},
-      onDistrust() {},
-      onCrowded() {},
-      onUncaught: (_door, error) => assert.fail(String(error)),
+      ...alone,
     });
     const port = await listenOnLoopback(t, server);
     const believed = await Promise.all(Array.from({ length: 8 }, () => openRaw(t, port)));
@@ -316,11 +312,8 @@ describe("connections to the admin port", () => {
     const uncaught: string[] = [];
     const server = createAdminServer({
       endpoints: () => [endpoints],
-      hosts: () => [],
+      ...alone,
       maxConnections: () => 128,
-      audit() {},
-      onDistrust() {},
-      onCrowded() {},
       onUncaught: (_door, error) => void uncaught.push((error as { error: string }).error),
       times: { headMs: 300, requestMs: 600, idleMs: 300 },
     });
