@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { RedisConnection } from "../../src/denylist/redis/connection.ts";
+import type { RedisTopology } from "../../src/denylist/redis/client.ts";
+import { askRunId, RedisConnection } from "../../src/denylist/redis/connection.ts";
 import { startRedis } from "../helpers/redis.ts";
+import { startSentinel } from "../helpers/redis-topologies.ts";
 
 const commandTimeoutMs = 200;
 
@@ -43,5 +45,30 @@ describe("a command to redis", () => {
     const answer = connection.info("server");
     setImmediate(block);
     await assert.rejects(answer, { code: "store_unavailable" });
+  });
+});
+
+describe("a connection by sentinels that refuse the password", () => {
+  async function ask(t: TestContext, connectTimeoutMs: number, signal: AbortSignal) {
+    const { client, topology } = await startSentinel(t);
+    await client.call("ACL", "SETUSER", "watch", "on", ">right", "~*", "&*", "+@all");
+    return askRunId(
+      {
+        topology: { ...topology, username: "watch", password: "wrong" } as RedisTopology,
+        ...{ username: undefined, password: undefined, tls: undefined },
+        ...{ connectTimeoutMs, commandTimeoutMs },
+      },
+      signal,
+    );
+  }
+
+  it("is given up in time", async (t) => {
+    const asked = ask(t, commandTimeoutMs, new AbortController().signal);
+    await assert.rejects(asked, { code: "store_unavailable" });
+  });
+
+  it("is given up when nobody wants it any more", async (t) => {
+    // Longer than the test may take.
+    await assert.rejects(ask(t, 300_000, AbortSignal.timeout(2000)), { code: "store_unavailable" });
   });
 });

@@ -38,6 +38,7 @@ export class RedisConnection {
   readonly close: () => void;
   readonly #redis: Redis | Cluster;
   readonly #commandTimeoutMs: number;
+  readonly #readyTimeoutMs: number;
   readonly #readyListeners: (() => void)[] = [];
   #reconnecting = false;
   #lastError: Error | undefined;
@@ -45,6 +46,7 @@ export class RedisConnection {
 
   constructor(options: RedisConnectionOptions) {
     this.#commandTimeoutMs = options.commandTimeoutMs;
+    this.#readyTimeoutMs = options.connectTimeoutMs + options.commandTimeoutMs;
     const { client, adopt, close } = openClient(options);
     this.#redis = client;
     this.adopt = adopt;
@@ -78,13 +80,23 @@ export class RedisConnection {
     if (this.up) listener();
   }
 
-  /** Resolves when commands can be sent; rejects with StoreUnavailableError if it cannot be connected. */
+  /**
+   * Resolves when commands can be sent; rejects with StoreUnavailableError if it cannot be connected, in the
+   * time for a connection and a command together. Sentinels that refuse a password are asked again and again
+   * by ioredis: no connection comes, and none closes.
+   */
   ready(): Promise<void> {
     if (this.up) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.#redis.once("ready", resolve);
-      this.#redis.once("close", () => {
+      const fail = () => {
+        clearTimeout(timer);
         reject(new StoreUnavailableError(this.whyDown, this.#lastError));
+      };
+      const timer = setTimeout(fail, this.#readyTimeoutMs);
+      this.#redis.once("close", fail).once("end", fail);
+      this.#redis.once("ready", () => {
+        clearTimeout(timer);
+        resolve();
       });
     });
   }
@@ -234,7 +246,7 @@ export class RedisConnection {
 /**
  * Connects anew to a server by itself, or to the one that sentinels name, asks its run id and leaves again.
  *
- * Each of the two steps may take as long as a command. Rejects with StoreUnavailableError if there is no answer in time.
+ * Takes as long as a connection and two commands may, at most. Rejects with StoreUnavailableError if there is no answer in time.
  */
 export async function askRunId(
   options: RedisConnectionOptions,

@@ -36,18 +36,15 @@ async function whyRefused(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const connection = new RedisConnection({ ...options, name: "revgate-trial" });
-  const late = new AbortController();
-  const waited = sleep(options.connectTimeoutMs + options.commandTimeoutMs, "late", {
-    signal: AbortSignal.any([signal, late.signal]),
-  });
+  const close = () => connection.close();
+  signal.addEventListener("abort", close);
   try {
-    const outcome = await Promise.race([connection.ready(), waited]);
-    return outcome === undefined ? undefined : connection.whyDown;
+    await connection.ready();
+    return undefined;
   } catch {
     return connection.whyDown;
   } finally {
-    late.abort();
-    waited.catch(() => {});
-    connection.close();
+    signal.removeEventListener("abort", close);
+    close();
   }
 }
