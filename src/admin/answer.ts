@@ -14,8 +14,11 @@ export interface Answer {
   readonly distrust?: Distrust;
 }
 
-/** Why a sender is not believed; `crowded`: its body gave way before anything was verified. */
-export const distrusts = ["host", "secret", "event", "crowded"] as const;
+/**
+ * Why a sender is not believed; `keys`: its event can't be verified at present; `crowded`: its body gave way
+ * before anything was.
+ */
+export const distrusts = ["host", "secret", "event", "keys", "crowded"] as const;
 /** One of the reasons. */
 export type Distrust = (typeof distrusts)[number];
 

@@ -161,7 +161,7 @@ function answerTo(error: unknown, { onSignal }: SignalReceiverOptions): Answer {
   onSignal("failed");
   if (!(error instanceof EventKeysUnavailable)) return failure(error);
   const headers = { "Retry-After": "1" };
-  return { ...refusal(503, "keys_unavailable", error.message), headers };
+  return { ...refusal(503, "keys_unavailable", error.message), headers, distrust: "keys" };
 }
 
 function namesOf(entries: readonly Entry[]): string[] {

@@ -31,7 +31,7 @@ export function createConfigMetrics(make: Makers): ConfigMetrics {
 }
 
 /** Why the admin port refused a request or closed a connection, as far as it is counted. */
-export const adminRefusals = ["host", "secret", "event", "too_many", "crowded"] as const;
+export const adminRefusals = ["host", "secret", "event", "keys", "too_many", "crowded"] as const;
 
 /** What is counted of the admin port. */
 export interface AdminMetrics {
@@ -41,7 +41,7 @@ export interface AdminMetrics {
 /** Makes what is counted of the admin port. */
 export function createAdminMetrics(make: Makers): AdminMetrics {
   const help =
-    "Requests to the admin port that were refused for a foreign Host, a wrong secret or an event that is not believed; those beyond what one peer may send of them (too_many); and connections or bodies that had to make room (crowded).";
+    "Requests to the admin port that were refused for a foreign Host, a wrong secret, an event that is not believed (event) or can't be verified since its issuer's keys can't be had (keys); those beyond what one peer may send of them (too_many); and connections or bodies that had to make room (crowded).";
   return {
     refused: make.counters({ name: "revgate_admin_refused_total", help }, "reason", adminRefusals),
   };

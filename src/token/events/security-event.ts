@@ -47,6 +47,11 @@ export class EventRefused extends Error {
 /** The keys of an event's issuer can't be had at present: it can't be told whether it is to be believed. */
 export class EventKeysUnavailable extends Error {
   override readonly name = "EventKeysUnavailable";
+
+  /** Says nothing of where the keys are: whoever sent the event may be anybody. */
+  constructor() {
+    super("the keys of the event's issuer cannot be had at present");
+  }
 }
 
 /** What an event must be like. */
@@ -126,8 +131,7 @@ function wrongSignature(): Error {
 
 /** What to say where no key may have signed it; `lacking` are the rings that may yet get it. */
 function noKey(lacking: readonly KeyRing[]): Error {
-  const trouble = lacking.find((ring) => ring.trouble !== undefined)?.trouble;
-  if (trouble !== undefined) return new EventKeysUnavailable(trouble);
+  if (lacking.some(({ trouble }) => trouble !== undefined)) return new EventKeysUnavailable();
   return new EventRefused("invalid_key", "signed with no key or algorithm that its issuer has");
 }
 

@@ -121,6 +121,31 @@ signals: { transmitters: [ { issuer: "https://slow", audience: a, keys: [ { jwks
   });
 });
 
+describe("events whose keys can't be had", () => {
+  it("fill no log for one peer, and tell it nothing of where the keys are", async (t) => {
+    const gate = await startGate(t, {
+      upstream: "http://127.0.0.1:1",
+      yaml: `
+admin: { host: 127.0.0.1, port: 0 }
+signals: { transmitters: [ { issuer: "https://away", audience: a, keys: [ { jwksUrl: "http://127.0.0.1:1/keys" } ] } ] }`,
+    });
+    const header = { typ: "secevent+jwt", kid: "unknown" };
+    const event = makeToken({ iss: "https://away", aud: "a", jti: "1", events: {} }, { header });
+    // They wait for the same attempt to fetch the keys, and are answered at once.
+    const replies = await Promise.all(Array.from({ length: 40 }, () => push(gate, event)));
+    const before = replies.filter(({ status }) => status === 503);
+    assert.ok(before.length >= 10 && before.length < 40, `${before.length} of 40`);
+    assert.ok(replies.every(({ status }) => status === 503 || status === 429));
+    assert.ok(before.every(({ json }) => json["err"] === "keys_unavailable"));
+    assert.ok(before.every(({ text }) => !text.includes("127.0.0.1")));
+    const lines = gate.logged().match(/"error":"keys_unavailable"/g)?.length;
+    assert.equal(lines, before.length);
+    const { text } = await send(`${gate.adminUrl}/metrics`);
+    assert.ok(text.includes(`revgate_admin_refused_total{reason="keys"} ${replies.length}`));
+    assert.match(text, /^revgate_signals_total\{result="failed"\} [1-9]\d*$/m);
+  });
+});
+
 describe("events that are believed", () => {
   it("are limited for each issuer and path by themselves", async (t) => {
     const gate = await start(t, 1);
