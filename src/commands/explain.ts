@@ -2,10 +2,11 @@ import { createInterface } from "node:readline";
 import type { Config } from "../config/load.ts";
 import { routeRules } from "../config/routes.ts";
 import { UsageError } from "../errors.ts";
+import { isInRequest } from "../gateway/named-subjects.ts";
 import { compileRoutes, type Route, type RouteTable } from "../gateway/route.ts";
 import type { Success } from "../gateway/success.ts";
 import { readTarget } from "../gateway/target.ts";
-import { type CredentialSource, isInBody } from "../token/credential.ts";
+import type { CredentialSource } from "../token/credential.ts";
 import { type CommandIo, print } from "./io.ts";
 
 /**
@@ -73,7 +74,7 @@ function whatEnds(route: Route): string[] {
     ...subjectsFrom.map(
       ({ source, ifUnknown }) =>
         `every token of the subject in ${nameSource(source)}${
-          isInBody(source) && ifUnknown === "keep" ? " (unless the outcome is unknown)" : ""
+          isInRequest(source) && ifUnknown === "keep" ? " (unless the outcome is unknown)" : ""
         }`,
     ),
     ...alsoRevoke.map(({ source }) => `the token in ${nameSource(source)}`),
@@ -105,9 +106,13 @@ type Source = CredentialSource | NonNullable<Route["subjectsFrom"]>[number]["sou
 function nameSource(source: Source): string {
   switch (source.kind) {
     case "header":
-      return `header ${source.name}`;
     case "cookie":
-      return `cookie ${source.name}`;
+    case "query":
+      return `${source.kind} ${source.name}`;
+    case "webSocketProtocol":
+      return `the subprotocol ${source.name}`;
+    case "path":
+      return `the path's {${source.name}}`;
     case "json":
       return `the body's ${source.pointer}`;
     case "form":

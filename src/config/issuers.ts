@@ -22,7 +22,7 @@ export function namespacesOf({
 interface Mentions {
   readonly tokens: Issuers;
   readonly routes: readonly {
-    readonly subjectFrom?: { readonly issuer?: string | undefined } | undefined;
+    readonly subjectFrom?: "carried" | { readonly issuer?: string | undefined } | undefined;
   }[];
   readonly signals: {
     readonly backchannelLogout: readonly { readonly issuer?: string | undefined }[];
@@ -72,8 +72,8 @@ function mentionsIn(
 ): Mention[] {
   const resets = routes.map(({ subjectFrom }, index) => ({
     path: ["routes", index, "subjectFrom"],
-    issuer: subjectFrom?.issuer,
-    isKnown: subjectFrom === undefined || issuers.has(subjectFrom.issuer),
+    issuer: isPlace(subjectFrom) ? subjectFrom.issuer : undefined,
+    isKnown: !isPlace(subjectFrom) || issuers.has(subjectFrom.issuer),
   }));
   // A logout token always names its issuer, so that has to be known by name.
   const logouts = signals.backchannelLogout.map(({ issuer }, index) => ({
@@ -88,4 +88,9 @@ function mentionsIn(
     isKnown: keys.length > 0 || known.includes(issuer),
   }));
   return [...resets, ...logouts, ...transmitters];
+}
+
+/** Whether a rule names subjects that are not those of the tokens it is reached with. */
+function isPlace<Place>(subjectFrom: "carried" | Place | undefined): subjectFrom is Place {
+  return subjectFrom !== undefined && subjectFrom !== "carried";
 }

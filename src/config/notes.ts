@@ -25,11 +25,13 @@ function noteOnSuccess({ subjectFrom, success }: Rule): string | undefined {
 }
 
 function namesByRequest(subjectFrom: Rule["subjectFrom"]): boolean {
-  return subjectFrom?.requestJson !== undefined || subjectFrom?.form !== undefined;
+  if (subjectFrom === undefined || subjectFrom === "carried") return false;
+  return subjectFrom.responseJson === undefined && subjectFrom.responseHeader === undefined;
 }
 
 function noteOnSubject({ subjectFrom }: Rule): string | undefined {
-  if (subjectFrom === undefined || !namesByRequest(subjectFrom)) return undefined;
+  if (subjectFrom === undefined || subjectFrom === "carried") return undefined;
+  if (!namesByRequest(subjectFrom)) return undefined;
   const remedy = "responseJson or responseHeader names the one that the application meant";
   return subjectFrom.onUnknownOutcome === "revoke"
     ? `whoever can make the application fail here can end the sessions of whomever the request names (onUnknownOutcome: revoke); ${remedy}`

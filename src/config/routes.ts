@@ -1,8 +1,11 @@
+import { namedSegments } from "../gateway/path-pattern.ts";
 import type { FurtherToken, NamedSubject, RouteRule, SubjectSource } from "../gateway/route.ts";
 import type { BodySource } from "../http/body-fields.ts";
 import { spelledWithHyphens } from "../http/field-lines.ts";
+import { looselySpelled } from "../http/form-fields.ts";
+import { subprotocolHeader } from "../http/subprotocols.ts";
 import type { Lifetimes } from "../revocation/entries.ts";
-import type { CredentialSource } from "../token/credential.ts";
+import type { CredentialSource, PathSource } from "../token/credential.ts";
 import type { RequestHeaderOptions } from "../upstream/request-headers.ts";
 import { namespacesOf } from "./issuers.ts";
 import type { Settings } from "./schema.ts";
@@ -13,6 +16,9 @@ interface SourceSettings {
   readonly header?: string | undefined;
   readonly scheme?: string | undefined;
   readonly cookie?: string | undefined;
+  readonly query?: string | undefined;
+  readonly webSocketProtocol?: string | undefined;
+  readonly path?: string | undefined;
   readonly requestJson?: string | undefined;
   readonly form?: string | undefined;
 }
@@ -43,7 +49,7 @@ export function requiresIssuedAt({ routes, signals, admin, denylist }: Settings)
 
 /** The sources of credentials that hold for all routes, in the form the token layer reads them. */
 export function credentialSources({ tokens }: Settings): CredentialSource[] {
-  return tokens.from.map(sourceOf);
+  return sourcesOf(tokens.from);
 }
 
 /** The names of all headers that carry credentials, in lower case. */
@@ -55,6 +61,7 @@ export function credentialHeaders(settings: Settings): string[] {
   const sources = [...credentialSources(settings), ...particular];
   const names = sources.flatMap((source) => {
     if (source.kind === "cookie") return ["cookie"];
+    if (source.kind === "webSocketProtocol") return [subprotocolHeader];
     return source.kind === "header" ? [source.name] : [];
   });
   return [...new Set(names)];
@@ -66,7 +73,7 @@ export function guardedHeaders(
 ): Pick<RequestHeaderOptions, "credentialHeaders" | "ownHeaders" | "withheld"> {
   const { forwardClaims, forwardCredential } = settings.tokens;
   const sources = credentialSources(settings);
-  const named = (kind: "header" | "cookie") =>
+  const named = (kind: "header" | "cookie" | "query" | "webSocketProtocol") =>
     sources.flatMap((source) => (source.kind === kind ? [source.name] : []));
   const lower = Object.values(forwardClaims).map((name) => name.toLowerCase());
   return {
@@ -77,6 +84,8 @@ export function guardedHeaders(
       : {
           headers: new Set(named("header").map(spelledWithHyphens)),
           cookies: new Set(named("cookie")),
+          queryFields: new Set(named("query").map(looselySpelled)),
+          subprotocols: named("webSocketProtocol"),
         },
   };
 }
@@ -92,12 +101,12 @@ export function routeRules({ routes, tokens }: Settings): RouteRule[] {
     success: rule.success && successOf(rule.success),
     alsoRevoke: rule.alsoRevoke?.map(
       ({ lifetime, ...source }): FurtherToken => ({
-        source: sourceOf(source),
+        source: sourceOf(source, rule.path),
         lifetimeSeconds: lifetime / 1000,
       }),
     ),
-    subjectsFrom: rule.subjectFrom && [subjectOf(rule.subjectFrom, namespaces)],
-    from: rule.from?.map(sourceOf),
+    ...subjectsOf(rule, namespaces),
+    from: rule.from && sourcesOf(rule.from, rule.path),
     opaqueLifetimeSeconds: rule.tokens === "opaque" ? tokens.maxLifetime / 1000 : undefined,
     expired: rule.expired,
     revoked: rule.revoked,
@@ -105,16 +114,37 @@ export function routeRules({ routes, tokens }: Settings): RouteRule[] {
   }));
 }
 
-function sourceOf(settings: SourceSettings): CredentialSource {
-  const { header = "", scheme, cookie } = settings;
-  if (cookie !== undefined) return { kind: "cookie", name: cookie };
-  return (
-    bodySourceOf(settings) ?? {
-      kind: "header",
-      name: header.toLowerCase(),
-      scheme: scheme?.toLowerCase(),
-    }
-  );
+/**
+ * Sources in the form in which the token layer reads them. One that reads a header without a scheme beside others
+ * with one leaves to them what is theirs.
+ */
+function sourcesOf(settings: readonly SourceSettings[], pattern?: string): CredentialSource[] {
+  const sources = settings.map((source) => sourceOf(source, pattern));
+  return sources.map((source) => {
+    if (source.kind !== "header" || source.scheme !== undefined) return source;
+    const except = sources.flatMap((other) =>
+      other.kind === "header" && other.name === source.name ? (other.scheme ?? []) : [],
+    );
+    return except.length === 0 ? source : { ...source, except };
+  });
+}
+
+function sourceOf(settings: SourceSettings, pattern = ""): CredentialSource {
+  const { header = "", cookie, query, webSocketProtocol, path } = settings;
+  const scheme = settings.scheme?.toLowerCase();
+  if (cookie !== undefined) return { kind: "cookie", name: cookie, scheme };
+  if (query !== undefined) return { kind: "query", name: query };
+  if (webSocketProtocol !== undefined) {
+    return { kind: "webSocketProtocol", name: webSocketProtocol };
+  }
+  if (path !== undefined) return segmentOf(path, pattern);
+  return bodySourceOf(settings) ?? { kind: "header", name: header.toLowerCase(), scheme };
+}
+
+function segmentOf(name: string, pattern: string): PathSource {
+  const segment = namedSegments(pattern).get(name);
+  if (segment === undefined) throw new Error(`${pattern} has no segment {${name}}`);
+  return { kind: "path", name, segment };
 }
 
 function bodySourceOf({ requestJson, form }: SourceSettings): BodySource | undefined {
@@ -122,20 +152,30 @@ function bodySourceOf({ requestJson, form }: SourceSettings): BodySource | undef
   return form === undefined ? undefined : { kind: "form", name: form };
 }
 
-type SubjectSettings = NonNullable<Settings["routes"][number]["subjectFrom"]>;
+type Rule = Settings["routes"][number];
+type SubjectSettings = Exclude<NonNullable<Rule["subjectFrom"]>, "carried">;
 
-function subjectOf(
-  settings: SubjectSettings,
+function subjectsOf(
+  { subjectFrom, path }: Rule,
   namespaces: ReadonlyMap<string | undefined, string | undefined>,
-): NamedSubject {
-  const { issuer, responseHeader = "", responseJson } = settings;
-  const inResponse: SubjectSource =
-    responseJson === undefined
-      ? { kind: "responseHeader", name: responseHeader.toLowerCase() }
-      : { kind: "responseJson", pointer: responseJson };
-  return {
-    source: bodySourceOf(settings) ?? inResponse,
+): Pick<RouteRule, "subjectsFrom" | "expectsCarried"> {
+  if (subjectFrom === undefined) return {};
+  if (subjectFrom === "carried") return { expectsCarried: true };
+  const { issuer, claim, onUnknownOutcome = "keep" } = subjectFrom;
+  const subject: NamedSubject = {
+    source: subjectSourceOf(subjectFrom, path),
+    claim,
     namespace: namespaces.get(issuer),
-    ifUnknown: settings.onUnknownOutcome ?? "keep",
+    ifUnknown: onUnknownOutcome,
   };
+  return { subjectsFrom: [subject] };
+}
+
+function subjectSourceOf(settings: SubjectSettings, pattern: string): SubjectSource {
+  const { path, query, responseHeader, responseJson } = settings;
+  if (path !== undefined) return segmentOf(path, pattern);
+  if (query !== undefined) return { kind: "query", name: query };
+  if (responseJson !== undefined) return { kind: "responseJson", pointer: responseJson };
+  const inBody = bodySourceOf(settings);
+  return inBody ?? { kind: "responseHeader", name: (responseHeader ?? "").toLowerCase() };
 }

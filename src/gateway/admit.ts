@@ -5,7 +5,9 @@ import type { RequestLog } from "../observability/request-log.ts";
 import {
   type CredentialReading,
   type CredentialSource,
+  isInTarget,
   readCredential,
+  unreadValue,
 } from "../token/credential.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import { type CorsOptions, isPreflight, preflightHeaders } from "./cors.ts";
@@ -68,11 +70,13 @@ const preflightPasses: Admitted = {
  */
 function judge(checks: Checks, visit: Visit): Judgement {
   const { request, headers } = visit;
+  visit.secretSegments = checks.routes.secretSegments(undefined);
   if (!isComplete(headers)) return deny("request_too_large");
   const target = isWellFramed(request, headers)
     ? readTarget(visit.target, checks.target)
     : undefined;
   if (target === undefined) return deny("request_ambiguous");
+  visit.secretSegments = checks.routes.secretSegments(target);
   if (lacksCertificate(checks, visit)) return deny("certificate_required");
   return judgePreflight(checks, visit) ?? judgeTarget(checks, visit, target);
 }
@@ -83,13 +87,14 @@ function lacksCertificate({ clientCertificates }: Checks, { peer }: Visit): bool
 }
 
 /** What becomes of a preflight is the operator's choice; undefined if it is a request like any other. */
-function judgePreflight(
-  { cors, sources }: Checks,
-  { request, headers }: Visit,
-): Admission | undefined {
+function judgePreflight({ cors, sources }: Checks, visit: Visit): Admission | undefined {
+  const { request, headers } = visit;
   if (cors.preflight === "refuse" || !isPreflight(request.method, headers)) return undefined;
-  // Browsers send none: whatever carries a token is no preflight.
-  if (readCredential(headers, sources).kind !== "missing") return undefined;
+  // Browsers send none in headers: whatever carries a token there is no preflight. In its query it has the one that
+  // the request will have; the application sees such a one only if the token is live.
+  const looked =
+    cors.preflight === "answer" ? sources.filter((source) => !isInTarget(source)) : sources;
+  if (readCredential(visit, looked).kind !== "missing") return undefined;
   if (cors.preflight === "forward") return preflightPasses;
   const answer = preflightHeaders(headers, cors);
   return answer && { kind: "answer", headers: answer };
@@ -131,15 +136,12 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
  */
 function readSent(checks: Checks, visit: Visit, route: Route): CredentialReading {
   const sources = route.from ?? checks.sources;
-  const read = readCredential(visit.headers, sources, visit.body?.fields);
+  const read = readCredential(visit, sources);
   if (route.access !== "optional") return read;
   visit.mayOmitToken = true;
   if (read.kind === "ambiguous") return read;
   if (read.kind === "found" && read.credential.trim() !== "") return read;
-  const values = sources.flatMap((source) =>
-    source.kind === "header" ? visit.headers.allSpellings(source.name) : [],
-  );
-  const other = values.find((value) => value.trim() !== "");
+  const other = unreadValue(visit, sources);
   return other === undefined ? { kind: "missing" } : { kind: "found", credential: other };
 }
 

@@ -10,10 +10,10 @@ import type { Hold } from "../upstream/held-response.ts";
 import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
 import { type RequestHeaderOptions, requestTrailers } from "../upstream/request-headers.ts";
 import { type Admitted, admit, type Checks } from "./admit.ts";
-import { forwardedHeaders } from "./forwarded-headers.ts";
+import { forwardedHeaders, forwardedTarget } from "./forwarded-headers.ts";
 import { holdFor } from "./hold.ts";
 import { type LiveConnections, watchLive } from "./live-connections.ts";
-import { subjectsInRequest } from "./named-subjects.ts";
+import { nobody, subjectsInRequest } from "./named-subjects.ts";
 import { pathForLog } from "./path-for-log.ts";
 import { type HintReaders, recordHead, recordOutcome } from "./record.ts";
 import { refuse } from "./refuse.ts";
@@ -57,7 +57,7 @@ export function forward(
     forwardRequest(gate.application, {
       request: visit.request,
       answer,
-      target: visit.target,
+      target: forwardedTarget(gate, visit),
       received: visit.body?.bytes,
       headers: forwardedHeaders(gate, visit, admitted),
       passTrailers: (trailers) => requestTrailers(trailers, visit.headers, gate),
@@ -97,7 +97,8 @@ function holdOn(gate: Forwarding, visit: Visit, admitted: Admitted): Promise<Hol
   if (route.revoke === undefined) return undefined;
   const own = token === undefined || route.sparesCarried ? [] : [token];
   const { names } = gate.verifier;
-  const subjects = subjectsInRequest(route, visit, names);
+  const named = subjectsInRequest(route, visit, names);
+  const subjects = route.expectsCarried && token === undefined ? [...named, nobody] : named;
   const unproven = countUnproven(gate, admitted, subjects);
   const carried = { tokens: [...own, ...further], subjects, unproven };
   return holdFor(route, carried, {
@@ -118,7 +119,8 @@ function holdOn(gate: Forwarding, visit: Visit, admitted: Admitted): Promise<Hol
       gate.metrics.outcomesUnread.inc();
       gate.log.outcomeUnread(visit.requestId);
     },
-    onRedirection: (status) => gate.log.redirected(status, pathForLog(visit.target)),
+    onRedirection: (status) =>
+      gate.log.redirected(status, pathForLog(visit.target, visit.secretSegments)),
     onSubjectKept: () => {
       gate.metrics.subjectsKept.inc();
       gate.log.subjectKept(visit.requestId);

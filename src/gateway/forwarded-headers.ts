@@ -1,3 +1,4 @@
+import { withoutQueryFields } from "../http/query.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import { type RequestHeaderOptions, requestHeaders } from "../upstream/request-headers.ts";
 import { type Route, readsResponse } from "./route.ts";
@@ -24,4 +25,13 @@ export function forwardedHeaders(
   const claims = route.access !== "public" ? token?.headers : undefined;
   const asked = readsResponse(route) ? { ...options, uncoded: true } : options;
   return requestHeaders(visit.headers, facts, asked, claims);
+}
+
+/** The target with which this request reaches the application: as it was sent, less tokens that it is not to see. */
+export function forwardedTarget(
+  { withheld }: Pick<RequestHeaderOptions, "withheld">,
+  { target }: Visit,
+): string {
+  const names = withheld?.queryFields;
+  return names === undefined || names.size === 0 ? target : withoutQueryFields(target, names);
 }

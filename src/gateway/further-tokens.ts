@@ -50,7 +50,7 @@ function readFurtherToken(
   { source, lifetimeSeconds }: FurtherToken,
   visit: Visit,
 ): VerifiedToken | FurtherUnknown | undefined {
-  const reading = readCredential(visit.headers, [source], visit.body?.fields);
+  const reading = readCredential(visit, [source]);
   if (reading.kind === "ambiguous") return deny("token_ambiguous");
   if (reading.kind === "missing") return undefined;
   const verification = verifyOrName(checks, visit, {

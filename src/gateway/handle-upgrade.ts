@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type Admission, type Admitted, admit } from "./admit.ts";
-import { forwardedHeaders } from "./forwarded-headers.ts";
+import { forwardedHeaders, forwardedTarget } from "./forwarded-headers.ts";
 import type { Gate } from "./gate.ts";
 import { watchLive } from "./live-connections.ts";
 import { recordOutcome } from "./record.ts";
@@ -47,7 +47,7 @@ function act(gate: Gate, visit: Visit, client: Client, admission: Admission): vo
 function forward(gate: Gate, visit: Visit, { socket, head }: Client, admitted: Admitted): void {
   gate.forwardUpgrade({
     request: visit.request,
-    target: visit.target,
+    target: forwardedTarget(gate, visit),
     socket,
     head,
     headers: forwardedHeaders({ ...gate, upgrades: true }, visit, admitted),

@@ -72,7 +72,8 @@ export function holdFor(
 ): Promise<Hold> | undefined {
   const { revoke: scope, subjectsFrom } = route;
   if (scope === undefined) return undefined;
-  if (carried.tokens.length === 0 && subjectsFrom === undefined) return undefined;
+  if (carried.tokens.length + carried.subjects.length === 0 && subjectsFrom === undefined)
+    return undefined;
   const { clock, lifetimes, denylist, unproven } = options;
   if (!unproven.take(carried.unproven)) {
     return Promise.reject(new StoreUnavailableError("too many unproven revocations"));

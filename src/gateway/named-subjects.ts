@@ -1,10 +1,12 @@
 import type { UnknownOutcome } from "../denylist/denylist.ts";
 import { type BodyFields, isJson, readResponseFields, valuesOf } from "../http/body-fields.ts";
 import { HeaderList } from "../http/field-lines.ts";
-import { isInBody } from "../token/credential.ts";
+import { claimAt, claimText } from "../token/claims.ts";
+import { parseCompactJws } from "../token/compact-jws.ts";
+import { isInBody, isInTarget, valuesSent } from "../token/credential.ts";
 import type { Name, Names } from "../token/names.ts";
 import type { HeldResponse } from "../upstream/held-response.ts";
-import type { NamedSubject, Route } from "./route.ts";
+import type { NamedSubject, Route, SubjectSource } from "./route.ts";
 import type { Visit } from "./visit.ts";
 
 /** What a revocation calls a subject; undefined where it was to be named and could not be found. */
@@ -19,22 +21,39 @@ export interface SubjectInRequest {
   readonly ifUnknown: UnknownOutcome;
 }
 
+/** Stands for one whom the request should name, and does not. */
+export const nobody: SubjectInRequest = { name: undefined, ifUnknown: "keep" };
+
 /** The subjects that a request names, on a route that is reached without a token of theirs. */
 export function subjectsInRequest(
   { subjectsFrom = [] }: Route,
-  { body }: Visit,
+  visit: Visit,
   names: Names,
 ): readonly SubjectInRequest[] {
-  return subjectsFrom.flatMap(({ source, namespace, ifUnknown }) =>
-    isInBody(source)
-      ? [{ name: nameOf(valuesOf(body?.fields ?? noBody, source), namespace, names), ifUnknown }]
-      : [],
-  );
+  return subjectsFrom.flatMap(({ source, claim, namespace, ifUnknown }) => {
+    if (!isInRequest(source)) return [];
+    const sent = valuesSent(source, visit);
+    const values = claim === undefined ? sent : sent.map((text) => claimOf(text, claim));
+    return [{ name: nameOf(values, namespace, names), ifUnknown }];
+  });
+}
+
+/** Whether a subject is named by the request alone. */
+export function isInRequest(
+  source: SubjectSource,
+): source is Exclude<SubjectSource, { kind: "responseHeader" | "responseJson" }> {
+  return isInBody(source) || isInTarget(source);
+}
+
+/** A claim of a token that nobody has verified, as any other text of the request; empty if there is none. */
+function claimOf(token: string, claim: string): string {
+  const payload = parseCompactJws(token)?.payload;
+  return (payload && claimText(claimAt(payload, claim))) ?? "";
 }
 
 /** Whether a route waits for the application to name a subject. */
 export function namesSubjectsInResponse({ subjectsFrom = [] }: Route): boolean {
-  return subjectsFrom.some(({ source }) => !isInBody(source));
+  return subjectsFrom.some(({ source }) => !isInRequest(source));
 }
 
 /**
@@ -47,7 +66,7 @@ export async function subjectsInResponse(
   response: HeldResponse,
   { bodyBytes, names }: { readonly bodyBytes: number; readonly names: Names },
 ): Promise<readonly SubjectName[]> {
-  const named = subjectsFrom.filter(({ source }) => !isInBody(source));
+  const named = subjectsFrom.filter(({ source }) => !isInRequest(source));
   const headers = new HeaderList(response.headers);
   const inBody = named.some(({ source }) => source.kind === "responseJson") && isJson(headers);
   const body = inBody ? await response.readBody(bodyBytes) : undefined;

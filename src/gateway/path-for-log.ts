@@ -1,6 +1,9 @@
 /** What stands in a log in place of a segment that may be a token. */
 export const redactedSegment = "[token]";
 
+/** Segments of a path that hold tokens, whatever they look like: by their number, or `all`. */
+export type SecretSegments = readonly number[] | "all" | undefined;
+
 /**
  * The path of a target as it may stand in a log or a span: without what works as a credential.
  *
@@ -8,13 +11,15 @@ export const redactedSegment = "[token]";
  * token is replaced: some APIs have live ones in their paths (npm logs out with
  * `DELETE /-/user/token/<token>`). Rather one too many: a hash in a file's name looks the same.
  */
-export function pathForLog(target: string): string | undefined {
-  if (!target.startsWith("/")) return undefined;
+export function pathForLog(target: string, secret?: SecretSegments): string | undefined {
+  if (!target.startsWith("/") || secret === "all") return undefined;
   const [path = ""] = target.split(/[?#]/, 1);
-  if (path.length < minTokenLength) return path;
+  if (path.length < minTokenLength && secret === undefined) return path;
   return path
     .split("/")
-    .map((segment) => (looksLikeToken(segment) ? redactedSegment : segment))
+    .map((segment, index) =>
+      secret?.includes(index) || looksLikeToken(segment) ? redactedSegment : segment,
+    )
     .join("/");
 }
 

@@ -34,7 +34,7 @@ export function recordOutcome(
     requestId: visit.requestId,
     peer: visit.peer.address,
     method: visit.request.method,
-    path: pathForLog(visit.target),
+    path: pathForLog(visit.target, visit.secretSegments),
     status,
     durationMs: Math.round((performance.now() - visit.startedMs) * 1000) / 1000,
   }));
@@ -75,7 +75,7 @@ function tracedRequest(visit: Visit, outcome: Outcome, status: number | undefine
   return {
     ...{ outcome, status, requestId, startedMs },
     method: request.method ?? "",
-    path: pathForLog(visit.target),
+    path: pathForLog(visit.target, visit.secretSegments),
     peer: peer.address,
     scheme: peer.proto,
     host: headers.first("host") ?? "",

@@ -1,7 +1,14 @@
 import type { UnknownOutcome } from "../denylist/denylist.ts";
 import type { BodySource } from "../http/body-fields.ts";
 import type { RevocationScope } from "../revocation/entries.ts";
-import { type CredentialSource, isInBody } from "../token/credential.ts";
+import {
+  type CredentialSource,
+  isInBody,
+  type PathSource,
+  type QuerySource,
+} from "../token/credential.ts";
+import type { SecretSegments } from "./path-for-log.ts";
+import { compilePattern } from "./path-pattern.ts";
 import { any2xx, type Success } from "./success.ts";
 import type { Target } from "./target.ts";
 
@@ -18,12 +25,16 @@ export interface FurtherToken {
  */
 export type SubjectSource =
   | BodySource
+  | QuerySource
+  | PathSource
   | { readonly kind: "responseHeader"; readonly name: string }
   | { readonly kind: "responseJson"; readonly pointer: string };
 
 /** One such place, and what the subjects of its issuer are told apart by where there are several. */
 export interface NamedSubject {
   readonly source: SubjectSource;
+  /** The claim that names it, if what stands there is a JWT. */
+  readonly claim?: string | undefined;
   readonly namespace: string | undefined;
   /**
    * What becomes of the tokens of a subject that the request alone names, if nobody can know what the
@@ -44,6 +55,8 @@ export interface Route {
   readonly alsoRevoke?: readonly FurtherToken[] | undefined;
   /** Whose tokens it revokes, where that is not said by the token that the request carries. */
   readonly subjectsFrom?: readonly NamedSubject[] | undefined;
+  /** Set if the token that the request carries should name it: a request without one is told of. */
+  readonly expectsCarried?: boolean | undefined;
   /** Set where those are all that it revokes. */
   readonly sparesCarried?: boolean | undefined;
   /** Set where some of this is in the request's body. */
@@ -63,7 +76,7 @@ export interface Route {
 export interface RouteRule extends Omit<Route, "success"> {
   /** Which answers count; undefined: any 2xx. */
   readonly success?: Success | undefined;
-  /** `/login`, or with `*` as a whole segment: one segment, or everything below where it is the last. */
+  /** `/login`, or a pattern (see path-pattern.ts). */
   readonly path: string;
   /** Upper case; undefined is every method. */
   readonly methods: readonly string[] | undefined;
@@ -78,6 +91,8 @@ export interface RouteTable {
    * `methods` are all that an application might take the request's method to be.
    */
   find(methods: readonly string[], target: Target): Route | undefined;
+  /** Which segments of a path may hold tokens; `all` may if the target can't be read. */
+  secretSegments(target: Target | undefined): SecretSegments;
   /** Says which rules that rests on, for people. */
   explain(methods: readonly string[], target: Target): RouteGrounds;
 }
@@ -94,6 +109,8 @@ interface CompiledRule extends RouteRule {
   readonly position: number;
   readonly matchesAsWritten: (path: string) => boolean;
   readonly matchesLoosely: (path: string) => boolean;
+  /** Segments of its paths that hold tokens. */
+  readonly secretSegments: readonly number[];
 }
 
 const protectedRoute: Route = { access: "protected", revoke: undefined };
@@ -122,6 +139,7 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
   const applyingTo = (methods: readonly string[], target: Target) =>
     particular.filter((rule) => appliesWidely(rule, methods, target));
   const streaming = compiled.filter(({ streams }) => streams === true);
+  const secret = compiled.filter(({ secretSegments }) => secretSegments.length > 0);
   const decidingAccess = (methods: readonly string[], target: Target) =>
     compiled.find((rule) => decidesAccess(rule, methods, target));
 
@@ -138,6 +156,13 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
       const exact = applying.filter((rule) => appliesNarrowly(rule, methods, target));
       const together = { ...merge(applying), ...(streams && { streams }) };
       return { access: access ?? "protected", ...together, ...exemptions(exact, together) };
+    },
+    secretSegments(target) {
+      if (secret.length === 0) return undefined;
+      if (target === undefined || target.contested) return "all";
+      // Whatever the method: what was sent to the wrong one is a token all the same.
+      const meant = secret.filter((rule) => rule.matchesLoosely(target.loose));
+      return meant.flatMap(({ secretSegments }) => secretSegments);
     },
     explain: (methods, target) => ({
       access: decidingAccess(methods, target)?.position,
@@ -163,6 +188,7 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
   const success = revoking.some((rule) => rule.success)
     ? revoking.map((rule) => rule.success ?? any2xx)
     : undefined;
+  const expectsCarried = rules.some((rule) => rule.expectsCarried);
   const sparesCarried = rules.every((rule) => !rule.revoke || rule.subjectsFrom);
   const read = [...(from ?? []), ...alsoRevoke.map(({ source }) => source)];
   const needsBody = read.some(isInBody) || subjectsFrom.some(({ source }) => isInBody(source));
@@ -172,6 +198,7 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
     ...(alsoRevoke.length > 0 && { alsoRevoke }),
     ...(from && { from }),
     ...(subjectsFrom.length > 0 && { subjectsFrom, sparesCarried }),
+    ...(expectsCarried && { expectsCarried }),
     ...(needsBody && { needsBody }),
   };
 }
@@ -233,20 +260,12 @@ function compileRule(rule: RouteRule, position: number): CompiledRule {
     position,
     matchesAsWritten: compilePattern(rule.path, true),
     matchesLoosely: compilePattern(loose, false),
+    secretSegments: tokenSourcesOf(rule).flatMap((source) =>
+      source.kind === "path" ? [source.segment] : [],
+    ),
   };
 }
 
-function compilePattern(pattern: string, exact: boolean): (path: string) => boolean {
-  if (!pattern.includes("*")) return (path) => path === pattern;
-  const segments = pattern.split("/");
-  const source = segments.map((segment, index) => {
-    if (segment !== "*") return segment.replace(/[$()*+.?[\\\]^{|}]/g, "\\$&");
-    // "/static/*" as written is not "/static/": routers that ignore a trailing slash take that for "/static".
-    return index < segments.length - 1 ? "[^/]+" : exact && index > 1 ? ".+" : ".*";
-  });
-  // Loosely, "/static/*" also stands for "/static" itself, whose trailing slash has been taken off.
-  const joined = source.join("/");
-  const tail = !exact && segments.at(-1) === "*" ? joined.replace(/\/\.\*$/, "(?:/.*)?") : joined;
-  const expression = new RegExp(`^${tail}$`);
-  return (path) => expression.test(path);
+function tokenSourcesOf({ from = [], alsoRevoke = [] }: RouteRule): CredentialSource[] {
+  return [...from, ...alsoRevoke.map(({ source }) => source)];
 }

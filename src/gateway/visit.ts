@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { HeaderList } from "../http/field-lines.ts";
 import type { Answer } from "../node-http/answer.ts";
 import { originForm } from "./origin-form.ts";
+import type { SecretSegments } from "./path-for-log.ts";
 import type { Peer } from "./peer.ts";
 import { type ReceivedBody, receiveBody } from "./request-body.ts";
 import { refusalReasons } from "./verdict.ts";
@@ -39,6 +40,8 @@ export interface Visit {
   body: ReceivedBody | undefined;
   /** Whether it could do without its token: a refusal says so. */
   mayOmitToken: boolean;
+  /** Segments of its path that are in no log. */
+  secretSegments: SecretSegments;
   /** Credentials for which a key was sought already: that happens once a request. */
   keysSoughtFor: Set<string> | undefined;
 }
@@ -68,6 +71,7 @@ export function beginVisit(reception: Reception, request: IncomingMessage, answe
     times: reception.keepsTimes ? { checkedMs: undefined, headMs: undefined } : undefined,
     body: undefined,
     mayOmitToken: false,
+    secretSegments: undefined,
     keysSoughtFor: undefined,
   };
 }

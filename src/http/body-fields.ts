@@ -1,7 +1,9 @@
 import type { HeaderList } from "./field-lines.ts";
+import { type FormFields, severalReadings, valuesInFields, valuesInText } from "./form-fields.ts";
 import { readJson } from "./json.ts";
 import { valueAt } from "./json-pointer.ts";
-import { folded, hasRepeatedMember } from "./repeated-members.ts";
+import { readMultipart } from "./multipart.ts";
+import { hasRepeatedMember } from "./repeated-members.ts";
 
 /**
  * What a message's body says, as far as it has one reading.
@@ -12,9 +14,10 @@ import { folded, hasRepeatedMember } from "./repeated-members.ts";
 export type BodyFields =
   | { readonly kind: "none" | "unreadable" }
   | { readonly kind: "json"; readonly value: unknown }
-  | { readonly kind: "form"; readonly text: string };
+  | { readonly kind: "form"; readonly text: string }
+  | { readonly kind: "multipart"; readonly fields: FormFields };
 
-/** A field of a body: `pointer` is a JSON Pointer (RFC 6901), `name` a field of a form. */
+/** A field of a body: `pointer` is a JSON Pointer (RFC 6901), `name` a field of a form of either type. */
 export type BodySource =
   | { readonly kind: "json"; readonly pointer: string }
   | { readonly kind: "form"; readonly name: string };
@@ -24,9 +27,11 @@ const jsonTypes = /^(?:application|text)\/(?:[\w.+-]+\+)?json$/;
 /** An application may read a member wherever it is, in any letter case. */
 const anyMember = { outermostOnly: false, anyCase: true };
 const formType = "application/x-www-form-urlencoded";
+const multipartType = "multipart/form-data";
 
 /**
- * Reads a request's body: JSON in UTF-8, or a form (`application/x-www-form-urlencoded`), by its type.
+ * Reads a request's body: JSON in UTF-8, or a form (`application/x-www-form-urlencoded`, `multipart/form-data`), by
+ * its type.
  *
  * Whoever sends it may mean it to be read in two ways, here and by the application. So a member that is
  * there twice in any letter case (some parsers take the first, some the last, and some ignore the case),
@@ -39,6 +44,10 @@ export function readRequestFields(bytes: Buffer, headers: HeaderList): BodyField
     return unreadable;
   }
   const media = mediaTypeOf(type);
+  if (media === multipartType) {
+    const fields = readMultipart(bytes, type);
+    return fields === undefined ? unreadable : { kind: "multipart", fields };
+  }
   const text = decode(bytes);
   if (text === undefined || media === undefined) return unreadable;
   if (media === formType) return { kind: "form", text };
@@ -68,10 +77,12 @@ export function isJson(headers: HeaderList): boolean {
 
 /** The values of a field: none, one, or several where it has more than one reading. */
 export function valuesOf(fields: BodyFields, source: BodySource): readonly string[] {
-  if (fields.kind === "unreadable") return ["", ""];
-  if (fields.kind === "json" && source.kind === "json") return textAt(fields.value, source.pointer);
-  if (fields.kind === "form" && source.kind === "form") return formValues(fields.text, source.name);
-  return [];
+  if (fields.kind === "unreadable") return severalReadings;
+  if (source.kind === "json") {
+    return fields.kind === "json" ? textAt(fields.value, source.pointer) : [];
+  }
+  if (fields.kind === "multipart") return valuesInFields(fields.fields, source.name);
+  return fields.kind === "form" ? valuesInText(fields.text, source.name) : [];
 }
 
 /** A type without its parameters, in lower case; undefined where its text is in another charset than UTF-8. */
@@ -96,25 +107,4 @@ function textAt(value: unknown, pointer: string): string[] {
   const at = valueAt(value, pointer);
   if (Number.isSafeInteger(at)) return [String(at)];
   return typeof at === "string" && at !== "" ? [at] : [];
-}
-
-/**
- * The values that a form has for a name. Frameworks differ on `;` between fields, on `name[]`, and on
- * spaces and dots in names; where that makes a difference, there are several.
- */
-function formValues(text: string, name: string): string[] {
-  const strict = new URLSearchParams(text).getAll(name);
-  const spelled = looselySpelled(name);
-  const loose = [...new URLSearchParams(text.replaceAll(";", "&"))].filter(
-    ([written]) => looselySpelled(written) === spelled,
-  );
-  const agreed =
-    loose.length === strict.length && loose.every(([, value], i) => value === strict[i]);
-  if (!agreed) return ["", ""];
-  return strict.length === 1 && strict[0] === "" ? [] : strict;
-}
-
-function looselySpelled(name: string): string {
-  const [plain = ""] = name.split("[", 1);
-  return folded(plain.split("\0", 1)[0]?.trim() ?? "").replace(/[ .]/g, "_");
 }

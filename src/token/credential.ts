@@ -1,12 +1,50 @@
 import { type BodyFields, type BodySource, valuesOf } from "../http/body-fields.ts";
-import { cookieValues } from "../http/cookies.ts";
+import { cookieValues, decodeCookieValue } from "../http/cookies.ts";
 import type { HeaderList } from "../http/field-lines.ts";
+import { queryValues } from "../http/query.ts";
+import { subprotocolValues } from "../http/subprotocols.ts";
+
+/** A header that may carry a token. */
+interface HeaderSource {
+  readonly kind: "header";
+  readonly name: string;
+  /** In lower case; undefined: the token stands there alone. */
+  readonly scheme: string | undefined;
+  /** Schemes that another source reads in this header: what stands behind one is not this source's. */
+  readonly except?: readonly string[] | undefined;
+}
 
 /** One place in which a client may send its token. */
 export type CredentialSource =
-  | { readonly kind: "header"; readonly name: string; readonly scheme: string | undefined }
-  | { readonly kind: "cookie"; readonly name: string }
+  | HeaderSource
+  | { readonly kind: "cookie"; readonly name: string; readonly scheme?: string | undefined }
+  | QuerySource
+  /** An item of `Sec-WebSocket-Protocol` (see subprotocolValues). */
+  | { readonly kind: "webSocketProtocol"; readonly name: string }
+  | PathSource
   | BodySource;
+
+/** A field of the query string. */
+export interface QuerySource {
+  readonly kind: "query";
+  readonly name: string;
+}
+
+/** A segment of the path: `/a/b` has `a` as the first. */
+export interface PathSource {
+  readonly kind: "path";
+  readonly name: string;
+  readonly segment: number;
+}
+
+/** What of a request may carry a token. */
+export interface Sent {
+  readonly headers: HeaderList;
+  /** In origin form. */
+  readonly target: string;
+  /** Needed if one of the sources is in it. */
+  readonly body?: { readonly fields: BodyFields } | undefined;
+}
 
 /** What the configured places of one request hold. */
 export type CredentialReading =
@@ -23,17 +61,16 @@ const noBody: BodyFields = { kind: "none" };
  *
  * A source that is given twice, or sources that carry different tokens, are ambiguous: it is never
  * decided which one the application would have believed. A spelling with underscores counts as
- * the same header. A header whose scheme is another one (`Basic …` where `Bearer` is configured) holds
- * no token. `body` is needed where one of the sources is in it; a body that can't be read is ambiguous.
+ * the same header. A header or cookie whose scheme is another one (`Basic …` if `Bearer` is configured) holds
+ * no token. A body that can't be read is ambiguous.
  */
 export function readCredential(
-  headers: HeaderList,
+  sent: Sent,
   sources: readonly CredentialSource[],
-  body: BodyFields = noBody,
 ): CredentialReading {
   let found: string | undefined;
   for (const source of sources) {
-    const values = valuesFrom(source, headers, body);
+    const values = valuesSent(source, sent);
     for (const value of values) {
       if (found !== undefined && (found !== value || values.length > 1)) return ambiguous;
       found = value;
@@ -47,26 +84,76 @@ export function isInBody(source: { readonly kind: string }): source is BodySourc
   return source.kind === "json" || source.kind === "form";
 }
 
-function valuesFrom(
-  source: CredentialSource,
-  headers: HeaderList,
-  body: BodyFields,
-): readonly string[] {
-  if (source.kind === "header") return readHeader(headers, source);
-  return source.kind === "cookie" ? cookieValues(headers, source.name) : valuesOf(body, source);
+/** Whether a source is in the target of a request. */
+export function isInTarget(source: { readonly kind: string }): source is QuerySource | PathSource {
+  return source.kind === "query" || source.kind === "path";
+}
+
+/**
+ * What stands in a header or cookie that tokens are sent in, in a scheme that is not read here: an application may
+ * read a token in it.
+ */
+export function unreadValue(
+  { headers }: Sent,
+  sources: readonly CredentialSource[],
+): string | undefined {
+  const values = sources.flatMap((source) => {
+    if (source.kind === "header") return headers.allSpellings(source.name);
+    return source.kind === "cookie" ? cookieValues(headers, source.name) : [];
+  });
+  return values.find((value) => value.trim() !== "");
+}
+
+/** The values that a request has in one place: none, one, or several if nobody can tell which is meant. */
+export function valuesSent(source: CredentialSource, sent: Sent): readonly string[] {
+  switch (source.kind) {
+    case "header":
+      return readHeader(sent.headers, source);
+    case "cookie":
+      return readCookie(sent.headers, source);
+    case "query":
+      return queryValues(sent.target, source.name);
+    case "webSocketProtocol":
+      return subprotocolValues(sent.headers, source.name);
+    case "path":
+      return segmentValues(sent.target, source.segment);
+    default:
+      return valuesOf(sent.body?.fields ?? noBody, source);
+  }
 }
 
 function readHeader(
   headers: HeaderList,
-  { name, scheme }: { name: string; scheme: string | undefined },
+  { name, scheme, except }: HeaderSource,
 ): readonly string[] {
   const values = headers.allSpellings(name);
   if (values.length === 0) return values;
-  if (scheme === undefined)
-    return values.length > 1 ? values : values.filter((value) => value !== "");
+  if (scheme === undefined) {
+    if (values.length > 1) return values;
+    return values.filter((value) => value !== "" && !hasScheme(value, except));
+  }
   // A second Authorization is ambiguous even where its scheme is another: an application may read either.
   if (values.length > 1) return values;
   return values.map((value) => afterScheme(value, scheme)).filter((value) => value !== undefined);
+}
+
+function hasScheme(value: string, schemes: readonly string[] = []): boolean {
+  return schemes.some(
+    (scheme) =>
+      value.trimEnd().toLowerCase() === scheme || afterScheme(value, scheme) !== undefined,
+  );
+}
+
+/** Frameworks write the space behind the scheme as it is, in quotation marks, or encoded. */
+function readCookie(
+  headers: HeaderList,
+  { name, scheme }: { readonly name: string; readonly scheme?: string | undefined },
+): readonly string[] {
+  const values = cookieValues(headers, name);
+  if (scheme === undefined || values.length > 1) return values;
+  return values
+    .map((value) => afterScheme(decodeCookieValue(value).replace(/^([^ +]+)\+/, "$1 "), scheme))
+    .filter((value) => value !== undefined);
 }
 
 function afterScheme(value: string, scheme: string): string | undefined {
@@ -76,4 +163,16 @@ function afterScheme(value: string, scheme: string): string | undefined {
   if (value.slice(0, space).toLowerCase() !== scheme) return undefined;
   const credential = value.slice(space).trim();
   return credential === "" ? undefined : credential;
+}
+
+/** A segment of the path, percent-decoded as routers hand it over. */
+function segmentValues(target: string, segment: number): readonly string[] {
+  const [path = ""] = target.split("?", 1);
+  const sent = path.split("/")[segment];
+  if (sent === undefined || sent === "") return [];
+  try {
+    return [decodeURIComponent(sent)];
+  } catch {
+    return ["", ""];
+  }
 }

@@ -5,8 +5,20 @@ import {
   type HeaderList,
   spelledWithHyphens,
 } from "../http/field-lines.ts";
+import { subprotocolHeader, withoutSubprotocolTokens } from "../http/subprotocols.ts";
 import { addForwarding, type ForwardedFacts, isForwardingClaim } from "./forwarding-headers.ts";
 import { hopByHop, nominatedBy, upgradeOption, viaLine } from "./hop-by-hop.ts";
+
+/** The credentials that the application is not to see, by where they are. */
+export interface WithheldCredentials {
+  /** Lower-case names, with hyphens. */
+  readonly headers: ReadonlySet<string>;
+  readonly cookies: ReadonlySet<string>;
+  /** Loosely spelled (see form-fields.ts). */
+  readonly queryFields: ReadonlySet<string>;
+  /** The subprotocols that tokens stand behind. */
+  readonly subprotocols: readonly string[];
+}
 
 /** Which request headers have a meaning for revgate. */
 export interface RequestHeaderOptions {
@@ -15,9 +27,7 @@ export interface RequestHeaderOptions {
   /** Lower-case names, with hyphens, of the headers that only revgate sets: a client's are dropped. */
   readonly ownHeaders: ReadonlySet<string>;
   /** Set where the application is not to see the credentials. */
-  readonly withheld:
-    | { readonly headers: ReadonlySet<string>; readonly cookies: ReadonlySet<string> }
-    | undefined;
+  readonly withheld: WithheldCredentials | undefined;
   /** The `Host` of a request of HTTP/1.0 that has none. */
   readonly applicationHost: string;
   /** Whether `Forwarded` is added to every request, and not only to what a trusted peer says there. */
@@ -132,7 +142,13 @@ function passedValue(
   { facts, options }: { readonly facts: ForwardedFacts; readonly options: RequestHeaderOptions },
 ): string | undefined {
   if (isReplaced(name, facts, options)) return undefined;
-  const cookies = name === "cookie" ? options.withheld?.cookies : undefined;
+  const { withheld } = options;
+  if (withheld !== undefined && withheld.subprotocols.length > 0) {
+    if (spelledWithHyphens(name) === subprotocolHeader) {
+      return withoutSubprotocolTokens(value, withheld.subprotocols);
+    }
+  }
+  const cookies = name === "cookie" ? withheld?.cookies : undefined;
   return cookies === undefined || cookies.size === 0 ? value : withoutCookies(value, cookies);
 }
 

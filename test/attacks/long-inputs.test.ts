@@ -74,7 +74,12 @@ describe("inputs of great length", () => {
   const options = {
     credentialHeaders: ["token"],
     ownHeaders: new Set(["x-user"]),
-    withheld: { headers: new Set(["token"]), cookies: new Set(["sid"]) },
+    withheld: {
+      headers: new Set(["token"]),
+      cookies: new Set(["sid"]),
+      queryFields: new Set<string>(),
+      subprotocols: ["bearer"],
+    },
     applicationHost: "app",
     addsForwarded: true,
     addsVia: true,
@@ -100,7 +105,7 @@ describe("inputs of great length", () => {
       requestHeaders(headers, facts, options);
       requestTrailers(raw, headers, options);
       responseHeaders({ status: 204, version: "1.1", headers: raw }, { httpVersionMinor: 1 }, true);
-      readCredential(headers, [
+      readCredential({ headers, target: "/" }, [
         { kind: "header", name: "token", scheme: undefined },
         { kind: "header", name: "authorization", scheme: "bearer" },
         { kind: "cookie", name: "sid" },

@@ -11,6 +11,8 @@ const introduction = `# Configuration
 | to | set |
 |---|---|
 | read \`Authorization: Bearer …\`, or a cookie | \`tokens.from: [ { header: authorization, scheme: Bearer }, { cookie: session } ]\` |
+| read tokens of browsers' WebSockets | \`tokens.from: [ { query: access_token }, { webSocketProtocol: bearer } ]\` |
+| end the token that stands in the path | \`routes: [ { path: "/sessions/{token}", methods: [DELETE], revoke: token, alsoRevoke: [ { path: token } ] } ]\` |
 | share revocations among replicas | \`denylist.redis: { url: redis://redis:6379 }\` |
 | reach Redis through Sentinel | \`denylist.redis: { sentinels: { primary: mymaster, nodes: [redis://sentinel:26379] }, waitReplicas: 1 }\` |
 | use a Redis Cluster | \`denylist.redis: { cluster: [redis://redis-1:6379, redis://redis-2:6379] }\` |

@@ -23,7 +23,8 @@ export const jsonPointer = text("a JSON Pointer").regex(
   'expected a JSON Pointer, such as "/user/id" (RFC 6901)',
 );
 
-const claimName = text("the name of a claim").refine(
+/** By name, or by JSON Pointer into objects. */
+export const claimName = text("the name of a claim").refine(
   (claim) => !claim.startsWith("/") || jsonPointer.safeParse(claim).success,
   'expected the name of a claim, or a JSON Pointer, such as "/user/id" (RFC 6901)',
 );
@@ -118,34 +119,59 @@ export const algorithms = about(
 const inHead = {
   header: about("The header that carries it.", headerName.optional()),
   scheme: about(
-    "The authentication scheme in front of it there, such as Bearer.",
+    "The authentication scheme in front of it in that header or cookie, such as Bearer.",
     text("an authentication scheme")
       .regex(/^[\w!#$%&'*+.^`|~-]+$/)
       .optional(),
   ),
   cookie: about("The cookie that carries it.", text("the name of a cookie").optional()),
+  query: about(
+    "The field of the query string that carries it; it is never logged.",
+    text("the name of a field")
+      .refine((name) => !/[[\0]/.test(name), "expected a name without [")
+      .optional(),
+  ),
+  webSocketProtocol: about(
+    "The item of Sec-WebSocket-Protocol that it follows (bearer, <token>), or with a dot at its end begins with (bearer.<token>).",
+    text("the name of a subprotocol")
+      .regex(/^[\w!#$%&'*+.^`|~-]+$/, "expected the name of a subprotocol")
+      .optional(),
+  ),
+};
+
+const segmentName = text("the name of a segment of the rule's path");
+/** A place in a rule's own path. */
+export const pathField = {
+  path: about(
+    "The segment of the rule's path that carries it: token for /sessions/{token}. No log shows it.",
+    segmentName.optional(),
+  ),
 };
 
 /** Places in a request's body. */
 export const bodyFields = {
   requestJson: about("A JSON Pointer (RFC 6901) into the request's body.", jsonPointer.optional()),
-  form: about("A field of the request's form.", text("the name of a field").optional()),
+  form: about(
+    "A field of the request's form, of either type.",
+    text("the name of a field").optional(),
+  ),
 };
 
-const headPlaces = ["header", "cookie"] as const;
-const requestPlaces = [...headPlaces, "requestJson", "form"] as const;
+const headPlaces = ["header", "cookie", "query", "webSocketProtocol"] as const;
+const requestPlaces = [...headPlaces, "path", "requestJson", "form"] as const;
 
 /** Where a token is sent on any route. */
 export const credentialSource = group(inHead).superRefine(checkSource(headPlaces));
 
 /** Where a token is sent on one route. */
-export const routeSource = group({ ...inHead, ...bodyFields }).superRefine(
+export const routeSource = group({ ...inHead, ...pathField, ...bodyFields }).superRefine(
   checkSource(requestPlaces),
 );
 
 /** Another token that ends with the first. */
 export const otherToken = group({
   ...inHead,
+  ...pathField,
   ...bodyFields,
   lifetime: about(
     "How long a token is remembered that is no JWT of the issuer's.",
@@ -166,9 +192,9 @@ export function checkPlace(places: readonly string[]): Check {
 function checkSource(places: readonly string[]): Check {
   return (settings, context) => {
     checkPlace(places)(settings, context);
-    if (settings["scheme"] !== undefined && settings["header"] === undefined) {
-      context.addIssue({ code: "custom", message: "expected scheme only beside header" });
-    }
+    if (settings["scheme"] === undefined) return;
+    if (settings["header"] !== undefined || settings["cookie"] !== undefined) return;
+    context.addIssue({ code: "custom", message: "expected scheme only beside header or cookie" });
   };
 }
 

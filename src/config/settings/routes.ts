@@ -1,13 +1,15 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { unknownOutcomes } from "../../denylist/denylist.ts";
-import { readTarget } from "../../gateway/target.ts";
+import { isPathPattern, namedSegments } from "../../gateway/path-pattern.ts";
 import { revocationScopes } from "../../revocation/entries.ts";
 import {
   bodyFields,
   checkPlace,
+  claimName,
   headerName,
   jsonPointer,
   otherToken,
+  pathField,
   routeSource,
 } from "./fields.ts";
 import { about, choice, flag, group, list, text } from "./readers.ts";
@@ -25,7 +27,13 @@ export const target = about(
 );
 
 const subjectSource = group({
+  ...pathField,
+  query: about("A field of the query string.", text("the name of a field").optional()),
   ...bodyFields,
+  claim: about(
+    "The claim of the JWT that stands there, by name or JSON Pointer; whether it may be believed is up to the application.",
+    claimName.optional(),
+  ),
   responseJson: about(
     "A JSON Pointer (RFC 6901) into the application's answer.",
     jsonPointer.optional(),
@@ -40,22 +48,32 @@ const subjectSource = group({
     },
   ),
 })
-  .superRefine(checkPlace(["requestJson", "form", "responseJson", "responseHeader"]))
-  .superRefine(({ requestJson, form, onUnknownOutcome }, context) => {
-    if (onUnknownOutcome === undefined || requestJson !== undefined || form !== undefined) return;
-    const message =
-      "expected requestJson or form beside it: without an answer, no other subject is known";
-    context.addIssue({ code: "custom", message, path: ["onUnknownOutcome"] });
+  .superRefine(
+    checkPlace(["path", "query", "requestJson", "form", "responseJson", "responseHeader"]),
+  )
+  .superRefine((settings, context) => {
+    const { onUnknownOutcome, responseJson, responseHeader } = settings;
+    if (responseJson === undefined && responseHeader === undefined) return;
+    const refuse = (setting: string, message: string) =>
+      context.addIssue({ code: "custom", message, path: [setting] });
+    if (onUnknownOutcome !== undefined) {
+      const message =
+        "expected path, query, requestJson or form beside it: without an answer, no other subject is known";
+      refuse("onUnknownOutcome", message);
+    }
+    if (settings.claim !== undefined) {
+      refuse("claim", "expected path, query, requestJson or form beside it");
+    }
   });
 
 const forwardOrRefuse = choice(["refuse", "forward"]).optional();
 
 const route = group({
   path: about(
-    "As the application's own. * as a whole segment is one segment, or everything below if it is the last.",
+    "As the application's own. {name} as a whole segment is one segment; * is one, or everything below if it is the last.",
     text("a path").refine(
-      isPattern,
-      'expected a path in canonical form, such as "/login", with "*" only as a whole segment',
+      isPathPattern,
+      'expected a path in canonical form, such as "/login", with "*" or "{name}" only as a whole segment',
     ),
   ),
   methods: about(
@@ -86,14 +104,18 @@ const route = group({
     "Other tokens that end with it, such as the refresh token.",
     list(otherToken, "sources").optional(),
     {
-      why: "{ cookie: refresh, lifetime: 30d }, { header: …, scheme: … }, { requestJson: /refresh_token } or { form: refresh_token }. A token that is no JWT of the issuer's is remembered by the hash of its text for lifetime.",
+      why: "{ cookie: refresh, lifetime: 30d }, { header: …, scheme: … }, { requestJson: /refresh_token }, { form: refresh_token }, { query: … } or { path: token } for /sessions/{token}. A token that is no JWT of the issuer's is remembered by the hash of its text for lifetime.",
     },
   ),
   subjectFrom: about(
     "Where the subject is named, on a route that is reached without a token of that subject.",
-    subjectSource.optional(),
+    z
+      .union([z.literal("carried"), subjectSource], {
+        error: 'expected carried, or a group such as { responseJson: "/user/id" }',
+      })
+      .optional(),
     {
-      why: "{ requestJson: /user/id } (a JSON Pointer), { form: user }, { responseJson: /user/id } or { responseHeader: x-user-id }; beside it issuer, if there are several. Put it on the step that completes the reset, never on the one that asks for a mail: a 2xx ends the sessions of the subject it names. If no subject is found, the answer goes through, and it is counted and logged. If the request alone names it and the outcome is unknown, nothing is revoked (onUnknownOutcome): prefer responseJson, which names the subject that the application meant.",
+      why: "{ requestJson: /user/id } (a JSON Pointer), { form: user }, { path: id } for /users/{id}, { query: user }, { responseJson: /user/id } or { responseHeader: x-user-id }; beside it issuer, if there are several. Put it on the step that completes the reset, never on the one that asks for a mail: a 2xx ends the sessions of the subject it names. If no subject is found, the answer goes through, and it is counted and logged. If the request alone names it and the outcome is unknown, nothing is revoked (onUnknownOutcome): prefer responseJson, which names the subject that the application meant. carried: the token's own; a request without one is counted as naming nobody.",
     },
   ),
   from: about(
@@ -125,7 +147,9 @@ const route = group({
       why: "For server-sent events and other responses that wait for something to happen. Matches exactly as written.",
     },
   ),
-}).superRefine(checkRoute);
+})
+  .superRefine(checkRoute)
+  .superRefine(checkSegments);
 
 /** What is open, and what ends a token. */
 export const routes = about(
@@ -158,10 +182,48 @@ export const routes = about(
         subjectFrom: { responseJson: "/user/id", issuer: "https://id.example.com" },
       },
       { path: "/refresh", methods: ["POST"], from: [{ cookie: "refresh" }], tokens: "opaque" },
+      {
+        path: "/sessions/{token}",
+        methods: ["DELETE"],
+        revoke: "token",
+        alsoRevoke: [{ path: "token" }],
+      },
+      {
+        path: "/users/{id}",
+        methods: ["DELETE"],
+        revoke: "subject",
+        subjectFrom: { path: "id", issuer: "https://id.example.com" },
+      },
       { path: "/events", stream: true },
     ],
   },
 );
+
+interface RuleSettings {
+  readonly path?: unknown;
+  readonly from?: unknown;
+  readonly alsoRevoke?: unknown;
+  readonly subjectFrom?: unknown;
+}
+
+/** A segment of the path that a source names must be one. */
+function checkSegments(rule: RuleSettings, context: z.RefinementCtx): void {
+  if (typeof rule.path !== "string") return;
+  const known = namedSegments(rule.path);
+  const check = (source: unknown, path: (string | number)[]) => {
+    const { path: name } = (source ?? {}) as { readonly path?: string };
+    if (name === undefined || known.has(name)) return;
+    const message = `expected the name of a segment of the rule's path, such as {${name}}`;
+    context.addIssue({ code: "custom", message, path: [...path, "path"] });
+  };
+  for (const setting of ["from", "alsoRevoke"] as const) {
+    const sources = (rule[setting] ?? []) as readonly unknown[];
+    sources.forEach((source, index) => {
+      check(source, [setting, index]);
+    });
+  }
+  check(rule.subjectFrom, ["subjectFrom"]);
+}
 
 type RouteSetting =
   | "revoke"
@@ -192,12 +254,4 @@ function checkRoute(
     context.addIssue({ code: "custom", message, path: ["subjectFrom"] });
   }
   needs("tokens", "from", "opaque tokens are sent elsewhere than the application's own");
-}
-
-/** A pattern in another form than the one requests are matched in would never match, or match too much. */
-function isPattern(pattern: string): boolean {
-  const read = readTarget(pattern, { allowEncodedSlash: false });
-  if (read === undefined || read.contested || read.path !== pattern) return false;
-  if (pattern.includes("?")) return false;
-  return pattern.split("/").every((segment) => segment === "*" || !segment.includes("*"));
 }

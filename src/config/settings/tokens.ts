@@ -63,7 +63,9 @@ export const tokens = about(
       list(credentialSource, "sources")
         .min(1, "expected at least one source")
         .default([{ header: "token" }]),
-      { why: "Also: { header: authorization, scheme: Bearer } and { cookie: session }." },
+      {
+        why: "Also: { header: authorization, scheme: Bearer }, { cookie: session }, { query: access_token } and { webSocketProtocol: bearer }. The same header with and without scheme is one in which either is sent.",
+      },
     ),
     algorithms,
     keys: about(
@@ -132,7 +134,9 @@ export const tokens = about(
         .default({}),
       { why: "Values beyond printable ASCII are percent-encoded." },
     ),
-    forwardCredential: about("Whether the application receives the token itself.", flag(true)),
+    forwardCredential: about("Whether the application receives the token itself.", flag(true), {
+      why: "With false, headers, cookies, fields of the query and subprotocols of tokens.from are taken out of every request.",
+    }),
     clockTolerance: about(
       "Max difference between clocks, for exp and nbf; revocations are kept that much longer.",
       duration("5s", "0s", "5m"),

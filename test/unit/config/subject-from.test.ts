@@ -23,16 +23,19 @@ function namespaceOf(subjectFrom: object): string | undefined {
 }
 
 describe("subjectFrom", () => {
-  it("names one place, in one of four ways", () => {
+  it("names one place, in one of six ways", () => {
     for (const place of [
       { requestJson: "/user/id" },
       { responseJson: "/a~1b/0" },
       { form: "user" },
       { responseHeader: "X-User" },
+      { query: "user" },
+      { form: "token", claim: "/user/id" },
+      "carried",
     ]) {
       assert.deepEqual(problemsOf({ revoke: "subject", subjectFrom: place }), []);
     }
-    const places = "expected one of requestJson, form, responseJson, responseHeader";
+    const places = "expected one of path, query, requestJson, form, responseJson, responseHeader";
     assert.deepEqual(problemsOf({ revoke: "subject", subjectFrom: {} }), [places]);
     const two = { form: "a", responseHeader: "b" };
     assert.deepEqual(problemsOf({ revoke: "subject", subjectFrom: two }), [places]);
@@ -40,6 +43,22 @@ describe("subjectFrom", () => {
       const [problem] = problemsOf({ revoke: "subject", subjectFrom: { requestJson: pointer } });
       assert.match(problem ?? "", /JSON Pointer/, pointer);
     }
+  });
+
+  it("names a segment that the rule's path has", () => {
+    const rule = { path: "/users/{id}/x", revoke: "subject", subjectFrom: { path: "id" } };
+    assert.deepEqual(problemsOf(rule), []);
+    const [problem] = problemsOf({ ...rule, subjectFrom: { path: "ID" } });
+    assert.match(problem ?? "", /the name of a segment of the rule's path, such as \{ID\}/);
+    const from = [{ path: "token" }];
+    assert.equal(problemsOf({ path: "/a/{token}", from }).length, 0);
+    assert.equal(problemsOf({ path: "/a/{other}", from }).length, 1);
+    assert.equal(problemsOf({ path: "/a/x{token}" }).length, 1);
+  });
+
+  it("has a claim only in what the request names", () => {
+    const subjectFrom = { responseJson: "/a", claim: "sub", onUnknownOutcome: "keep" };
+    assert.equal(problemsOf({ revoke: "subject", subjectFrom }).length, 2);
   });
 
   it("needs revoke: subject beside it", () => {

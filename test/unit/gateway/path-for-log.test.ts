@@ -24,6 +24,8 @@ describe("a path in the log", () => {
 
   it("holds no token, in whatever segment and spelling", () => {
     const token = makeToken();
+    assert.equal(pathForLog("/s/short?x", [2]), "/s/[token]");
+    assert.equal(pathForLog("/s/short", "all"), undefined);
     assert.equal(pathForLog(`/-/user/token/${token}`), "/-/user/token/[token]");
     assert.equal(pathForLog(`/a/${token.replaceAll(".", "%2E")}/b`), "/a/[token]/b");
     assert.equal(pathForLog(`/verify/x${token}`), "/verify/[token]");

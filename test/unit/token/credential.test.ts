@@ -9,7 +9,7 @@ const cookie: CredentialSource = { kind: "cookie", name: "session" };
 const all = [tokenHeader, bearer, cookie];
 
 const read = (raw: string[], sources: CredentialSource[] = all) =>
-  readCredential(new HeaderList(raw), sources);
+  readCredential({ headers: new HeaderList(raw), target: "/" }, sources);
 const found = (credential: string) => ({ kind: "found", credential });
 
 describe("readCredential", () => {
@@ -56,6 +56,93 @@ describe("readCredential", () => {
     });
     assert.deepEqual(read(["x-auth_token", "abc"], dashed), found("abc"));
     assert.deepEqual(read(["xxauth-token", "abc"], dashed), { kind: "missing" });
+  });
+
+  it("reads a header both behind its scheme and alone", () => {
+    const both: CredentialSource[] = [
+      bearer,
+      { kind: "header", name: "authorization", scheme: undefined, except: ["bearer"] },
+    ];
+    assert.deepEqual(read(["Authorization", "Bearer abc"], both), found("abc"));
+    assert.deepEqual(read(["Authorization", "abc"], both), found("abc"));
+    assert.deepEqual(read(["Authorization", "Bearer "], both), { kind: "missing" });
+    // What another scheme holds is not taken apart, and so is no token of anybody's.
+    assert.deepEqual(read(["Authorization", "Basic abc"], both), found("Basic abc"));
+    const twice = ["Authorization", "abc", "Authorization", "Bearer abc"];
+    assert.deepEqual(read(twice, both), { kind: "ambiguous" });
+  });
+
+  it("reads a cookie behind a scheme, however the space is written", () => {
+    const withScheme: CredentialSource[] = [{ kind: "cookie", name: "session", scheme: "bearer" }];
+    for (const value of ["Bearer abc", '"Bearer abc"', "bearer%20abc", "Bearer+abc"]) {
+      assert.deepEqual(read(["Cookie", `a=b; session=${value}`], withScheme), found("abc"), value);
+    }
+    for (const value of ["abc", "Basic abc", "Bearer", "Bearer%20"]) {
+      assert.deepEqual(
+        read(["Cookie", `session=${value}`], withScheme),
+        { kind: "missing" },
+        value,
+      );
+    }
+    const twice = ["Cookie", "session=Bearer abc; session=Bearer abc"];
+    assert.deepEqual(read(twice, withScheme), { kind: "ambiguous" });
+  });
+
+  it("reads a field of the query as every server would, and refuses to choose", () => {
+    const sources: CredentialSource[] = [{ kind: "query", name: "access_token" }];
+    const at = (target: string) => readCredential({ headers: new HeaderList([]), target }, sources);
+    for (const target of [
+      "/a?access_token=abc",
+      "/a?b=c&access%5Ftoken=ab%63&d",
+      "/a;b?access_token=abc",
+    ]) {
+      assert.deepEqual(at(target), found("abc"), target);
+    }
+    for (const target of [
+      "/a",
+      "/a?",
+      "/a?b=access_token",
+      "/a?access_token=",
+      "/access_token=abc",
+    ]) {
+      assert.deepEqual(at(target), { kind: "missing" }, target);
+    }
+    for (const target of [
+      "/a?access_token=abc&access_token=abc",
+      "/a?access_token=abc&access_token[]=def",
+      "/a?access_token[0]=abc",
+      "/a?access.token=abc",
+      "/a?Access_Token=abc",
+      "/a?x=1;access_token=abc",
+      "/a?access_token=abc;access_token=def",
+      "/a%3Faccess_token=def?access_token=abc",
+      "/a;access_token=def?access_token=abc",
+      "/a;access_token=def",
+    ]) {
+      assert.deepEqual(at(target), { kind: "ambiguous" }, target);
+    }
+  });
+
+  it("reads a segment of the path, decoded", () => {
+    const sources: CredentialSource[] = [{ kind: "path", name: "token", segment: 2 }];
+    const at = (target: string) => readCredential({ headers: new HeaderList([]), target }, sources);
+    assert.deepEqual(at("/session/ab%63?x=/y/z"), found("abc"));
+    assert.deepEqual(at("/session/"), { kind: "missing" });
+    assert.deepEqual(at("/session"), { kind: "missing" });
+  });
+
+  it("reads what a WebSocket offers as a subprotocol", () => {
+    const behind: CredentialSource[] = [{ kind: "webSocketProtocol", name: "bearer" }];
+    const within: CredentialSource[] = [{ kind: "webSocketProtocol", name: "bearer." }];
+    const name = "Sec-WebSocket-Protocol";
+    assert.deepEqual(read([name, "graphql-ws, bearer, abc"], behind), found("abc"));
+    assert.deepEqual(read([name, "Bearer", name, "abc"], behind), found("abc"));
+    assert.deepEqual(read([name, "graphql-ws,bearer.abc"], within), found("abc"));
+    for (const offered of ["graphql-ws", "bearer", "abc, bearer", "bearer.abc"]) {
+      assert.deepEqual(read([name, offered], behind), { kind: "missing" }, offered);
+    }
+    assert.deepEqual(read([name, "bearer, a, bearer, a"], behind), { kind: "ambiguous" });
+    assert.deepEqual(read([name, "bearer.a, bearer.b"], within), { kind: "ambiguous" });
   });
 
   const ambiguous: Record<string, string[]> = {

@@ -1,0 +1,40 @@
+import { looselySpelled, severalReadings, valuesInText } from "./form-fields.ts";
+
+const none: readonly string[] = [];
+
+/** Characters that some servers take for the beginning of a query or of a further field. */
+const queryInPath = /;|%3B|%3F|%26|&/i;
+
+/**
+ * The values that the query string of a target has for a name: none, one, or several where servers may read it in
+ * more than one way.
+ */
+export function queryValues(target: string, name: string): readonly string[] {
+  const question = target.indexOf("?");
+  const path = question === -1 ? target : target.slice(0, question);
+  if (queryInPath.test(path) && valuesInPath(path, name)) return severalReadings;
+  return question === -1 ? none : valuesInText(target.slice(question + 1), name);
+}
+
+/** Whether a server that sees a query in the path finds the name there. */
+function valuesInPath(path: string, name: string): boolean {
+  const fields = path.replace(/;|%3B|%3F|%26/gi, "&").replace(/%3D/gi, "=");
+  return valuesInText(fields, name).length > 0;
+}
+
+/** A target without some fields of its query; the rest stays as it was sent, byte for byte. */
+export function withoutQueryFields(target: string, names: ReadonlySet<string>): string {
+  const question = target.indexOf("?");
+  if (question === -1) return target;
+  const fields = target.slice(question + 1).split("&");
+  const kept = fields.filter((field) => !names.has(nameOfField(field)));
+  if (kept.length === fields.length) return target;
+  const path = target.slice(0, question);
+  return kept.length === 0 ? path : `${path}?${kept.join("&")}`;
+}
+
+/** Loosely spelled: what a lenient framework takes for the name goes, too. */
+function nameOfField(field: string): string {
+  const [[name] = [""]] = new URLSearchParams(field);
+  return looselySpelled(name);
+}
