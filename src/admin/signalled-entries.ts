@@ -1,6 +1,6 @@
 import type { Entry } from "../denylist/denylist.ts";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
-import { requireCertainTime } from "../revocation/cut-off.ts";
+import { certainSeconds } from "../revocation/cut-off.ts";
 import { endOfAll, type Lifetimes, subjectEntry } from "../revocation/entries.ts";
 import type { Whose } from "../token/events/logout-token.ts";
 import type { EventSource } from "../token/events/security-event.ts";
@@ -42,8 +42,8 @@ export function signalledEntries(
     until = Number.POSITIVE_INFINITY,
   }: SignalledEntriesOptions & { readonly until?: EpochSeconds | undefined },
 ): Entry[] {
-  if (whose.some(({ subject }) => subject !== undefined)) requireCertainTime(clock);
-  const now = clock.nowSeconds();
+  const cutsOff = whose.some(({ subject }) => subject !== undefined);
+  const now = cutsOff ? certainSeconds(clock) : clock.nowSeconds();
   const cutoff = Math.floor(Math.min(now, until));
   const expiresAt = endOfAll(now, lifetimes);
   return whose.flatMap((each) => {

@@ -1,6 +1,6 @@
 import type { Entry } from "../denylist/denylist.ts";
 import { ControlError } from "../errors.ts";
-import { requireCertainTime, untilCutOff } from "../revocation/cut-off.ts";
+import { certainSeconds, untilCutOff } from "../revocation/cut-off.ts";
 import { endOfAll, subjectEntry } from "../revocation/entries.ts";
 import { isNeverCarried } from "../token/seen-tokens.ts";
 import type { StoreCommandsOptions } from "./store-command.ts";
@@ -32,8 +32,7 @@ export async function end(
   const kind = kindOf[whose.claim];
   const name = verifier.names.claim(kind, namespaces.get(whose.issuer), whose.value);
   if (name === undefined) throw new ControlError(`expected a text as ${whose.claim}`);
-  if (kind === "sub") requireCertainTime(clock);
-  const now = clock.nowSeconds();
+  const now = kind === "sub" ? certainSeconds(clock) : clock.nowSeconds();
   const entry: Entry =
     kind === "sub"
       ? subjectEntry(name, now, lifetimes)

@@ -75,7 +75,10 @@ export type Standing = "revoked" | "live" | "ask";
 
 /** A request under way that may revoke something. One of the two is called, once. */
 export interface Intent {
-  /** It did, or nobody can know: as Denylist.revoke. `entries` where they are not quite those intended. */
+  /**
+   * It did, or nobody can know: as Denylist.revoke. `entries` where they are not quite those intended. May be
+   * called again, if more is known.
+   */
   revoke(entries?: readonly Entry[]): Promise<void>;
   /** It did not. */
   drop(): void;

@@ -1,9 +1,10 @@
 import type { Denylist, Entry, Intent, UnknownOutcome } from "../denylist/denylist.ts";
 import { RevocationPendingError, StoreUnavailableError } from "../errors.ts";
-import type { Clock } from "../platform/clock.ts";
+import type { Clock, EpochSeconds } from "../platform/clock.ts";
 import { within } from "../platform/within.ts";
 import { untilCutOff } from "../revocation/cut-off.ts";
 import { entriesFor, type Lifetimes } from "../revocation/entries.ts";
+import { type TimeSinceAdmission, timeSinceAdmission } from "../revocation/time-since-admission.ts";
 import type { Names } from "../token/names.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { HeldResponse, Hold } from "../upstream/held-response.ts";
@@ -78,11 +79,12 @@ export function holdFor(
   if (!unproven.take(carried.unproven)) {
     return Promise.reject(new StoreUnavailableError("too many unproven revocations"));
   }
-  const entriesNow: EntriesNow = (named) => {
+  const time = timeSinceAdmission(clock);
+  const entriesAt: EntriesAt = (seconds, named) => {
     const subjects = named.filter((name) => name !== undefined);
-    return entriesFor({ scope, tokens: carried.tokens, subjects }, clock.nowSeconds(), lifetimes);
+    return entriesFor({ scope, tokens: carried.tokens, subjects }, seconds, lifetimes);
   };
-  const intended = within(denylist.intend(entriesNow(certainOf(carried))), {
+  const intended = within(denylist.intend(entriesAt(time.admittedSeconds, certainOf(carried))), {
     limitMs: options.holdTimeoutMs,
     tooLate: () => new StoreUnavailableError("the journal takes too long to note the request"),
     // The request has been refused: nothing will be done.
@@ -91,7 +93,7 @@ export function holdFor(
       unproven.giveBack(carried.unproven);
     },
   });
-  return intended.then((intent) => holdWith(intent, { route, carried, entriesNow }, options));
+  return intended.then((intent) => holdWith(intent, { route, carried, entriesAt, time }, options));
 }
 
 /** The subjects that are revoked even if nobody can know what the application did. */
@@ -99,38 +101,60 @@ function certainOf({ subjects }: Carried): SubjectName[] {
   return subjects.flatMap(({ name, ifUnknown }) => (ifUnknown === "revoke" ? [name] : []));
 }
 
-/** What is revoked as of now where these subjects are named. */
-type EntriesNow = (named: readonly SubjectName[]) => Entry[];
+/** What is revoked as of that time where these subjects are named. */
+type EntriesAt = (seconds: EpochSeconds, named: readonly SubjectName[]) => Entry[];
 
 /** What a hold does when it is known what the application did, or that nobody can know. */
 interface Acts {
-  readonly note: (named: readonly SubjectName[]) => Entry[];
+  readonly note: (named: readonly SubjectName[]) => Noted;
   readonly revoke: (named: readonly SubjectName[]) => Promise<void>;
   readonly drop: () => undefined;
   /** Those whose tokens end although nobody can know what was done. */
   readonly namedIfUnknown: () => readonly SubjectName[];
 }
 
+/** What is revoked as of the moment in which it was noted. */
+interface Noted {
+  readonly entries: readonly Entry[];
+  /**
+   * Puts it in force at once; if the clock was in doubt in that moment and it turns out that it was later, once more
+   * with later cut-offs.
+   */
+  readonly carryOut: () => Promise<unknown>;
+}
+
 /** What a hold is about. */
 interface Held {
   readonly route: Route;
   readonly carried: Carried;
-  readonly entriesNow: EntriesNow;
+  readonly entriesAt: EntriesAt;
+  readonly time: TimeSinceAdmission;
 }
 
-function actsOn(intent: Intent, { route, carried, entriesNow }: Held, options: HoldOptions): Acts {
+function actsOn(intent: Intent, held: Held, options: HoldOptions): Acts {
+  const { route, carried, entriesAt, time } = held;
   const { clock, onHold } = options;
-  const note = (named: readonly SubjectName[]) => {
+  const note = (named: readonly SubjectName[]): Noted => {
     if (named.includes(undefined)) options.onSubjectUnknown();
-    return entriesNow(named);
+    const { seconds, settled } = time.read();
+    const entries = entriesAt(seconds, named);
+    const correct = async () => {
+      if (settled === undefined || !entries.some(({ cutoff }) => cutoff !== undefined)) return;
+      const certain = await settled();
+      if (Math.floor(certain) <= seconds) return;
+      const later = entriesAt(certain, named);
+      await Promise.all([intent.revoke(later), untilCutOff(later, clock)]);
+    };
+    const carryOut = () => Promise.all([intent.revoke(entries), correct()]);
+    return { entries, carryOut };
   };
   return {
     note,
     async revoke(named) {
-      const entries = note(named);
+      const { entries, carryOut } = note(named);
       const onEnd = onHold(entries);
       try {
-        await within(Promise.all([intent.revoke(entries), untilCutOff(entries, clock)]), {
+        await within(Promise.all([carryOut(), untilCutOff(entries, clock)]), {
           limitMs: options.holdTimeoutMs,
           tooLate: () => new RevocationPendingError("the revocation takes too long; it goes on"),
         });
@@ -153,7 +177,7 @@ function actsOn(intent: Intent, { route, carried, entriesNow }: Held, options: H
 }
 
 function holdWith(intent: Intent, held: Held, options: HoldOptions): Hold {
-  const { route, carried, entriesNow } = held;
+  const { route, carried } = held;
   const { onUnknownOutcome } = options;
   const acts = actsOn(intent, held, options);
   const onSuccess = (response: HeldResponse) => {
@@ -166,7 +190,8 @@ function holdWith(intent: Intent, held: Held, options: HoldOptions): Hold {
     options.onUnreadable();
     if (onUnknownOutcome === "keep") return acts.drop();
     const named = acts.namedIfUnknown();
-    return entriesNow(named).length > 0 ? acts.revoke(named) : acts.drop();
+    const endsNothing = carried.tokens.length === 0 && named.every((name) => name === undefined);
+    return endsNothing ? acts.drop() : acts.revoke(named);
   };
   const act = (reading: SuccessReading, response: HeldResponse): Promise<void> | undefined => {
     if (reading === "success") return onSuccess(response);
@@ -184,11 +209,11 @@ function holdWith(intent: Intent, held: Held, options: HoldOptions): Hold {
     },
     async onLost(sent) {
       if (!sent || onUnknownOutcome === "keep") return acts.drop();
-      const entries = acts.note(acts.namedIfUnknown());
+      const { entries, carryOut } = acts.note(acts.namedIfUnknown());
       if (entries.length === 0) return acts.drop();
       options.onLost(entries);
       // Where it is pending, it is in force here and is tried again: nobody waits for it.
-      await intent.revoke(entries).catch(() => {});
+      await carryOut().catch(() => {});
     },
   };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import type { RequestListener } from "node:http";
 import { describe, it, type TestContext } from "node:test";
 import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
 import { keptBeyondSeconds } from "../../src/denylist/retention.ts";
@@ -31,10 +32,14 @@ interface Started {
 /** A revgate on a machine whose clock the test sets. */
 async function start(
   t: TestContext,
-  { denylist = "{ dataDir: data }", directory }: { denylist?: string; directory?: string } = {},
+  {
+    denylist = "{ dataDir: data }",
+    directory,
+    listener,
+  }: { denylist?: string; directory?: string; listener?: RequestListener } = {},
   clock = machineClock(),
 ): Promise<Started> {
-  const application = await startApplication(t);
+  const application = await startApplication(t, listener);
   const yaml = `${routes}denylist: ${denylist}`;
   const gate = await startGate(t, {
     ...{ upstream: application.url, yaml, stopwatch: clock.stopwatch },
@@ -101,6 +106,24 @@ describe("a wall clock that jumps", () => {
     await untilReady(gate);
     assert.equal(await post("/password", token), "200");
     assert.equal(await get("/me", token), "401 token_revoked");
+    const next = makeToken({ sub: "alice", iat: inSeconds(0), exp: inSeconds(hour) });
+    assert.equal(await get("/me", next), "200");
+  });
+
+  it("while the application changes a password locks its user out no longer than it lasts", async (t) => {
+    const clock = machineClock();
+    const listener: RequestListener = ({ url }, response) => {
+      if (url === "/password") clock.set(hour);
+      response.end("ok");
+    };
+    const { gate, get, post } = await start(t, { listener }, clock);
+    const token = tokenFor(4 * hour, { sub: "alice" });
+    const changed = post("/password", token);
+    // In force at once, and not answered before it is known what time it was.
+    await until(async () => (await get("/me", token)) === "401 token_revoked");
+    clock.set(0);
+    assert.equal(await changed, "200");
+    await untilReady(gate);
     const next = makeToken({ sub: "alice", iat: inSeconds(0), exp: inSeconds(hour) });
     assert.equal(await get("/me", next), "200");
   });

@@ -101,6 +101,61 @@ describe("a hold on a route whose request alone names the subject", () => {
   });
 });
 
+describe("a hold on a route that ends a subject's sessions", () => {
+  /** A hold whose clock a test sets ahead, and the cut-offs that are made. */
+  async function setOut() {
+    const startedMs = performance.now();
+    const state: { ahead: number; doubt?: string | undefined } = { ahead: 0 };
+    const cutoffs: (number | undefined)[] = [];
+    const clock = {
+      nowSeconds: () => 100.5 + state.ahead + (performance.now() - startedMs) / 1000,
+      get doubt() {
+        return state.doubt;
+      },
+    };
+    const { options } = optionsWith({ clock, holdTimeoutMs: 20_000 });
+    const denylist = {
+      intend: async () => ({
+        async revoke(entries: readonly Entry[] = []) {
+          cutoffs.push(...entries.flatMap(({ kind, cutoff }) => (kind === "sub" ? [cutoff] : [])));
+        },
+        drop: () => {},
+      }),
+    };
+    const route = { access: "protected", revoke: "subject" } as const;
+    const carried = { tokens: [{ ...token, subject: "s" }], subjects: [], unproven: 0 };
+    const hold = await holdFor(route, carried, { ...options, denylist });
+    assert.ok(hold);
+    const jump = (doubt: string | undefined, ahead: number) =>
+      Object.assign(state, { doubt, ahead });
+    return { jump, clock, cutoffs, hold };
+  }
+
+  it("locks nobody out by a clock that jumps ahead meanwhile, and is released when its second is over", async () => {
+    const { jump, clock, cutoffs, hold } = await setOut();
+    jump("ahead of its monotonic clock", 14_400);
+    const released = hold.onResponse(answer(200));
+    const [cutoff = Number.NaN] = cutoffs;
+    assert.ok(cutoff >= 100 && cutoff <= clock.nowSeconds() - 14_400);
+    jump(undefined, 0);
+    await released;
+    assert.deepEqual(cutoffs, [cutoff]);
+    assert.ok(clock.nowSeconds() >= cutoff + 1);
+  });
+
+  it("ends what was issued while the machine was suspended, once it is certain that it was", async () => {
+    const { jump, clock, cutoffs, hold } = await setOut();
+    jump("ahead of its monotonic clock, or the machine was suspended", 14_400);
+    const released = hold.onResponse(answer(200));
+    assert.ok((cutoffs[0] ?? Number.NaN) < 14_400);
+    jump(undefined, 14_400);
+    await released;
+    const [, cutoff = Number.NaN, ...more] = cutoffs;
+    assert.ok(cutoff >= 14_500 && cutoff + 1 <= clock.nowSeconds());
+    assert.deepEqual(more, []);
+  });
+});
+
 describe("a hold for revocations that rest on the request alone", () => {
   it("is refused before anything is noted, if there are too many", async () => {
     const { options, said } = optionsWith({ unproven: createUnprovenBudget(2, () => 0) });
