@@ -62,7 +62,7 @@ routes:
     assert.deepEqual(
       problems.sort(),
       [
-        '11:11 routes[0].path: expected a path in canonical form, such as "/login", with "*" only as a whole segment, got "logout"',
+        '11:11 routes[0].path: expected a path in canonical form, such as "/login", with "*" or "{name}" only as a whole segment, got "logout"',
         "2:9 listen.port: expected a whole number of a TCP port from 0 to 65535, got 80800",
         "3:3 listen.hots: unknown setting",
         '5:19 upstream.connectTimeout: expected a duration from 10ms to 5m, such as "2s", got 5',

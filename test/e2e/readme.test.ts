@@ -84,7 +84,7 @@ describe("README", () => {
   it("leads to settings that are accepted", async (t) => {
     const directory = temporaryDirectory(t);
     const rows = wishedSettings();
-    assert.equal(rows.length, 15);
+    assert.ok(rows.length >= 15, `${rows.length}`);
     for (const setting of rows) {
       const [path = "", value = ""] = (setting ?? "").split(/: (.*)/s);
       const [group, name] = path.split(".");
