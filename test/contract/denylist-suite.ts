@@ -53,7 +53,8 @@ export async function standingOf(
 
 /** What every denylist must do, whatever it is made of. */
 export function describeDenylist(what: string, { open }: DenylistSetup): void {
-  describe(`${what} denylist`, () => {
+  // Each has a denylist of its own, and mostly waits: for a disk, a hold, the end of an entry.
+  describe(`${what} denylist`, { concurrency: 3 }, () => {
     it("knows nothing at first", async (t) => {
       const { denylist } = await open(t);
       assert.equal(await standingOf(denylist, entryFor("a")), "live");

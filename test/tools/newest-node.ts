@@ -1,13 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { repository } from "./repository.ts";
 
 /** The newest LTS, as the Dockerfile's base has it. */
 const newestLts = 26;
 
-const folder = fileURLToPath(
-  new URL(`../../node_modules/.cache/node-${newestLts}`, import.meta.url),
-);
+const folder = join(repository, `node_modules/.cache/node-${newestLts}`);
 
 /** The binary of the newest LTS; from the npm registry, where this process is another. */
 export function newestNode(): string {

@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import express from "express";
 import { type FastifyServerOptions, fastify } from "fastify";
 import methodOverride from "method-override";
 import { listenOnLoopback } from "../../helpers/application.ts";
-import { startProgram } from "../../helpers/program.ts";
+import { repository, startProgram } from "../../helpers/program.ts";
 import { searchPython } from "../../tools/python.ts";
 import { lenientRouter } from "./lenient-router.ts";
 
@@ -80,7 +80,7 @@ async function startFastify(t: After): Promise<string> {
 async function startFlask(t: After): Promise<string> {
   const python = searchPython();
   if (python === undefined) throw new Error("no Python with Flask: npm test installs it");
-  const file = fileURLToPath(new URL("flask_app.py", import.meta.url));
+  const file = join(repository, "test/attacks/frameworks/flask_app.py");
   const { match } = await startProgram(t, [python, "-u", file], {}, /listening on (\d+)/);
   return `http://127.0.0.1:${match[1]}`;
 }
