@@ -1,6 +1,5 @@
 import type { Config } from "../config/load.ts";
 import { type RedisFiles, type RedisSettings, redisAccess } from "../config/redis.ts";
-import { lifetimesOf } from "../config/routes.ts";
 import type { Denylist } from "../denylist/denylist.ts";
 import type { EmbeddedDenylist } from "../denylist/embedded.ts";
 import type { OnIgnored } from "../denylist/ignored.ts";
@@ -8,20 +7,14 @@ import type { Outbox } from "../denylist/journal/outbox.ts";
 import { FleetLives } from "../denylist/redis/fleet-lives.ts";
 import { RedisReplica } from "../denylist/redis/replica.ts";
 import type { Epoch } from "../denylist/redis/store-state.ts";
-import { forGood } from "../denylist/retention.ts";
 import { SharedDenylist } from "../denylist/shared.ts";
 import type { AnchoredClock } from "../platform/anchored-clock.ts";
 import { systemStopwatch } from "../platform/clock.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { agreeOnNames } from "./agreed-names.ts";
 import { createRedisReports, type RedisReports } from "./redis-reports.ts";
+import { rememberedSeconds } from "./remembered.ts";
 import type { StoreContext } from "./store-context.ts";
-
-/** For how long a revocation that does not name a single token is remembered. */
-export function rememberedSeconds({ settings }: Config): number {
-  const { maxLifetimeSeconds, undated } = lifetimesOf(settings);
-  return undated ? forGood : maxLifetimeSeconds;
-}
 
 /** The longest staleness that the schema allows: by that somebody may go of whom nothing is known. */
 const longestStalenessMs = 2000;
@@ -152,6 +145,9 @@ export interface Shared {
   /** Has everything loaded from Redis once more. */
   readonly reload: () => void;
 }
+
+/** Takes over an embedded denylist, and shares it. */
+export type ShareThroughRedis = typeof shareThroughRedis;
 
 /** What it is made of. */
 export interface SharedParts {

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { dataDirOf } from "../config/data-dir.ts";
 import type { Config } from "../config/load.ts";
 import { namingOf } from "../config/name-keys.ts";
 import type { ControlHandler } from "../control/command-server.ts";
@@ -15,7 +15,8 @@ import type { AnchoredClock } from "../platform/anchored-clock.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
 import { createNames } from "../token/names.ts";
 import { keepDirectory } from "./directory.ts";
-import { rememberedSeconds, type Shared, shareThroughRedis } from "./shared-store.ts";
+import { rememberedSeconds } from "./remembered.ts";
+import type { Shared, ShareThroughRedis } from "./shared-store.ts";
 import type { StoreContext } from "./store-context.ts";
 import { openClockHints, openTime } from "./time.ts";
 
@@ -40,11 +41,6 @@ export interface Store {
   /** Answers the commands that come through the control socket; those that came before have waited. */
   serveCommands(commands: ControlHandler): void;
   close(): Promise<void>;
-}
-
-/** The directory that the configuration gives to this sidecar alone. */
-export function dataDirOf(config: Config): string {
-  return resolve(config.directory, config.settings.denylist.dataDir);
 }
 
 /**
@@ -90,7 +86,7 @@ async function openHeldStore(
   const listeners: (() => void)[] = [];
   const told = { onShorterLives: () => tellAll(listeners) };
   const parts = { config, context, embedded, onIgnored, forms, clock, ...told };
-  const shared = redis && outbox && shareThroughRedis(redis, { ...parts, outbox });
+  const shared = redis && outbox && (await loadSharing())(redis, { ...parts, outbox });
   reloadAtJumps(clock, embedded, shared);
 
   return {
@@ -114,6 +110,11 @@ async function openHeldStore(
       await hold.release();
     },
   };
+}
+
+/** Loaded only if it is used: the client of Redis is a quarter of what a start takes. */
+async function loadSharing(): Promise<ShareThroughRedis> {
+  return (await import("./shared-store.ts")).shareThroughRedis;
 }
 
 function tellAll(listeners: readonly (() => void)[]): void {

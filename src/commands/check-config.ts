@@ -7,8 +7,6 @@ import { type Command, exitCodes, print } from "./io.ts";
 
 /** `revgate check-config`. */
 export const checkConfig: Command = {
-  name: "check-config",
-  summary: "say everything that is wrong with a configuration, and where",
   help: `Usage: revgate check-config [--config FILE]
        revgate check-config --explain [--config FILE] [METHOD PATH]
 

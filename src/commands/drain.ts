@@ -1,19 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { dataDirOf } from "../app/store.ts";
+import { dataDirOf } from "../config/data-dir.ts";
 import { loadConfig } from "../config/load.ts";
 import { connectControl } from "../control/control-client.ts";
 import type { StoreCommand } from "../control/store-command.ts";
 import { ControlError, UsageError } from "../errors.ts";
 import { configFile, configOptionHelp, readArguments } from "./arguments.ts";
 import { type Command, exitCodes, print } from "./io.ts";
-import { only } from "./with-store.ts";
+import { only } from "./only.ts";
 
 const lookEveryMs = 200;
 
 /** `revgate drain`. */
 export const drain: Command = {
-  name: "drain",
-  summary: "have clients leave a running revgate, before it is stopped",
   help: `Usage: revgate drain [--config FILE] [--wait SECONDS]
 
 From now on /readyz answers 503 and every response closes its connection. What comes all the same is still

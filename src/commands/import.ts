@@ -10,7 +10,8 @@ import { type CompactJws, parseCompactJws } from "../token/compact-jws.ts";
 import { createNames, type Names } from "../token/names.ts";
 import { configFile, configOptionHelp, readArguments, readTextFile } from "./arguments.ts";
 import { type Command, complain, exitCodes, print } from "./io.ts";
-import { type AskStore, only, withStore } from "./with-store.ts";
+import { only } from "./only.ts";
+import { type AskStore, withStore } from "./with-store.ts";
 
 const entriesPerCommand = 1000;
 
@@ -29,8 +30,6 @@ const options = { "dry-run": { type: "boolean", default: false } } as const;
 
 /** `revgate import`. */
 export const importTokens: Command = {
-  name: "import",
-  summary: "take over an existing blacklist file",
   help: `Usage: revgate import [--config FILE] [--dry-run] [FILE] < token_blacklist.txt
 
 Reads lines with one token each, and revokes each token until its own exp. Whatever else is in the line is

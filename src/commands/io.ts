@@ -29,11 +29,8 @@ export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 /** One of the exit codes. */
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** One command: its place in the help, its options, and what it does. */
+/** What a command takes and does; `main.ts` has its name and its place in the help. */
 export interface Command {
-  readonly name: string;
-  /** One line for the list of commands. */
-  readonly summary: string;
   /** The whole of `revgate <name> --help`. */
   readonly help: string;
   run(args: readonly string[], io: CommandIo): Promise<ExitCode>;

@@ -5,8 +5,6 @@ import { withStore } from "./with-store.ts";
 
 /** `revgate list`. */
 export const list: Command = {
-  name: "list",
-  summary: "print every live revocation",
   help: `Usage: revgate list [--config FILE]
 
 Prints a line for each revocation: what it names, and when it ends by itself.

@@ -1,25 +1,61 @@
 import { ConfigError, RevgateError, UsageError } from "../errors.ts";
 import { version } from "../version.ts";
-import { checkConfig } from "./check-config.ts";
-import { demo } from "./demo/demo.ts";
-import { drain } from "./drain.ts";
-import { importTokens } from "./import.ts";
-import { init } from "./init/init.ts";
 import { type Command, type CommandIo, complain, type ExitCode, exitCodes, print } from "./io.ts";
-import { list } from "./list.ts";
-import { run } from "./run.ts";
-import { check, revoke } from "./tokens.ts";
 
-const commands: readonly Command[] = [
-  run,
-  init,
-  checkConfig,
-  revoke,
-  check,
-  list,
-  importTokens,
-  drain,
-  demo,
+/** A command that is loaded when it is run: a preStop hook does not wait for the code of a server. */
+interface Listed {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+const commands: readonly Listed[] = [
+  {
+    name: "run",
+    summary: "serve: stand in front of the application",
+    load: async () => (await import("./run.ts")).run,
+  },
+  {
+    name: "init",
+    summary: "write a configuration from a few facts about the application",
+    load: async () => (await import("./init/init.ts")).init,
+  },
+  {
+    name: "check-config",
+    summary: "say everything that is wrong with a configuration, and where",
+    load: async () => (await import("./check-config.ts")).checkConfig,
+  },
+  {
+    name: "revoke",
+    summary: "revoke one token, now and on every sidecar",
+    load: async () => (await import("./tokens.ts")).revoke,
+  },
+  {
+    name: "check",
+    summary: "say whether one token would be let through, and why not",
+    load: async () => (await import("./tokens.ts")).check,
+  },
+  {
+    name: "list",
+    summary: "print every live revocation",
+    load: async () => (await import("./list.ts")).list,
+  },
+  {
+    name: "import",
+    summary: "take over an existing blacklist file",
+    load: async () => (await import("./import.ts")).importTokens,
+  },
+  {
+    name: "drain",
+    summary: "have clients leave a running revgate, before it is stopped",
+    load: async () => (await import("./drain.ts")).drain,
+  },
+  {
+    name: "demo",
+    summary: "show it: an application, a login, a logout that works",
+    load: async () => (await import("./demo/demo.ts")).demo,
+  },
 ];
 
 const help = `revgate makes logging out real: it stands in front of an application that issues JWTs, refuses
@@ -50,9 +86,9 @@ export async function main(args: readonly string[], io: CommandIo): Promise<Exit
       print(io, version);
       return exitCodes.done;
     }
-    const command = commands.find((candidate) => candidate.name === name);
-    if (command === undefined)
-      throw new UsageError(`unknown command "${name}"; try revgate --help`);
+    const listed = commands.find((candidate) => candidate.name === name);
+    if (listed === undefined) throw new UsageError(`unknown command "${name}"; try revgate --help`);
+    const command = await listed.load();
     if (rest.includes("--help") || rest.includes("-h")) {
       print(io, command.help);
       return exitCodes.done;

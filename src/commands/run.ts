@@ -16,8 +16,6 @@ const flushLogMs = 1000;
 
 /** `revgate run`. */
 export const run: Command = {
-  name: "run",
-  summary: "serve: stand in front of the application",
   help: `Usage: revgate run [--config FILE]
 
 Listens for clients (listen), checks every request and forwards it to the application (upstream).

@@ -7,7 +7,8 @@ import {
   readCredentialArgument,
 } from "./arguments.ts";
 import { type Command, type CommandIo, complain, type ExitCode, exitCodes, print } from "./io.ts";
-import { only, withStore } from "./with-store.ts";
+import { only } from "./only.ts";
+import { withStore } from "./with-store.ts";
 
 const tokenOptions = { file: { type: "string", short: "f" } } as const;
 
@@ -76,8 +77,6 @@ async function endWhat({ values, issuer, ...whose }: Whose, io: CommandIo): Prom
 
 /** `revgate revoke`. */
 export const revoke: Command = {
-  name: "revoke",
-  summary: "revoke one token, now and on every sidecar",
   help: `Usage: revgate revoke [--config FILE] [--file FILE | TOKEN] < token
        revgate revoke [--config FILE] --subject NAME | --sid ID | --jti ID [--issuer ISSUER]
 
@@ -108,8 +107,6 @@ ${tokenHelp}`,
 
 /** `revgate check`. */
 export const check: Command = {
-  name: "check",
-  summary: "say whether one token would be let through, and why not",
   help: `Usage: revgate check [--config FILE] [--file FILE | TOKEN] < token
 
 Prints live, revoked, expired or invalid. Exits 0 for a live token, 1 for any other.

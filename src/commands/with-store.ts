@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { tokensInForce } from "../app/in-force.ts";
-import { dataDirOf, openStore } from "../app/store.ts";
+import { openStore } from "../app/store.ts";
 import { openVerifier } from "../app/verification.ts";
+import { dataDirOf } from "../config/data-dir.ts";
 import { type Config, loadConfig } from "../config/load.ts";
 import { connectControl } from "../control/control-client.ts";
 import type { StoreCommand } from "../control/store-command.ts";
@@ -94,10 +95,4 @@ async function untilShared(denylist: Denylist, timeoutMs: number): Promise<void>
     }
     await sleep(lookAgainMs);
   }
-}
-
-/** The one value of an answer that has one. */
-export async function only(answer: AsyncIterable<unknown>): Promise<unknown> {
-  for await (const value of answer) return value;
-  return undefined;
 }

@@ -5,8 +5,6 @@ import { walkThrough } from "./walk.ts";
 
 /** `revgate demo`. */
 export const demo: Command = {
-  name: "demo",
-  summary: "show it: an application, a login, a logout that works",
   help: `Usage: revgate demo [--stay]
 
 Makes a key pair, starts a small application that knows nothing of revocation and a revgate in front

@@ -59,8 +59,6 @@ const questions: readonly Question[] = [
 
 /** `revgate init`. */
 export const init: Command = {
-  name: "init",
-  summary: "write a configuration from a few facts about the application",
   help: `Usage: revgate init [options]
 
 Asks for what no option says, where standard input is a terminal, and takes the default otherwise; "-" means
