@@ -20,12 +20,18 @@ export function breakProgram(t: Pick<TestContext, "after">, name: BreakageName):
   cpSync(join(repository, "dist"), join(directory, "dist"), { recursive: true });
   cpSync(join(repository, "package.json"), join(directory, "package.json"));
   symlinkSync(join(repository, "node_modules"), join(directory, "node_modules"));
-  const { changes }: Breakage = breakages[name];
-  for (const { file, from, to } of changes) {
-    const path = join(directory, "dist", file);
-    const text = readFileSync(path, "utf8");
-    assert.match(text, from, `${file} does not hold what ${name} is to break`);
-    writeFileSync(path, text.replace(from, to));
-  }
+  for (const [file, text] of brokenFiles(name)) writeFileSync(join(directory, "dist", file), text);
   return join(directory, "dist/cli.js");
+}
+
+/** The files of the built program that one of them changes, as they are then. */
+export function brokenFiles(name: BreakageName): ReadonlyMap<string, string> {
+  const { changes }: Breakage = breakages[name];
+  const broken = new Map<string, string>();
+  for (const { file, from, to } of changes) {
+    const text = broken.get(file) ?? readFileSync(join(repository, "dist", file), "utf8");
+    assert.match(text, from, `${file} does not hold what ${name} is to break`);
+    broken.set(file, text.replace(from, to));
+  }
+  return broken;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { runScenario } from "../scenario.ts";
-import { type BreakageName, breakages, breakProgram } from "./break-program.ts";
+import { type BreakageName, breakages, brokenFiles } from "./break-program.ts";
 import type { Breakage } from "./breakage.ts";
 
 const unlimited = { revocations: Infinity, faults: Infinity };
@@ -14,8 +14,8 @@ const inShort: readonly BreakageName[] = [
 
 describe("the checker of chaos, with a promise broken on purpose", () => {
   for (const name of Object.keys(breakages) as BreakageName[]) {
-    it(`knows how to break ${name}`, (t) => {
-      breakProgram(t, name);
+    it(`knows how to break ${name}`, () => {
+      assert.ok(brokenFiles(name).size > 0);
     });
   }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { scripts } from "../../../src/denylist/redis/scripts.ts";
 import { startApplication } from "../../helpers/application.ts";
-import { writeConfig } from "../../helpers/gate.ts";
+import { type GateOptions, startGate, writeConfig } from "../../helpers/gate.ts";
 import { send } from "../../helpers/http.ts";
 import { repository, startBuiltGate } from "../../helpers/program.ts";
 import { startRedis } from "../../helpers/redis.ts";
@@ -39,7 +39,8 @@ async function logOutDyingAt(t: TestContext, at: number, denylist: string): Prom
     if (request.url === "/logout") answered2xx = true;
     response.end("ok");
   });
-  await writeConfig(directory, `${denylist}\nlog: { requests: none }`, application.url);
+  const yaml = `${denylist}\nlog: { requests: none }`;
+  await writeConfig(directory, yaml, application.url);
   const config = join(directory, "revgate.yaml");
   const [arm, log] = [join(directory, "armed"), join(directory, "boundaries")];
   writeFileSync(log, "");
@@ -64,22 +65,25 @@ async function logOutDyingAt(t: TestContext, at: number, denylist: string): Prom
     answered2xx,
     clientSaw2xx: reply?.status === 200,
     // If the application never said yes, nothing is promised.
-    revoked: answered2xx && (await isRevokedAfterRestart(t, config, headers)),
+    revoked:
+      answered2xx &&
+      (await isRevokedAfterRestart(t, { directory, yaml, upstream: application.url }, headers)),
   };
 }
 
+/** The one that is started again is in this process: only the one that dies has to have one of its own. */
 async function isRevokedAfterRestart(
   t: TestContext,
-  config: string,
+  options: GateOptions,
   headers: Record<string, string>,
 ): Promise<boolean> {
-  const second = await startBuiltGate(t, config);
+  const second = await startGate(t, options);
   let status = 503;
   await until(async () => {
     ({ status } = await send(`${second.url}/me`, { headers }));
     return status !== 503;
   });
-  await second.end("SIGKILL");
+  await second.stop();
   return status === 401;
 }
 
