@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
-import { Agent, type IncomingMessage, type RequestListener, request } from "node:http";
+import { type IncomingMessage, type RequestListener, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Pool } from "undici";
 import { startApplication } from "../helpers/application.ts";
 import { engineSetting } from "../helpers/engine.ts";
 import { type BuiltGate, startBuiltGate } from "../helpers/program.ts";
@@ -68,8 +69,8 @@ const warm = 20_000;
  */
 export async function measureGrowth(t: TestContext, count: number): Promise<Growth> {
   const gate = await startMeasured(t);
-  const agent = new Agent({ keepAlive: true, maxSockets: 32 });
-  t.after(() => agent.destroy());
+  const client = new Pool(gate.url, { connections: 32 });
+  t.after(() => client.destroy());
   const right = Array.from({ length: 50 }, () => makeToken());
   const [start, , signature = ""] = makeToken().split(".");
   const headersOf = (i: number): Record<string, string> => {
@@ -78,15 +79,11 @@ export async function measureGrowth(t: TestContext, count: number): Promise<Grow
       return { token: `${start}.${Buffer.from(`{"i":${i}}`).toString("base64url")}.${signature}` };
     return { token: right[i % right.length] ?? "", "X-Request-Id": `r${i}` };
   };
-  const call = (i: number) =>
-    new Promise<void>((resolve, reject) => {
-      const path = i % 7 === 0 ? `/a;${i}` : `/path/${i}?q=${i}`;
-      request(`${gate.url}${path}`, { agent, headers: headersOf(i) }, (response) => {
-        response.resume().on("end", resolve);
-      })
-        .on("error", reject)
-        .end();
-    });
+  const call = async (i: number) => {
+    const path = i % 7 === 0 ? `/a;${i}` : `/path/${i}?q=${i}`;
+    const { body } = await client.request({ method: "GET", path, headers: headersOf(i) });
+    await body.dump();
+  };
   const send = async (from: number, to: number) => {
     let next = from;
     const one = async () => {
