@@ -46,7 +46,14 @@ export function createRedisReports({ metrics, logger }: StoreContext): RedisRepo
       metrics.redisTrouble[source].set(reason === undefined ? 0 : 1);
       if (!note(source, reason)) return;
       if (reason === undefined) logger.info({ source }, `no more: ${troubleMeanings[source]}`);
-      else logger.warn({ source, reason, cause: causeOf(reason) }, troubleMeanings[source]);
+      else {
+        const cause = causeOf(reason);
+        // What was not tried yet, as at every start, is no trouble.
+        logger[cause === undefined ? "info" : "warn"](
+          { source, reason, cause },
+          troubleMeanings[source],
+        );
+      }
     },
   };
 }

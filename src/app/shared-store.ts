@@ -49,6 +49,8 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
     onReferenceTime: (time) => clock.refer(time),
     onTrouble,
     onLoss: (shard, why) => logger.warn({ shard, why }, "redis has lost data, or may have"),
+    onBeginning: (shard, why) =>
+      logger.info({ shard, why }, "the denylist in redis is begun: it is new, or was not in use"),
     onEpoch: reportEpoch(context, redis),
   });
   return {

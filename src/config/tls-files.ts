@@ -53,10 +53,18 @@ export async function readCertificate(
   if (cert === undefined || key === undefined) return undefined;
   const trouble = troubleWith({ cert, key });
   if (trouble === undefined) return { cert, key };
-  report(
-    [...base, "certFile"],
-    `this certificate and the key in keyFile can't be used (${trouble})`,
-  );
+  // Each by itself first: which of the two it is.
+  const troubles = { certFile: troubleWith({ cert }), keyFile: troubleWith({ key }) };
+  if (troubles.certFile !== undefined) {
+    report([...base, "certFile"], `${certFile} is no certificate, PEM (${troubles.certFile})`);
+  }
+  if (troubles.keyFile !== undefined) {
+    report([...base, "keyFile"], `${keyFile} is no private key, PEM (${troubles.keyFile})`);
+  }
+  if (troubles.certFile === undefined && troubles.keyFile === undefined) {
+    const both = `the certificate in ${certFile} and the key in ${keyFile}`;
+    report([...base, "certFile"], `${both} do not belong together (${trouble})`);
+  }
   return undefined;
 }
 
@@ -70,7 +78,7 @@ export async function readAuthorities(
   if (ca === undefined) return undefined;
   const trouble = troubleWithAuthorities(ca.toString("latin1"));
   if (trouble === undefined) return ca;
-  report(path, `expected certificates, PEM (${trouble})`);
+  report(path, `expected certificates, PEM, in ${file} (${trouble})`);
   return undefined;
 }
 

@@ -51,6 +51,8 @@ export interface SharedDenylistOptions {
   readonly onTrouble?: OnTrouble;
   /** Told of every loss in Redis that this sidecar was the first to see. */
   readonly onLoss?: (shard: string, why: string) => void;
+  /** Told of every store, new or unused for minutes, that this sidecar was the first to find. */
+  readonly onBeginning?: (shard: string, why: string) => void;
   /** Told what time it is at Redis with every reading; undefined while nobody can say. */
   readonly onReferenceTime?: (time: ReferenceTime | undefined) => void;
   /** Told of every new epoch: the first, and each that began because the store had lost something. */
@@ -90,7 +92,10 @@ export class SharedDenylist implements Denylist {
     const { journal } = local;
     const troubles = new Troubles((source, reason) => onTrouble?.(source, reason));
     const [known, roster] = [new KnownShards(), new Roster(replica, options.noticeMs)];
-    const keeper = new EpochKeeper({ ...options, roster });
+    const keeper = new EpochKeeper({
+      ...{ ...options, roster },
+      hasShared: () => local.size > outbox.size,
+    });
     const reports = (source: "send" | "restore") => (reason: string | undefined) =>
       troubles.set(source, reason);
     this.#troubles = troubles;

@@ -179,7 +179,14 @@ describe("settings of the application's address", () => {
       ["{ serverName: a }", /upstream\.serverName: expected only beside a url with https/],
       ["{ caFile: cert.pem }", /upstream\.caFile: expected only beside a url with https/],
       [`{ ${https} }`, /upstream\.certFile: expected keyFile beside it/],
-      [`{ ${https}, keyFile: other-key.pem }`, /upstream\.certFile: .*can't be used \(/],
+      [
+        `{ ${https}, keyFile: other-key.pem }`,
+        /upstream\.certFile: the certificate in cert\.pem and the key in other-key\.pem do not belong together \(/,
+      ],
+      [
+        "{ url: 'https://a', certFile: key.pem, keyFile: public.pem }",
+        /upstream\.certFile: key\.pem is no certificate.*\n.*upstream\.keyFile: public\.pem is no private key/,
+      ],
       ["{ url: 'https://a', caFile: key.pem }", /upstream\.caFile: expected certificates, PEM/],
       ["{ url: 'https://a', caFile: public.pem }", /upstream\.caFile: expected certificates, PEM/],
     ] as const) {

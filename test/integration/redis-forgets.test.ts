@@ -212,6 +212,31 @@ describe("a Redis that forgets", () => {
     assert.equal(await standingOf(newcomer.denylist, cutoffFor("alice", 0), 1001), "live");
   });
 
+  it("is no loss to a sidecar that starts at a new one, nor to the next; to one that shared its entries it is", async (t) => {
+    const redis = await startRedis(t);
+    const [told, dataDir] = [[] as string[], temporaryDirectory(t)];
+    const open = (more: TestStoreOptions = {}) =>
+      openReady(t, redis.port, {
+        ...more,
+        denylist: {
+          onLoss: (_, why) => told.push(`loss: ${why}`),
+          onBeginning: (_, why) => told.push(`beginning: ${why}`),
+          onTrouble: (source, why) => source === "follow" && why && told.push(why),
+        },
+      });
+    const first = await open({ dataDir });
+    assert.ok(told.includes("beginning: it is empty, or new"), told.join());
+    await first.denylist.revoke([entryFor("shared")]);
+    const second = await open();
+    assert.doesNotMatch(told.join(), /loss|has lost/);
+
+    await Promise.all([first.denylist.close(), second.denylist.close()]);
+    told.length = 0;
+    await redis.client.flushall();
+    await open({ dataDir });
+    assert.ok(told.includes("loss: it is empty, or new"), told.join());
+  });
+
   it("makes no fresh sidecar ask while twenty thousand entries are written back", async (t) => {
     const redis = await startRedis(t);
     const patient = {

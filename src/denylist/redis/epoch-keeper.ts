@@ -1,6 +1,6 @@
 import type { RedisReplica } from "./replica.ts";
 import type { Roster } from "./roster.ts";
-import { type ShardState, stalenessOf } from "./store-state.ts";
+import { looksUnused, type ShardState, stalenessOf } from "./store-state.ts";
 
 /** What a new epoch is given. */
 export interface EpochKeeperOptions {
@@ -10,8 +10,12 @@ export interface EpochKeeperOptions {
   readonly graceMs: number;
   /** The longest staleness by which anybody may still go if nobody knows the epoch before, in milliseconds. */
   readonly longestStalenessMs: number;
+  /** Whether this sidecar knows revocations that Redis once had. */
+  readonly hasShared: () => boolean;
   /** Told of every loss that this sidecar was the first to see. */
   readonly onLoss?: ((shard: string, why: string) => void) | undefined;
+  /** Told of every new epoch that this sidecar begins although, as far as it can know, nothing was lost. */
+  readonly onBeginning?: ((shard: string, why: string) => void) | undefined;
 }
 
 /** Begins new epochs of shards that are not what they were. */
@@ -35,13 +39,21 @@ export class EpochKeeper {
    * trusted that knows nothing of the new epoch. It ends sooner only if all sidecars confirm that they do.
    */
   async begin(shard: string, found: string, why: string): Promise<ShardState> {
-    const { replica, roster, graceMs, longestStalenessMs, onLoss } = this.#options;
+    const { replica, roster, graceMs, longestStalenessMs, onLoss, onBeginning } = this.#options;
     const seen = [this.#known.get(shard), stalenessOf(found)].filter((ms) => ms !== undefined);
     const stalenessMs = seen.length === 0 ? longestStalenessMs : Math.max(...seen);
-    onLoss?.(shard, why);
+    if (this.#isLoss(shard, why)) onLoss?.(shard, why);
+    else onBeginning?.(shard, why);
     return replica.epochs.establish(shard, found, {
       graceMs: Math.max(graceMs, 2 * stalenessMs),
       awaited: roster.awaited(performance.now()),
     });
+  }
+
+  /** A store that is new, or was not used for minutes, has lost nothing that a sidecar which starts could know. */
+  #isLoss(shard: string, why: string): boolean {
+    if (this.#known.has(shard)) return true;
+    if (why === looksUnused.empty) return this.#options.hasShared();
+    return why !== looksUnused.idle;
   }
 }

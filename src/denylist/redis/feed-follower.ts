@@ -53,6 +53,8 @@ export interface FeedFollowerOptions {
 const linesPerRead = 1000;
 const readsPerStaleness = 3;
 const retryAfterMs = 100;
+const notReadYet = "redis has not been read yet";
+const notFilledYet = "redis has not been filled yet: its denylist is new, or was begun anew";
 /** A token that nobody has. */
 const nobody = { id: "-".repeat(43) };
 const nowhere: Tail = { id: "0-1", text: "" };
@@ -79,6 +81,8 @@ export class FeedFollower {
   /** What of the shard was not believed, until it has settled. */
   #disbelief = "";
   #asking = false;
+  /** Whether the store could be relied on since this sidecar began. */
+  #wasSettled = false;
 
   constructor(options: FeedFollowerOptions) {
     this.#options = options;
@@ -93,7 +97,7 @@ export class FeedFollower {
     });
     this.#load = new BackgroundLoad({ ...options, loader, freshness: this.freshness, signal });
     this.#evictions = new EvictionWatch(options);
-    options.troubles.set("follow", "redis has not been read yet");
+    options.troubles.set("follow", notReadYet);
     options.troubles.set("ask", "redis has not been asked yet");
     this.#running = this.#run();
     this.#naming = this.#watchName();
@@ -166,6 +170,7 @@ export class FeedFollower {
     keeper.note(this.#shard, state);
     if (state.epoch.id !== this.#epoch?.id) {
       this.#enter(state.epoch, reading);
+      this.#judge(state);
       this.#options.replica.believe(this.#shard, state);
       await roster.beat(performance.now(), state.epoch.before !== "-");
       return this.#backOff.nextMs(performance.now());
@@ -174,7 +179,7 @@ export class FeedFollower {
     this.freshness.prove(sent);
     if (state.kind === "trusted") this.freshness.filled();
     if (!this.freshness.complete || !this.#load.settled) this.#load.start();
-    this.#judge();
+    this.#judge(state);
     void this.#tryToAsk();
     await roster.beat(performance.now(), state.epoch.before !== "-");
     await this.#watch.lookAtNext();
@@ -226,7 +231,6 @@ export class FeedFollower {
     }
     this.#options.onEpoch(epoch);
     this.#lacking(this.#allShards());
-    this.#judge();
   }
 
   /**
@@ -305,10 +309,21 @@ export class FeedFollower {
   }
 
   /** Says whether there will be answers: from a complete table, or from a store that can be trusted. */
-  #judge(): void {
+  #judge(state: ShardState): void {
     const fromMemory = this.#options.reads === "local" && this.freshness.complete;
-    if (this.#load.settled) this.#disbelief = "";
-    const trouble = `redis has lost data, or is new, and is being filled again${this.#disbelief}`;
-    this.#options.troubles.set("follow", fromMemory || this.#load.settled ? undefined : trouble);
+    if (this.#load.settled) {
+      this.#disbelief = "";
+      this.#wasSettled = true;
+    }
+    const isReliable = fromMemory || this.#load.settled;
+    this.#options.troubles.set("follow", isReliable ? undefined : this.#whyUnreliable(state));
+  }
+
+  /** A sidecar that starts reads all there is, and nothing has been lost for that. */
+  #whyUnreliable({ kind }: ShardState): string {
+    if (this.#wasSettled || this.#disbelief !== "") {
+      return `redis has lost data, or is new, and is being filled again${this.#disbelief}`;
+    }
+    return kind === "trusted" ? notReadYet : notFilledYet;
   }
 }

@@ -71,6 +71,12 @@ export function stalenessOf(found: string): number | undefined {
   return typeof epoch === "string" ? undefined : epoch.stalenessMs;
 }
 
+/** Why a shard has no epoch that counts, if a new store or an idle one looks the same as a loss. */
+export const looksUnused = {
+  empty: "it is empty, or new",
+  idle: "keys may have expired early, or nobody looked for long",
+} as const;
+
 /** What a server must be like for its word to count. */
 export interface StateRules {
   readonly replicas: number;
@@ -90,7 +96,7 @@ export function readState(reply: unknown, rules: StateRules): ShardState | undef
   }
   const [found, server, role, connected, graceMs, guard, evicted] = reply;
   if (role !== "master" || connected < rules.replicas) return undefined;
-  if (found === "") return { kind: "changed", server, found, why: "it is empty, or new" };
+  if (found === "") return { kind: "changed", server, found, why: looksUnused.empty };
   const text = parseEpoch(found);
   if (typeof text === "string") return { kind: "changed", server, found, why: text, reason: text };
   const [guarded, count, began, before = "-"] = guard.split(" ");
@@ -124,8 +130,7 @@ function whyChanged(
 ): string | undefined {
   if (written.server !== now.server) return "another server answers, or the same one restarted";
   // The guard lives shorter than any key may miss; an epoch of an older form has none.
-  if (written.guarded !== written.id)
-    return "keys may have expired early, or nobody looked for long";
+  if (written.guarded !== written.id) return looksUnused.idle;
   return written.count === now.evicted || allowEviction ? undefined : "keys were evicted";
 }
 
