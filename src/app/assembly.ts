@@ -192,6 +192,7 @@ function assembleGate(
     addsForwarded: settings.upstream.addForwarded,
     addsVia: settings.upstream.addVia,
     verifier: verification.verifier,
+    whyInvalid: verification.whyInvalid,
     tokenBytes: settings.limits.tokenBytes,
     bodyBytes: settings.limits.bodyBytes,
     ...{ clock: store.clock, clockHints: store.clockHints },

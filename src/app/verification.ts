@@ -8,7 +8,7 @@ import type { Metrics } from "../observability/metrics.ts";
 import { describe } from "../observability/request-log.ts";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
 import { isSameData } from "../platform/same-data.ts";
-import { explainToken, type TokenExplanation } from "../token/explain-token.ts";
+import { explainToken, type TokenExplanation, whyInvalid } from "../token/explain-token.ts";
 import type { Issuer } from "../token/issuers.ts";
 import { fixedKeys, joinRings, type KeyRing } from "../token/keys/key-ring.ts";
 import { RemoteKeys } from "../token/keys/remote-keys.ts";
@@ -22,6 +22,8 @@ export interface OpenVerifier extends KeySets {
   readonly verifier: Verifier;
   /** Says why it decides about a credential as it does. */
   readonly explain: (credential: string) => Promise<TokenExplanation>;
+  /** The same in one line, by the keys that are here. */
+  readonly whyInvalid: (credential: string) => string | undefined;
   /** The keys of each issuer of tokens that is named. */
   readonly rings: ReadonlyMap<string | undefined, KeyRing>;
   /** Why no token of some issuer can be checked at present; undefined where all can. */
@@ -82,6 +84,7 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
   return {
     verifier: createVerifier(options),
     explain: (credential) => explainToken(credential, options),
+    whyInvalid: (credential) => whyInvalid(credential, options),
     rings: ringsByIssuer([{ issuer: tokens.issuer, keys: main }, ...issuers]),
     keysTrouble: () => rings.find(({ keys }) => keys.length === 0)?.trouble,
     ...keySetsOf(rings),

@@ -93,7 +93,8 @@ ${tokenHelp}`,
     if (whose !== undefined) return endWhat(whose, io);
     const standing = await askAbout("revoke", args, io);
     if (standing.standing === "invalid") {
-      complain(io, "not revoked: the token is not valid, so revgate refuses it anyway");
+      const { reason = "it is not one of ours" } = standing;
+      complain(io, `not revoked: the token is not valid, so revgate refuses it anyway (${reason})`);
       return exitCodes.failed;
     }
     const message =
@@ -109,14 +110,15 @@ ${tokenHelp}`,
 export const check: Command = {
   help: `Usage: revgate check [--config FILE] [--file FILE | TOKEN] < token
 
-Prints live, revoked, expired or invalid. Exits 0 for a live token, 1 for any other.
+Prints live, revoked, expired or invalid, and why it is revoked or invalid. Exits 0 for a live token, 1 for any other.
 
 ${tokenHelp}`,
 
   async run(args, io) {
     const standing = await askAbout("check", args, io);
     const detail = standing.id === undefined ? "" : ` tok:${standing.id} exp ${until(standing)}`;
-    print(io, `${standing.standing}${detail}`);
+    const why = standing.reason === undefined ? "" : ` (${standing.reason})`;
+    print(io, `${standing.standing}${detail}${why}`);
     return standing.standing === "live" ? exitCodes.done : exitCodes.failed;
   },
 };

@@ -25,12 +25,19 @@ async function explainStanding(denylist: Denylist, token: VerifiedToken): Promis
   const standing =
     known === "ask" ? await denylist.ask(token).catch(() => "unknown" as const) : known;
   if (standing === "live") return { check: "denylist", verdict: "passed", detail: "not revoked" };
-  const { id, jti, sid, subject, issuedAt } = token;
+  const detail =
+    standing === "revoked" ? nameRevocation(denylist, token) : "the store does not answer";
+  return { check: "denylist", verdict: "failed", detail };
+}
+
+/** By which of its names a token has been revoked, in words. */
+export function nameRevocation(
+  denylist: Pick<Denylist, "lookUp">,
+  { id, jti, sid, subject, issuedAt }: VerifiedToken,
+): string {
   const names = { tok: { id }, jti: { jti }, sid: { sid }, sub: { subject, issuedAt } };
   const by = Object.entries(names)
     .filter(([, name]) => denylist.lookUp({ id: nobody, ...name }) === "revoked")
     .map(([kind]) => kind);
-  const revoked = by.length === 0 ? "revoked, as the store says" : `revoked by ${by.join(", ")}`;
-  const detail = standing === "revoked" ? revoked : "the store does not answer";
-  return { check: "denylist", verdict: "failed", detail };
+  return by.length === 0 ? "revoked, as the store says" : `revoked by ${by.join(", ")}`;
 }

@@ -2,8 +2,10 @@ import { StoreUnavailableError } from "../errors.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
 import { tokenEntry } from "../revocation/entries.ts";
 import { parseCompactJws } from "../token/compact-jws.ts";
+import { nameFailure } from "../token/explain-token.ts";
 import { readOpaqueToken } from "../token/opaque-token.ts";
 import { type Verification, type Verifier, verifyInFull } from "../token/verifier.ts";
+import { nameRevocation } from "./explain-command.ts";
 import type { StoreCommandsOptions } from "./store-command.ts";
 
 /** How a token stands, as `revgate check` reports it. */
@@ -11,16 +13,20 @@ export interface TokenStanding {
   readonly standing: "live" | "revoked" | "expired" | "invalid";
   readonly id: string | undefined;
   readonly expiresAt: EpochSeconds | undefined;
+  /** Why it would not be let through; undefined if it would, or has merely expired. */
+  readonly reason?: string | undefined;
 }
 
 /** Says how a token stands. */
 export async function check(
-  { denylist, tokens, clock }: StoreCommandsOptions,
+  options: StoreCommandsOptions,
   credential: string,
 ): Promise<TokenStanding> {
+  const { denylist, tokens, clock } = options;
   const verification = await verifyOrFail(tokens.verifier, credential);
   if (verification.kind === "invalid") {
-    return { standing: "invalid", id: undefined, expiresAt: undefined };
+    const reason = nameFailure((await tokens.explain(credential)).checks);
+    return { standing: "invalid", id: undefined, expiresAt: undefined, reason };
   }
   const { token } = verification;
   const { id, expiresAt } = token;
@@ -29,7 +35,9 @@ export async function check(
   if (verification.kind === "in_doubt" && known !== "revoked") {
     throw new StoreUnavailableError(`the time is in doubt: ${clock.doubt ?? "a moment ago"}`);
   }
-  return { standing: known === "ask" ? await denylist.ask(token) : known, id, expiresAt };
+  const standing = known === "ask" ? await denylist.ask(token) : known;
+  const reason = standing === "revoked" ? nameRevocation(denylist, token) : undefined;
+  return { standing, id, expiresAt, reason };
 }
 
 /** Revokes a token, and says how it stands then. */

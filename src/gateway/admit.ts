@@ -31,6 +31,8 @@ export interface Checks extends TokenChecks {
   readonly bodyBytes: number;
   readonly metrics: GateMetrics<Outcome>;
   readonly log: RequestLog;
+  /** Why a credential is invalid, in one line. */
+  readonly whyInvalid: (credential: string) => string | undefined;
 }
 
 /** A request that may pass. */
@@ -117,7 +119,8 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
     lookUp: checks.denylist.lookUp,
     isTimeInDoubt: () => checks.clock.doubt !== undefined,
   });
-  if (verdict.kind === "deny" || verdict.kind === "wait") return verdict;
+  if (verdict.kind === "deny") return denyToken(checks, visit, credential, verdict);
+  if (verdict.kind === "wait") return verdict;
   if (verdict.token !== undefined && lacksSubject(route, verdict.token)) {
     checks.metrics.tokensWithoutSubject.inc();
     checks.log.tokenWithoutSubject(visit.requestId);
@@ -128,6 +131,23 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
   if ("kind" in further) return further;
   if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token, further };
   return { kind: "pass", route, token: verdict.token, further };
+}
+
+/** Notes whose refusal it is, for the log. */
+function denyToken<Verdict extends Denial>(
+  { verifier, log, whyInvalid }: Checks,
+  visit: Visit,
+  reading: CredentialReading,
+  verdict: Verdict,
+): Verdict {
+  if (reading.kind !== "found" || !verdict.reason.startsWith("token_")) return verdict;
+  const { credential } = reading;
+  const isInvalid = verdict.reason === "token_invalid";
+  // A forged token is not the one whose signing input it has.
+  const named = isInvalid ? credential : credential.slice(0, credential.lastIndexOf("."));
+  visit.refusedToken = verifier.names.token(named).value;
+  if (isInvalid) log.tokenInvalid(visit.requestId, () => whyInvalid(credential));
+  return verdict;
 }
 
 /**
@@ -167,7 +187,7 @@ export function admit(checks: Checks, visit: Visit): Admission | Promise<Admissi
     case "wait":
       return judgement.ready.then(() => admit(checks, visit));
     case "ask":
-      return askDenylist(checks, { ...judgement, kind: "pass" }, judgement.token);
+      return askDenylist(checks, visit, { ...judgement, kind: "pass" }, judgement.token);
     default:
       return judgement;
   }
@@ -181,13 +201,16 @@ export function admit(checks: Checks, visit: Visit): Admission | Promise<Admissi
  */
 async function askDenylist(
   { denylist }: Checks,
+  visit: Visit,
   admitted: Admitted,
   token: VerifiedToken,
 ): Promise<Admission> {
   try {
     const standing = await denylist.ask(token);
     const revoked = standing === "revoked" || denylist.lookUp(token) === "revoked";
-    return revoked ? deny("token_revoked") : admitted;
+    if (!revoked) return admitted;
+    visit.refusedToken = token.id;
+    return deny("token_revoked");
   } catch {
     return deny("denylist_unavailable");
   }

@@ -8,6 +8,8 @@ export interface Peer {
   readonly address: string;
   /** Whether it is a proxy whose forwarding headers are believed. */
   readonly trusted: boolean;
+  /** Whether another address is one of those proxies'. */
+  readonly trusts: (address: string) => boolean;
   readonly proto: "http" | "https";
   /** The certificate that it has shown, if it was asked for one. */
   readonly certificate: ClientCertificate | undefined;
@@ -25,12 +27,13 @@ export interface ClientCertificate {
 export function createPeerReader(trustedProxies: readonly string[]): (socket: Socket) => Peer {
   const trusted = new BlockList();
   for (const range of trustedProxies) addRange(trusted, range);
+  const trusts = (address: string) => trusted.check(address, familyOf(address));
   const known = new WeakMap<Socket, Peer>();
 
   return (socket) => {
     let peer = known.get(socket);
     if (peer === undefined) {
-      peer = readPeer(socket, trusted);
+      peer = readPeer(socket, trusts);
       known.set(socket, peer);
     }
     return peer;
@@ -65,14 +68,15 @@ function familyOf(address: string): "ipv4" | "ipv6" {
   return isIP(address) === 6 ? "ipv6" : "ipv4";
 }
 
-function readPeer(socket: Socket, trusted: BlockList): Peer {
+function readPeer(socket: Socket, trusts: Peer["trusts"]): Peer {
   const { remoteAddress } = socket;
   const proto = "encrypted" in socket ? "https" : "http";
   const certificate = readCertificate(socket);
-  if (remoteAddress === undefined)
-    return { address: "unknown", trusted: false, proto, certificate };
+  if (remoteAddress === undefined) {
+    return { address: "unknown", trusted: false, trusts, proto, certificate };
+  }
   const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, "");
-  return { address, trusted: trusted.check(address, familyOf(address)), proto, certificate };
+  return { address, trusted: trusts(address), trusts, proto, certificate };
 }
 
 function readCertificate(socket: Socket): ClientCertificate | undefined {

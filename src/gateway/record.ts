@@ -2,6 +2,7 @@ import type { FieldLines } from "../http/field-lines.ts";
 import type { GateMetrics } from "../observability/metrics/requests.ts";
 import type { RequestLog } from "../observability/request-log.ts";
 import type { TracedRequest, Tracing } from "../observability/trace.ts";
+import { clientAddress } from "./client-address.ts";
 import type { ClockHints } from "./clock-hints.ts";
 import { pathForLog } from "./path-for-log.ts";
 import type { Outcome, Visit } from "./visit.ts";
@@ -30,14 +31,19 @@ export function recordOutcome(
   if (visit.body !== undefined && !visit.request.readableEnded) visit.request.resume();
   metrics.requests[outcome].inc();
   tracing?.record(tracedRequest(visit, outcome, status));
-  log(outcome, () => ({
+  log(outcome, () => requestFacts(visit, status), visit.refusedToken);
+}
+
+function requestFacts(visit: Visit, status: number | undefined): Record<string, unknown> {
+  return {
     requestId: visit.requestId,
     peer: visit.peer.address,
+    client: clientAddress(visit.peer, visit.headers),
     method: visit.request.method,
     path: pathForLog(visit.target, visit.secretSegments),
     status,
     durationMs: Math.round((performance.now() - visit.startedMs) * 1000) / 1000,
-  }));
+  };
 }
 
 /** Records a request that never became one. */
@@ -76,7 +82,7 @@ function tracedRequest(visit: Visit, outcome: Outcome, status: number | undefine
     ...{ outcome, status, requestId, startedMs },
     method: request.method ?? "",
     path: pathForLog(visit.target, visit.secretSegments),
-    peer: peer.address,
+    peer: clientAddress(peer, headers) ?? peer.address,
     scheme: peer.proto,
     host: headers.first("host") ?? "",
     checkedMs: times?.checkedMs,

@@ -42,6 +42,8 @@ export interface Visit {
   mayOmitToken: boolean;
   /** Segments of its path that are in no log. */
   secretSegments: SecretSegments;
+  /** What the token is called in the denylist for which the request is refused. */
+  refusedToken: string | undefined;
   /** Credentials for which a key was sought already: that happens once a request. */
   keysSoughtFor: Set<string> | undefined;
 }
@@ -72,6 +74,7 @@ export function beginVisit(reception: Reception, request: IncomingMessage, answe
     body: undefined,
     mayOmitToken: false,
     secretSegments: undefined,
+    refusedToken: undefined,
     keysSoughtFor: undefined,
   };
 }

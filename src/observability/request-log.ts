@@ -1,5 +1,6 @@
 import { createLineBudget } from "./line-budget.ts";
 import type { Logger } from "./logger.ts";
+import { createRepeatedRefusals, writtenRefusals } from "./repeated-refusals.ts";
 
 /** Which requests are logged. */
 export const requestLogModes = ["none", "denied", "all"] as const;
@@ -8,7 +9,10 @@ export type RequestLogMode = (typeof requestLogModes)[number];
 
 /** Writes what became of requests; the facts are put together only where they will be written. */
 export interface RequestLog {
-  (outcome: string, facts: () => Record<string, unknown>): void;
+  /** `refusedToken`: what the token is called for which the request was refused. */
+  (outcome: string, facts: () => Record<string, unknown>, refusedToken?: string): void;
+  /** A token was refused as invalid. Written at level debug: `why` is asked only then. */
+  tokenInvalid(requestId: string, why: () => string | undefined): void;
   /** The application could not be reached, or broke off. */
   upstreamFailure(requestId: string, cause: Error): void;
   /** A revocation could not be made to hold, and the response was not released. */
@@ -28,6 +32,9 @@ export interface RequestLog {
 }
 
 const quietMs = 60_000;
+/** A token may be kilobytes long, and a reason quotes its claims. */
+const maxReasonLength = 200;
+const repeatedMessage = `the same token was refused ${writtenRefusals} times within a minute; lines of its further refusals are left out for the rest of it`;
 /** A rule with `*` has any number of paths. */
 const maxRedirectedPaths = 100;
 
@@ -70,6 +77,42 @@ function createRedirectionLog(logger: Logger): RequestLog["redirected"] {
   };
 }
 
+type LogRequest = (
+  outcome: string,
+  facts: () => Record<string, unknown>,
+  refusedToken?: string,
+) => void;
+
+/** The line of each request, as far as it is written. */
+function createRequestLines(
+  logger: Logger,
+  mode: RequestLogMode,
+  mayWrite: (outcome: string) => boolean,
+): LogRequest {
+  const repeats = createRepeatedRefusals((token, facts: () => Record<string, unknown>) => {
+    logger.warn({ token: `tok:${token}`, ...facts() }, repeatedMessage);
+  });
+  return (outcome, facts, refusedToken) => {
+    if (mode === "none") return;
+    const told = () => ({ outcome, ...facts() });
+    if (refusedToken !== undefined && !repeats(refusedToken, told)) return;
+    if (passed.has(outcome) ? mode === "denied" : !mayWrite(outcome)) return;
+    logger.info(told(), "request");
+  };
+}
+
+/** Why tokens were refused as invalid, for whoever looks for it. */
+function createReasonLog(
+  logger: Logger,
+  mayWrite: (kind: string) => boolean,
+): RequestLog["tokenInvalid"] {
+  return (requestId, why) => {
+    if (!logger.isLevelEnabled("debug") || !mayWrite("the token is invalid")) return;
+    const reason = why()?.slice(0, maxReasonLength) ?? "it is bound to another certificate";
+    logger.debug({ requestId, reason }, "the token is invalid");
+  };
+}
+
 /** Makes the log of requests. */
 export function createRequestLog(
   logger: Logger,
@@ -78,12 +121,6 @@ export function createRequestLog(
   const mayWrite = createLineBudget(maxRefusalsPerSecond, (kind: string, lines) => {
     logger.warn({ like: kind, lines }, "lines were left out: log.maxRefusalsPerSecond");
   });
-  const log = (outcome: string, facts: () => Record<string, unknown>) => {
-    if (mode === "none") return;
-    const hasPassed = passed.has(outcome);
-    if (hasPassed ? mode === "denied" : !mayWrite(outcome)) return;
-    logger.info({ outcome, ...facts() }, "request");
-  };
   const complain = (level: "warn" | "error", facts: Record<string, unknown>, message: string) => {
     if (mayWrite(message)) logger[level](facts, message);
   };
@@ -92,12 +129,13 @@ export function createRequestLog(
     const [level, message] = complaints[name];
     complain(level, { requestId }, message);
   };
-  return Object.assign(log, {
+  return Object.assign(createRequestLines(logger, mode, mayWrite), {
     subjectUnknown: tell("subjectUnknown"),
     tokenWithoutSubject: tell("tokenWithoutSubject"),
     outcomeUnread: tell("outcomeUnread"),
     subjectKept: tell("subjectKept"),
     redirected: createRedirectionLog(logger),
+    tokenInvalid: createReasonLog(logger, mayWrite),
     upstreamFailure(requestId: string, cause: Error) {
       complain("warn", { requestId, cause: describe(cause) }, "the application did not answer");
     },

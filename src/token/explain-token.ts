@@ -59,6 +59,22 @@ export async function explainToken(
   };
 }
 
+/** Which check a credential fails, in one line, by the keys that are here; undefined if it is right but for the denylist. */
+export function whyInvalid(credential: string, options: VerifierOptions): string | undefined {
+  const jws = parseCompactJws(credential);
+  const issuers = jws === undefined ? [] : issuersNamedIn(jws, issuersOf(options));
+  const failures = (issuers.length === 0 ? [undefined] : issuers).map((issuer) =>
+    nameFailure(upToFailure(examine(credential, jws, issuer, options))),
+  );
+  return failures.includes(undefined) ? undefined : failures[0];
+}
+
+/** The check that failed, and why; undefined if all have passed. */
+export function nameFailure(checks: readonly TokenCheck[]): string | undefined {
+  const failed = checks.find(({ verdict }) => verdict === "failed");
+  return failed && `${failed.check}: ${failed.detail}`;
+}
+
 /** What a verifier would read. */
 function readSigned(
   credential: string,

@@ -171,6 +171,12 @@ describe("commands", () => {
     assert.equal((await send(`${gate.url}/me`, { headers: { token: other } })).status, 200);
     const dead = await runBuilt(["check", token], options);
     assert.deepEqual([dead.code, dead.stdout.split(" ")[0]], [1, "revoked"]);
+    assert.match(dead.stdout, / \(revoked by tok\)$/m);
+    const forged = await runBuilt(["check"], {
+      ...options,
+      stdin: `${other.slice(0, -9)}AAAAAAAAA`,
+    });
+    assert.equal(forged.stdout, "invalid (signature: not made by any of these keys)\n");
 
     const listed = await runBuilt(["list"], options);
     assert.equal(listed.stdout.split("\n").length, 2);
@@ -187,7 +193,10 @@ describe("commands", () => {
     const forged = await runBuilt(["revoke", ...config], { stdin: "a.b.c" });
     assert.deepEqual(
       [forged.code, forged.stderr],
-      [1, "not revoked: the token is not valid, so revgate refuses it anyway\n"],
+      [
+        1,
+        "not revoked: the token is not valid, so revgate refuses it anyway (form: not three parts of base64url, of which two are JSON objects)\n",
+      ],
     );
     const expired = await runBuilt(["revoke", ...config], { stdin: makeToken({ iat: 1, exp: 2 }) });
     assert.match(expired.stdout, /^nothing to do: expired at 1970-/);

@@ -12,7 +12,7 @@ import { send } from "../helpers/http.ts";
 import { repository } from "../helpers/program.ts";
 import { freePort } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
-import { publicPem } from "../helpers/tokens.ts";
+import { makeToken, publicPem } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
 interface Gate {
@@ -125,6 +125,45 @@ describe("a log that can't be written", () => {
     const outcomes = lines.map((line) => (JSON.parse(line) as { outcome?: string }).outcome);
     assert.equal(outcomes.filter((outcome) => outcome === "token_missing").length, 20);
     assert.match(lines.at(-1) ?? "", /"stopped"/);
+  });
+});
+
+describe("the log of a refused token", () => {
+  it("says why it is invalid, from where it came, and once that it comes again and again", async (t) => {
+    const application = await startApplication(t, (_request, response) => response.end());
+    const yaml = "listen: { host: 127.0.0.1, port: 0, trustedProxies: [127.0.0.1] }";
+    const gate = await startGate(t, { upstream: application.url, yaml });
+    const ask = async (token: string, from: string) => {
+      const headers = { token, "X-Forwarded-For": `192.0.2.66, ${from}` };
+      const { json } = await send(`${gate.url}/me`, { headers });
+      return json["error"];
+    };
+    const lines = (pattern: RegExp) =>
+      gate
+        .logged()
+        .split("\n")
+        .filter((line) => pattern.test(line));
+    const token = makeToken();
+    const forged = `${token.slice(0, -9)}AAAAAAAAA`;
+    assert.equal(await ask(forged, "198.51.100.7"), "token_invalid");
+    const [why, more] = lines(/"the token is invalid"/);
+    assert.match(why ?? "", /"level":"debug".*"reason":"signature: not made by any of these keys"/);
+    assert.equal(more, undefined);
+    assert.match(
+      lines(/"token_invalid"/)[0] ?? "",
+      /"peer":"127\.0\.0\.1","client":"198\.51\.100\.7"/,
+    );
+
+    await send(`${gate.url}/logout`, { method: "POST", headers: { token } });
+    for (let i = 0; i < 15; i += 1) assert.equal(await ask(token, "198.51.100.8"), "token_revoked");
+    assert.equal(lines(/"outcome":"token_revoked".*"msg":"request"/).length, 10);
+    const [again, ...others] = lines(/the same token was refused 10 times/);
+    assert.match(again ?? "", /"warn".*"token":"tok:[\w-]{43}".*"client":"198\.51\.100\.8"/);
+    assert.deepEqual(others, []);
+    // Another token's refusals are written.
+    assert.equal(await ask(forged, "198.51.100.9"), "token_invalid");
+    assert.equal(lines(/"outcome":"token_invalid".*"client":"198\.51\.100\.9"/).length, 1);
+    for (const each of [token, forged]) assert.ok(!gate.logged().includes(each.slice(-40)));
   });
 });
 

@@ -6,6 +6,7 @@ import { type Admission, admit, type Checks } from "../../../src/gateway/admit.t
 import { compileRoutes, type RouteRule } from "../../../src/gateway/route.ts";
 import type { Visit } from "../../../src/gateway/visit.ts";
 import { HeaderList } from "../../../src/http/field-lines.ts";
+import { plainNames } from "../../../src/token/names.ts";
 
 const token = {
   id: "x".repeat(43),
@@ -49,7 +50,8 @@ function checksOf(
     bodyBytes: 1000,
     tokenBytes: 1000,
     clock: { nowSeconds: () => 0 },
-    verifier: { verify: () => ({ kind: "valid", token }) },
+    verifier: { verify: () => ({ kind: "valid", token }), names: plainNames },
+    log: { tokenInvalid: () => {} },
   } as unknown as Checks;
 }
 

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { describe, it } from "node:test";
+import { clientAddress } from "../../../src/gateway/client-address.ts";
 import { createPeerReader, isRange } from "../../../src/gateway/peer.ts";
+import { HeaderList } from "../../../src/http/field-lines.ts";
 
 const from = (remoteAddress: string) => ({ remoteAddress }) as Socket;
 
@@ -44,6 +46,35 @@ describe("peers", () => {
       ...["::/129", "example.com", "::1%eth0/128", "10.0.0.0/1e1"],
     ]) {
       assert.equal(isRange(text), false, text);
+    }
+  });
+});
+
+describe("the client behind trusted proxies", () => {
+  const peer = createPeerReader(["10.0.0.0/8", "2001:db8::/32"]);
+  const behind = (lines: string[], address = "10.0.0.1") =>
+    clientAddress(peer(from(address)), new HeaderList(lines));
+  const xff = (text: string) => ["X-Forwarded-For", text];
+
+  it("is the last address that is none of theirs: what stands before it anybody can have written", () => {
+    assert.equal(behind(xff("192.0.2.66, 198.51.100.7")), "198.51.100.7");
+    assert.equal(behind(xff("192.0.2.66, 198.51.100.7, 10.9.9.9")), "198.51.100.7");
+    assert.equal(behind([...xff("198.51.100.7"), ...xff("10.9.9.9")]), "198.51.100.7");
+    assert.equal(behind(xff("10.1.1.1, 10.2.2.2")), "10.1.1.1");
+    assert.equal(behind(xff("198.51.100.7:4711")), "198.51.100.7");
+    assert.equal(behind(xff("[2001:db9::1]:80")), "2001:db9::1");
+    assert.equal(behind(xff("::ffff:198.51.100.7")), "198.51.100.7");
+    const forwarded = 'for=192.0.2.66, for="[2001:db9::1]:80";proto=https, For=10.9.9.9';
+    assert.equal(behind(["Forwarded", forwarded]), "2001:db9::1");
+  });
+
+  it("is nobody for a peer that is none of them, and never what is no address", () => {
+    assert.equal(behind(xff("198.51.100.7"), "198.51.100.1"), undefined);
+    assert.equal(behind([]), undefined);
+    for (const text of ["unknown", "eyJhbGciOiJSUzI1NiJ9.e30.x", "", "fe80::1%eth0", "1.2.3.4:x"]) {
+      assert.equal(behind(xff(text)), undefined, text);
+      assert.equal(behind(xff(`${text}, 10.9.9.9`)), "10.9.9.9", text);
+      assert.equal(behind(["Forwarded", `for=${text}`]), undefined, text);
     }
   });
 });
