@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { KeySpace } from "../../src/denylist/redis/key-space.ts";
 import type { RedisReplicaOptions } from "../../src/denylist/redis/replica.ts";
 import { entryFor, many, standingOf } from "../contract/denylist-suite.ts";
@@ -79,6 +80,36 @@ describe("a Cluster", () => {
     await until(() => performance.now() - fresh > 200);
     await until(() => a.denylist.lookUp({ id: entryFor("nobody").value }) === "live");
     await a.denylist.revoke([entryFor("a")]);
+  });
+});
+
+describe("a Cluster whose nodes send each other a slot", () => {
+  it("gets each question a few times, and its sidecar says which slot", async (t) => {
+    const { nodes, topology } = await startCluster(t);
+    const [first, second] = nodes;
+    assert.ok(first && second);
+    const slots = await Promise.all(keys.entryShards.map((shard) => slotOf(first, shard)));
+    const at = slots.findIndex((each) => each < 16_384 / 3);
+    const [shard = "", slot] = [keys.entryShards[at], slots[at]];
+    // The first gives it away, and the second does not take it.
+    await first.client.call("CLUSTER", "SETSLOT", String(slot), "NODE", await idOf(second));
+    const { denylist, replica } = await openStoreOn(t, 0, { redis: { topology } });
+    const disagree = new RegExp(`do not agree who has slot ${slot} `);
+    await until(() => disagree.test(denylist.health().reason ?? ""));
+    const refused = async () => {
+      const stats = await Promise.all(nodes.map(({ client }) => client.info("commandstats")));
+      const found = [...stats.join("\n").matchAll(/^cmdstat_evalsha:.*rejected_calls=(\d+)/gm)];
+      return found.reduce((sum, [, count]) => sum + Number(count), 0);
+    };
+    const before = await refused();
+    const asks: Promise<void>[] = [];
+    while (asks.length < 20) {
+      asks.push(assert.rejects(replica.ask({ id: shard.padEnd(43, "-") }), disagree));
+      // Those of one turn would travel together.
+      await setImmediate();
+    }
+    await Promise.all(asks);
+    assert.ok((await refused()) - before < 12 * asks.length);
   });
 });
 

@@ -61,6 +61,8 @@ export interface RedisClient {
 }
 
 const longestReconnectDelayMs = 1000;
+/** How long a command waits that a node of a Cluster sends to another. */
+const movedDelayMs = 20;
 /** How often a Cluster is asked which node has which slots. */
 const slotsEveryMs = 1000;
 /** How long a server that hangs has to say good-bye. */
@@ -130,6 +132,9 @@ function connect(
         // By name, as they were given: with TLS, the certificate has no address.
         dnsLookup: (address, callback) => callback(null, address),
         retryDelayOnFailover: 50,
+        // Nodes that send a command to each other for ever get few of it.
+        retryDelayOnMoved: movedDelayMs,
+        maxRedirections: 8,
         redisOptions,
       });
     }

@@ -18,10 +18,19 @@ export function hideArguments<Failure>(failure: Failure): Failure {
 /** Why a command failed: what Redis refuses in its own words, a command that the user may not use by its name. */
 export function whyNot(error: unknown, script: ScriptName | undefined): string {
   const { name, message } = error as Error;
+  const redirected = /^Too many Cluster redirections\. Last error: \w+: (.*)$/.exec(message)?.[1];
+  if (redirected !== undefined) return whyRedirected(redirected);
   if (name !== "ReplyError") return "redis does not answer";
   const command = /^NOPERM .*run the '([^']+)'/.exec(message)?.[1] ?? refusedIn(message, script);
   if (command === undefined) return `redis refuses: ${message.slice(0, longestExcerpt)}`;
   return `the redis user may not use ${command}; docs/redis.md lists what it needs (NOPERM)`;
+}
+
+/** Why a command is sent from one node of a Cluster to the next: what the last of them said. */
+function whyRedirected(said: string): string {
+  const slot = /^(?:MOVED|ASK) (\d+) /.exec(said)?.[1];
+  if (slot === undefined) return `redis refuses: ${said.slice(0, longestExcerpt)}`;
+  return `the nodes of the redis cluster do not agree who has slot ${slot} (redis-cli --cluster fix)`;
 }
 
 function refusedIn(message: string, script: ScriptName | undefined): string | undefined {

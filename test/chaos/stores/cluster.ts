@@ -41,19 +41,37 @@ async function moveSlot(servers: readonly ChaosServer[], random: Random): Promis
 const agreeWithinMs = 5000;
 const moveWithinMs = 20_000;
 
-/** Who has the slot; waits until all nodes agree on it, and throws if they do not. */
+/**
+ * Who has the slot; waits until all nodes agree on it and on each other's epochs, and throws if they do not.
+ *
+ * A node that takes a slot makes its epoch the highest that it has heard of. If it has not heard of one yet, an older
+ * message of that node takes the slot away from it again, and the nodes disagree for ever.
+ */
 async function ownerOf(servers: readonly ChaosServer[], slot: number): Promise<ChaosServer> {
   let owner: ChaosServer | undefined;
   let seen: unknown;
   const giveUpAtMs = performance.now() + agreeWithinMs;
   await until(async () => {
     const ports = await Promise.all(servers.map((server) => ownersPort(server, slot)));
-    seen = ports;
-    owner = servers.find(({ port }) => ports.every((found) => found === port));
+    const epochs = await Promise.all(servers.map(epochsAt));
+    seen = [ports, epochs];
+    const agreed = new Set(epochs).size === 1;
+    owner = agreed ? servers.find(({ port }) => ports.every((found) => found === port)) : undefined;
     return owner !== undefined || performance.now() > giveUpAtMs;
   });
-  if (owner === undefined) throw new Error(`nodes disagree who owns slot ${slot}: ${seen}`);
+  if (owner === undefined) {
+    throw new Error(`nodes disagree who owns slot ${slot}: ${JSON.stringify(seen)}`);
+  }
   return owner;
+}
+
+/** The epoch of each node, as one of them has heard of it. */
+async function epochsAt({ client }: ChaosServer): Promise<string> {
+  const lines = String(await client.call("CLUSTER", "NODES"))
+    .trim()
+    .split("\n");
+  const epochs = lines.map((line) => line.split(" ")).map((words) => `${words[0]} ${words[6]}`);
+  return epochs.sort().join("\n");
 }
 
 async function ownersPort({ client }: ChaosServer, slot: number): Promise<number | undefined> {
