@@ -25,7 +25,7 @@ async function startDefective(t: TestContext, findRoute: () => Route | undefined
   const reported: [string, string][] = [];
   const gate = {
     target: { allowEncodedSlash: false },
-    routes: { find: findRoute },
+    routes: { find: findRoute, secretSegments: () => undefined },
     sources: [{ header: "token" }],
     cors: { preflight: "refuse", allowOrigins: [] },
     bodyBytes: 1000,
