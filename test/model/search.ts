@@ -1,3 +1,5 @@
+import { createStateKeys } from "./state-key.ts";
+
 /** Something that can happen: what it is called, and the state that it leads to. */
 export type Step<State> = readonly [name: string, next: State];
 
@@ -24,17 +26,25 @@ type Parents = ReadonlyMap<string, readonly [parent: string, step: string]>;
 
 /** Visits every reachable state, nearest first; stops at the first that breaks a promise. */
 export function search<State>({ first, steps, isBroken }: Model<State>): Search {
-  const start = JSON.stringify(first);
+  const keyOf = createStateKeys();
+  const start = keyOf(first);
   const parents = new Map([[start, ["", ""] as readonly [string, string]]]);
-  const queue = [{ key: start, state: first }];
-  // The queue grows during the loop.
-  for (const { key, state } of queue) {
-    if (isBroken(state)) return { states: parents.size, trace: traceTo(key, parents) };
+  let found = [{ key: start, state: first }];
+  const visit = (key: string, state: State) => {
     for (const [name, next] of steps(state)) {
-      const reached = JSON.stringify(next);
+      const reached = keyOf(next);
       if (parents.has(reached)) continue;
       parents.set(reached, [key, name]);
-      queue.push({ key: reached, state: next });
+      found.push({ key: reached, state: next });
+    }
+  };
+  while (found.length > 0) {
+    // Of those that were visited only the keys are kept.
+    const nearest = found;
+    found = [];
+    for (const { key, state } of nearest) {
+      if (isBroken(state)) return { states: parents.size, trace: traceTo(key, parents) };
+      visit(key, state);
     }
   }
   return { states: parents.size, trace: undefined };
