@@ -47,6 +47,7 @@ function explainRequest(config: Config, routes: RouteTable, line: string): strin
     ["reads", (route.from ?? []).map(nameSource).join(", ")],
     ["revokes", whatEnds(route).join(", and ")],
     ["if it says", (route.success ?? []).map(nameSuccess).join(", or ")],
+    ["only", conditionsOf(config, applying).join("; ")],
     ["lets pass", exemptions(route).join(", ")],
     ["by", applying.map(nameRule).join(", ")],
   ] as const;
@@ -81,9 +82,23 @@ function whatEnds(route: Route): string[] {
   ];
 }
 
+/** What some of the rules look at besides method and path. */
+function conditionsOf({ settings }: Config, applying: readonly number[]): string[] {
+  return applying.flatMap((position) => {
+    const { when, graphql } = settings.routes[position] ?? {};
+    const told = { ...when, ...graphql };
+    return Object.keys(told).length === 0
+      ? []
+      : `by routes[${position}] if ${JSON.stringify(told)}`;
+  });
+}
+
 /** Which answers count. */
-function nameSuccess({ statuses, member }: Success): string {
+function nameSuccess({ statuses, member, graphql }: Success): string {
   const named = statuses.map(([from, to]) => (from === to ? String(from) : `${from}-${to}`));
+  if (graphql !== undefined) {
+    return `${named.join(" or ")}, and the answer's data has ${graphql.keys.join(" or ")} without errors`;
+  }
   if (member === undefined) return named.join(" or ");
   const { pointer, values } = member;
   const is =

@@ -9,6 +9,7 @@ import type { CredentialSource, PathSource } from "../token/credential.ts";
 import type { RequestHeaderOptions } from "../upstream/request-headers.ts";
 import { namespacesOf } from "./issuers.ts";
 import type { Settings } from "./schema.ts";
+import { conditionOf } from "./settings/condition.ts";
 import { successOf } from "./settings/success.ts";
 
 /** A source of credentials as the configuration has it. */
@@ -98,6 +99,7 @@ export function routeRules({ routes, tokens }: Settings): RouteRule[] {
     methods: rule.methods,
     access: rule.access,
     revoke: rule.revoke,
+    when: conditionOf(rule),
     success: rule.success && successOf(rule.success),
     alsoRevoke: rule.alsoRevoke?.map(
       ({ lifetime, ...source }): FurtherToken => ({

@@ -104,7 +104,8 @@ function judgePreflight({ cors, sources }: Checks, visit: Visit): Admission | un
 
 function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
   const { request, headers, body } = visit;
-  const route = checks.routes.find(methodReadings(request.method ?? "", headers), target);
+  const methods = methodReadings(request.method ?? "", headers);
+  const route = checks.routes.find(methods, target, visit);
   if (route === undefined) return deny("request_ambiguous");
   if (route.needsBody && body === undefined) {
     return { kind: "wait", ready: readBody(visit, checks.bodyBytes) };

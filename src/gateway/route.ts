@@ -6,10 +6,12 @@ import {
   isInBody,
   type PathSource,
   type QuerySource,
+  type Sent,
 } from "../token/credential.ts";
+import { asksBody, type Condition, compileCondition, type ReadCondition } from "./condition.ts";
 import type { SecretSegments } from "./path-for-log.ts";
 import { compilePattern } from "./path-pattern.ts";
-import { any2xx, type Success } from "./success.ts";
+import { any2xx, readsAnswer, type Success } from "./success.ts";
 import type { Target } from "./target.ts";
 
 /** A further token that a request to a revoking route may carry, and that ends with the first. */
@@ -80,6 +82,8 @@ export interface RouteRule extends Omit<Route, "success"> {
   readonly path: string;
   /** Upper case; undefined is every method. */
   readonly methods: readonly string[] | undefined;
+  /** What else has to be so; such a rule only adds a revocation. */
+  readonly when?: Condition | undefined;
 }
 
 /** The compiled route rules. */
@@ -88,9 +92,10 @@ export interface RouteTable {
    * Finds what holds for a target, or undefined where frameworks may disagree on whether a public or a
    * revoking rule is meant.
    *
-   * `methods` are all that an application might take the request's method to be.
+   * `methods` are all that an application might take the request's method to be; `sent` is what conditions are
+   * asked of: without it, and as far as it can't be read, they are met.
    */
-  find(methods: readonly string[], target: Target): Route | undefined;
+  find(methods: readonly string[], target: Target, sent?: Sent): Route | undefined;
   /** Which segments of a path may hold tokens; `all` may if the target can't be read. */
   secretSegments(target: Target | undefined): SecretSegments;
   /** Says which rules that rests on, for people. */
@@ -111,6 +116,7 @@ interface CompiledRule extends RouteRule {
   readonly matchesLoosely: (path: string) => boolean;
   /** Segments of its paths that hold tokens. */
   readonly secretSegments: readonly number[];
+  readonly readCondition: ReadCondition;
 }
 
 const protectedRoute: Route = { access: "protected", revoke: undefined };
@@ -136,16 +142,18 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
     (rule) => rule.revoke !== undefined || rule.from !== undefined,
   );
 
-  const applyingTo = (methods: readonly string[], target: Target) =>
-    particular.filter((rule) => appliesWidely(rule, methods, target));
+  const applyingTo = (methods: readonly string[], target: Target, sent?: Sent) =>
+    particular.flatMap((rule) =>
+      appliesWidely(rule, methods, target) ? underCondition(rule, sent) : [],
+    );
   const streaming = compiled.filter(({ streams }) => streams === true);
   const secret = compiled.filter(({ secretSegments }) => secretSegments.length > 0);
   const decidingAccess = (methods: readonly string[], target: Target) =>
-    compiled.find((rule) => decidesAccess(rule, methods, target));
+    compiled.find((rule) => rule.when === undefined && decidesAccess(rule, methods, target));
 
   return {
-    find(methods, target) {
-      const applying = applyingTo(methods, target);
+    find(methods, target, sent) {
+      const applying = applyingTo(methods, target, sent);
       if (target.contested) {
         const meant = exempt.some((rule) => appliesWidely(rule, methods, target));
         return meant || applying.length > 0 ? undefined : protectedRoute;
@@ -171,6 +179,18 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
   };
 }
 
+/** The rule as it holds for this request, or none. */
+function underCondition(rule: CompiledRule, sent: Sent | undefined): CompiledRule[] {
+  if (rule.when === undefined) return [rule];
+  const reading = rule.readCondition(sent);
+  if (reading === false) return [];
+  const { mutations = [] } = rule.when;
+  if (mutations.length === 0 || rule.success !== undefined) return [rule];
+  const unread = reading.mutations === undefined || reading.mutations === "unread";
+  const keys = unread ? mutations : (reading.mutations as readonly string[]);
+  return [{ ...rule, success: { ...any2xx, graphql: { keys, unread } } }];
+}
+
 function plainRoute(access: Route["access"] | undefined, streams: boolean): Route {
   const route = plainRoutes[access ?? "protected"];
   return streams ? { ...route, streams } : route;
@@ -191,7 +211,10 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
   const expectsCarried = rules.some((rule) => rule.expectsCarried);
   const sparesCarried = rules.every((rule) => !rule.revoke || rule.subjectsFrom);
   const read = [...(from ?? []), ...alsoRevoke.map(({ source }) => source)];
-  const needsBody = read.some(isInBody) || subjectsFrom.some(({ source }) => isInBody(source));
+  const needsBody =
+    read.some(isInBody) ||
+    subjectsFrom.some(({ source }) => isInBody(source)) ||
+    rules.some(({ when }) => asksBody(when));
   return {
     revoke,
     ...(success && { success }),
@@ -207,7 +230,7 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
 export function readsResponse({ subjectsFrom, success }: Route): boolean {
   return (
     subjectsFrom?.some(({ source }) => source.kind === "responseJson") === true ||
-    success?.some(({ member }) => member !== undefined) === true
+    success?.some(readsAnswer) === true
   );
 }
 
@@ -260,6 +283,7 @@ function compileRule(rule: RouteRule, position: number): CompiledRule {
     position,
     matchesAsWritten: compilePattern(rule.path, true),
     matchesLoosely: compilePattern(loose, false),
+    readCondition: compileCondition(rule.when),
     secretSegments: tokenSourcesOf(rule).flatMap((source) =>
       source.kind === "path" ? [source.segment] : [],
     ),

@@ -14,6 +14,11 @@ export interface Success {
   readonly member:
     | { readonly pointer: string; readonly values: readonly Scalar[] | "absent" }
     | undefined;
+  /**
+   * Set if a GraphQL answer has to have a member of `data` without errors; `unread`: nobody knows what was asked,
+   * and an answer that can't be read does not count.
+   */
+  readonly graphql?: { readonly keys: readonly string[]; readonly unread: boolean } | undefined;
 }
 
 /** What an answer says; `unknown`: it can't be read. */
@@ -36,14 +41,38 @@ export function readSuccess(
     statuses.some(([from, to]) => status >= from && status <= to),
   );
   if (meant.length === 0) return "failure";
-  if (meant.some(({ member }) => member === undefined)) return "success";
-  if (!isJson(new HeaderList(response.headers))) return "unknown";
+  if (meant.some((rule) => !readsAnswer(rule))) return "success";
+  const unreadable = meant.every(({ graphql }) => graphql?.unread) ? "failure" : "unknown";
+  if (!isJson(new HeaderList(response.headers))) return unreadable;
   return response.readBody(maxBytes).then((body) => {
     const fields = body && readResponseFields(body);
-    if (fields?.kind !== "json") return "unknown";
-    const readings = meant.map(({ member }) => readMember(fields.value, member));
+    if (fields?.kind !== "json") return unreadable;
+    const readings = meant.map(({ member, graphql }) =>
+      graphql === undefined
+        ? readMember(fields.value, member)
+        : readGraphql(fields.value, graphql.keys),
+    );
     return (["success", "unknown"] as const).find((one) => readings.includes(one)) ?? "failure";
   });
+}
+
+/** Whether the body of an answer tells. */
+export function readsAnswer({ member, graphql }: Success): boolean {
+  return member !== undefined || graphql !== undefined;
+}
+
+/** Whether one of the operations was carried out, in one of the answers of a batch. */
+function readGraphql(value: unknown, keys: readonly string[]): SuccessReading {
+  const answers = Array.isArray(value) ? value : [value];
+  return answers.some((answer) => keys.some((key) => isDone(answer, key))) ? "success" : "failure";
+}
+
+/** A field that nothing is returned by is null without an error. */
+function isDone(answer: unknown, key: string): boolean {
+  const done = valueAt(answer, `/data/${key}`);
+  if (done !== null) return done !== undefined;
+  const errors = valueAt(answer, "/errors");
+  return !Array.isArray(errors) || errors.length === 0;
 }
 
 function readMember(value: unknown, member: Success["member"]): SuccessReading {

@@ -12,6 +12,8 @@ const introduction = `# Configuration
 |---|---|
 | read \`Authorization: Bearer …\`, or a cookie | \`tokens.from: [ { header: authorization, scheme: Bearer }, { cookie: session } ]\` |
 | read tokens of browsers' WebSockets | \`tokens.from: [ { query: access_token }, { webSocketProtocol: bearer } ]\` |
+| end tokens with a mutation of GraphQL | \`routes: [ { path: /graphql, graphql: { mutation: logout }, revoke: token } ]\` |
+| end sessions only if a body has a password | \`routes: [ { path: /users/me, methods: [PATCH], when: { requestJson: /password }, revoke: subject } ]\` |
 | end the token that stands in the path | \`routes: [ { path: "/sessions/{token}", methods: [DELETE], revoke: token, alsoRevoke: [ { path: token } ] } ]\` |
 | share revocations among replicas | \`denylist.redis: { url: redis://redis:6379 }\` |
 | reach Redis through Sentinel | \`denylist.redis: { sentinels: { primary: mymaster, nodes: [redis://sentinel:26379] }, waitReplicas: 1 }\` |

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { unknownOutcomes } from "../../denylist/denylist.ts";
 import { isPathPattern, namedSegments } from "../../gateway/path-pattern.ts";
 import { revocationScopes } from "../../revocation/entries.ts";
+import { graphql, when } from "./condition.ts";
 import {
   bodyFields,
   checkPlace,
@@ -91,6 +92,20 @@ const route = group({
     choice(revocationScopes).optional(),
     {
       why: "subject ends all tokens of the subject that were issued until then, on all devices. Tokens state in whole seconds when they were issued, so the answer is held until the second is over: a login right after it counts as later. Tokens without iat are refused as invalid if any rule says subject. Matches in any letter case, with or without a trailing slash.",
+    },
+  ),
+  when: about(
+    "What else has to be so for the rule to revoke: the host, headers, a member of the body.",
+    when.optional(),
+    {
+      why: "{ requestJson: /password } for a PATCH that changes a password among other things. What can't be read (no JSON, longer than limits.bodyBytes) counts as met: the answer decides. Such a rule only revokes; whether a token is needed is up to the others.",
+    },
+  ),
+  graphql: about(
+    "The mutation that ends tokens, on a GraphQL endpoint: { mutation: logout }.",
+    graphql.optional(),
+    {
+      why: "Its success is data.logout without an error, by alias and in batches too, unless success says otherwise. A request that can't be read (a persisted query, a form) is held as well, and revokes if its answer has data.logout.",
     },
   ),
   success: about(
@@ -194,6 +209,13 @@ export const routes = about(
         revoke: "subject",
         subjectFrom: { path: "id", issuer: "https://id.example.com" },
       },
+      {
+        path: "/users/me",
+        methods: ["PATCH"],
+        when: { requestJson: "/password" },
+        revoke: "subject",
+      },
+      { path: "/graphql", graphql: { mutation: "logout" }, revoke: "token" },
       { path: "/events", stream: true },
     ],
   },
@@ -232,8 +254,26 @@ type RouteSetting =
   | "subjectFrom"
   | "from"
   | "tokens"
+  | "access"
+  | "stream"
+  | "when"
+  | "graphql"
   | "expired"
   | "revoked";
+
+/** What hosts, headers and bodies say is up to the client: a rule that looks at them exempts nothing. */
+function checkAddsOnly(
+  rule: { readonly [setting in RouteSetting]?: unknown },
+  context: z.RefinementCtx,
+): void {
+  const neutral: readonly unknown[] = [undefined, "protected", "refuse", "jwt", false];
+  for (const setting of ["access", "from", "tokens", "expired", "revoked", "stream"] as const) {
+    if (neutral.includes(rule[setting])) continue;
+    const message =
+      "expected it in a rule without when and graphql: what they look at may only add a revocation";
+    context.addIssue({ code: "custom", message, path: [setting] });
+  }
+}
 
 /** Settings that mean nothing without another one are mistakes. */
 function checkRoute(
@@ -246,9 +286,12 @@ function checkRoute(
     context.addIssue({ code: "custom", message, path: [setting] });
   };
   needs("success", "revoke", "it says when a revoking route revokes");
+  needs("when", "revoke", "it says when a rule revokes");
+  needs("graphql", "revoke", "it says when a rule revokes");
   needs("alsoRevoke", "revoke", "it says what else a revoking route revokes");
   needs("expired", "revoke", "only a route that revokes may be reached with an expired token");
   needs("revoked", "revoke", "only a route that revokes may be reached with a revoked token");
+  if (rule.when !== undefined || rule.graphql !== undefined) checkAddsOnly(rule, context);
   if (rule["subjectFrom"] !== undefined && rule["revoke"] !== "subject") {
     const message = "expected revoke: subject beside it: it says whose tokens end";
     context.addIssue({ code: "custom", message, path: ["subjectFrom"] });

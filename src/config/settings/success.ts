@@ -11,7 +11,8 @@ const status = z
   .describe(expectedStatus);
 
 const expectedValue = "a text, a number, true, false or null";
-const scalar = z
+/** What a member of JSON can be compared with. */
+export const scalar = z
   .union([z.string(), z.number(), z.boolean(), z.null()], { error: `expected ${expectedValue}` })
   .describe(expectedValue);
 

@@ -83,3 +83,47 @@ describe("subjectFrom", () => {
     assert.equal(namespaceOf({ form: "user", issuer: "https://main" }), undefined);
   });
 });
+
+describe("when and graphql", () => {
+  const revoking = { access: "protected", revoke: "token" };
+
+  const conditions = [
+    { when: { requestJson: "/password" } },
+    { when: { host: ["a.example"], headers: { "x-a": "b" } } },
+    { graphql: { mutation: ["logout", "signOut"] } },
+  ];
+
+  it("stand beside revoke, and beside nothing that exempts", () => {
+    for (const condition of conditions) {
+      assert.deepEqual(problemsOf({ ...revoking, ...condition }), []);
+      assert.match(
+        problemsOf({ access: "protected", ...condition })[0] ?? "",
+        /^expected revoke beside it/,
+      );
+      for (const exemption of [
+        { access: "public" },
+        { access: "optional" },
+        { from: [{ header: "x" }] },
+        { from: [{ header: "x" }], tokens: "opaque" },
+        { expired: "forward" },
+        { revoked: "forward" },
+        { stream: true },
+      ]) {
+        const [problem] = problemsOf({ ...revoking, ...condition, ...exemption });
+        assert.match(problem ?? "", /may only add a revocation$/, JSON.stringify(exemption));
+      }
+    }
+  });
+
+  it("say something", () => {
+    for (const condition of [
+      { when: {} },
+      { when: { host: "A.example" } },
+      { when: { host: "a", in: [1] } },
+      { graphql: {} },
+      { graphql: { mutation: "me { logout }" } },
+    ]) {
+      assert.ok(problemsOf({ ...revoking, ...condition }).length > 0);
+    }
+  });
+});

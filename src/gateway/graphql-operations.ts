@@ -1,0 +1,105 @@
+import { createRequire } from "node:module";
+import type { DocumentNode, SelectionSetNode } from "graphql";
+import { queryValues } from "../http/query.ts";
+import type { Sent } from "../token/credential.ts";
+
+/**
+ * Under which response keys a request runs some mutations; `unread`: nobody can tell (a persisted query, a form, a
+ * document that is too long or none).
+ */
+export type MutationReading = readonly string[] | "unread";
+
+/** More is not parsed: what is written for people has hundreds. It bounds the depth, too. */
+const maxTokens = 4000;
+/** More members of a batch are not parsed. */
+const maxBatch = 50;
+
+type Parse = (text: string, options: { noLocation: boolean; maxTokens: number }) => DocumentNode;
+
+/** Loads the parser; only configurations that speak of GraphQL need it. */
+export function loadGraphqlParser(): Parse {
+  const load = createRequire(import.meta.url);
+  return (load("graphql/language/parser") as { readonly parse: Parse }).parse;
+}
+
+/** Finds root fields of mutations in what a request asks for, by its query string and by its body. */
+export function readMutations(
+  parse: Parse,
+  sent: Sent,
+  mutations: ReadonlySet<string>,
+): MutationReading {
+  const texts = [...textsInQuery(sent), ...textsInBody(sent)];
+  const keys = new Set<string>();
+  let unread = texts.length > maxBatch;
+  for (const text of texts.slice(0, maxBatch)) {
+    const found = text === undefined ? "unread" : keysIn(parse, text, mutations);
+    if (found === "unread") unread = true;
+    else for (const key of found) keys.add(key);
+  }
+  return unread && keys.size === 0 ? "unread" : [...keys];
+}
+
+/** Documents; undefined stands for one that can't be read. */
+type Texts = readonly (string | undefined)[];
+
+function textsInQuery({ target }: Sent): Texts {
+  const values = queryValues(target, "query");
+  if (values.length > 1) return [undefined];
+  const isPersisted = ["extensions", "id", "documentId", "doc_id"].some(
+    (name) => queryValues(target, name).length > 0,
+  );
+  return values.length === 0 && isPersisted ? [undefined] : values;
+}
+
+function textsInBody({ body }: Sent): Texts {
+  // Not read yet: then nobody can tell.
+  if (body === undefined) return [undefined];
+  if (body.fields.kind === "none") return [];
+  if (body.fields.kind !== "json") return [undefined];
+  const { value } = body.fields;
+  return (Array.isArray(value) ? value : [value]).map(textOf);
+}
+
+function textOf(request: unknown): string | undefined {
+  if (typeof request !== "object" || request === null) return undefined;
+  const { query } = request as { readonly query?: unknown };
+  return typeof query === "string" ? query : undefined;
+}
+
+function keysIn(parse: Parse, text: string, mutations: ReadonlySet<string>): MutationReading {
+  try {
+    const document = parse(text, { noLocation: true, maxTokens });
+    return document.definitions.flatMap((definition) =>
+      definition.kind === "OperationDefinition" && definition.operation === "mutation"
+        ? keysOf(definition.selectionSet, { document, mutations, seen: new Set() })
+        : [],
+    );
+  } catch {
+    // It is none, or nests too deep for the parser.
+    return "unread";
+  }
+}
+
+interface Search {
+  readonly document: DocumentNode;
+  readonly mutations: ReadonlySet<string>;
+  /** Fragments that were looked into already: they may name each other. */
+  readonly seen: Set<string>;
+}
+
+function keysOf({ selections }: SelectionSetNode, search: Search): string[] {
+  return selections.flatMap((selection): string[] => {
+    if (selection.kind === "InlineFragment") return keysOf(selection.selectionSet, search);
+    const name = selection.name.value;
+    if (selection.kind === "Field") {
+      return search.mutations.has(name) ? [selection.alias?.value ?? name] : [];
+    }
+    if (search.seen.has(name)) return [];
+    search.seen.add(name);
+    return search.document.definitions.flatMap((definition) =>
+      definition.kind === "FragmentDefinition" && definition.name.value === name
+        ? keysOf(definition.selectionSet, search)
+        : [],
+    );
+  });
+}
