@@ -9,7 +9,7 @@ import type { UpgradedConnections } from "./upgraded-connections.ts";
 import type { Outcome, Reception } from "./visit.ts";
 
 /**
- * Everything that the way of a request passes by. app/assembly.ts puts it together once a configuration;
+ * Everything that the way of a request passes by. app/assemble.ts puts it together once a configuration;
  * each step declares, and gets, only its part.
  */
 export interface Gate extends Reception, Checks, Refusals, LastResort, Forwarding {
