@@ -2,7 +2,13 @@ import { createAdminApi } from "../admin/api.ts";
 import type { Endpoints } from "../admin/endpoint.ts";
 import { openApiEndpoints } from "../admin/openapi.ts";
 import type { Config } from "../config/load.ts";
-import { credentialSources, guardedHeaders, lifetimesOf, routeRules } from "../config/routes.ts";
+import {
+  credentialSources,
+  guardedHeaders,
+  lifetimesOf,
+  routeRules,
+  targetOptions,
+} from "../config/routes.ts";
 import type { ControlHandler } from "../control/command-server.ts";
 import type { Gate } from "../gateway/gate.ts";
 import type { LiveConnections } from "../gateway/live-connections.ts";
@@ -103,7 +109,7 @@ function assembleGate(
   const { cors } = settings;
   const { tls } = settings.listen;
   return {
-    target: settings.target,
+    target: targetOptions(settings),
     routes: compileRoutes(routeRules(settings)),
     sources: credentialSources(settings),
     ...guardedHeaders(settings),

@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
 import type { Config } from "../config/load.ts";
-import { routeRules } from "../config/routes.ts";
+import { routeRules, targetOptions } from "../config/routes.ts";
 import { UsageError } from "../errors.ts";
 import { isInRequest } from "../gateway/named-subjects.ts";
 import { compileRoutes, type Route, type RouteTable } from "../gateway/route.ts";
@@ -31,10 +31,11 @@ function explainRequest(config: Config, routes: RouteTable, line: string): strin
   if (!/^[A-Z]+$/.test(method) || !text.startsWith("/") || more.length > 0) {
     throw new UsageError(`expected a method and a path, such as "POST /logout", got "${line}"`);
   }
-  const target = readTarget(text, config.settings.target);
+  const target = readTarget(text, targetOptions(config.settings));
   const route = target && routes.find([method], target);
   if (target === undefined || route === undefined) {
-    return `${method} ${text}\n  refused    400 request_ambiguous: applications may read this path in more than one way`;
+    const remedy = /%2f/i.test(text) ? "; allowEncodedSlash on the rule for it may help" : "";
+    return `${method} ${text}\n  refused    400 request_ambiguous: applications may read this path in more than one way${remedy}`;
   }
   const { access, applying } = routes.explain([method], target);
   const nameRule = (position: number) =>

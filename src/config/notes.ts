@@ -39,7 +39,7 @@ function noteOnSubject({ subjectFrom }: Rule): string | undefined {
 }
 
 function noteOnNobody({ access, revoke, subjectFrom }: Rule): string | undefined {
-  if (access === "protected" || revoke !== "subject" || subjectFrom !== undefined) return undefined;
+  if (access !== "optional" || revoke !== "subject" || subjectFrom !== undefined) return undefined;
   return "a request without a token ends nothing here; subjectFrom says where the subject is named";
 }
 

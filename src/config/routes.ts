@@ -1,5 +1,6 @@
 import { namedSegments } from "../gateway/path-pattern.ts";
 import type { FurtherToken, NamedSubject, RouteRule, SubjectSource } from "../gateway/route.ts";
+import type { TargetOptions } from "../gateway/target.ts";
 import type { BodySource } from "../http/body-fields.ts";
 import { spelledWithHyphens } from "../http/field-lines.ts";
 import { looselySpelled } from "../http/form-fields.ts";
@@ -91,6 +92,12 @@ export function guardedHeaders(
   };
 }
 
+/** How targets are read: encoded slashes everywhere, or as far as rules allow them. */
+export function targetOptions({ target, routes }: Settings): TargetOptions {
+  const byRule = routes.some(({ allowEncodedSlash }) => allowEncodedSlash === true);
+  return { allowEncodedSlash: target.allowEncodedSlash || (byRule && "by_rule") };
+}
+
 /** The route rules, in the form the gateway compiles. */
 export function routeRules({ routes, tokens }: Settings): RouteRule[] {
   const namespaces = namespacesOf(tokens);
@@ -113,6 +120,7 @@ export function routeRules({ routes, tokens }: Settings): RouteRule[] {
     expired: rule.expired,
     revoked: rule.revoked,
     streams: rule.stream,
+    allowsEncodedSlash: rule.allowEncodedSlash,
   }));
 }
 

@@ -84,6 +84,8 @@ export interface RouteRule extends Omit<Route, "success"> {
   readonly methods: readonly string[] | undefined;
   /** What else has to be so; such a rule only adds a revocation. */
   readonly when?: Condition | undefined;
+  /** Whether a path with encoded slashes may be meant: by both of their readings. */
+  readonly allowsEncodedSlash?: boolean | undefined;
 }
 
 /** The compiled route rules. */
@@ -142,32 +144,35 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
     (rule) => rule.revoke !== undefined || rule.from !== undefined,
   );
 
-  const applyingTo = (methods: readonly string[], target: Target, sent?: Sent) =>
-    particular.flatMap((rule) =>
-      appliesWidely(rule, methods, target) ? underCondition(rule, sent) : [],
-    );
+  const matching: Matching = {
+    applyingTo: (methods, target, sent) =>
+      particular.flatMap((rule) =>
+        appliesWidely(rule, methods, target) ? underCondition(rule, sent) : [],
+      ),
+    decidingAccess: (methods, target) =>
+      compiled.find((rule) => rule.when === undefined && decidesAccess(rule, methods, target)),
+    mayExempt: (methods, target) => exempt.some((rule) => appliesWidely(rule, methods, target)),
+  };
+  const { applyingTo, decidingAccess } = matching;
   const streaming = compiled.filter(({ streams }) => streams === true);
   const secret = compiled.filter(({ secretSegments }) => secretSegments.length > 0);
-  const decidingAccess = (methods: readonly string[], target: Target) =>
-    compiled.find((rule) => rule.when === undefined && decidesAccess(rule, methods, target));
 
   return {
     find(methods, target, sent) {
+      if (target.contested) return findContested(matching, methods, target, sent);
+      const access = decidingAccess(methods, target)?.access ?? "protected";
+      if (access !== "protected" && isMappedElsewhere(matching, methods, target, sent))
+        return undefined;
       const applying = applyingTo(methods, target, sent);
-      if (target.contested) {
-        const meant = exempt.some((rule) => appliesWidely(rule, methods, target));
-        return meant || applying.length > 0 ? undefined : protectedRoute;
-      }
-      const access = decidingAccess(methods, target)?.access;
       const streams = streaming.some((rule) => appliesNarrowly(rule, methods, target));
       if (applying.length === 0) return plainRoute(access, streams);
       const exact = applying.filter((rule) => appliesNarrowly(rule, methods, target));
       const together = { ...merge(applying), ...(streams && { streams }) };
-      return { access: access ?? "protected", ...together, ...exemptions(exact, together) };
+      return { access, ...together, ...exemptions(exact, together) };
     },
     secretSegments(target) {
       if (secret.length === 0) return undefined;
-      if (target === undefined || target.contested) return "all";
+      if (target === undefined || target.contested || target.mapped !== undefined) return "all";
       // Whatever the method: what was sent to the wrong one is a token all the same.
       const meant = secret.filter((rule) => rule.matchesLoosely(target.loose));
       return meant.flatMap(({ secretSegments }) => secretSegments);
@@ -191,8 +196,61 @@ function underCondition(rule: CompiledRule, sent: Sent | undefined): CompiledRul
   return [{ ...rule, success: { ...any2xx, graphql: { keys, unread } } }];
 }
 
-function plainRoute(access: Route["access"] | undefined, streams: boolean): Route {
-  const route = plainRoutes[access ?? "protected"];
+/** Which rules a request may be meant by. */
+interface Matching {
+  /** Those that revoke, or say where a token is sent. */
+  applyingTo(methods: readonly string[], target: Target, sent?: Sent): CompiledRule[];
+  /** The first that decides whether a token is needed. */
+  decidingAccess(methods: readonly string[], target: Target): CompiledRule | undefined;
+  /** Whether any that needs none may be meant. */
+  mayExempt(methods: readonly string[], target: Target): boolean;
+}
+
+/** Servers disagree on the path: it is protected, or undecided if anything else may be meant. */
+function findContested(
+  matching: Matching,
+  methods: readonly string[],
+  target: Target,
+  sent: Sent | undefined,
+): Route | undefined {
+  if (matching.applyingTo(methods, target, sent).length > 0) return undefined;
+  const allowed = withEncodedSlashes(matching, methods, target);
+  if (allowed !== undefined) return plainRoute(allowed, false);
+  const isUndecided = target.slashesNeedRule || matching.mayExempt(methods, target);
+  return isUndecided ? undefined : protectedRoute;
+}
+
+/** What rules that allow encoded slashes say of a path with them, if they say the same by both readings. */
+function withEncodedSlashes(
+  { decidingAccess }: Matching,
+  methods: readonly string[],
+  target: Target,
+): Route["access"] | undefined {
+  if (target.slashesDecoded === undefined) return undefined;
+  const inSegments = decidingAccess(methods, target);
+  const asSlashes = decidingAccess(methods, { ...target, sent: target.slashesDecoded });
+  const isAllowed = inSegments?.allowsEncodedSlash && asSlashes?.allowsEncodedSlash;
+  return isAllowed && inSegments?.access === asSlashes?.access ? inSegments?.access : undefined;
+}
+
+/** Whether the path is one of another rule to a server that maps its characters to compatible ones. */
+function isMappedElsewhere(
+  { applyingTo, decidingAccess }: Matching,
+  methods: readonly string[],
+  target: Target,
+  sent: Sent | undefined,
+): boolean {
+  if (target.mapped === undefined) return false;
+  const asSent = { ...target, otherReadings: [] };
+  const other = decidingAccess(methods, { ...target, sent: target.mapped });
+  return (
+    (other !== undefined && other !== decidingAccess(methods, asSent)) ||
+    applyingTo(methods, target, sent).length > applyingTo(methods, asSent, sent).length
+  );
+}
+
+function plainRoute(access: Route["access"], streams: boolean): Route {
+  const route = plainRoutes[access];
   return streams ? { ...route, streams } : route;
 }
 
@@ -263,10 +321,11 @@ function appliesNarrowly(rule: CompiledRule, methods: readonly string[], target:
 }
 
 function appliesWidely(rule: CompiledRule, methods: readonly string[], target: Target): boolean {
-  const { loose, beforeSemicolon } = target;
+  const { loose, beforeSemicolon, otherReadings } = target;
   const matches =
     rule.matchesLoosely(loose) ||
-    (beforeSemicolon !== undefined && rule.matchesLoosely(beforeSemicolon));
+    (beforeSemicolon !== undefined && rule.matchesLoosely(beforeSemicolon)) ||
+    otherReadings.some(rule.matchesLoosely);
   if (!matches) return false;
   const named = rule.methods;
   if (named === undefined) return true;

@@ -1,3 +1,5 @@
+import { type CompatibilityMapping, mapCompatible } from "./compatibility-mapping.ts";
+
 /** A request target with one meaning. */
 export interface Target {
   /** The path exactly as sent. */
@@ -17,12 +19,23 @@ export interface Target {
    * revoking route.
    */
   readonly contested: boolean;
+  /**
+   * The path with its encoded slashes decoded; undefined if it has none, or is contested for another reason,
+   * too. A router takes them for characters of a segment, or for slashes.
+   */
+  readonly slashesDecoded: string | undefined;
+  /** Whether its encoded slashes pass only if a rule allows them. */
+  readonly slashesNeedRule: boolean;
+  /** The canonical path as Unicode's compatibility mapping has it; undefined if that is the same, or it is contested. */
+  readonly mapped: string | undefined;
+  /** Further readings as loose as `loose`: with escaped slashes in their segments, and mapped. */
+  readonly otherReadings: readonly string[];
 }
 
 /** The relaxations that an operator can ask for by name. */
 export interface TargetOptions {
-  /** Lets `%2F` through on protected routes. */
-  readonly allowEncodedSlash: boolean;
+  /** Lets `%2F` through on protected routes, or where a rule allows it. */
+  readonly allowEncodedSlash: boolean | "by_rule";
 }
 
 /** Printable ASCII without white space, `#` and `\` (which some parsers take for `/`). */
@@ -54,9 +67,52 @@ export function readTarget(text: string, options: TargetOptions): Target | undef
 
   const path = sent.includes("%") ? decodePath(sent, options) : sent;
   if (path === undefined || hasDotSegment(path)) return undefined;
-  const contested = contestedCharacters.test(path);
-  const loose = loosen(path, contested);
-  return { sent, path, loose, beforeSemicolon: contested ? cut(path) : undefined, contested };
+  const escapes = sent.includes("%") ? readEscapes(path, options) : plain;
+  const contested = contestedCharacters.test(path) || escapes.hasNewSyntax;
+  return {
+    sent,
+    path,
+    loose: loosen(path, contested),
+    beforeSemicolon: contested ? cut(path) : undefined,
+    contested,
+    slashesDecoded: escapes.slashesDecoded,
+    slashesNeedRule: escapes.slashesNeedRule,
+    mapped: contested ? undefined : escapes.mapped,
+    otherReadings: escapes.otherReadings,
+  };
+}
+
+/** What the escapes of a path may mean besides what they say. */
+type Escapes = Pick<Target, "slashesDecoded" | "slashesNeedRule" | "mapped" | "otherReadings"> &
+  Pick<CompatibilityMapping, "hasNewSyntax">;
+
+const plain: Escapes = {
+  slashesDecoded: undefined,
+  slashesNeedRule: false,
+  mapped: undefined,
+  hasNewSyntax: false,
+  otherReadings: [],
+};
+
+function readEscapes(path: string, { allowEncodedSlash }: TargetOptions): Escapes {
+  const mapping = mapCompatible(path);
+  const readings = mapping?.readings.map((reading) => loosen(reading, true)) ?? [];
+  const mapped = mapping && { mapped: mapping.path, hasNewSyntax: mapping.hasNewSyntax };
+  const read = { ...plain, ...mapped, otherReadings: readings };
+  if (!path.includes("%2F")) return read;
+  const inSegments = loosen(path.replaceAll("%2F", "%2f"), true);
+  return {
+    ...read,
+    slashesDecoded: mapping === undefined ? decodeSlashes(path) : undefined,
+    slashesNeedRule: allowEncodedSlash === "by_rule",
+    otherReadings: [inSegments, ...readings],
+  };
+}
+
+/** Undefined if that leaves anything on which frameworks disagree. */
+function decodeSlashes(path: string): string | undefined {
+  const decoded = path.replaceAll("%2F", "/");
+  return contestedCharacters.test(decoded) || decoded.includes("//") ? undefined : decoded;
 }
 
 function decodePath(sent: string, { allowEncodedSlash }: TargetOptions): string | undefined {

@@ -41,7 +41,7 @@ routes:
 
   it("answers each line of standard input", async (t) => {
     const file = write(t);
-    const input = "POST /login\n\nGET /login\nGET /reset\nGET /Refresh/\nGET /a//b\n";
+    const input = "POST /login\n\nGET /login\nGET /reset\nGET /Refresh/\nGET /a//b\nGET /a%2Fb\n";
     const { stdout } = await revgate(["check-config", "-c", file, "--explain"], { input });
     assert.deepEqual(stdout.replaceAll(`${file}:`, "").trimEnd().split("\n"), [
       "POST /login",
@@ -59,6 +59,8 @@ routes:
       "  by         routes[3] 9:5",
       "GET /a//b",
       "  refused    400 request_ambiguous: applications may read this path in more than one way",
+      "GET /a%2Fb",
+      "  refused    400 request_ambiguous: applications may read this path in more than one way; allowEncodedSlash on the rule for it may help",
     ]);
   });
 

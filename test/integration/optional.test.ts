@@ -14,7 +14,7 @@ tokens:
   keys: [ { publicKeyFile: public.pem } ]
   forwardClaims: { sub: x-user }
 routes:
-  - { path: /articles/*, methods: [GET], access: optional }
+  - { path: /articles/*, methods: [GET], access: optional, allowEncodedSlash: true }
   - { path: /read, methods: [POST], access: optional, revoke: token }
   - { path: /logout, methods: [POST], revoke: token }`;
 
@@ -44,8 +44,14 @@ describe("a route whose token is optional", () => {
       const reply = await get({ ...headers, "x-user": "forged" });
       assert.equal(reply.status, 200, JSON.stringify(headers));
     }
+    // As npm asks for it; the application gets it as it was sent.
+    assert.equal((await get({}, "/articles/@scope%2fname")).status, 200);
+    assert.equal(application.seen.at(-1)?.url, "/articles/@scope%2fname");
+    for (const path of ["/other/a%2fb", "/articles%2fa", "/articles/a%2f%2e%2e%2flogout"]) {
+      assert.equal((await get({}, path)).status, 400, path);
+    }
     const users = application.seen.map(({ headers }) => headers["x-user"]);
-    assert.deepEqual(users, [undefined, undefined, undefined, "alice", "alice"]);
+    assert.deepEqual(users.slice(0, 5), [undefined, undefined, undefined, "alice", "alice"]);
   });
 
   it("refuses one that is not live, and says what to do", async (t) => {

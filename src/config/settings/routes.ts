@@ -21,7 +21,7 @@ export const target = about(
   "How paths are read.",
   group({
     allowEncodedSlash: about(
-      "Lets %2F through, on protected routes only; frameworks disagree on what it means.",
+      "Lets %2F through on every protected route; frameworks disagree on what it means. A rule can allow it for its paths.",
       flag(false),
     ),
   }).prefault({}),
@@ -155,6 +155,13 @@ const route = group({
     forwardOrRefuse,
     { why: "Matches exactly as written. Default: refuse." },
   ),
+  allowEncodedSlash: about(
+    "true lets %2F through in paths of this rule, with access: public and optional too.",
+    flag(false).optional(),
+    {
+      why: "For names with a slash in them, such as npm's GET /@scope%2fname: { path: /*, methods: [GET], access: optional, allowEncodedSlash: true }. The rule must match both with %2F as a character and as a slash, and so must no other rule stand before it, revoke, or say where a token is sent; what does not is 400 if it may be an exemption.",
+    },
+  ),
   stream: about(
     "true lets responses there pause for as long as they like: no upstream.idleTimeout.",
     flag(false).optional(),
@@ -259,7 +266,9 @@ type RouteSetting =
   | "when"
   | "graphql"
   | "expired"
-  | "revoked";
+  | "revoked"
+  | "allowEncodedSlash"
+  | "access";
 
 /** What hosts, headers and bodies say is up to the client: a rule that looks at them exempts nothing. */
 function checkAddsOnly(
@@ -295,6 +304,16 @@ function checkRoute(
   if (rule["subjectFrom"] !== undefined && rule["revoke"] !== "subject") {
     const message = "expected revoke: subject beside it: it says whose tokens end";
     context.addIssue({ code: "custom", message, path: ["subjectFrom"] });
+  }
+  if (rule["access"] === "public" && rule["revoke"] === "subject" && !rule["subjectFrom"]) {
+    const message =
+      "expected subjectFrom beside access: public and revoke: subject: no token is needed there, so nobody need be named, and nothing would end; say where the subject is, or subjectFrom: carried if the request carries its token";
+    context.addIssue({ code: "custom", message, path: ["revoke"] });
+  }
+  if (rule["allowEncodedSlash"] === true && (rule["revoke"] ?? rule["from"]) !== undefined) {
+    const message =
+      "expected neither revoke nor from beside it: nobody can say whether the path is the one they are for";
+    context.addIssue({ code: "custom", message, path: ["allowEncodedSlash"] });
   }
   needs("tokens", "from", "opaque tokens are sent elsewhere than the application's own");
 }

@@ -32,8 +32,11 @@ describe("what an operator is told of rules", () => {
     assert.equal(notes.filter((note) => note.includes("every 2xx counts")).length, 1);
   });
 
-  it("is that a public rule without subjectFrom ends nothing for a request without a token", () => {
-    assert.match(notesFor(reset)[0] ?? "", /a request without a token ends nothing here/);
+  it("is that an optional rule without subjectFrom ends nothing for a request without a token", () => {
+    assert.match(
+      notesFor({ ...reset, access: "optional" })[0] ?? "",
+      /a request without a token ends nothing here/,
+    );
     assert.deepEqual(notesFor({ ...reset, access: "protected" }), []);
   });
 

@@ -61,6 +61,15 @@ describe("subjectFrom", () => {
     assert.equal(problemsOf({ revoke: "subject", subjectFrom }).length, 2);
   });
 
+  it("is needed where no token is, or nothing would end", () => {
+    const [problem, ...more] = problemsOf({ revoke: "subject" });
+    assert.match(problem ?? "", /^expected subjectFrom beside access: public and revoke: subject/);
+    assert.deepEqual(more, []);
+    assert.deepEqual(problemsOf({ revoke: "subject", subjectFrom: "carried" }), []);
+    assert.deepEqual(problemsOf({ revoke: "subject", access: "protected" }), []);
+    assert.deepEqual(problemsOf({ revoke: "token" }), []);
+  });
+
   it("needs revoke: subject beside it", () => {
     const subjectFrom = { form: "user" };
     for (const rule of [{ subjectFrom }, { subjectFrom, revoke: "token" }]) {
@@ -124,6 +133,19 @@ describe("when and graphql", () => {
       { graphql: { mutation: "me { logout }" } },
     ]) {
       assert.ok(problemsOf({ ...revoking, ...condition }).length > 0);
+    }
+  });
+});
+
+describe("allowEncodedSlash", () => {
+  it("stands beside an access, and beside no revoke or from", () => {
+    for (const access of ["public", "optional", "protected"]) {
+      assert.deepEqual(problemsOf({ access, allowEncodedSlash: true }), []);
+    }
+    for (const rule of [{ revoke: "token" }, { access: "protected", from: [{ cookie: "a" }] }]) {
+      const [problem] = problemsOf({ ...rule, allowEncodedSlash: true });
+      assert.match(problem ?? "", /^expected neither revoke nor from beside it/);
+      assert.deepEqual(problemsOf({ ...rule, allowEncodedSlash: false }), []);
     }
   });
 });

@@ -8,7 +8,9 @@ function table(...rules: (Partial<RouteRule> & { path: string })[]) {
     rules.map((rule) => ({ methods: undefined, access: "protected", revoke: undefined, ...rule })),
   );
   return (path: string, ...methods: string[]) => {
-    const target = readTarget(path, { allowEncodedSlash: false });
+    const target = readTarget(path, {
+      allowEncodedSlash: rules.some((rule) => rule.allowsEncodedSlash) && "by_rule",
+    });
     assert.ok(target, path);
     return routes.find(methods.length === 0 ? ["GET"] : methods, target);
   };
@@ -127,5 +129,91 @@ describe("routes", () => {
       assert.equal(find(path), undefined, path);
     }
     assert.deepEqual(find("/orders;page=2"), closed);
+  });
+
+  it("exempt a path with encoded slashes if they do by both of their readings, and allow it", () => {
+    const find = table(
+      { path: "/admin/*" },
+      { path: "/tokens/*/end", revoke: "token" },
+      { path: "/me/*", from: [{ kind: "cookie", name: "a" }] },
+      { path: "/shop/*", access: "public", allowsEncodedSlash: true },
+      { path: "/pack/*", methods: ["GET"], access: "optional", allowsEncodedSlash: true },
+      { path: "/pack/*/raw", access: "public" },
+      { path: "/files/*", allowsEncodedSlash: true },
+      { path: "/static/*", access: "public" },
+    );
+    assert.deepEqual(find("/shop/a%2fb%2Fc"), open);
+    assert.deepEqual(find("/pack/@scope%2fname"), { access: "optional", revoke: undefined });
+    assert.deepEqual(find("/files/a%2Fb"), closed);
+    // By one reading only, by none, by one that does not allow it, or for a method that is not named.
+    for (const path of ["/shop%2Fa", "/static/a%2Fb", "/elsewhere/a%2Fb", "/shop/%2Fa"]) {
+      assert.equal(find(path), undefined, path);
+    }
+    assert.equal(find("/pack/a%2Fb", "POST"), undefined);
+    assert.equal(find("/pack/a%2Fb", "GET", "DELETE"), undefined);
+    // What may be another rule's path, by either reading.
+    for (const path of ["/admin%2Fa", "/ADMIN%2fa", "/tokens/a%2Fb/end", "/me%2Fa"]) {
+      assert.equal(find(path), undefined, path);
+    }
+    // Whatever else servers disagree on.
+    for (const path of ["/shop/a%2Fb;c", "/shop/a%2Fb.", "/shop/a%2F%EF%BC%8Fb"]) {
+      assert.equal(find(path), undefined, path);
+    }
+  });
+
+  it("revoke by either reading of an encoded slash, also if all protected routes allow it", () => {
+    const rule: RouteRule = {
+      ...{ path: "/users/*/logout", methods: undefined },
+      ...{ access: "protected", revoke: "token" },
+    };
+    const find = (path: string) => {
+      const target = readTarget(path, { allowEncodedSlash: true });
+      return target && compileRoutes([rule]).find(["POST"], target);
+    };
+    for (const path of ["/users/a%2Fb/logout", "/users/a%2flogout", "/Users%2Fa/logout"]) {
+      assert.equal(find(path), undefined, path);
+    }
+    assert.deepEqual(find("/files/a%2Fb"), closed);
+  });
+
+  it("exempt no path that compatible characters turn into another; those that revoke match under it", () => {
+    const find = table(
+      { path: "/admin/*" },
+      { path: "/articles/*", access: "optional" },
+      { path: "/logout", revoke: "token" },
+      { path: "/pub/*", access: "public" },
+      { path: "/pub/logout", methods: ["POST"], revoke: "token" },
+      { path: "/*", access: "public" },
+    );
+    const at = (path: string, ...methods: string[]) => find(encodeURI(path), ...methods);
+    for (const path of [
+      "/pub/报告（终稿）.pdf",
+      "/pub/café",
+      "/pub/ﬁle",
+      "/pub/①",
+      "/pub/中文：名，“字”",
+    ]) {
+      assert.deepEqual(at(path), open, path);
+    }
+    for (const path of [
+      ...["/pub／x", "/pub/．．/admin/x", "/pub/a；b", "/pub/a％2Fb", "/pub/a？b", "/pub/a＃b"],
+      ...["/pub/a＼b", "/pub/a∕b", "/pub/a⁄b", "/pub/a∖b", "/ａrticles/x"],
+    ]) {
+      assert.equal(at(path), undefined, path);
+    }
+    // One that is protected stays so, and a logout is one.
+    assert.deepEqual(at("/ａdmin/x"), closed);
+    assert.deepEqual(at("/ｌｏｇｏｕｔ"), revokes);
+    assert.equal(at("/pub/Ｌｏｇｏｕｔ", "POST"), undefined);
+    assert.deepEqual(at("/pub/Ｌｏｇｏｕｔ", "GET"), open);
+
+    const closedFind = table({ path: "/logout", revoke: "token" }, { path: "/x/*" });
+    const closedAt = (path: string) => closedFind(encodeURI(path));
+    assert.deepEqual(closedAt("/ＬＯＧＯＵＴ"), revokes);
+    assert.deepEqual(closedAt("/ｘ/a"), closed);
+    assert.deepEqual(closedAt("/报告；终稿"), closed);
+    for (const path of ["/x/．．/logout", "／logout", "/x／．．／logout"]) {
+      assert.equal(closedAt(path.replace(/^／/, "/／")), undefined, path);
+    }
   });
 });

@@ -12,6 +12,10 @@ describe("readTarget", () => {
       loose: "/caf%c3%a9/login",
       beforeSemicolon: undefined,
       contested: false,
+      slashesDecoded: undefined,
+      slashesNeedRule: false,
+      mapped: undefined,
+      otherReadings: [],
     });
   });
 
