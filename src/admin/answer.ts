@@ -44,8 +44,9 @@ const headersOfAll = {
 /** How long a client may take to read an answer. */
 const maxReadMs = 10_000;
 
-/** Sends an answer. A client that does not read it loses its connection. */
+/** Sends an answer. A client that does not read it loses its connection; for one that has left, nothing is kept. */
 export function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  if (request.socket.destroyed) return;
   const { status, headers } = answer;
   const { type, text } = contentOf(answer);
   response.writeHead(status, {

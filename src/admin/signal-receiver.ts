@@ -14,6 +14,7 @@ import { isNeverCarried, type SeenTokens } from "../token/seen-tokens.ts";
 import { type Answer, BadRequest, failure, refusal, tooManyRequests } from "./answer.ts";
 import { createBodyReader, type ReadBody, readForm } from "./body.ts";
 import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";
+import { createKeyWaits, type WaitForKey } from "./key-waits.ts";
 import { createReception, type Receive, type ReceptionOptions } from "./signal-reception.ts";
 import type { SignalSource } from "./signalled-entries.ts";
 
@@ -45,7 +46,9 @@ export function createSignalReceiver(options: SignalReceiverOptions): Endpoints 
       read: createBodyReader(),
       mayCarryOut: createBuckets(options.requestsPerSecond),
     };
-    const bound = (exchange: Exchange) => answer(exchange, { ...reading, options, receive });
+    const waitsOf = createKeyWaits();
+    const bound = (exchange: Exchange) =>
+      answer(exchange, { ...reading, wait: waitsOf(exchange), options, receive });
     return { hosts: "any", audited: true, answer: bound };
   };
   return new Map([
@@ -62,6 +65,7 @@ type Receiver = (exchange: Exchange, context: ReceiverContext) => Promise<Answer
 interface ReceiverContext {
   readonly options: SignalReceiverOptions;
   readonly read: ReadBody;
+  readonly wait: WaitForKey;
   /** Counted for each issuer, and only once its signature is verified and the event is new: nobody else uses its share up. */
   readonly mayCarryOut: (issuer: string) => boolean;
   readonly receive: Receive;
@@ -86,7 +90,7 @@ async function receiveLogout(exchange: Exchange, context: ReceiverContext): Prom
   try {
     const [token, ...more] = (await readForm(read, exchange)).getAll("logout_token");
     if (token === undefined || more.length > 0) throw new BadRequest("expected one logout_token");
-    const event = await verify(token, options, options.logouts, logoutTokenTypes);
+    const event = await verify(token, context, options.logouts, logoutTokenTypes);
     exchange.onBelieved();
     const whose = readLogoutToken(event, options.subjectClaimOf(event.source.issuer));
     const until = lastIssuedBy(event, options);
@@ -116,7 +120,7 @@ async function receiveEvent(exchange: Exchange, context: ReceiverContext): Promi
   const { options, read, mayCarryOut, receive } = context;
   try {
     const text = (await read(exchange, "application/secevent+jwt")).trim();
-    const event = await verify(text, options, options.transmitters, signalTypes);
+    const event = await verify(text, context, options.transmitters, signalTypes);
     exchange.onBelieved();
     const whose = readSignal(event, options.subjectClaimOf(event.source.issuer));
     const received = await receive(event, whose, { mayCarryOut });
@@ -137,7 +141,7 @@ async function receiveEvent(exchange: Exchange, context: ReceiverContext): Promi
 
 function verify(
   text: string,
-  options: SignalReceiverOptions,
+  { options, wait }: ReceiverContext,
   sources: readonly SignalSource[],
   types: readonly (string | undefined)[],
 ): Promise<SecurityEvent<SignalSource>> {
@@ -145,7 +149,7 @@ function verify(
   const { clockToleranceSeconds, maxLifetimeSeconds } = lifetimes;
   // No token is alive that was issued before an older event.
   const times = { clock, clockToleranceSeconds, maxAgeSeconds: maxLifetimeSeconds };
-  return verifyEvent(text, { ...times, sources, types });
+  return verifyEvent(text, { ...times, sources, types, wait });
 }
 
 function answerTo(error: unknown, { onSignal }: SignalReceiverOptions): Answer {

@@ -63,6 +63,11 @@ export interface EventRules<Source extends EventSource> {
   readonly clockToleranceSeconds: number;
   /** How long, in seconds, an event is of use: what is issued earlier is refused. */
   readonly maxAgeSeconds: number;
+  /**
+   * Lets the event wait while `search` looks for its key, and may end that by the signal: what it rejects with
+   * then is what verifyEvent rejects with. Nobody has vouched for an event that waits.
+   */
+  readonly wait: (search: (signal: AbortSignal) => Promise<void>) => Promise<void>;
 }
 
 /**
@@ -80,7 +85,7 @@ export async function verifyEvent<Source extends EventSource>(
   if (!rules.types.includes(typeOf(jws))) {
     throw new EventRefused("invalid_request", `expected typ ${rules.types.join(" or ")}`);
   }
-  const source = await signerOf(text, jws, sourcesOf(jws, rules.sources));
+  const source = await signerOf(text, jws, rules);
   return { source, ...readClaims(jws.payload, rules) };
 }
 
@@ -106,15 +111,16 @@ function sourcesOf<Source extends EventSource>(
 async function signerOf<Source extends EventSource>(
   text: string,
   jws: CompactJws,
-  sources: readonly Source[],
+  { sources: all, wait }: Pick<EventRules<Source>, "sources" | "wait">,
 ): Promise<Source> {
+  const sources = sourcesOf(jws, all);
   const find = () =>
     sources.find(({ keys }) => keysFor(jws, keys.keys).some((key) => isSignedWith(text, key)));
   const known = find();
   if (known !== undefined) return known;
   const lacking = () => sources.map(({ keys }) => keys).filter((ring) => !hasNamedKey(jws, ring));
   // Not at once: strangers can ask for as many keys as they like, and a real event comes but once.
-  await seekIn(lacking(), () => find() !== undefined);
+  await wait((signal) => seekIn(lacking(), () => find() !== undefined, signal));
   const signer = find();
   if (signer !== undefined) return signer;
   const fits = sources.some(({ keys }) => keysFor(jws, keys.keys).length > 0);

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
+import { EventEmitter } from "node:events";
 import { Readable } from "node:stream";
 import { describe, it } from "node:test";
+import { send } from "../../../src/admin/answer.ts";
 import { createAdminApi } from "../../../src/admin/api.ts";
 import type { Endpoint, Exchange } from "../../../src/admin/endpoint.ts";
+import { createKeyWaits } from "../../../src/admin/key-waits.ts";
 import { createSignalReceiver } from "../../../src/admin/signal-receiver.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { fixedKeys } from "../../../src/token/keys/key-ring.ts";
@@ -46,7 +49,8 @@ async function believes(
   { headers, body }: { headers: Record<string, string>; body: string },
 ): Promise<boolean> {
   let believed = false;
-  const request = Object.assign(Readable.from([Buffer.from(body)]), { headers });
+  const socket = new EventEmitter();
+  const request = Object.assign(Readable.from([Buffer.from(body)]), { headers, socket });
   await endpoint?.answer({
     request: request as never,
     response: {} as never,
@@ -79,5 +83,52 @@ describe("a sender is believed", () => {
       });
     assert.equal(await ask("Bearer wrong-secret-of-the-admins"), false);
     assert.equal(await ask("Bearer the-secret-of-the-admins"), true);
+  });
+});
+
+/** A sender whose event waits for a key that never comes. */
+function startWaiting(waitsOf: ReturnType<typeof createKeyWaits>, peer: string) {
+  const socket = Object.assign(new EventEmitter(), { destroyed: false });
+  const sender = { givenUp: false, leave: () => socket.emit("close") };
+  const exchange = { peer, request: { socket } } as unknown as Exchange;
+  const search = (signal: AbortSignal) =>
+    new Promise<void>((_resolve, reject) => {
+      signal.addEventListener("abort", () => {
+        sender.givenUp = true;
+        reject(signal.reason as Error);
+      });
+    });
+  waitsOf(exchange)(search).catch(() => {});
+  return sender;
+}
+
+describe("events that wait for a key", () => {
+  it("are given up once too many senders have left, those of the peer with the most; a patient one is not", () => {
+    const waitsOf = createKeyWaits();
+    const patient = startWaiting(waitsOf, "stranger");
+    const provider = startWaiting(waitsOf, "provider");
+    provider.leave();
+    const strangers = Array.from({ length: 70 }, () => startWaiting(waitsOf, "stranger"));
+    assert.deepEqual(
+      strangers.filter(({ givenUp }) => givenUp),
+      [],
+    );
+    for (const { leave } of strangers) leave();
+    const givenUp = strangers.map((stranger) => stranger.givenUp);
+    assert.deepEqual(
+      givenUp,
+      givenUp.map((_, index) => index < 7),
+    );
+    assert.deepEqual([patient.givenUp, provider.givenUp], [false, false]);
+  });
+});
+
+describe("an answer to a sender that has left", () => {
+  it("is not made: a timer would keep its request for as long as one may take to read", () => {
+    const response = {
+      writeHead: () => assert.fail("it was made"),
+    };
+    const request = { socket: { destroyed: true } };
+    send(request as never, response as never, { status: 200 });
   });
 });

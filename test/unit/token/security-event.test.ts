@@ -6,7 +6,7 @@ import {
   type EventSource,
   verifyEvent,
 } from "../../../src/token/events/security-event.ts";
-import { fixedKeys } from "../../../src/token/keys/key-ring.ts";
+import { fixedKeys, type KeyRing } from "../../../src/token/keys/key-ring.ts";
 import { keyPair, makeToken } from "../../helpers/tokens.ts";
 
 const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -23,6 +23,7 @@ const rules = {
   clock: { nowSeconds: () => now },
   clockToleranceSeconds: 0,
   maxAgeSeconds: 60,
+  wait: (search: (signal: AbortSignal) => Promise<void>) => search(new AbortController().signal),
 };
 
 function event(key: typeof keyPair, kid: string, claims: Record<string, unknown> = {}): string {
@@ -56,5 +57,31 @@ describe("two transmitters of one issuer", () => {
       forged,
       (error) => error instanceof EventRefused && error.code === "authentication_failed",
     );
+  });
+});
+
+describe("an event whose key is looked for", () => {
+  it("can be given up, and is forgotten by the search that goes on", async () => {
+    let isFound = () => false;
+    let looks = 0;
+    const keys: KeyRing = {
+      ...fixedKeys([]),
+      get keys() {
+        looks += 1;
+        return [];
+      },
+      seek(asked) {
+        isFound = asked;
+        return new Promise(() => {});
+      },
+    };
+    const sources = [{ issuer, audience: "shop", keys }];
+    const ending = new AbortController();
+    const wait: typeof rules.wait = (search) => search(ending.signal);
+    const verified = verifyEvent(event(keyPair, "unknown"), { ...rules, sources, wait });
+    ending.abort(new Error("given up"));
+    await assert.rejects(verified, /given up/);
+    const before = looks;
+    assert.deepEqual([isFound(), looks], [true, before]);
   });
 });
