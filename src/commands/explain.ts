@@ -50,6 +50,7 @@ function explainRequest(config: Config, routes: RouteTable, line: string): strin
     ["if it says", (route.success ?? []).map(nameSuccess).join(", or ")],
     ["only", conditionsOf(config, applying).join("; ")],
     ["lets pass", exemptions(route).join(", ")],
+    ["streams", route.streams ? "responses may pause for as long as they like" : ""],
     ["by", applying.map(nameRule).join(", ")],
   ] as const;
   const told = rows.filter(([, what]) => what !== "");

@@ -28,6 +28,11 @@ export function starterConfig(facts: BaseFacts): string {
   return `# yaml-language-server: $schema=config.schema.json
 # revgate: config.example.yaml in the package has every setting; revgate check-config names every mistake.
 
+# Where clients reach it. 127.0.0.1 is this machine alone: in a container, or for clients elsewhere, 0.0.0.0.
+listen:
+  host: 127.0.0.1
+  port: 8080
+
 # The application. Let it listen on loopback only, or close its port to everybody else.
 upstream:
   url: ${yaml(facts.upstream)}

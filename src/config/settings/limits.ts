@@ -33,7 +33,9 @@ export const limits = about(
     bodyBytes: about(
       "Max size of a body that is read, on routes whose rules look into it.",
       whole(65_536, 1024, 1_048_576, "bytes"),
-      { why: "Longer ones are passed on unread." },
+      {
+        why: "Longer ones are not read, and passed on whole: a request whose token stands in such a body is refused, other tokens and subjects in it are not found, when counts as met, and success in such an answer is unknown.",
+      },
     ),
     headersTimeout: about(
       "Max time of a client for the head of a request.",

@@ -91,7 +91,7 @@ const route = group({
     "What a 2xx there ends: the token that was carried, or every token of its subject.",
     choice(revocationScopes).optional(),
     {
-      why: "subject ends all tokens of the subject that were issued until then, on all devices. Tokens state in whole seconds when they were issued, so the answer is held until the second is over: a login right after it counts as later. Tokens without iat are refused as invalid if any rule says subject. Matches in any letter case, with or without a trailing slash.",
+      why: "subject ends all tokens of the subject that were issued until then, on all devices. Tokens state in whole seconds when they were issued, so the answer is held until the second is over: a login right after it counts as later. If any rule says subject, every token without iat is refused as invalid, on all routes. Matches in any letter case, with or without a trailing slash.",
     },
   ),
   when: about(
@@ -144,7 +144,7 @@ const route = group({
     "opaque: tokens there may be ones that revgate can't read; they pass unless they have been revoked.",
     choice(["jwt", "opaque"]).optional(),
     {
-      why: "The subject of an opaque token is unknown, so revoke: subject does not end it. A JWT of the issuer's, with sub and iat, it does end.",
+      why: "Needs from beside it: the body, cookie or header where this route's token is sent, such as a refresh route's. The subject of an opaque token is unknown, so revoke: subject does not end it. A JWT of the issuer's, with sub and iat, it does end.",
     },
   ),
   expired: about("forward lets a logout be reached with an expired token.", forwardOrRefuse, {
@@ -315,5 +315,9 @@ function checkRoute(
       "expected neither revoke nor from beside it: nobody can say whether the path is the one they are for";
     context.addIssue({ code: "custom", message, path: ["allowEncodedSlash"] });
   }
-  needs("tokens", "from", "opaque tokens are sent elsewhere than the application's own");
+  needs(
+    "tokens",
+    "from",
+    "it says where this route's opaque token is sent, such as from: [ { cookie: refresh } ]; access tokens are read as JWTs",
+  );
 }
