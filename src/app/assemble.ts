@@ -128,10 +128,7 @@ function assembleGate(
     onUnknownOutcome: settings.denylist.onUnknownOutcome,
     holdTimeoutMs: settings.denylist.holdTimeout,
     cors: { ...cors, maxAgeSeconds: cors.maxAge / 1000 },
-    responder: createResponder({
-      ...settings.errors,
-      messages: settings.errors.messages as Record<string, string>,
-    }),
+    responder: createResponder(settings.errors),
     application: application.pool,
     forwardUpgrade: application.forwardUpgrade,
     upgraded,

@@ -1,3 +1,4 @@
+import { compilePattern } from "../gateway/path-pattern.ts";
 import type { SettingPath } from "./document.ts";
 import type { Settings } from "./schema.ts";
 
@@ -9,8 +10,27 @@ export interface Note {
 
 type Rule = Settings["routes"][number];
 
-/** What rules do, or can't do, that their words do not show. */
-export function notesOn({ routes }: Pick<Settings, "routes">): Note[] {
+type Noted = Pick<Settings, "routes"> & Partial<Pick<Settings, "errors">>;
+
+/** What settings do, or can't do, that their words do not show. */
+export function notesOn(settings: Noted): Note[] {
+  return [...notesOnRules(settings), ...notesOnErrors(settings)];
+}
+
+function notesOnErrors({ errors, routes }: Noted): Note[] {
+  const path = /^\/[^?#]*/.exec(errors?.html?.redirect ?? "")?.[0];
+  const isOpen = routes.some((rule) => {
+    if (rule.access === "protected") return false;
+    const takesGet = rule.methods === undefined || rule.methods.includes("GET");
+    return takesGet && path !== undefined && compilePattern(rule.path, true)(path);
+  });
+  if (path === undefined || isOpen) return [];
+  const message =
+    "no rule lets GET through there without a token (access: public): browsers would be sent there again and again";
+  return [{ path: ["errors", "html", "redirect"], message }];
+}
+
+function notesOnRules({ routes }: Noted): Note[] {
   return routes.flatMap((rule, index) =>
     [noteOnSubject(rule), noteOnSuccess(rule), noteOnNobody(rule), noteOnOpaque(rule)].flatMap(
       (message) => (message === undefined ? [] : [{ path: ["routes", index], message }]),

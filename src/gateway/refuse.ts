@@ -27,6 +27,7 @@ export function refuse(
 ): void {
   refusals.responder.sendRefusal(client, reason, {
     requestId: visit.requestId,
+    request: { method: visit.request.method, headers: visit.headers },
     mayOmitToken: visit.mayOmitToken,
     corsHeaders: corsHeaders(visit.headers.first("origin"), refusals.cors),
   });
@@ -43,6 +44,7 @@ export function refuseUnread(
   recordUnread(refusals, reason, { peer: refusals.readPeer(socket).address, cause });
   refusals.responder.sendRefusal(socket, reason, {
     requestId: randomUUID(),
+    request: undefined,
     mayOmitToken: false,
     corsHeaders: [],
   });

@@ -1,139 +1,34 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { type FieldLines, writeFields } from "../http/field-lines.ts";
+import { type FieldLines, type HeaderList, writeFields } from "../http/field-lines.ts";
 import { Answer } from "../node-http/answer.ts";
 import { PreparedAnswer } from "../node-http/whole-answers.ts";
+import {
+  type BodyFacts,
+  type BodyOptions,
+  preferredLanguage,
+  renderBody,
+  renderProblem,
+  statusOf,
+} from "./refusal-body.ts";
+import { type Language, languages, type Refusal, refusals } from "./refusals.ts";
 import { type RefusalReason, refusalReasons } from "./verdict.ts";
 
-/** How one refusal looks. */
-interface Refusal {
-  readonly status: number;
-  readonly en: string;
-  readonly zh: string;
-  /** `WWW-Authenticate`, on every 401 (RFC 9110 section 15.5.2, RFC 6750 section 3). */
-  readonly challenge?: string;
-  /** `Retry-After`, in seconds. */
-  readonly retryAfter?: number;
-  /** Nothing that follows on this connection can be trusted to be a request. */
-  readonly closes?: boolean;
-}
-
-const invalidToken = 'Bearer error="invalid_token"';
-
-/** Every answer that revgate gives by itself; the only place that knows their status codes. */
-export const refusals = {
-  token_missing: { status: 401, challenge: "Bearer", en: "Token is missing.", zh: "token缺失!" },
-  token_revoked: {
-    status: 401,
-    challenge: invalidToken,
-    en: "Please log in again.",
-    zh: "请重新登录!",
-  },
-  token_invalid: {
-    status: 401,
-    challenge: invalidToken,
-    en: "Token is not valid.",
-    zh: "token不合法!",
-  },
-  token_expired: {
-    status: 401,
-    challenge: invalidToken,
-    en: "Token has expired.",
-    zh: "token过期!",
-  },
-  token_ambiguous: {
-    status: 401,
-    challenge: 'Bearer error="invalid_request"',
-    en: "More than one token was sent.",
-    zh: "请求中包含多个token!",
-  },
-  request_ambiguous: {
-    status: 400,
-    closes: true,
-    en: "Request could be read in more than one way.",
-    zh: "请求格式有歧义!",
-  },
-  request_too_large: {
-    status: 431,
-    closes: true,
-    en: "Request headers are too large.",
-    zh: "请求头过大!",
-  },
-  request_timeout: {
-    status: 408,
-    closes: true,
-    en: "Request did not arrive in time.",
-    zh: "请求接收超时!",
-  },
-  certificate_required: {
-    status: 403,
-    closes: true,
-    en: "A client certificate is required.",
-    zh: "需要客户端证书!",
-  },
-  denylist_unavailable: {
-    status: 503,
-    retryAfter: 1,
-    en: "Try again shortly.",
-    zh: "服务暂不可用,请稍后重试!",
-  },
-  keys_unavailable: {
-    status: 503,
-    retryAfter: 1,
-    en: "Try again shortly.",
-    zh: "服务暂不可用,请稍后重试!",
-  },
-  revocation_pending: {
-    status: 503,
-    retryAfter: 1,
-    en: "Logging out, try again shortly.",
-    zh: "正在登出,请稍后重试!",
-  },
-  upstream_busy: {
-    status: 503,
-    retryAfter: 1,
-    en: "The application is busy, try again shortly.",
-    zh: "应用繁忙，请稍后重试!",
-  },
-  upstream_unreachable: {
-    status: 502,
-    en: "The application cannot be reached.",
-    zh: "无法连接到应用!",
-  },
-  upstream_timeout: {
-    status: 504,
-    en: "The application did not answer in time.",
-    zh: "应用响应超时!",
-  },
-  internal_error: {
-    status: 500,
-    closes: true,
-    en: "Something went wrong here.",
-    zh: "服务内部错误!",
-  },
-} as const satisfies Record<RefusalReason, Refusal>;
-
-/** What a client may do about its token if it needs none. */
-const omitToken = {
-  en: " Log in again, or send no token.",
-  zh: "请重新登录，或不携带token访问!",
-} as const;
-
-/** The languages that the messages are in. */
-export type Language = "en" | "zh";
-
-/** How refusals are worded and shaped. */
-export interface ResponderOptions {
-  readonly language: Language;
-  /** Texts that replace the built-in ones. */
-  readonly messages: Partial<Record<RefusalReason, string>>;
-  /** JSON with `${error}`, `${status}` and `${message}` where their JSON values go. */
-  readonly body: string;
+/** How refusals are worded, shaped and sent. */
+export interface ResponderOptions extends BodyOptions {
+  /** What a browser gets that asks for a page with a token that is not accepted. */
+  readonly html?:
+    | { readonly redirect: string; readonly clearCookies: readonly string[] }
+    | undefined;
 }
 
 /** What a refusal needs to know of the request it answers. */
 export interface RefusalContext {
   readonly requestId: string;
+  /** Undefined if there was no request. */
+  readonly request:
+    | { readonly method: string | undefined; readonly headers: HeaderList }
+    | undefined;
   /** Whether the request could do without its token. */
   readonly mayOmitToken: boolean;
   /** What a page of another origin needs to read the answer. */
@@ -149,28 +44,63 @@ export interface Responder {
   sendRefusal(client: Answer | Duplex, reason: RefusalReason, context: RefusalContext): void;
 }
 
+type Prepared = Record<RefusalReason, PreparedAnswer>;
+type Variant = Pick<BodyFacts, "language" | "mayOmitToken">;
+
 /** Makes the responder; what is the same in every answer is put together once, here. */
 export function createResponder(options: ResponderOptions): Responder {
-  const prepareAll = (mayOmitToken: boolean) =>
+  const prepareAll = (variant: Variant) =>
     Object.fromEntries(
-      refusalReasons.map((reason) => [
-        reason,
-        prepare(reason, renderBody(reason, options, mayOmitToken)),
-      ]),
-    ) as Record<RefusalReason, PreparedAnswer>;
-  const [standard, whereOptional] = [prepareAll(false), prepareAll(true)];
+      refusalReasons.map((reason) => [reason, prepareJson(reason, options, variant)]),
+    ) as Prepared;
+  const used = languages.filter((each) => [each, "auto"].includes(options.language));
+  const prepared = new Map(
+    used.map((language) => [
+      language,
+      ([false, true] as const).map((mayOmitToken) => prepareAll({ language, mayOmitToken })),
+    ]),
+  );
+  const isSame = !options.body.includes("${requestId}");
+  const redirection = options.html && prepareRedirection(options.html);
+
+  const answerFor = (reason: RefusalReason, context: RefusalContext): PreparedAnswer => {
+    const { request, mayOmitToken, requestId } = context;
+    const accept = request?.headers.first("accept");
+    if (redirection !== undefined && asksForPage(reason, request?.method, accept)) {
+      return redirection;
+    }
+    const language = languageFor(options, request?.headers);
+    const facts = { language, mayOmitToken, requestId };
+    if (accept?.includes("application/problem+json")) return prepareProblem(reason, options, facts);
+    const same = isSame ? prepared.get(language)?.[mayOmitToken ? 1 : 0] : undefined;
+    return same?.[reason] ?? prepareJson(reason, options, facts);
+  };
 
   return {
     sendRefusal(client, reason, context) {
       const headers = ["X-Request-Id", context.requestId, ...context.corsHeaders];
       const { closes }: Refusal = refusals[reason];
-      const answers = context.mayOmitToken ? whereOptional : standard;
-      if (!(client instanceof Answer)) return sendOnSocket(client, answers[reason], headers);
+      const answer = answerFor(reason, context);
+      if (!(client instanceof Answer)) return sendOnSocket(client, answer, headers);
       if (client.gone || client.begun) return;
       if (closes === true) client.endConnection();
-      client.sendPrepared(answers[reason], headers);
+      client.sendPrepared(answer, headers);
     },
   };
+}
+
+function languageFor({ language }: BodyOptions, headers: HeaderList | undefined): Language {
+  return language === "auto" ? preferredLanguage(headers?.first("accept-language")) : language;
+}
+
+/** Whether a browser asks for a page, and its token is what is wrong. */
+function asksForPage(
+  reason: RefusalReason,
+  method: string | undefined,
+  accept: string | undefined,
+): boolean {
+  if (refusals[reason].status !== 401 || accept?.includes("text/html") !== true) return false;
+  return method === "GET" || method === "HEAD";
 }
 
 function sendOnSocket(socket: Duplex, answer: PreparedAnswer, more: FieldLines): void {
@@ -181,46 +111,53 @@ function sendOnSocket(socket: Duplex, answer: PreparedAnswer, more: FieldLines):
   socket.end(body, "latin1", () => socket.destroy());
 }
 
-/** The body of a refusal as text; also what the configuration's own check of `errors.body` uses. */
-export function renderBody(
-  reason: RefusalReason,
-  options: ResponderOptions,
-  mayOmitToken = false,
-): string {
-  const refusal: Refusal = refusals[reason];
-  const remedy = mayOmitToken && refusal.challenge ? omitToken[options.language] : "";
-  const values: Record<string, unknown> = {
-    error: reason,
-    status: refusal.status,
-    message: options.messages[reason] ?? `${refusal[options.language]}${remedy}`,
-  };
-  return options.body.replace(/\$\{(error|status|message)\}/g, (_, name: string) =>
-    JSON.stringify(values[name]),
-  );
-}
-
 /** What is the same in every refusal for one reason; the application's phrase may be what could not be sent on. */
-function prepare(reason: RefusalReason, text: string): PreparedAnswer {
-  const { status } = refusals[reason];
-  const body = Buffer.from(text).toString("latin1");
-  return new PreparedAnswer({
-    ...{ status, body },
-    reason: STATUS_CODES[status] ?? "",
-    headers: headersOf(reason, body),
-  });
+function prepareJson(
+  reason: RefusalReason,
+  options: BodyOptions,
+  facts: Partial<BodyFacts>,
+): PreparedAnswer {
+  const text = renderBody(reason, options, facts);
+  return prepare(reason, statusOf(reason, options), { text, type: "application/json" });
 }
 
-function headersOf(reason: RefusalReason, body: string): FieldLines {
-  const refusal: Refusal = refusals[reason];
+function prepareProblem(
+  reason: RefusalReason,
+  options: BodyOptions,
+  facts: BodyFacts,
+): PreparedAnswer {
+  const status = statusOf(reason, options);
+  const text = renderProblem(reason, options, { ...facts, title: STATUS_CODES[status] ?? "" });
+  return prepare(reason, status, { text, type: "application/problem+json" });
+}
+
+function prepare(
+  reason: RefusalReason,
+  status: number,
+  { text, type }: { readonly text: string; readonly type: string },
+): PreparedAnswer {
+  const body = Buffer.from(text).toString("latin1");
   const headers = [
-    "Content-Type",
-    "application/json; charset=utf-8",
-    "Content-Length",
-    String(body.length),
-    "Cache-Control",
-    "no-store",
+    ...["Content-Type", `${type}; charset=utf-8`, "Content-Length", String(body.length)],
+    ...["Cache-Control", "no-store"],
   ];
-  if (refusal.challenge !== undefined) headers.push("WWW-Authenticate", refusal.challenge);
-  if (refusal.retryAfter !== undefined) headers.push("Retry-After", String(refusal.retryAfter));
-  return headers;
+  const { challenge, retryAfter }: Refusal = refusals[reason];
+  // Either would be a riddle beside a 200.
+  if (challenge !== undefined && status === 401) headers.push("WWW-Authenticate", challenge);
+  if (retryAfter !== undefined && status >= 400) headers.push("Retry-After", String(retryAfter));
+  return new PreparedAnswer({ ...{ status, body, headers }, reason: STATUS_CODES[status] ?? "" });
+}
+
+function prepareRedirection({
+  redirect,
+  clearCookies,
+}: NonNullable<ResponderOptions["html"]>): PreparedAnswer {
+  const cleared = clearCookies.flatMap((name) => ["Set-Cookie", `${name}=; Path=/; Max-Age=0`]);
+  return new PreparedAnswer({
+    ...{ status: 302, reason: "Found", body: "" },
+    headers: [
+      ...["Location", redirect, "Content-Length", "0", "Cache-Control", "no-store"],
+      ...cleared,
+    ],
+  });
 }

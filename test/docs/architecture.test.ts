@@ -40,7 +40,7 @@ const changes: readonly (readonly [change: string, file: string, has: RegExp])[]
   ["Redis needs another command", "src/denylist/redis/commands.ts", /"hgetall"/],
   ["a header must be stripped", "src/upstream/request-headers.ts", /isHopByHop|isForwardingClaim/],
   ["a new metric", "src/observability/metrics/requests.ts", /revgate_requests_total/],
-  ["a refusal's text", "src/gateway/respond.ts", /en: "Token is missing\."/],
+  ["a refusal's text", "src/gateway/refusals.ts", /en: "Token is missing\."/],
 ];
 
 describe("the table of what to change where", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { refusals } from "../../src/gateway/respond.ts";
+import { refusals } from "../../src/gateway/refusals.ts";
 import { refusalReasons } from "../../src/gateway/verdict.ts";
 import { repository } from "../helpers/program.ts";
 

@@ -102,6 +102,68 @@ describe("refusals", () => {
     assert.deepEqual(reply.json, { code: 401, msg: 'who are "you"?', kind: "token_missing" });
   });
 
+  it("have the status and the codes that old clients know, in their language", async (t) => {
+    const { gate } = await gateWith(
+      t,
+      `errors:
+  language: auto
+  status: 200
+  codes: { token_revoked: 40101, token_missing: A0230 }
+  body: '{"code":\${code},"msg":\${message},"id":\${requestId},"data":null}'`,
+    );
+    const ask = (headers: Record<string, string>) => send(`${gate.url}/me`, { headers });
+    const missing = await ask({
+      "accept-language": "zh-CN,zh;q=0.9,en;q=0.8",
+      "x-request-id": "r1",
+    });
+    assert.deepEqual(missing.json, { code: "A0230", msg: "token缺失!", id: "r1", data: null });
+    assert.deepEqual(
+      [missing.status, missing.headers["cache-control"], missing.headers["www-authenticate"]],
+      [200, "no-store", undefined],
+    );
+    const other = await ask({ "accept-language": "fr", "x-request-id": "r2", token: "x" });
+    assert.deepEqual(other.json, { code: 401, msg: "Token is not valid.", id: "r2", data: null });
+    const problem = await ask({ accept: "application/problem+json, */*", "x-request-id": "r3" });
+    assert.match(String(problem.headers["content-type"]), /^application\/problem\+json/);
+    assert.deepEqual(problem.json, {
+      ...{ type: "about:blank", title: "OK", status: 200, detail: "Token is missing." },
+      ...{ error: "token_missing", code: "A0230", requestId: "r3" },
+    });
+    const { text } = await send(`${gate.adminUrl}/metrics`);
+    assert.match(text, /^revgate_requests_total\{outcome="token_missing"\} 2$/m);
+    const raw = await openRaw(t, gate.port);
+    raw.write("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    assert.match(await raw.untilClosed(), /"code":"A0230"/);
+  });
+
+  it("send a browser that asks for a page to the login, and nobody else", async (t) => {
+    const { gate } = await gateWith(
+      t,
+      `errors: { html: { redirect: /login, clearCookies: [session, refresh] } }`,
+    );
+    const page = { accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
+    const sent = await send(`${gate.url}/me`, { headers: { ...page, token: "x" } });
+    assert.deepEqual([sent.status, sent.headers.location, sent.text], [302, "/login", ""]);
+    assert.deepEqual(sent.headers["set-cookie"], [
+      "session=; Path=/; Max-Age=0",
+      "refresh=; Path=/; Max-Age=0",
+    ]);
+    assert.equal(sent.headers["cache-control"], "no-store");
+    for (const [method, path, headers] of [
+      ["POST", "/me", page],
+      ["GET", "/me", { accept: "*/*" }],
+      ["GET", "/me", {}],
+      ["GET", "//me", page],
+    ] as const) {
+      const reply = await send(`${gate.url}${path}`, { method, headers });
+      assert.ok(reply.status >= 400 && reply.headers["set-cookie"] === undefined, path);
+    }
+    const { status, headers } = await send(`${gate.url}/me`, {
+      headers: { ...page, token: makeToken() },
+    });
+    assert.deepEqual([status, headers.location], [200, undefined]);
+  });
+
   it("to HEAD have no body, and those to a kept-alive connection keep it", async (t) => {
     const { gate } = await gateWith(t, "");
     const raw = await openRaw(t, gate.port);

@@ -89,7 +89,7 @@ function said({ about }: SettingDescription): string {
 
 /** The texts of single errors are not settings to choose from: docs/errors.md has their names. */
 function isShown({ path }: SettingDescription): boolean {
-  return !path.startsWith("errors.messages.");
+  return !/^errors\.(?:messages|status|codes)\./.test(path);
 }
 
 function nameOf(path: string): string {

@@ -27,6 +27,8 @@ const introduction = `# Configuration
 | tell the application who it is | \`tokens.forwardClaims: { sub: x-user-id }\` |
 | answer in Chinese | \`errors.language: zh\` |
 | answer in the shape of an existing API | \`errors.body: '{"code":\${status},"msg":\${message}}'\` |
+| answer 200 and a code to everything | \`errors: { status: 200, codes: { token_revoked: 40101 }, body: '{"code":\${code},"msg":\${message},"data":null}' }\` |
+| send browsers to the login page | \`errors.html: { redirect: /login, clearCookies: [session] }\` |
 | let visitors in without a token, and check the token of those who send one | \`routes: [ { path: /articles/*, access: optional } ]\` |
 | let browsers of another origin in | \`cors: { allowOrigins: [https://shop.example], preflight: forward }\` |
 | take values from the environment | \`\${NAME}\`, \`\${NAME:-default}\` |
@@ -73,7 +75,7 @@ function isGroup({ path }: SettingDescription): boolean {
 
 /** Items of lists say nothing by themselves; the names of errors are in errors.md. */
 function isShown({ path }: SettingDescription): boolean {
-  return !path.endsWith("]") && !path.startsWith("errors.messages.");
+  return !path.endsWith("]") && !/^errors\.(?:messages|status|codes)\./.test(path);
 }
 
 function row({ path, schema, about }: SettingDescription): string {

@@ -1,16 +1,68 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { isOriginPattern } from "../../gateway/cors.ts";
-import { renderBody } from "../../gateway/respond.ts";
+import { neverSucceeds, renderBody } from "../../gateway/refusal-body.ts";
 import { refusalReasons } from "../../gateway/verdict.ts";
 import { headerName } from "./fields.ts";
 import { about, choice, duration, flag, group, list, text } from "./readers.ts";
 
-const messages = Object.fromEntries(
-  refusalReasons.map((reason) => [
-    reason,
-    about("Another text for this error.", text("a text").optional()),
-  ]),
-) as Record<(typeof refusalReasons)[number], z.ZodOptional<z.ZodString>>;
+/** A group with the same setting for each error. */
+function byError<Setting extends z.ZodType>(meaning: string, setting: Setting) {
+  const shape = Object.fromEntries(
+    refusalReasons.map((reason) => [reason, about(meaning, setting)]),
+  ) as Record<(typeof refusalReasons)[number], Setting>;
+  return group(shape);
+}
+
+const expectedText = "a text, or one for each language (en, zh)";
+const messages = byError(
+  "Another text for this error.",
+  z
+    .union(
+      [text("a text"), group({ en: text("a text").optional(), zh: text("a text").optional() })],
+      {
+        error: `expected ${expectedText}`,
+      },
+    )
+    .optional(),
+);
+
+const expectedStatus = "200, or a status from 400 to 599";
+const status = z
+  .number({ error: `expected ${expectedStatus}` })
+  .int(`expected ${expectedStatus}`)
+  .refine((value) => value === 200 || (value >= 400 && value <= 599), `expected ${expectedStatus}`)
+  .meta({ description: expectedStatus });
+
+const statuses = byError("Another status for this error.", status.optional()).refine(
+  (each) => (each[neverSucceeds] ?? 503) >= 400,
+  {
+    message: "expected a status from 400 on: the logout is not in force everywhere yet",
+    path: [neverSucceeds],
+  },
+);
+
+const codes = byError(
+  "What ${code} stands for with this error.",
+  z.union([z.number(), text("a code")], { error: "expected a number or a text" }).optional(),
+);
+
+const html = group({
+  redirect: about(
+    "Where they are sent: a path, or an address with https:.",
+    text("a path or an address").refine(
+      (value) => /^(?:\/(?![/\\])|https?:\/\/)[!-~]*$/.test(value),
+      'expected a path such as "/login", or an address such as "https://id.example.com/login"',
+    ),
+    { example: "/login" },
+  ),
+  clearCookies: about(
+    "Cookies that are cleared on the way.",
+    list(
+      text("the name of a cookie").regex(/^[\w!#$%&'*+.^`|~-]+$/, "expected the name of a cookie"),
+      "names of cookies",
+    ).default([]),
+  ),
+});
 
 const origin =
   'an origin as browsers send it (in lower case, without a slash or the default port), such as "https://shop.example", "https://*.shop.example" for all its subdomains, or "*"';
@@ -21,20 +73,44 @@ const defaultBody = '{"error":${error},"message":${message}}';
 export const errors = about(
   "What revgate answers when it refuses a request.",
   group({
-    language: about("The language of the texts.", choice(["en", "zh"]).default("en")),
+    language: about(
+      "The language of the texts; auto: what the client asks for (Accept-Language), else English.",
+      choice(["en", "zh", "auto"]).default("en"),
+    ),
     messages: about(
       'Other texts, by error, such as { token_missing: "Please log in." }.',
-      group(messages).prefault({}),
+      messages.prefault({}),
+    ),
+    status: about(
+      "Other statuses: one for all errors, or by error, such as { token_expired: 419 }.",
+      z
+        .union([status, statuses], { error: `expected ${expectedStatus}, or statuses by error` })
+        .optional(),
+      {
+        why: "200 is for clients that look at a code in the body. Then load balancers, caches and monitoring see no failure: alert on revgate_requests_total, whose outcomes stay. A logout that is not in force everywhere (revocation_pending) is 503 all the same. Only a 401 has WWW-Authenticate.",
+        example: { token_expired: 419 },
+      },
+    ),
+    codes: about(
+      'What ${code} stands for in body, by error, such as { token_revoked: 40101, token_missing: "A0230" }; default: the status of docs/errors.md.',
+      codes.prefault({}),
     ),
     body: about(
-      "JSON in which ${error}, ${status} and ${message} stand for their values, without quotes.",
+      "JSON in which ${error}, ${status}, ${message}, ${code} and ${requestId} stand for their values, without quotes.",
       text("a JSON template")
         .refine(
           isBodyTemplate,
-          "expected JSON in which ${error}, ${status} and ${message} stand for values, without quotes around them",
+          "expected JSON in which ${error}, ${status}, ${message}, ${code} and ${requestId} stand for values, without quotes around them",
         )
         .default(defaultBody),
-      { why: "For APIs that have a shape of their own." },
+      {
+        why: "For APIs that have a shape of their own. Who accepts application/problem+json gets RFC 9457.",
+      },
+    ),
+    html: about(
+      "Sends browsers to a page instead, if they ask for one (GET, Accept: text/html) and get 401.",
+      html.optional(),
+      { why: "The page must be reachable without a token." },
     ),
   }).prefault({}),
 );

@@ -40,6 +40,24 @@ describe("what an operator is told of rules", () => {
     assert.deepEqual(notesFor({ ...reset, access: "protected" }), []);
   });
 
+  it("is that browsers would be sent in circles", () => {
+    const keys = [{ publicKeyFile: "a.pem" }];
+    const notes = (rule: object, redirect: string) =>
+      notesOn(
+        configSchema.parse({ tokens: { keys }, routes: [rule], errors: { html: { redirect } } }),
+      );
+    const login = { path: "/login", access: "public" };
+    assert.deepEqual(notes(login, "/login?next=1"), []);
+    assert.deepEqual(notes(login, "https://id.example.com/login"), []);
+    for (const rule of [
+      { ...login, access: "protected" },
+      { ...login, methods: ["POST"] },
+    ]) {
+      assert.match(notes(rule, "/login")[0]?.message ?? "", /again and again$/);
+    }
+    assert.equal(notes(login, "/Login").length, 1);
+  });
+
   it("is that opaque tokens are remembered as they come", () => {
     const from = [{ form: "token" }];
     const rule = { path: "/oauth/revoke", from, tokens: "opaque" };

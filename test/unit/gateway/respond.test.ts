@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { refusals, renderBody } from "../../../src/gateway/respond.ts";
+import { preferredLanguage, renderBody, statusOf } from "../../../src/gateway/refusal-body.ts";
+import { refusals } from "../../../src/gateway/refusals.ts";
 import { refusalReasons } from "../../../src/gateway/verdict.ts";
 
 const standard = {
@@ -36,5 +37,59 @@ describe("refusals", () => {
       data: { why: "token_expired" },
       msg: 'say "friend"\n',
     });
+  });
+
+  it("have another status where the operator says so, but never one that looks like a logout", () => {
+    assert.equal(statusOf("token_revoked", {}), 401);
+    assert.equal(statusOf("token_revoked", { status: 200 }), 200);
+    assert.equal(statusOf("revocation_pending", { status: 200 }), 503);
+    assert.equal(statusOf("revocation_pending", { status: 500 }), 500);
+    const status = { token_expired: 419 };
+    assert.deepEqual(
+      [statusOf("token_expired", { status }), statusOf("token_missing", { status })],
+      [419, 401],
+    );
+  });
+
+  it("have a code and the request's id, in any shape", () => {
+    const body = '{"ret":[${code},${status}],"id":${requestId},"data":null}';
+    const options = { ...standard, body, status: 200, codes: { token_revoked: "A0230" } };
+    const facts = { requestId: 'a"b' };
+    const render = (reason: "token_revoked" | "token_missing") =>
+      JSON.parse(renderBody(reason, options, facts));
+    assert.deepEqual(render("token_revoked"), { ret: ["A0230", 200], id: 'a"b', data: null });
+    assert.deepEqual(render("token_missing"), { ret: [401, 200], id: 'a"b', data: null });
+  });
+
+  it("take a text for each language, and the built-in one for the other", () => {
+    const options = {
+      ...standard,
+      language: "auto",
+      messages: { token_missing: { zh: "没有" } },
+    } as const;
+    const text = (language: "en" | "zh") =>
+      JSON.parse(renderBody("token_missing", options, { language })).message;
+    assert.deepEqual([text("zh"), text("en")], ["没有", "Token is missing."]);
+  });
+});
+
+describe("preferredLanguage", () => {
+  it("is the one of those there are that the client weighs most", () => {
+    const cases: [string | undefined, "en" | "zh"][] = [
+      [undefined, "en"],
+      ["", "en"],
+      ["zh", "zh"],
+      ["zh-CN,zh;q=0.9,en;q=0.8", "zh"],
+      ["ZH-hant-TW", "zh"],
+      ["en-US,en;q=0.9,zh-CN;q=0.8", "en"],
+      ["fr, zh;q=0.2, en;q=0.3", "en"],
+      ["fr;q=1, zh;q=0.1", "zh"],
+      ["en;q=0, zh;q=0.5", "zh"],
+      ["zh;q=0", "en"],
+      ["zhx, *", "en"],
+      ["zh;q=nonsense, en;q=0.5", "zh"],
+      [`${"fr,".repeat(1000)}zh`, "en"],
+    ];
+    for (const [sent, language] of cases) assert.equal(preferredLanguage(sent), language, sent);
   });
 });
