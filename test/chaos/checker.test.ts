@@ -23,6 +23,16 @@ describe("the checker of chaos", () => {
     }
   });
 
+  it("has nothing against one that met a rollback of what was given up just before, and no other", () => {
+    const late = event({ startedMs: 25, endedMs: 35 });
+    const of = (savedMs: number, fromMs: number, toMs: number) =>
+      check({ events: [logout, late], blindness: [], rollbacks: [{ savedMs, fromMs, toMs }] });
+    assert.deepEqual(of(15, 30, 32), []);
+    assert.equal(of(21, 30, 32).length, 1);
+    assert.equal(of(15, 36, 40).length, 1);
+    assert.equal(of(-2000, -1500, -1000).length, 1);
+  });
+
   it("finds a second logout that the application answered", () => {
     const second = { ...logout, startedMs: 30, endedMs: 40 };
     assert.deepEqual(found([logout, second]), ["revoked token allowed"]);

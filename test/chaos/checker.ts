@@ -16,6 +16,17 @@ export interface Blindness {
   readonly toMs: number;
 }
 
+/**
+ * A Redis that went back, as the same process, to what it had at `savedMs`, between two other moments.
+ *
+ * Until a sidecar looks that knows better, nothing in it shows that (docs/decisions/0031, "What remains").
+ */
+export interface Rollback {
+  readonly savedMs: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 /** A WebSocket that was opened under a token. */
 export interface Connection {
   readonly token: number;
@@ -31,6 +42,7 @@ export interface Connection {
 export interface History {
   readonly events: readonly Event[];
   readonly blindness: readonly Blindness[];
+  readonly rollbacks?: readonly Rollback[];
   readonly connections?: readonly Connection[];
   /** From when on a token may be refused for what it is: expired, or longer-lived than is allowed. */
   readonly endsMs?: ReadonlyMap<number, number>;
@@ -51,9 +63,12 @@ export interface Violation {
 
 /** Reads what all clients saw, and finds every promise that was broken. */
 export function check(history: History): Violation[] {
-  const { events, blindness, connections = [], settledMs, endsMs } = history;
+  const { events, blindness, rollbacks = [], connections = [], settledMs, endsMs } = history;
   const { deadFromMs, triedFromMs } = readLogouts(events);
-  const isDead = ({ token, startedMs }: Event) => startedMs > (deadFromMs.get(token) ?? Infinity);
+  const isDead = (event: Event) => {
+    const deadMs = deadFromMs.get(event.token) ?? Infinity;
+    return event.startedMs > deadMs && !rollbacks.some((each) => isUnnoticed(each, event, deadMs));
+  };
   const isUntouched = (token: number, untilMs: number) =>
     untilMs < Math.min(triedFromMs.get(token) ?? Infinity, endsMs?.get(token) ?? Infinity);
 
@@ -111,6 +126,15 @@ function violationsIn<Seen extends Event | Connection>(
 
 function lower(times: Map<number, number>, token: number, timeMs: number): void {
   times.set(token, Math.min(times.get(token) ?? Infinity, timeMs));
+}
+
+/** How long it may take until a sidecar that knows better looks, on a busy machine. */
+const noticedWithinMs = 1000;
+
+/** Whether a call may have been answered by a server without what it had lost just then. */
+function isUnnoticed({ savedMs, fromMs, toMs }: Rollback, call: Event, deadMs: number): boolean {
+  const meets = call.endedMs >= fromMs && call.startedMs <= toMs + noticedWithinMs;
+  return meets && deadMs >= savedMs;
 }
 
 function liesIn({ sidecar, startedMs, endedMs }: Event, blind: Blindness): boolean {

@@ -5,7 +5,14 @@ import { startApplication } from "../helpers/application.ts";
 import { makeSteppingClocks } from "../helpers/stepping-clock.ts";
 import { until } from "../helpers/until.ts";
 import { type BreakageName, breakProgram } from "./breakages/break-program.ts";
-import { type Blindness, check, cutDelays, type Event, type Violation } from "./checker.ts";
+import {
+  type Blindness,
+  check,
+  cutDelays,
+  type Event,
+  type Rollback,
+  type Violation,
+} from "./checker.ts";
 import { listFaults } from "./faults/list.ts";
 import { Random } from "./random.ts";
 import { Sidecar } from "./sidecar.ts";
@@ -92,6 +99,7 @@ export async function runScenario(
   await until(allReady);
 
   const blindness: Blindness[] = [];
+  const rollbacks: Rollback[] = [];
   const world = new World(sidecars);
   t.after(() => world.close());
   const overMs = performance.now() + options.seconds * 1000;
@@ -99,7 +107,13 @@ export async function runScenario(
   const violations = (settledMs?: number) => {
     const { events, connections, endsMs } = world;
     // Before that, a connection may be cut by what nobody has been told of yet.
-    return check({ events, blindness, endsMs, ...(settledMs && { connections, settledMs }) });
+    return check({
+      events,
+      blindness,
+      rollbacks,
+      endsMs,
+      ...(settledMs && { connections, settledMs }),
+    });
   };
   const isOver = () =>
     performance.now() > overMs ||
@@ -114,6 +128,7 @@ export async function runScenario(
     sidecars,
     store,
     onBlind: (blind) => void blindness.push(blind),
+    onRollback: (rollback) => void rollbacks.push(rollback),
   }).filter(({ name }) => options.only?.includes(name) ?? true);
   while (!isOver()) {
     if (struck.length >= options.faults) {

@@ -109,10 +109,16 @@ export class Sidecar {
     await until(async () => (await this.#reloads()) > before);
   }
 
+  /** How often it has taken another configuration; a connection that it has closed is made anew. */
   async #reloads(): Promise<number> {
-    const { body } = await this.#admin.request({ path: "/metrics", method: "GET" });
-    const [, count] = /reloads_total\{result="ok"\} (\d+)/.exec(await body.text()) ?? [];
-    return Number(count);
+    try {
+      const { body } = await this.#admin.request({ path: "/metrics", method: "GET" });
+      const [, count] = /reloads_total\{result="ok"\} (\d+)/.exec(await body.text()) ?? [];
+      return Number(count);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "UND_ERR_SOCKET") throw error;
+      return this.#reloads();
+    }
   }
 
   /** Removes the journal's file under the running process; resolves when it has made another, or should have. */

@@ -1,4 +1,4 @@
-import type { Blindness } from "../checker.ts";
+import type { Blindness, Rollback } from "../checker.ts";
 import type { Random } from "../random.ts";
 import type { Sidecar } from "../sidecar.ts";
 import type { ChaosServer, ChaosStore } from "../stores/store.ts";
@@ -16,6 +16,7 @@ export interface FaultsOptions {
   readonly sidecars: readonly Sidecar[];
   readonly store: ChaosStore;
   readonly onBlind: (blindness: Blindness) => void;
+  readonly onRollback: (rollback: Rollback) => void;
 }
 
 /** A fault of any one sidecar. */

@@ -55,7 +55,9 @@ function losses(options: FaultsOptions): Fault[] {
     onServer(options, "redis flushed", ({ client }) => attempt(client.flushall())),
     onServer(options, "redis evicts", (server) => evict(server, random)),
     onServer(options, "redis reloads", ({ client }) => attempt(client.call("DEBUG", "RELOAD"))),
-    onServer(options, "redis goes back", (server) => goBack(server, random.between(100, 2000))),
+    onServer(options, "redis goes back", (server) =>
+      goBack(server, random.between(100, 2000), options.onRollback),
+    ),
     step("redis clock ahead", stepSeconds),
     step("redis clock behind", -stepSeconds),
   ];
@@ -77,9 +79,16 @@ async function evict({ client }: ChaosServer, random: Random): Promise<void> {
 }
 
 /** As a machine that is set back to its snapshot: the data of a while ago, and the same process. */
-async function goBack({ client, directory }: ChaosServer, lengthMs: number): Promise<void> {
+async function goBack(
+  { client, directory }: ChaosServer,
+  lengthMs: number,
+  onRollback: FaultsOptions["onRollback"],
+): Promise<void> {
+  const savedMs = performance.now();
   await attempt(client.save());
   await sleep(lengthMs);
+  const fromMs = performance.now();
   await attempt(client.call("DEBUG", "RELOAD", "NOSAVE"));
+  onRollback({ savedMs, fromMs, toMs: performance.now() });
   rmSync(join(directory, "dump.rdb"), { force: true });
 }
