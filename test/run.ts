@@ -49,8 +49,8 @@ try {
     ],
     { stdio: "inherit", env: { ...process.env, REVGATE_TEST_ENGINE: values.engine } },
   );
-  // A signal to the group is the child's, too: what it has to clean up, it does.
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {});
+  // What is to be removed in the end is removed then, too.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
   const [code] = (await once(child, "exit")) as [number | null];
   process.exitCode = code ?? 1;
 } finally {
