@@ -49,6 +49,7 @@ function explainRequest(config: Config, routes: RouteTable, line: string): strin
     ["revokes", whatEnds(route).join(", and ")],
     ["if it says", (route.success ?? []).map(nameSuccess).join(", or ")],
     ["only", conditionsOf(config, applying).join("; ")],
+    ["hands out", (route.handsOut ?? []).map((pointer) => `the answer's ${pointer}`).join(", ")],
     ["lets pass", exemptions(route).join(", ")],
     ["streams", route.streams ? "responses may pause for as long as they like" : ""],
     ["by", applying.map(nameRule).join(", ")],

@@ -120,6 +120,7 @@ export function routeRules({ routes, tokens }: Settings): RouteRule[] {
     expired: rule.expired,
     revoked: rule.revoked,
     streams: rule.stream,
+    handsOut: rule.handsOut?.map(({ responseJson }) => responseJson),
     allowsEncodedSlash: rule.allowEncodedSlash,
   }));
 }

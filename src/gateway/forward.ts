@@ -11,6 +11,7 @@ import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
 import { type RequestHeaderOptions, requestTrailers } from "../upstream/request-headers.ts";
 import { type Admitted, admit, type Checks } from "./admit.ts";
 import { forwardedHeaders, forwardedTarget } from "./forwarded-headers.ts";
+import { watchHandedOut } from "./handed-out.ts";
 import { holdFor } from "./hold.ts";
 import { type LiveConnections, watchLive } from "./live-connections.ts";
 import { nobody, subjectsInRequest } from "./named-subjects.ts";
@@ -73,7 +74,7 @@ export function forward(
   const hold = holdOn(gate, visit, admitted);
   // Only a revoking request waits here: for the note that it is about to be sent.
   if (hold === undefined) {
-    send(undefined);
+    send(watchOn(gate, visit, admitted));
     return;
   }
   const refuseIt = () => refuse(gate, visit, answer, "denylist_unavailable");
@@ -127,6 +128,21 @@ function holdOn(gate: Forwarding, visit: Visit, admitted: Admitted): Promise<Hol
     },
     unproven: watched(gate, visit),
   });
+}
+
+/** What looks at the tokens that the application's answer hands out, if a rule says where. */
+function watchOn(
+  { verifier, denylist, bodyBytes, metrics, log }: Forwarding,
+  { requestId }: Visit,
+  { route }: Admitted,
+): Hold | undefined {
+  const { handsOut: pointers } = route;
+  if (pointers === undefined) return undefined;
+  const onRevoked = (id: string) => {
+    metrics.revokedHandedOut.inc();
+    log.revokedHandedOut(requestId, id);
+  };
+  return watchHandedOut({ pointers, verifier, denylist, bodyBytes, onRevoked });
 }
 
 /** The budget of unproven revocations; that it was used up is counted and logged. */

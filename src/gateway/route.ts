@@ -63,6 +63,8 @@ export interface Route {
   readonly sparesCarried?: boolean | undefined;
   /** Set where some of this is in the request's body. */
   readonly needsBody?: boolean | undefined;
+  /** JSON Pointers to tokens that its answer hands out. */
+  readonly handsOut?: readonly string[] | undefined;
   /** Where its token is sent; undefined: where all are. */
   readonly from?: readonly CredentialSource[] | undefined;
   /** Set where that may be a token that revgate can't look into: for how long one lives, in seconds. */
@@ -141,7 +143,7 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
   const compiled = rules.map(compileRule);
   const exempt = compiled.filter((rule) => rule.access !== "protected");
   const particular = compiled.filter(
-    (rule) => rule.revoke !== undefined || rule.from !== undefined,
+    (rule) => rule.revoke !== undefined || rule.from !== undefined || rule.handsOut !== undefined,
   );
 
   const matching: Matching = {
@@ -267,6 +269,7 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
     ? revoking.map((rule) => rule.success ?? any2xx)
     : undefined;
   const expectsCarried = rules.some((rule) => rule.expectsCarried);
+  const handsOut = rules.flatMap((rule) => rule.handsOut ?? []);
   const sparesCarried = rules.every((rule) => !rule.revoke || rule.subjectsFrom);
   const read = [...(from ?? []), ...alsoRevoke.map(({ source }) => source)];
   const needsBody =
@@ -278,6 +281,7 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
     ...(success && { success }),
     ...(alsoRevoke.length > 0 && { alsoRevoke }),
     ...(from && { from }),
+    ...(handsOut.length > 0 && { handsOut }),
     ...(subjectsFrom.length > 0 && { subjectsFrom, sparesCarried }),
     ...(expectsCarried && { expectsCarried }),
     ...(needsBody && { needsBody }),
@@ -285,8 +289,9 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
 }
 
 /** Whether the body of the application's response is read on a route. */
-export function readsResponse({ subjectsFrom, success }: Route): boolean {
+export function readsResponse({ subjectsFrom, success, handsOut }: Route): boolean {
   return (
+    handsOut !== undefined ||
     subjectsFrom?.some(({ source }) => source.kind === "responseJson") === true ||
     success?.some(readsAnswer) === true
   );

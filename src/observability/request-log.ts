@@ -25,6 +25,8 @@ export interface RequestLog {
   outcomeUnread(requestId: string): void;
   /** A revoking route was answered with a redirection. Written once a path. */
   redirected(status: number, path: string | undefined): void;
+  /** An answer handed out a token that had been revoked; `id` is what it is called in the denylist. */
+  revokedHandedOut(requestId: string, id: string): void;
   /** The outcome is unknown, and the subject that the request alone names keeps its tokens. */
   subjectKept(requestId: string): void;
   /** Too many revocations rest on requests alone. Written once a minute at most. */
@@ -32,6 +34,8 @@ export interface RequestLog {
 }
 
 const quietMs = 60_000;
+const handedOutMessage =
+  "the application handed out a token that has been revoked: it is the same as one of before, and is refused; with jti in its tokens no two are the same (docs/routes.md, handsOut)";
 /** A token may be kilobytes long, and a reason quotes its claims. */
 const maxReasonLength = 200;
 const repeatedMessage = `the same token was refused ${writtenRefusals} times within a minute; lines of its further refusals are left out for the rest of it`;
@@ -135,6 +139,9 @@ export function createRequestLog(
     outcomeUnread: tell("outcomeUnread"),
     subjectKept: tell("subjectKept"),
     redirected: createRedirectionLog(logger),
+    revokedHandedOut(requestId: string, id: string) {
+      complain("warn", { requestId, token: `tok:${id}` }, handedOutMessage);
+    },
     tokenInvalid: createReasonLog(logger, mayWrite),
     upstreamFailure(requestId: string, cause: Error) {
       complain("warn", { requestId, cause: describe(cause) }, "the application did not answer");

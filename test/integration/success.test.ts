@@ -23,6 +23,7 @@ routes:
   - { path: /two, revoke: token }
   - { path: /reset, access: public, revoke: subject, subjectFrom: { requestJson: /phone }, success: { responseJson: /code, in: [0] } }
   - { path: /plain, revoke: token }
+  - { path: /login, access: public, handsOut: [ { responseJson: /data/token } ] }
 limits: { bodyBytes: 2KB }`;
 
 /** A revgate before an application that answers as a test says. */
@@ -140,5 +141,42 @@ describe("success", () => {
     const told = gate.logged().split("success: { status: [2xx, 302, 303] }").length - 1;
     assert.equal(told, 1);
     assert.match(gate.logged(), /"status":302,"path":"\/plain"/);
+  });
+});
+
+describe("tokens that an answer hands out", () => {
+  it("are looked at: one that has been revoked is logged and counted, and passed on as it came", async (t) => {
+    const { gate, tell } = await start(t);
+    const handedOut = async () => {
+      const { text } = await send(`${gate.adminUrl}/metrics`);
+      return Number(/^revgate_revoked_tokens_handed_out_total (\d+)$/m.exec(text)?.[1]);
+    };
+    const logIn = async (token: unknown, told: Told = {}) => {
+      const body = ` ${JSON.stringify({ data: { token } })} `;
+      tell({ body, ...told });
+      const reply = await send(`${gate.url}/login`, { method: "POST" });
+      assert.equal(reply.text, told.body ?? body);
+      return handedOut();
+    };
+    // Two logins in one second, with tokens that do not say which they are.
+    const same = makeToken({ jti: undefined });
+    assert.equal(await logIn(same), 0);
+    tell({});
+    await send(`${gate.url}/plain`, { method: "POST", headers: { token: same } });
+    assert.equal(await logIn(same), 1);
+    assert.match(
+      gate.logged(),
+      /"token":"tok:[\w-]{43}".*handed out a token that has been revoked/,
+    );
+    assert.ok(!gate.logged().includes(same.slice(-40)));
+
+    assert.equal(await logIn(makeToken()), 1);
+    // A failed login hands nothing out, whatever its answer says.
+    assert.equal(await logIn(same, { status: 401 }), 1);
+    for (const other of [undefined, 7, "no token", { a: same }]) {
+      assert.equal(await logIn(other), 1);
+    }
+    assert.equal(await logIn("", { body: "no JSON" }), 1);
+    assert.equal(await logIn("", { body: `"${"x".repeat(3000)}"` }), 1);
   });
 });

@@ -140,6 +140,23 @@ const route = group({
       why: "The body counts too: a refresh route that carries the refresh token is checked for that token.",
     },
   ),
+  handsOut: about(
+    "Where the answer hands tokens out, such as a login's: { responseJson: /token }. One that has been revoked is logged and counted.",
+    list(
+      group({
+        responseJson: about(
+          "A JSON Pointer (RFC 6901) into the application's answer.",
+          jsonPointer,
+        ),
+      }),
+      "places",
+    )
+      .min(1, "expected at least one place")
+      .optional(),
+    {
+      why: "Tokens without jti are the same, byte for byte, if somebody logs in again within a second of the logout, and are refused from the start. The answer is read up to limits.bodyBytes, and passed on as it is.",
+    },
+  ),
   tokens: about(
     "opaque: tokens there may be ones that revgate can't read; they pass unless they have been revoked.",
     choice(["jwt", "opaque"]).optional(),
@@ -268,6 +285,7 @@ type RouteSetting =
   | "expired"
   | "revoked"
   | "allowEncodedSlash"
+  | "handsOut"
   | "access";
 
 /** What hosts, headers and bodies say is up to the client: a rule that looks at them exempts nothing. */
@@ -309,6 +327,10 @@ function checkRoute(
     const message =
       "expected subjectFrom beside access: public and revoke: subject: no token is needed there, so nobody need be named, and nothing would end; say where the subject is, or subjectFrom: carried if the request carries its token";
     context.addIssue({ code: "custom", message, path: ["revoke"] });
+  }
+  if (rule["handsOut"] !== undefined && rule["revoke"] !== undefined) {
+    const message = "expected no revoke beside it: it is for routes that log in";
+    context.addIssue({ code: "custom", message, path: ["handsOut"] });
   }
   if (rule["allowEncodedSlash"] === true && (rule["revoke"] ?? rule["from"]) !== undefined) {
     const message =

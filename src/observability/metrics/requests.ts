@@ -23,6 +23,8 @@ export interface GateMetrics<Outcome extends string> {
   readonly subjectsKept: { inc(): void };
   /** A revoking request was refused because too many revocations rest on requests alone. */
   readonly unprovenRefused: { inc(): void };
+  /** An answer handed out a token that had been revoked. */
+  readonly revokedHandedOut: { inc(): void };
   /** A revoking request was lost on its way, and what it would have revoked is revoked to be safe. */
   readonly onUnknownOutcome: (entries: readonly Revoked[]) => void;
   /** A response is being held while these are revoked; what it returns is called when the hold is over. */
@@ -93,6 +95,7 @@ function createSubjectCounters(
   | "outcomesUnread"
   | "subjectsKept"
   | "unprovenRefused"
+  | "revokedHandedOut"
 > {
   return {
     subjectsNotFound: make.counter(
@@ -114,6 +117,10 @@ function createSubjectCounters(
     unprovenRefused: make.counter(
       "revgate_unproven_revocations_refused_total",
       "Revoking requests refused with 503 because of limits.unprovenRevocations.",
+    ),
+    revokedHandedOut: make.counter(
+      "revgate_revoked_tokens_handed_out_total",
+      "Answers on routes with handsOut that gave a client a token which had been revoked: tokens without jti come out the same within a second.",
     ),
   };
 }
