@@ -68,10 +68,15 @@ function textOf(request: unknown): string | undefined {
 
 function keysIn(parse: Parse, text: string, mutations: ReadonlySet<string>): MutationReading {
   try {
-    const document = parse(text, { noLocation: true, maxTokens });
-    return document.definitions.flatMap((definition) =>
+    const { definitions } = parse(text, { noLocation: true, maxTokens });
+    const search: Search = { fragments: new Map(), mutations };
+    for (const definition of definitions) {
+      if (definition.kind !== "FragmentDefinition") continue;
+      search.fragments.set(definition.name.value, definition.selectionSet);
+    }
+    return definitions.flatMap((definition) =>
       definition.kind === "OperationDefinition" && definition.operation === "mutation"
-        ? keysOf(definition.selectionSet, { document, mutations, seen: new Set() })
+        ? keysOf(definition.selectionSet, search)
         : [],
     );
   } catch {
@@ -81,10 +86,12 @@ function keysIn(parse: Parse, text: string, mutations: ReadonlySet<string>): Mut
 }
 
 interface Search {
-  readonly document: DocumentNode;
+  /**
+   * Those that were not looked into yet: they may name each other, and many operations that name them all would
+   * take as many times as long.
+   */
+  readonly fragments: Map<string, SelectionSetNode>;
   readonly mutations: ReadonlySet<string>;
-  /** Fragments that were looked into already: they may name each other. */
-  readonly seen: Set<string>;
 }
 
 function keysOf({ selections }: SelectionSetNode, search: Search): string[] {
@@ -94,12 +101,8 @@ function keysOf({ selections }: SelectionSetNode, search: Search): string[] {
     if (selection.kind === "Field") {
       return search.mutations.has(name) ? [selection.alias?.value ?? name] : [];
     }
-    if (search.seen.has(name)) return [];
-    search.seen.add(name);
-    return search.document.definitions.flatMap((definition) =>
-      definition.kind === "FragmentDefinition" && definition.name.value === name
-        ? keysOf(definition.selectionSet, search)
-        : [],
-    );
+    const fragment = search.fragments.get(name);
+    search.fragments.delete(name);
+    return fragment === undefined ? [] : keysOf(fragment, search);
   });
 }

@@ -97,12 +97,12 @@ const maxRanges = 20;
 export function preferredLanguage(acceptLanguage: string | undefined): Language {
   let best: { readonly language: Language; readonly weight: number } | undefined;
   for (const range of (acceptLanguage ?? "").split(",", maxRanges)) {
-    const [tag = "", ...parameters] = range
-      .trim()
+    const [tag = "", weightSent = ""] = range
       .toLowerCase()
-      .split(/\s*;\s*/);
+      .split(";", 2)
+      .map((part) => part.trim());
     const language = languages.find((each) => tag === each || tag.startsWith(`${each}-`));
-    const [, sent = "1"] = /^q=([\d.]{1,5})$/.exec(parameters[0] ?? "") ?? [];
+    const [, sent = "1"] = /^q=([\d.]{1,5})$/.exec(weightSent) ?? [];
     const weight = Number(sent);
     if (language === undefined || !(weight > (best?.weight ?? 0))) continue;
     best = { language, weight };

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { preferredLanguage } from "../../src/gateway/refusal-body.ts";
 import { readTarget } from "../../src/gateway/target.ts";
 import { readRequestFields, readResponseFields, valuesOf } from "../../src/http/body-fields.ts";
 import { HeaderList } from "../../src/http/field-lines.ts";
+import { readMultipart } from "../../src/http/multipart.ts";
+import { queryValues, withoutQueryFields } from "../../src/http/query.ts";
+import { subprotocolValues, withoutSubprotocolTokens } from "../../src/http/subprotocols.ts";
 import { claimHeaders } from "../../src/token/claim-headers.ts";
 import { parseCompactJws } from "../../src/token/compact-jws.ts";
 import { readCredential } from "../../src/token/credential.ts";
@@ -50,6 +54,44 @@ describe("inputs of great length", () => {
       ["/a?", ""],
     ],
   ];
+
+  it("are no burden as languages, query strings, subprotocols and multipart forms", () => {
+    const units = [
+      " ",
+      "; ",
+      ";",
+      ",",
+      "q=",
+      "a&",
+      "&;",
+      ";a=",
+      "%3F",
+      "[",
+      "\r\n",
+      "--x\r\n",
+      '"',
+      "\\",
+      "=",
+    ];
+    const texts = units.flatMap((unit) =>
+      ["", "a", "zh;"].map((before) => `${before}${repeat(unit)}x`),
+    );
+    assertQuick(texts, preferredLanguage);
+    assertQuick(texts, (text) => queryValues(`/a;b${text}?${text}`, "token"));
+    assertQuick(texts, (text) => withoutQueryFields(`/?${text}`, new Set(["token"])));
+    assertQuick(texts, (text) => {
+      const headers = new HeaderList(["Sec-WebSocket-Protocol", text]);
+      return subprotocolValues(headers, "bearer.");
+    });
+    assertQuick(texts, (text) => withoutSubprotocolTokens(text, ["bearer", "bearer."]));
+    const type = "multipart/form-data; boundary=x";
+    assertQuick(texts, (text) => readMultipart(Buffer.from(`--x\r\n${text}\r\n--x--`), type));
+    const head = "--x\r\nContent-Disposition: form-data; name=";
+    assertQuick(texts, (text) =>
+      readMultipart(Buffer.from(`${head}${text}\r\n\r\n\r\n--x--`), type),
+    );
+    assertQuick(texts, (text) => readMultipart(Buffer.from("--x--"), `${type}${text}`));
+  });
 
   it("are no burden as targets", () => {
     const targets = pathUnits.flatMap((unit) =>

@@ -33,6 +33,13 @@ describe("readMutations", () => {
     assert.deepEqual(inQuery("mutation { logout }"), ["logout"]);
   });
 
+  it("finds it by a fragment that many operations name", () => {
+    const chain = Array.from({ length: 100 }, (_, i) => `fragment F${i} on M { ...F${i + 1} }`);
+    const operations = Array.from({ length: 100 }, (_, i) => `mutation A${i} { ...F0 }`);
+    const text = [...operations, ...chain, "fragment F100 on M { bye: logout }"].join(" ");
+    assert.deepEqual(asked(text), ["bye"]);
+  });
+
   it("finds none in what asks for something else under that name", () => {
     for (const query of [
       "{ logout }",
