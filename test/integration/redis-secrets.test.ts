@@ -122,7 +122,7 @@ describe("what proves a sidecar to Redis", { concurrency: true }, () => {
 
       await setPassword(redis, "5hut-sesame");
       await until(async () => /^200 $/.test(await readiness(gate)));
-      assert.match(await metrics(gate), /redis_failure\{cause="wrongpass"\} 0/);
+      await until(async () => /redis_failure\{cause="wrongpass"\} 0/.test(await metrics(gate)));
       assert.equal(gate.logged().split("does not take the secrets").length, 3);
       await disconnectAll(redis);
       await logOut(gate);
