@@ -2,6 +2,7 @@ import type { Denylist, Entry } from "../denylist/denylist.ts";
 import { keptBeyondSeconds } from "../denylist/retention.ts";
 import type { RevocationTrigger } from "../observability/metrics/revocations.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
+import { createTurns } from "../platform/turns.ts";
 import { untilCutOff } from "../revocation/cut-off.ts";
 import type { SecurityEvent } from "../token/events/security-event.ts";
 import type { SignalledWhose } from "../token/events/shared-signals.ts";
@@ -39,6 +40,9 @@ export type Receive = (
   },
 ) => Promise<Reception>;
 
+/** Max number of copies of one event that wait for each other: nobody sends more while one is being carried out. */
+const maxCopies = 8;
+
 /**
  * Carries events out, each once.
  *
@@ -47,23 +51,15 @@ export type Receive = (
  */
 export function createReception(options: ReceptionOptions): Receive {
   const { denylist, clock, onRevoked } = options;
-  const underWay = new Map<string, Promise<unknown>>();
+  const inTurn = createTurns(maxCopies);
 
-  return (event, whose, { mayCarryOut, until }) => {
+  return async (event, whose, { mayCarryOut, until }) => {
     const name = options.names.event(event.source.issuer, event.jti);
-    const jti = name.value;
-    const before = underWay.get(jti) ?? Promise.resolve();
-    const mine = before
-      .catch(() => {})
-      .then(() => {
-        const entries = signalledEntries(event.source, whose, { ...options, until });
-        return receiveOnce(event, { entries, name, mayCarryOut });
-      })
-      .finally(() => {
-        if (underWay.get(jti) === mine) underWay.delete(jti);
-      });
-    underWay.set(jti, mine);
-    return mine;
+    const received = inTurn(name.value, () => {
+      const entries = signalledEntries(event.source, whose, { ...options, until });
+      return receiveOnce(event, { entries, name, mayCarryOut });
+    });
+    return received ?? { kind: "too_many" };
   };
 
   async function receiveOnce(

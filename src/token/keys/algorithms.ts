@@ -29,12 +29,18 @@ const hashOf = { PS256: "sha256", PS384: "sha384", PS512: "sha512" } as const;
 const secretBytesOf = { HS256: 32, HS384: 48, HS512: 64 } as const;
 
 /** Min size of an RSA modulus, in bits (RFC 7518 section 3.3). */
-export const minModulusBits = 2048;
+const minModulusBits = 2048;
+/** Beyond these a check takes milliseconds, and a token without `kid` is checked with every key of a set. */
+const [maxModulusBits, maxExponent] = [8192, 2n ** 32n];
 
-/** Whether an RSA key is shorter than RFC 7518 section 3.3 asks for. */
-export function isTooShort(key: KeyObject): boolean {
-  const bits = key.asymmetricKeyDetails?.modulusLength;
-  return bits !== undefined && bits < minModulusBits;
+/** Why an RSA key is not used: it is shorter than RFC 7518 section 3.3 asks for, or dear on purpose. */
+export function whyUnfit(key: KeyObject): string | undefined {
+  const { modulusLength: bits, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
+  if (bits === undefined) return undefined;
+  const modulus = `RSA modulus of ${bits} bits`;
+  if (bits < minModulusBits) return `${modulus}, expected ${minModulusBits} or more`;
+  if (bits > maxModulusBits) return `${modulus}, expected ${maxModulusBits} at most`;
+  return publicExponent > maxExponent ? "RSA exponent of more than 32 bits" : undefined;
 }
 
 /** Min size of a shared secret, in bytes (RFC 7518 section 3.2), for the weakest of the algorithms; undefined if none uses one. */

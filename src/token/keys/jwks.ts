@@ -1,7 +1,7 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
 import { KeyUnusableError } from "../../errors.ts";
 import { readJson } from "../../http/json.ts";
-import { type Algorithm, algorithmsFor, describeKey, isTooShort } from "./algorithms.ts";
+import { type Algorithm, algorithmsFor, describeKey, whyUnfit } from "./algorithms.ts";
 import type { VerificationKey } from "./verification-key.ts";
 
 /** Max number of keys in a set; no issuer has more. */
@@ -69,7 +69,8 @@ function readKey(jwk: Jwk, allowed: readonly Algorithm[]): VerificationKey[] | s
     return `kty ${JSON.stringify(kty)?.slice(0, 20)} is not supported here`;
   const key = importKey(members);
   if (key === undefined) return "broken";
-  if (isTooShort(key)) return `RSA modulus of ${key.asymmetricKeyDetails?.modulusLength} bits`;
+  const unfit = whyUnfit(key);
+  if (unfit !== undefined) return unfit;
   const algorithms = algorithmsFor(key, allowed).filter(
     (each) => alg === undefined || isNamed(each, alg),
   );

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import { KeyUnusableError } from "../../errors.ts";
-import { isTooShort, minModulusBits } from "./algorithms.ts";
+import { whyUnfit } from "./algorithms.ts";
 
 const blocks = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
 /** Other blocks, such as parameters of a curve, hold no key. */
@@ -49,12 +49,8 @@ function readPublicKey(block: string, source: string): KeyObject {
   } catch (error) {
     throw noKey(source, error);
   }
-  if (isTooShort(key)) {
-    const bits = key.asymmetricKeyDetails?.modulusLength;
-    throw new KeyUnusableError(
-      `${source}: RSA modulus of ${bits} bits, expected ${minModulusBits} or more`,
-    );
-  }
+  const unfit = whyUnfit(key);
+  if (unfit !== undefined) throw new KeyUnusableError(`${source}: ${unfit}`);
   return key;
 }
 

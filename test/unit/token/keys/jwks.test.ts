@@ -37,8 +37,12 @@ describe("parseJwks", () => {
     assert.deepEqual(kidsOf(...variants.map((each) => ({ ...jwk, ...each }))), ["sig"]);
   });
 
-  it("leaves out what is symmetric, short, broken or unknown, and keeps the rest", () => {
+  it("leaves out what is symmetric, short, dear, broken or unknown, and keeps the rest", () => {
+    const dear = Buffer.alloc(8, 0xff).toString("base64url");
+    const long = Buffer.alloc(1025, 0xff).toString("base64url");
     const others = [
+      { ...jwk, e: dear, kid: "exponent" },
+      { ...jwk, n: long, kid: "modulus" },
       { kty: "oct", k: Buffer.alloc(32, 7).toString("base64url"), kid: "oct" },
       { ...short.publicKey.export({ format: "jwk" }), kid: "short" },
       { kty: "RSA", n: "!", e: "AQAB", kid: "broken" },
@@ -61,7 +65,7 @@ describe("parseJwks", () => {
     const { leftOut } = parseJwks(JSON.stringify({ keys }), ["RS256", "ES256"]);
     assert.deepEqual(leftOut, [
       'kid "oct": kty "oct" is not supported here',
-      "key 3: RSA modulus of 1024 bits",
+      "key 3: RSA modulus of 1024 bits, expected 2048 or more",
       `kid "${"x".repeat(100)}": alg "RSA-OAEP" serves none of RS256, ES256`,
       'kid "broken": broken',
       "key 6: no object",
