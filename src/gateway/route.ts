@@ -147,10 +147,13 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
   );
 
   const matching: Matching = {
-    applyingTo: (methods, target, sent) =>
-      particular.flatMap((rule) =>
-        appliesWidely(rule, methods, target) ? underCondition(rule, sent) : [],
-      ),
+    applyingTo(methods, target, sent) {
+      const matching = particular.filter((rule) => appliesWidely(rule, methods, target));
+      // Most requests match none: nothing more is made for them.
+      return matching.length === 0
+        ? matching
+        : matching.flatMap((rule) => underCondition(rule, sent));
+    },
     decidingAccess: (methods, target) =>
       compiled.find((rule) => rule.when === undefined && decidesAccess(rule, methods, target)),
     mayExempt: (methods, target) => exempt.some((rule) => appliesWidely(rule, methods, target)),
