@@ -14,7 +14,7 @@ import type { Gate } from "../gateway/gate.ts";
 import type { LiveConnections } from "../gateway/live-connections.ts";
 import { createPeerReader } from "../gateway/peer.ts";
 import { createResponder } from "../gateway/respond.ts";
-import { compileRoutes } from "../gateway/route.ts";
+import { compileRoutes } from "../gateway/route-table.ts";
 import { createUnprovenBudget } from "../gateway/unproven.ts";
 import type { UpgradedConnections } from "../gateway/upgraded-connections.ts";
 import type { outcomes } from "../gateway/visit.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compileRoutes, type RouteRule } from "../../../src/gateway/route.ts";
+import type { RouteRule } from "../../../src/gateway/route.ts";
+import { compileRoutes } from "../../../src/gateway/route-table.ts";
 import { readTarget } from "../../../src/gateway/target.ts";
 
 function table(...rules: (Partial<RouteRule> & { path: string })[]) {

@@ -1,0 +1,175 @@
+import { isInBody, type Sent } from "../token/credential.ts";
+import { asksBody } from "./condition.ts";
+import { appliesNarrowly, compileRule, createMatching, type Matching } from "./matching.ts";
+import type { SecretSegments } from "./path-for-log.ts";
+import type { Route, RouteRule } from "./route.ts";
+import { any2xx } from "./success.ts";
+import type { Target } from "./target.ts";
+
+/** The compiled route rules. */
+export interface RouteTable {
+  /**
+   * Finds what holds for a target, or undefined where frameworks may disagree on whether a public or a
+   * revoking rule is meant.
+   *
+   * `methods` are all that an application might take the request's method to be; `sent` is what conditions are
+   * asked of: without it, and as far as it can't be read, they are met.
+   */
+  find(methods: readonly string[], target: Target, sent?: Sent): Route | undefined;
+  /** Which segments of a path may hold tokens; `all` may if the target can't be read. */
+  secretSegments(target: Target | undefined): SecretSegments;
+  /** Says which rules that rests on, for people. */
+  explain(methods: readonly string[], target: Target): RouteGrounds;
+}
+
+/** Rules by their position among all. */
+export interface RouteGrounds {
+  /** The one that decides whether a token is needed; undefined: none does, so one is. */
+  readonly access: number | undefined;
+  /** Those that revoke, or say where a token is sent. */
+  readonly applying: readonly number[];
+}
+
+const protectedRoute: Route = { access: "protected", revoke: undefined };
+const plainRoutes: Readonly<Record<Route["access"], Route>> = {
+  public: { access: "public", revoke: undefined },
+  optional: { access: "optional", revoke: undefined },
+  protected: protectedRoute,
+};
+
+/**
+ * Compiles the route rules. What matches no rule is protected.
+ *
+ * Exemptions match narrowly, everything else widely: a public or optional rule needs the path as written in it and
+ * the method in all its readings; a protected rule stands in the way of later public ones, and a
+ * revoking rule applies, in any letter case, with or without a trailing slash, and for any reading of
+ * the method, because the application's own 2xx decides whether something happened. So does a rule that
+ * says where a token is sent. What lets a token pass unseen, expired or revoked is an exemption.
+ */
+export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
+  const compiled = rules.map(compileRule);
+  const matching = createMatching(compiled);
+  const { applyingTo, decidingAccess } = matching;
+  const streaming = compiled.filter(({ streams }) => streams === true);
+  const secret = compiled.filter(({ secretSegments }) => secretSegments.length > 0);
+
+  return {
+    find(methods, target, sent) {
+      if (target.contested) return findContested(matching, methods, target, sent);
+      const access = decidingAccess(methods, target)?.access ?? "protected";
+      if (access !== "protected" && isMappedElsewhere(matching, methods, target, sent))
+        return undefined;
+      const applying = applyingTo(methods, target, sent);
+      const streams = streaming.some((rule) => appliesNarrowly(rule, methods, target));
+      if (applying.length === 0) return plainRoute(access, streams);
+      const exact = applying.filter((rule) => appliesNarrowly(rule, methods, target));
+      const together = { ...merge(applying), ...(streams && { streams }) };
+      return { access, ...together, ...exemptions(exact, together) };
+    },
+    secretSegments(target) {
+      if (secret.length === 0) return undefined;
+      if (target === undefined || target.contested || target.mapped !== undefined) return "all";
+      // Whatever the method: what was sent to the wrong one is a token all the same.
+      const meant = secret.filter((rule) => rule.matchesLoosely(target.loose));
+      return meant.flatMap(({ secretSegments }) => secretSegments);
+    },
+    explain: (methods, target) => ({
+      access: decidingAccess(methods, target)?.position,
+      applying: applyingTo(methods, target).map(({ position }) => position),
+    }),
+  };
+}
+
+/** Servers disagree on the path: it is protected, or undecided if anything else may be meant. */
+function findContested(
+  matching: Matching,
+  methods: readonly string[],
+  target: Target,
+  sent: Sent | undefined,
+): Route | undefined {
+  if (matching.applyingTo(methods, target, sent).length > 0) return undefined;
+  const allowed = withEncodedSlashes(matching, methods, target);
+  if (allowed !== undefined) return plainRoute(allowed, false);
+  const isUndecided = target.slashesNeedRule || matching.mayExempt(methods, target);
+  return isUndecided ? undefined : protectedRoute;
+}
+
+/** What rules that allow encoded slashes say of a path with them, if they say the same by both readings. */
+function withEncodedSlashes(
+  { decidingAccess }: Matching,
+  methods: readonly string[],
+  target: Target,
+): Route["access"] | undefined {
+  if (target.slashesDecoded === undefined) return undefined;
+  const inSegments = decidingAccess(methods, target);
+  const asSlashes = decidingAccess(methods, { ...target, sent: target.slashesDecoded });
+  const isAllowed = inSegments?.allowsEncodedSlash && asSlashes?.allowsEncodedSlash;
+  return isAllowed && inSegments?.access === asSlashes?.access ? inSegments?.access : undefined;
+}
+
+/** Whether the path is one of another rule to a server that maps its characters to compatible ones. */
+function isMappedElsewhere(
+  { applyingTo, decidingAccess }: Matching,
+  methods: readonly string[],
+  target: Target,
+  sent: Sent | undefined,
+): boolean {
+  if (target.mapped === undefined) return false;
+  const asSent = { ...target, otherReadings: [] };
+  const other = decidingAccess(methods, { ...target, sent: target.mapped });
+  return (
+    (other !== undefined && other !== decidingAccess(methods, asSent)) ||
+    applyingTo(methods, target, sent).length > applyingTo(methods, asSent, sent).length
+  );
+}
+
+function plainRoute(access: Route["access"], streams: boolean): Route {
+  const route = plainRoutes[access];
+  return streams ? { ...route, streams } : route;
+}
+
+/** What rules say together, all of which may be meant: everything that is revoked by one of them. */
+function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
+  const scopes = rules.map(({ revoke }) => revoke);
+  const revoke = scopes.includes("subject") ? "subject" : scopes.find((scope) => scope);
+  const alsoRevoke = rules.flatMap((rule) => rule.alsoRevoke ?? []);
+  const from = rules.find((rule) => rule.from !== undefined)?.from;
+  const subjectsFrom = rules.flatMap((rule) => rule.subjectsFrom ?? []);
+  const revoking = rules.filter((rule) => rule.revoke !== undefined);
+  // Revocations apply widely: what one of the rules takes for a success is one.
+  const success = revoking.some((rule) => rule.success)
+    ? revoking.map((rule) => rule.success ?? any2xx)
+    : undefined;
+  const expectsCarried = rules.some((rule) => rule.expectsCarried);
+  const handsOut = rules.flatMap((rule) => rule.handsOut ?? []);
+  const sparesCarried = rules.every((rule) => !rule.revoke || rule.subjectsFrom);
+  const read = [...(from ?? []), ...alsoRevoke.map(({ source }) => source)];
+  const needsBody =
+    read.some(isInBody) ||
+    subjectsFrom.some(({ source }) => isInBody(source)) ||
+    rules.some(({ when }) => asksBody(when));
+  return {
+    revoke,
+    ...(success && { success }),
+    ...(alsoRevoke.length > 0 && { alsoRevoke }),
+    ...(from && { from }),
+    ...(handsOut.length > 0 && { handsOut }),
+    ...(subjectsFrom.length > 0 && { subjectsFrom, sparesCarried }),
+    ...(expectsCarried && { expectsCarried }),
+    ...(needsBody && { needsBody }),
+  };
+}
+
+/** What the rules for the very path, as it is written in them, let pass; opaque tokens only where those are read. */
+function exemptions(
+  rules: readonly RouteRule[],
+  { from }: Omit<Route, "access">,
+): Pick<Route, "expired" | "revoked" | "opaqueLifetimeSeconds"> {
+  const opaque = rules.find((rule) => from !== undefined && rule.from === from);
+  const opaqueLifetimeSeconds = opaque?.opaqueLifetimeSeconds;
+  return {
+    ...(opaqueLifetimeSeconds !== undefined && { opaqueLifetimeSeconds }),
+    ...(rules.some(({ expired }) => expired === "forward") && { expired: "forward" }),
+    ...(rules.some(({ revoked }) => revoked === "forward") && { revoked: "forward" }),
+  };
+}
