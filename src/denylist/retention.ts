@@ -1,4 +1,5 @@
 import { type EpochSeconds, largestToleranceSeconds } from "../platform/clock.ts";
+import { largestOf, smallestOf } from "../platform/extremes.ts";
 
 /**
  * How much longer than a token's `exp` its revocation is kept, in seconds (decision 0029).
@@ -62,7 +63,10 @@ export class RememberedLives {
   /** The longest that anybody's revocations of now have to be remembered for; 0 if nothing is known. */
   longest(now: EpochSeconds): number {
     const counts = this.#lives.filter((_, index) => endOf(this.#lives, index) >= now);
-    return Math.max(0, ...counts.map(({ seconds }) => seconds));
+    return Math.max(
+      0,
+      largestOf(counts, ({ seconds }) => seconds),
+    );
   }
 
   /**
@@ -74,7 +78,7 @@ export class RememberedLives {
       if (seconds >= forGood || endOf(this.#lives, index) < issuedAt) return [];
       return [(index === 0 ? issuedAt : Math.max(issuedAt, from)) + seconds];
     });
-    return Math.min(...ends, Number.POSITIVE_INFINITY);
+    return smallestOf(ends);
   }
 }
 
@@ -92,7 +96,7 @@ export function pruneLives(
   lives: readonly RememberedLife[],
   now: EpochSeconds,
 ): readonly RememberedLife[] {
-  const longest = Math.max(...lives.map(({ seconds }) => seconds));
+  const longest = largestOf(lives, ({ seconds }) => seconds);
   return lives.filter((_, index) => endOf(lives, index) + longest + keptBeyondSeconds >= now);
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Entry } from "../denylist/denylist.ts";
 import { StoreUnavailableError } from "../errors.ts";
 import type { Clock, EpochSeconds } from "../platform/clock.ts";
+import { largestOf } from "../platform/extremes.ts";
 
 /**
  * The time, for a cut-off. Throws StoreUnavailableError while it is in doubt: no cut-off can be made then.
@@ -30,7 +31,7 @@ export function readTime(clock: Clock): Pick<Clock, "doubt"> & { readonly second
  * lies in the future, so that a second from now is enough.
  */
 export async function untilCutOff(entries: readonly Entry[], clock: Clock): Promise<void> {
-  const cutoff = Math.max(...entries.map((entry) => entry.cutoff ?? Number.NEGATIVE_INFINITY));
+  const cutoff = largestOf(entries, (entry) => entry.cutoff ?? Number.NEGATIVE_INFINITY);
   if (cutoff === Number.NEGATIVE_INFINITY) return;
   const overMs = performance.now() + 1000;
   for (;;) {

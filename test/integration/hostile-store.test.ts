@@ -296,3 +296,31 @@ describe("a journal with lines of another kind", () => {
     assert.deepEqual(verbs.sort(), ["revoked", "shared"]);
   });
 });
+
+describe("entries that are over, more of them than any line of ours has", () => {
+  it("do not keep a right one beside them out of the journal", async (t) => {
+    const options = {
+      dataDir: temporaryDirectory(t),
+      clock: systemClock,
+      onUnknownOutcome: "revoke",
+    } as const;
+    const { value } = entryFor("over");
+    // More than a call has room for as arguments.
+    const over = Array.from({ length: 200_000 }, (_, i): Entry => {
+      return { kind: "tok", value, expiresAt: 1000 + i };
+    });
+    const right = entryFor("right");
+    const first = await openEmbeddedDenylist(options);
+    first.learn([...over, right]);
+    await first.close();
+
+    const again = await openEmbeddedDenylist(options);
+    t.after(() => again.close());
+    const found: Entry[] = [];
+    for await (const some of again.journal.entries()) found.push(...some);
+    assert.deepEqual(
+      found.map((entry) => entry.value),
+      [right.value],
+    );
+  });
+});

@@ -1,5 +1,6 @@
 import { RevocationPendingError } from "../../errors.ts";
 import type { EpochSeconds } from "../../platform/clock.ts";
+import { largestOf } from "../../platform/extremes.ts";
 import type { Entry } from "../denylist.ts";
 import { ignored } from "../ignored.ts";
 import type { RememberedLife } from "../retention.ts";
@@ -18,7 +19,7 @@ function liveIn(records: readonly ReadRecord[], now: EpochSeconds): Entry[] {
 /** That entries were left out because they were over when they came. */
 function sweptOf(late: readonly Entry[]): JournalRecord[] {
   if (late.length === 0) return [];
-  return [{ verb: "swept", until: Math.max(...late.map(({ expiresAt }) => expiresAt)) }];
+  return [{ verb: "swept", until: largestOf(late, ({ expiresAt }) => expiresAt) }];
 }
 
 /** The journal in terms of revocations; the writer knows of records alone. */

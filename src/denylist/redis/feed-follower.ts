@@ -245,14 +245,16 @@ export class FeedFollower {
 
   /** Takes over what was read; returns whether it went to the feed's end. */
   #advance({ position, lines, more }: FeedReading): boolean {
-    const last = lines.at(-1);
-    if (last !== undefined) this.#position = last.tail;
+    const last = lines.at(-1)?.tail ?? this.#position;
     if (position !== "there") {
+      this.#position = last;
       this.reload();
       return false;
     }
     this.#options.onEntries(lines.flatMap(({ entries }) => entries));
     for (const line of lines) this.#learnFrom(line);
+    // Behind what may fail: what was not taken over is read again.
+    this.#position = last;
     // If there may be more, the reading proves nothing.
     return !more;
   }
