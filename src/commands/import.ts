@@ -1,6 +1,7 @@
 import { text } from "node:stream/consumers";
 import { type Config, loadConfig } from "../config/load.ts";
 import { namingOf } from "../config/name-keys.ts";
+import { maxEntriesPerCommand } from "../control/store-command.ts";
 import type { Entry } from "../denylist/denylist.ts";
 import { keptBeyondSeconds } from "../denylist/retention.ts";
 import { latestSecond } from "../denylist/sound.ts";
@@ -12,8 +13,6 @@ import { configFile, configOptionHelp, readArguments, readTextFile } from "./arg
 import { type Command, complain, exitCodes, print } from "./io.ts";
 import { only } from "./only.ts";
 import { type AskStore, withStore } from "./with-store.ts";
-
-const entriesPerCommand = 1000;
 
 /** How many skipped lines are named; the summary counts all. */
 const maxNamed = 20;
@@ -71,8 +70,8 @@ ${configOptionHelp}`,
 };
 
 async function add(entries: readonly Entry[], ask: AskStore): Promise<void> {
-  for (let start = 0; start < entries.length; start += entriesPerCommand) {
-    const batch = entries.slice(start, start + entriesPerCommand);
+  for (let start = 0; start < entries.length; start += maxEntriesPerCommand) {
+    const batch = entries.slice(start, start + maxEntriesPerCommand);
     await only(ask({ command: "add", entries: batch }));
   }
 }

@@ -9,7 +9,7 @@ import { createPlaces } from "../platform/places.ts";
 export type ControlHandler = (request: unknown) => AsyncIterable<unknown>;
 
 const lineFeed = 0x0a;
-/** A thousand entries of `revgate import` are a sixth of it. */
+/** The most entries that a command may bring are a sixth of it. */
 const maxCommandBytes = 1_048_576;
 const maxConnections = 64;
 /** Stands for a command beyond that. */

@@ -16,6 +16,9 @@ const entry = z
   })
   .refine(isSoundEntry, "expected a name of 43 characters of base64url and times up to 2106");
 
+/** How many entries a command may bring: as many as `revgate import` sends at once. */
+export const maxEntriesPerCommand = 1000;
+
 /** What a command must look like. */
 export const storeCommand = z.discriminatedUnion("command", [
   z.strictObject({

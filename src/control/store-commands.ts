@@ -1,20 +1,16 @@
-import { z } from "zod";
 import { ControlError } from "../errors.ts";
 import type { ControlHandler } from "./command-server.ts";
 import { end } from "./end-command.ts";
 import { explain } from "./explain-command.ts";
-import { type StoreCommandsOptions, storeCommand } from "./store-command.ts";
+import { readCommand } from "./read-command.ts";
+import type { StoreCommandsOptions } from "./store-command.ts";
 import { check, introspect, revokeToken } from "./token-commands.ts";
 
 /** Makes the handler of the commands, for the control socket, the admin API and a store opened by hand. */
 export function createStoreCommands(options: StoreCommandsOptions): ControlHandler {
   const { denylist } = options;
   return async function* handle(request) {
-    const parsed = storeCommand.safeParse(request);
-    if (!parsed.success) {
-      throw new ControlError(`not a command of this version: ${z.prettifyError(parsed.error)}`);
-    }
-    const { data } = parsed;
+    const data = readCommand(request);
     switch (data.command) {
       case "revoke":
         return yield await revokeToken(options, data);
