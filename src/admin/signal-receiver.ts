@@ -14,7 +14,7 @@ import { isNeverCarried, type SeenTokens } from "../token/seen-tokens.ts";
 import { type Answer, BadRequest, failure, refusal, tooManyRequests } from "./answer.ts";
 import { createBodyReader, type ReadBody, readForm } from "./body.ts";
 import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";
-import { createKeyWaits, type WaitForKey } from "./key-waits.ts";
+import { createEventWaits, type EventWaits } from "./event-waits.ts";
 import { createReception, type Receive, type ReceptionOptions } from "./signal-reception.ts";
 import type { SignalSource } from "./signalled-entries.ts";
 
@@ -46,9 +46,9 @@ export function createSignalReceiver(options: SignalReceiverOptions): Endpoints 
       read: createBodyReader(),
       mayCarryOut: createBuckets(options.requestsPerSecond),
     };
-    const waitsOf = createKeyWaits();
+    const waitsOf = createEventWaits();
     const bound = (exchange: Exchange) =>
-      answer(exchange, { ...reading, wait: waitsOf(exchange), options, receive });
+      answer(exchange, { ...reading, waits: waitsOf(exchange), options, receive });
     return { hosts: "any", audited: true, answer: bound };
   };
   return new Map([
@@ -65,7 +65,7 @@ type Receiver = (exchange: Exchange, context: ReceiverContext) => Promise<Answer
 interface ReceiverContext {
   readonly options: SignalReceiverOptions;
   readonly read: ReadBody;
-  readonly wait: WaitForKey;
+  readonly waits: EventWaits;
   /** Counted for each issuer, and only once its signature is verified and the event is new: nobody else uses its share up. */
   readonly mayCarryOut: (issuer: string) => boolean;
   readonly receive: Receive;
@@ -139,9 +139,9 @@ async function receiveEvent(exchange: Exchange, context: ReceiverContext): Promi
   }
 }
 
-function verify(
+async function verify(
   text: string,
-  { options, wait }: ReceiverContext,
+  { options, waits }: ReceiverContext,
   sources: readonly SignalSource[],
   types: readonly (string | undefined)[],
 ): Promise<SecurityEvent<SignalSource>> {
@@ -149,7 +149,8 @@ function verify(
   const { clockToleranceSeconds, maxLifetimeSeconds } = lifetimes;
   // No token is alive that was issued before an older event.
   const times = { clock, clockToleranceSeconds, maxAgeSeconds: maxLifetimeSeconds };
-  return verifyEvent(text, { ...times, sources, types, wait });
+  await waits.turn(Promise.resolve());
+  return verifyEvent(text, { ...times, sources, types, wait: waits.key });
 }
 
 function answerTo(error: unknown, { onSignal }: SignalReceiverOptions): Answer {

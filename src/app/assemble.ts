@@ -23,6 +23,7 @@ import type { Metrics } from "../observability/metrics.ts";
 import { createRequestLog } from "../observability/request-log.ts";
 import type { Tracing } from "../observability/trace.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
+import { createBoundedWait } from "../platform/bounded-wait.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { type ApplicationOptions, connectApplication } from "../upstream/application.ts";
 import { hostOf } from "../upstream/dial.ts";
@@ -31,6 +32,9 @@ import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
 import type { InForce } from "./in-force.ts";
 import { type OpenSignals, openSignals } from "./signals.ts";
 import type { Store } from "./store.ts";
+
+/** How many requests may wait for keys at once; each keeps its head for as long. */
+const maxWaitingForKeys = 1024;
 
 /** What stays while configurations come and go. */
 export interface Foundation {
@@ -119,6 +123,7 @@ function assembleGate(
     verifier: verification.verifier,
     whyInvalid: verification.whyInvalid,
     tokenBytes: settings.limits.tokenBytes,
+    waitForKeys: createBoundedWait(maxWaitingForKeys),
     bodyBytes: settings.limits.bodyBytes,
     ...{ clock: store.clock, clockHints: store.clockHints },
     lifetimes: lifetimesOf(settings),

@@ -2,6 +2,7 @@ import type { Denylist } from "../denylist/denylist.ts";
 import type { FieldLines } from "../http/field-lines.ts";
 import type { GateMetrics } from "../observability/metrics/requests.ts";
 import type { RequestLog } from "../observability/request-log.ts";
+import type { BoundedWait } from "../platform/bounded-wait.ts";
 import {
   type CredentialReading,
   type CredentialSource,
@@ -28,6 +29,8 @@ export interface Checks extends TokenChecks {
   readonly sources: readonly CredentialSource[];
   readonly cors: CorsOptions;
   readonly denylist: Pick<Denylist, "lookUp" | "ask">;
+  /** Has a request wait for a key beside others. */
+  readonly waitForKeys: BoundedWait;
   /** The longest body, in bytes, that is read for the sake of what is in it. */
   readonly bodyBytes: number;
   readonly metrics: GateMetrics<Outcome>;
@@ -109,7 +112,7 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
   const route = checks.routes.find(methods, target, visit);
   if (route === undefined) return deny("request_ambiguous");
   if (route.needsBody && body === undefined) {
-    return { kind: "wait", ready: readBody(visit, checks.bodyBytes) };
+    return { kind: "wait", what: "body", ready: readBody(visit, checks.bodyBytes) };
   }
   if (body?.stalled === true) return deny("request_timeout");
 
@@ -187,12 +190,20 @@ export function admit(checks: Checks, visit: Visit): Admission | Promise<Admissi
   const judgement = judge(checks, visit);
   switch (judgement.kind) {
     case "wait":
-      return judgement.ready.then(() => admit(checks, visit));
+      return judgement.what === "key"
+        ? waitForKey(checks, visit, judgement)
+        : judgement.ready.then(() => admit(checks, visit));
     case "ask":
       return askDenylist(checks, visit, { ...judgement, kind: "pass" }, judgement.token);
     default:
       return judgement;
   }
+}
+
+/** Judges a request again when its key may be there; whoever sends forged ones can have any number of them wait. */
+async function waitForKey(checks: Checks, visit: Visit, { ready }: Wait): Promise<Admission> {
+  const isReady = await checks.waitForKeys(visit.peer.address, ready);
+  return isReady ? admit(checks, visit) : deny("keys_unavailable");
 }
 
 /**

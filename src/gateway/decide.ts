@@ -77,5 +77,5 @@ function needsCertainTime({ route, isTimeInDoubt }: Facts): boolean {
 }
 
 function waitForKey(ready: Promise<void> | undefined): Verdict {
-  return ready === undefined ? deny("keys_unavailable") : { kind: "wait", ready };
+  return ready === undefined ? deny("keys_unavailable") : { kind: "wait", what: "key", ready };
 }

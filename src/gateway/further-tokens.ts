@@ -60,7 +60,7 @@ function readFurtherToken(
   if (verification.kind === "invalid") return undefined;
   if (verification.kind !== "unknown_key") return verification.token;
   const { ready } = verification;
-  return ready ? { kind: "wait", ready } : deny("keys_unavailable");
+  return ready ? { kind: "wait", what: "key", ready } : deny("keys_unavailable");
 }
 
 /** Who checks a route's token: signatures alone count, unless the route's tokens may be opaque. */

@@ -43,6 +43,8 @@ export interface Denial<Reason extends RefusalReason = RefusalReason> {
 /** Undecided until `ready` resolves; then all checks run again. */
 export interface Wait {
   readonly kind: "wait";
+  /** A body of its own, or a key, which many may wait for. */
+  readonly what: "body" | "key";
   readonly ready: Promise<void>;
 }
 

@@ -64,10 +64,10 @@ export interface EventRules<Source extends EventSource> {
   /** How long, in seconds, an event is of use: what is issued earlier is refused. */
   readonly maxAgeSeconds: number;
   /**
-   * Lets the event wait while `search` looks for its key, and may end that by the signal: what it rejects with
-   * then is what verifyEvent rejects with. Nobody has vouched for an event that waits.
+   * Has the event wait until its key may be there; what it rejects with is what verifyEvent rejects with.
+   * Nobody has vouched for an event that waits.
    */
-  readonly wait: (search: (signal: AbortSignal) => Promise<void>) => Promise<void>;
+  readonly wait: (ready: Promise<void>) => Promise<void>;
 }
 
 /**
@@ -80,13 +80,46 @@ export async function verifyEvent<Source extends EventSource>(
   text: string,
   rules: EventRules<Source>,
 ): Promise<SecurityEvent<Source>> {
+  const first = checkByKnownKeys(text, rules);
+  if (first.kind === "verified") return first.event;
+  // Not at once: strangers can ask for as many keys as they like, and a real event comes but once. What waits
+  // is the text alone: parsed, it may be ten times as large.
+  await rules.wait(lookFor(first));
+  const second = checkByKnownKeys(text, rules);
+  if (second.kind === "verified") return second.event;
+  throw second.fits ? wrongSignature() : noKey(second.lacking);
+}
+
+/** What no known key has signed. */
+interface Unsigned {
+  readonly kind: "unsigned";
+  readonly kid: unknown;
+  /** The rings that may yet get its key. */
+  readonly lacking: readonly KeyRing[];
+  /** Whether some known key might have signed it. */
+  readonly fits: boolean;
+}
+
+function checkByKnownKeys<Source extends EventSource>(
+  text: string,
+  rules: EventRules<Source>,
+): { readonly kind: "verified"; readonly event: SecurityEvent<Source> } | Unsigned {
   const jws = parseCompactJws(text);
   if (jws === undefined) throw new EventRefused("invalid_request", "expected a signed JWT");
   if (!rules.types.includes(typeOf(jws))) {
     throw new EventRefused("invalid_request", `expected typ ${rules.types.join(" or ")}`);
   }
-  const source = await signerOf(text, jws, rules);
-  return { source, ...readClaims(jws.payload, rules) };
+  const sources = sourcesOf(jws, rules.sources);
+  const source = sources.find(({ keys }) =>
+    keysFor(jws, keys.keys).some((key) => isSignedWith(text, key)),
+  );
+  if (source !== undefined) {
+    return { kind: "verified", event: { source, ...readClaims(jws.payload, rules) } };
+  }
+  const { kid } = jws.header;
+  const lacking = sources.map(({ keys }) => keys).filter((ring) => !hasNamedKey(kid, ring));
+  const fits = sources.some(({ keys }) => keysFor(jws, keys.keys).length > 0);
+  return { kind: "unsigned", kid, lacking, fits };
 }
 
 /** `typ` as RFC 7515 section 4.1.9 has it compared. */
@@ -107,27 +140,12 @@ function sourcesOf<Source extends EventSource>(
   return meant;
 }
 
-/** The one whose key has signed it; waits for a fetch of each set if no known key has. */
-async function signerOf<Source extends EventSource>(
-  text: string,
-  jws: CompactJws,
-  { sources: all, wait }: Pick<EventRules<Source>, "sources" | "wait">,
-): Promise<Source> {
-  const sources = sourcesOf(jws, all);
-  const find = () =>
-    sources.find(({ keys }) => keysFor(jws, keys.keys).some((key) => isSignedWith(text, key)));
-  const known = find();
-  if (known !== undefined) return known;
-  const lacking = () => sources.map(({ keys }) => keys).filter((ring) => !hasNamedKey(jws, ring));
-  // Not at once: strangers can ask for as many keys as they like, and a real event comes but once.
-  await wait((signal) => seekIn(lacking(), () => find() !== undefined, signal));
-  const signer = find();
-  if (signer !== undefined) return signer;
-  const fits = sources.some(({ keys }) => keysFor(jws, keys.keys).length > 0);
-  throw fits ? wrongSignature() : noKey(lacking());
+/** Looks for the key of that name; without a name, in every set there is. */
+function lookFor({ kid, lacking }: Unsigned): Promise<void> {
+  return seekIn(lacking, () => kid !== undefined && lacking.some((ring) => hasNamedKey(kid, ring)));
 }
 
-function hasNamedKey({ header: { kid } }: CompactJws, { keys }: KeyRing): boolean {
+function hasNamedKey(kid: unknown, { keys }: KeyRing): boolean {
   return kid !== undefined && keys.some((key) => key.kid === kid);
 }
 

@@ -27,26 +27,12 @@ export function fixedKeys(keys: readonly VerificationKey[]): KeyRing {
   return { keys, grows: false, ...nowhere, trouble: undefined, onChange() {} };
 }
 
-/**
- * Seeks in several rings at once; resolves as soon as it is found in one, and rejects if `signal` aborts before.
- *
- * Whatever ends it, nothing is kept of `isFound`: the rings go on, and what it asks for may be large.
- */
-export function seekIn(
-  rings: readonly KeyRing[],
-  isFound: () => boolean,
-  signal?: AbortSignal,
-): Promise<void> {
-  let wanted: (() => boolean) | undefined = isFound;
-  const isOver = () => wanted === undefined || wanted();
-  const each = rings.map((ring) => ring.seek(isOver));
-  const search = new Promise<void>((resolve, reject) => {
-    signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-    for (const one of each) one.then(() => isOver() && resolve(), reject);
+/** Seeks in several rings at once; resolves as soon as it is found in one. The rings keep `isFound` until they have looked. */
+export function seekIn(rings: readonly KeyRing[], isFound: () => boolean): Promise<void> {
+  const each = rings.map((ring) => ring.seek(isFound));
+  return new Promise((resolve, reject) => {
+    for (const one of each) one.then(() => isFound() && resolve(), reject);
     Promise.all(each).then(() => resolve(), reject);
-  });
-  return search.finally(() => {
-    wanted = undefined;
   });
 }
 

@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { send } from "../../../src/admin/answer.ts";
 import { createAdminApi } from "../../../src/admin/api.ts";
 import type { Endpoint, Exchange } from "../../../src/admin/endpoint.ts";
-import { createKeyWaits } from "../../../src/admin/key-waits.ts";
+import { createEventWaits } from "../../../src/admin/event-waits.ts";
 import { createSignalReceiver } from "../../../src/admin/signal-receiver.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { fixedKeys } from "../../../src/token/keys/key-ring.ts";
@@ -86,40 +86,12 @@ describe("a sender is believed", () => {
   });
 });
 
-/** A sender whose event waits for a key that never comes. */
-function startWaiting(waitsOf: ReturnType<typeof createKeyWaits>, peer: string) {
-  const socket = Object.assign(new EventEmitter(), { destroyed: false });
-  const sender = { givenUp: false, leave: () => socket.emit("close") };
-  const exchange = { peer, request: { socket } } as unknown as Exchange;
-  const search = (signal: AbortSignal) =>
-    new Promise<void>((_resolve, reject) => {
-      signal.addEventListener("abort", () => {
-        sender.givenUp = true;
-        reject(signal.reason as Error);
-      });
-    });
-  waitsOf(exchange)(search).catch(() => {});
-  return sender;
-}
-
 describe("events that wait for a key", () => {
-  it("are given up once too many senders have left, those of the peer with the most; a patient one is not", () => {
-    const waitsOf = createKeyWaits();
-    const patient = startWaiting(waitsOf, "stranger");
-    const provider = startWaiting(waitsOf, "provider");
-    provider.leave();
-    const strangers = Array.from({ length: 70 }, () => startWaiting(waitsOf, "stranger"));
-    assert.deepEqual(
-      strangers.filter(({ givenUp }) => givenUp),
-      [],
-    );
-    for (const { leave } of strangers) leave();
-    const givenUp = strangers.map((stranger) => stranger.givenUp);
-    assert.deepEqual(
-      givenUp,
-      givenUp.map((_, index) => index < 7),
-    );
-    assert.deepEqual([patient.givenUp, provider.givenUp], [false, false]);
+  it("give way once there are too many, and their senders are told to come again", async () => {
+    const waitsOf = createEventWaits();
+    const never = new Promise<void>(() => {});
+    const waiting = Array.from({ length: 65 }, () => waitsOf({ peer: "stranger" }).key(never));
+    await assert.rejects(waiting[0] ?? never, { status: 503, error: "crowded" });
   });
 });
 

@@ -7,6 +7,7 @@ import type { RouteRule } from "../../../src/gateway/route.ts";
 import { compileRoutes } from "../../../src/gateway/route-table.ts";
 import type { Visit } from "../../../src/gateway/visit.ts";
 import { HeaderList } from "../../../src/http/field-lines.ts";
+import { createBoundedWait } from "../../../src/platform/bounded-wait.ts";
 import { plainNames } from "../../../src/token/names.ts";
 
 const token = {
@@ -48,6 +49,7 @@ function checksOf(
       maxAgeSeconds: 5,
       preflight: more.preflight ?? "refuse",
     },
+    waitForKeys: createBoundedWait(10),
     bodyBytes: 1000,
     tokenBytes: 1000,
     clock: { nowSeconds: () => 0 },
