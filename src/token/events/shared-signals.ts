@@ -40,14 +40,19 @@ export function readSignal(
   // Shared Signals Framework 1.0 sections 4.1.2 and 4.1.7: so that nobody takes it for another token.
   if ("sub" in payload) throw wrong("expected no sub");
   if ("exp" in payload) throw wrong("expected no exp");
-  return Object.entries(events).flatMap(([kind, event]) => {
+  const whose = Object.entries(events).flatMap(([kind, event]) => {
     const reach = ending.get(kind);
     if (reach === undefined) return [];
     const identifier = payload["sub_id"] ?? event["subject"];
     if (!isObject(identifier)) throw wrong("expected sub_id");
     return namedBy(identifier, reach, subjectClaim);
   });
+  if (whose.length > maxNames) throw wrong(`expected ${maxNames} names of its subject at most`);
+  return whose;
 }
+
+/** An event has one subject; its issuer's share counts events, so that one must not end thousands. */
+const maxNames = 100;
 
 type Identifier = Readonly<Record<string, unknown>>;
 
