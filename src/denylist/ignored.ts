@@ -1,5 +1,12 @@
 /** Where something was found that no revgate of this version has written. */
-export const ignoredSources = ["journal", "feed", "entry", "epoch", "lifetimes"] as const;
+export const ignoredSources = [
+  "journal",
+  "feed",
+  "entry",
+  "epoch",
+  "lifetimes",
+  "sidecars",
+] as const;
 /** One of them. */
 export type IgnoredSource = (typeof ignoredSources)[number];
 

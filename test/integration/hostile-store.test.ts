@@ -53,6 +53,7 @@ async function readBack({ dataDir, local }: Sidecar): Promise<number> {
 }
 
 const hash = entryFor("victim").value;
+const nothingElse = { leaves: false, died: [], sawOlder: false } as const;
 const soon = Math.ceil(nowSeconds()) + 1000;
 
 describe("lines of the feed that no revgate has written", () => {
@@ -214,6 +215,26 @@ describe("values of entries that no revgate has written", () => {
     }
   });
 
+  it("are not handed over by the megabyte, nor are keys", async (t) => {
+    const redis = await startRedis(t);
+    const a = await openSidecar(t, redis);
+    await a.denylist.revoke([entryFor("huge")]);
+    const endless = "1".repeat(20_000_000);
+    await redis.client.set(a.replica.keys.keyOf(entryFor("huge")), endless);
+    await redis.client.set(`revgate:tok:${endless}`, soon);
+    const sent = async () =>
+      Number(/total_net_output_bytes:(\d+)/.exec(await redis.client.info("stats"))?.[1]);
+
+    const before = await sent();
+    const newcomer = await openSidecar(t, redis);
+    await untilFresh(newcomer);
+    assert.equal(newcomer.denylist.lookUp(tokenOf(entryFor("huge"))), "revoked");
+    assert.equal(await newcomer.replica.ask(tokenOf(entryFor("huge"))), "revoked");
+    assert.ok(newcomer.found.some(({ source }) => source === "entry"));
+    const bytes = (await sent()) - before;
+    assert.ok(bytes < 10_000_000, `${bytes} bytes`);
+  });
+
   it("do not keep a token from being revoked, whatever its key holds", async (t) => {
     const redis = await startRedis(t);
     const { denylist, replica } = await openSidecar(t, redis);
@@ -226,6 +247,45 @@ describe("values of entries that no revgate has written", () => {
     await redis.client.set(late, soon, "EX", 9_000_000_000);
     await denylist.revoke(["list", "ever", "late", "cut"].map((what) => entryFor(what)));
     for (const key of keys) assert.match((await redis.client.get(key)) ?? "", /^\d{10}$/);
+  });
+});
+
+describe("sidecars that no revgate has written", () => {
+  const key = "revgate:sidecars";
+
+  it("are taken away where there are more than there can be, and nobody is waited for", async (t) => {
+    const redis = await startRedis(t);
+    const fields = Array.from({ length: 25_000 }, (_, i) => [`stranger${i}`, "1"]).flat();
+    await redis.client.hset(key, ...fields);
+    const a = await openSidecar(t, redis);
+    await until(() => a.found.some(({ source }) => source === "sidecars"));
+    await until(async () => (await redis.client.hlen(key)) === 1);
+    const { older } = await a.replica.epochs.beat("b", nothingElse);
+    assert.equal(older, true);
+    assert.ok((await redis.client.pttl("revgate:older")) <= 60_000);
+    await a.denylist.revoke([entryFor("a")]);
+  });
+
+  it("are taken away where one is longer than any of ours, and the others are not", async (t) => {
+    const redis = await startRedis(t);
+    const a = await openSidecar(t, redis);
+    const endless = "1".repeat(1_000_000);
+    await redis.client.hset(key, endless, "1", "stranger", endless, "b", "1");
+    const { counts, older } = await a.replica.epochs.beat("b", nothingElse);
+    assert.equal(older, false);
+    assert.equal(counts.get("b"), "2");
+    assert.equal(counts.has("stranger"), false);
+    await until(() => a.found.some(({ source }) => source === "sidecars"));
+    assert.equal(await redis.client.hexists(key, endless), 0);
+  });
+
+  it("are forgotten together, however many have died", async (t) => {
+    const redis = await startRedis(t);
+    const a = await openSidecar(t, redis);
+    const died = Array.from({ length: 10_000 }, (_, i) => `stranger${i}`);
+    await redis.client.hset(key, ...died.flatMap((each) => [each, "1"]));
+    const { counts } = await a.replica.epochs.beat("b", { ...nothingElse, died });
+    assert.ok(counts.size <= 2, `${counts.size}`);
   });
 });
 

@@ -1,11 +1,27 @@
 import { latestSecond } from "../sound.ts";
 import { state } from "./script-state.ts";
 
+/**
+ * The most bytes of a value that are handed over. No value of an entry is half as long: the beginning of a longer one
+ * is no more a revocation's than all of it, and whoever loads millions of entries need not hold it.
+ */
+const maxValueBytes = 100;
+
+/** Cuts values that are longer; false stands for one that is not there. */
+const shortened = `
+local function shortened(values)
+  for i, value in ipairs(values) do
+    if value and #value > ${maxValueBytes} then values[i] = string.sub(value, 1, ${maxValueBytes}) end
+  end
+  return values
+end
+`;
+
 /** KEYS 6…: entries. Returns the state and the value of each, nil where there is none. */
-export const values = `${state}
+export const values = `${state}${shortened}
 local found = {}
 if #KEYS > 5 then found = redis.call('MGET', unpack(KEYS, 6)) end
-return {state(), found}
+return {state(), shortened(found)}
 `;
 
 /**
@@ -14,15 +30,16 @@ return {state(), found}
  * Returns the state, where it goes on from there ('0': nowhere), how many keys match, these keys, and the value of
  * each: lists, or, which costs whoever reads them a quarter, lines of one text.
  *
- * On a server by itself: it names keys that it was not given.
+ * On a server by itself: it names keys that it was not given. Keys that are longer than any entry's are left out.
  */
-export const page = `${state}
+export const page = `${state}${shortened}
 local found = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
 local held = {}
 if #found[2] > 0 then held = redis.call('MGET', unpack(found[2])) end
+shortened(held)
 local keys, texts = {}, {}
 for i, key in ipairs(found[2]) do
-  if held[i] then
+  if held[i] and #key <= #ARGV[2] + 43 then
     keys[#keys + 1] = key
     texts[#texts + 1] = held[i]
   end

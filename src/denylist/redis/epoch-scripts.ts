@@ -44,20 +44,56 @@ end
 return {state()}
 `;
 
+/** More sidecars than there can be: they are not read. */
+const maxSidecars = 20_000;
+/** How long nobody is waited for when they were not: by then all that live have beaten again. */
+const unknownForMs = 60_000;
+/** A sidecar has a name of 12 characters, and a count of as many digits as a number has. */
+const maxFieldBytes = 40;
+
 /**
  * KEYS 6: the sidecars; 7: that there are some of an older form. ARGV 1: the one that beats; 2: 1 if it leaves;
  * 3: for how many milliseconds there are some of an older form, or 0; then those that have died.
  *
- * Returns the state, every sidecar and how often it has beaten ('left' if it does no more), and whether there are some of an older form.
+ * Returns the state, every sidecar and how often it has beaten ('left' if it does no more), whether there are some of
+ * an older form, and how many fields were taken away that no sidecar has written. If there are more than there can be,
+ * all are taken away, none is returned, and for a while nobody can say who there is, as with sidecars of an older form.
  */
 export const beat = `${state}
-if ARGV[2] == '1' then
-  redis.call('HSET', KEYS[6], ARGV[1], 'left')
-else
-  redis.call('HINCRBY', KEYS[6], ARGV[1], 1)
+local function beatOnce()
+  if ARGV[2] == '1' then
+    redis.call('HSET', KEYS[6], ARGV[1], 'left')
+  else
+    redis.call('HINCRBY', KEYS[6], ARGV[1], 1)
+  end
 end
-if #ARGV > 3 then redis.call('HDEL', KEYS[6], unpack(ARGV, 4)) end
+local function forget(fields, first)
+  for from = first, #fields, 1000 do
+    redis.call('HDEL', KEYS[6], unpack(fields, from, math.min(from + 999, #fields)))
+  end
+end
+beatOnce()
+forget(ARGV, 4)
 if ARGV[3] ~= '0' then redis.call('SET', KEYS[7], '1', 'PX', ARGV[3]) end
-local beats = redis.call('HGETALL', KEYS[6])
-return {state(), beats, redis.call('EXISTS', KEYS[7])}
+local held = redis.call('HGETALL', KEYS[6])
+local beats, strange = {}, {}
+for i = 1, #held, 2 do
+  if #held[i] > ${maxFieldBytes} or #held[i + 1] > ${maxFieldBytes} then
+    strange[#strange + 1] = held[i]
+  else
+    beats[#beats + 1] = held[i]
+    beats[#beats + 1] = held[i + 1]
+  end
+end
+forget(strange, 1)
+local taken = #strange
+if #beats > ${2 * maxSidecars} then
+  taken = taken + #beats / 2
+  beats = {}
+  redis.call('DEL', KEYS[6])
+  beatOnce()
+  local older = redis.call('PTTL', KEYS[7])
+  if older ~= -1 and older < ${unknownForMs} then redis.call('SET', KEYS[7], '1', 'PX', ${unknownForMs}) end
+end
+return {state(), beats, redis.call('EXISTS', KEYS[7]), taken}
 `;

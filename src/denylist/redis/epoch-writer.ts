@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { ignored, type OnIgnored } from "../ignored.ts";
 import type { Write } from "./entry-writer.ts";
 import { lostLine, type NewLine } from "./feed-line.ts";
 import type { KeySpace } from "./key-space.ts";
@@ -33,6 +34,8 @@ export interface EpochWriterOptions {
   /** Tells the other sidecars. */
   readonly publish: (lines: readonly NewLine[]) => Promise<ShardState>;
   readonly stateOf: (reply: unknown) => ShardState;
+  /** Told of sidecars that no revgate can have written. */
+  readonly onIgnored?: OnIgnored | undefined;
 }
 
 const olderForMs = 24 * 3600 * 1000;
@@ -75,11 +78,15 @@ export class EpochWriter {
 
   /** Says that a sidecar lives or leaves, that others have died, and whether some are of an older form. */
   async beat(sidecar: string, { leaves, died, sawOlder }: Beat): Promise<Beats> {
-    const { keys, run, stateOf } = this.#options;
+    const { keys, run, stateOf, onIgnored } = this.#options;
     const touched = [...keys.stateKeys(keys.feedShard), ...keys.rosterKeys];
     const args = [sidecar, leaves ? 1 : 0, sawOlder ? olderForMs : 0, ...died];
     const reply = await run("beat", touched, args);
-    const [, flat, older] = reply as [unknown, string[], number];
+    const [, flat, older, taken] = reply as [unknown, string[], number, number];
+    if (taken > 0) {
+      const found = `${keys.rosterKeys[0]}: ${taken} fields`;
+      onIgnored?.(ignored("sidecars", "sidecars that there cannot be, or too many", found));
+    }
     const counts = new Map<string, string>();
     for (let at = 0; at < flat.length; at += 2) counts.set(flat[at] ?? "", flat[at + 1] ?? "");
     return { state: stateOf(reply), counts, older: older === 1 };

@@ -8,7 +8,7 @@ import {
 import { type Makers, syncBuckets } from "./makers.ts";
 
 /** Where something was found that is not believed: the denylist's own words. */
-const ignoredSources = ["journal", "feed", "entry", "epoch", "lifetimes"] as const;
+const ignoredSources = ["journal", "feed", "entry", "epoch", "lifetimes", "sidecars"] as const;
 
 /** What shows that a clock may be wrong: the gateway's own words. */
 const clockHintSources = ["iat", "date"] as const;
@@ -52,7 +52,7 @@ export function createDenylistMetrics(registry: Registry, make: Makers): Denylis
     ignored: make.counters(
       {
         name: "revgate_ignored_total",
-        help: "What no revgate can have written, and what is therefore ignored: lines of the journal, lines of the feed, values of an entry, an epoch or lifetimes in Redis. Another program writes there.",
+        help: "What no revgate can have written, and what is therefore ignored: lines of the journal, lines of the feed, values of an entry, an epoch, lifetimes or sidecars in Redis. Another program writes there.",
       },
       "source",
       ignoredSources,
