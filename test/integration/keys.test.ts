@@ -239,6 +239,26 @@ describe("a key set that is slower than its cool-down", () => {
   });
 });
 
+describe("a key set that is closed while somebody waits for another fetch of it", () => {
+  it("is in trouble, so that nobody is refused for good for a key that was not looked for", async (t) => {
+    const issuer = await startIssuer(t, makeKey("known"));
+    const keys = new RemoteKeys({
+      url: new URL(issuer.url),
+      algorithms: ["RS256"],
+      ...{ timeoutMs: 5000, maxBytes: 4096, refreshMs: 3_600_000, coolDownMs: 0 },
+      maxAgeMs: 3_600_000,
+      onFetch() {},
+    });
+    await keys.settled();
+    assert.equal(keys.trouble, undefined);
+    const sought = keys.seek(() => false);
+    keys.close();
+    await sought;
+    assert.match(keys.trouble ?? "", /no longer fetched/);
+    assert.equal(issuer.fetches, 1);
+  });
+});
+
 describe("a key set that can't be fetched any more", () => {
   it("is trusted for its maxAge, which a suspended machine can't stretch, and no longer", async (t) => {
     const known = makeKey("known");

@@ -118,6 +118,8 @@ export class RemoteKeys implements KeyRing {
 
   close(): void {
     this.#closed = true;
+    // Whoever still waits for a key of theirs may ask again: another set is in force by then.
+    this.trouble ??= `the keys of ${this.#options.url.origin} are no longer fetched`;
     clearTimeout(this.#timer);
     this.#download?.abort();
   }
