@@ -18,8 +18,13 @@ export class Intents {
   replay(record: JournalRecord): void {
     if (record.verb !== "intent" && record.verb !== "settled") return;
     this.#lastId = Math.max(this.#lastId, record.id);
-    if (record.verb === "settled") this.#open.delete(record.id);
-    else this.#open.set(record.id, [...(this.#open.get(record.id) ?? []), record.entry]);
+    if (record.verb === "settled") {
+      this.#open.delete(record.id);
+      return;
+    }
+    const open = this.#open.get(record.id);
+    if (open === undefined) this.#open.set(record.id, [record.entry]);
+    else open.push(record.entry);
   }
 
   settle(id: number): void {

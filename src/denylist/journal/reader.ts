@@ -85,6 +85,8 @@ export interface StoredRecords {
 }
 
 const bytesPerRead = 256 * 1024;
+/** Far more than any record takes: a longer line is damaged, and no more of it is kept. */
+const maxLineBytes = 4096;
 const lineFeed = 0x0a;
 
 /**
@@ -105,7 +107,8 @@ export async function* readRecords(
     for await (const chunk of chunksOf(file, start, end)) {
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       const whole = bytes.lastIndexOf(lineFeed) + 1;
-      rest = bytes.subarray(whole);
+      // At the end of the file it is a torn line, as long as a disk makes it that lost power.
+      rest = bytes.subarray(whole, whole + maxLineBytes + 1);
       yield lines.parse(bytes.subarray(0, whole));
     }
     if (rest.length > 0) lines.checkBefore();
@@ -175,8 +178,9 @@ class LineParser {
     for (const text of decodeLines(lines)) {
       this.#number += 1;
       this.checkBefore();
-      const record = text === undefined ? undefined : parseText(text);
-      if (text === undefined || record === undefined) {
+      const isWhole = text !== undefined && text.length <= maxLineBytes;
+      const record = isWhole ? parseText(text) : undefined;
+      if (!isWhole || record === undefined) {
         this.#damaged = this.#number;
         continue;
       }
