@@ -9,7 +9,7 @@ import { describe, it, type TestContext } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { systemStopwatch } from "../../src/platform/clock.ts";
-import { RemoteKeys } from "../../src/token/keys/remote-keys.ts";
+import { RemoteKeys, type RemoteKeysOptions } from "../../src/token/keys/remote-keys.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
@@ -53,6 +53,20 @@ async function startProxy(t: TestContext) {
     socket.on("error", () => target.destroy());
   });
   return { url: `http://127.0.0.1:${await listenOnLoopback(t, server)}`, led };
+}
+
+/** The keys of a set, fetched without a gate, and again only if a test has that done. */
+function fetchKeys(t: TestContext, url: string, more: Partial<RemoteKeysOptions> = {}): RemoteKeys {
+  const keys = new RemoteKeys({
+    url: new URL(url),
+    algorithms: ["RS256"],
+    ...{ timeoutMs: 5000, maxBytes: 4096, refreshMs: 3_600_000, coolDownMs: 0 },
+    maxAgeMs: 3_600_000,
+    onFetch() {},
+    ...more,
+  });
+  t.after(() => keys.close());
+  return keys;
 }
 
 describe("a published key set behind a certificate authority of its own", () => {
@@ -224,14 +238,7 @@ describe("a key set that is slower than its cool-down", () => {
   it("is not fetched again right after it was", async (t) => {
     const issuer = await startIssuer(t, makeKey("known"));
     issuer.answer = (response) => void setTimeout(() => response.end("{}"), 150);
-    const keys = new RemoteKeys({
-      url: new URL(issuer.url),
-      algorithms: ["RS256"],
-      ...{ timeoutMs: 5000, maxBytes: 1024, refreshMs: 3_600_000, coolDownMs: 100 },
-      maxAgeMs: 3_600_000,
-      onFetch() {},
-    });
-    t.after(() => keys.close());
+    const keys = fetchKeys(t, issuer.url, { coolDownMs: 100 });
     await keys.settled();
     await keys.lookFor();
     assert.equal(keys.lookFor(), undefined);
@@ -242,13 +249,7 @@ describe("a key set that is slower than its cool-down", () => {
 describe("a key set that is closed while somebody waits for another fetch of it", () => {
   it("is in trouble, so that nobody is refused for good for a key that was not looked for", async (t) => {
     const issuer = await startIssuer(t, makeKey("known"));
-    const keys = new RemoteKeys({
-      url: new URL(issuer.url),
-      algorithms: ["RS256"],
-      ...{ timeoutMs: 5000, maxBytes: 4096, refreshMs: 3_600_000, coolDownMs: 0 },
-      maxAgeMs: 3_600_000,
-      onFetch() {},
-    });
+    const keys = fetchKeys(t, issuer.url);
     await keys.settled();
     assert.equal(keys.trouble, undefined);
     const sought = keys.seek(() => false);
@@ -265,16 +266,11 @@ describe("a key set that can't be fetched any more", () => {
     const issuer = await startIssuer(t, known);
     const start = systemStopwatch();
     let passedMs = 0;
-    const keys = new RemoteKeys({
-      url: new URL(issuer.url),
-      algorithms: ["RS256"],
-      ...{ timeoutMs: 5000, maxBytes: 4096, refreshMs: 3_600_000, coolDownMs: 0 },
+    const keys = fetchKeys(t, issuer.url, {
       maxAgeMs: 60_000,
       // As after a suspension: only the wall clock has gone on.
       now: () => ({ monotonicMs: start.monotonicMs, wallMs: start.wallMs + passedMs }),
-      onFetch() {},
     });
-    t.after(() => keys.close());
     let changes = 0;
     keys.onChange(() => {
       changes += 1;
@@ -355,14 +351,10 @@ describe("an issuer that never answers", () => {
     const silent = createTcpServer();
     const port = await listenOnLoopback(t, silent);
     const [result] = await new Promise<(Error | number)[]>((resolve) => {
-      const keys = new RemoteKeys({
-        url: new URL(`http://127.0.0.1:${port}/jwks`),
-        algorithms: ["RS256"],
-        ...{ timeoutMs: 300, maxBytes: 1024, refreshMs: 60_000, coolDownMs: 1000 },
-        maxAgeMs: 3_600_000,
+      fetchKeys(t, `http://127.0.0.1:${port}/jwks`, {
+        timeoutMs: 300,
         onFetch: (outcome) => resolve([outcome]),
       });
-      t.after(() => keys.close());
     });
     assert.match(String(result), /no answer within 300 ms/);
   });

@@ -61,7 +61,8 @@ function checksOf(
 function visitOf(lines: readonly string[], method = "GET"): Visit {
   const rawHeaders = ["Host", "a", ...lines];
   const request = { method, url: "/me", httpVersion: "1.1", rawHeaders } as IncomingMessage;
-  return { request, target: "/me", headers: new HeaderList(rawHeaders) } as Visit;
+  const peer = { address: "10.0.0.1" };
+  return { request, target: "/me", headers: new HeaderList(rawHeaders), peer } as Visit;
 }
 
 const withToken = () => visitOf(["token", "t"]);
@@ -100,6 +101,26 @@ describe("admit", () => {
       return "live";
     };
     assert.equal(kindOf(await admit(checksOf(store), withToken())), "token_revoked");
+  });
+
+  it("judges a request again when its key may be there, and refuses one that had to make room for others", async () => {
+    const store = storeOf("live");
+    let isThere = false;
+    const verify = () =>
+      isThere ? { kind: "valid", token } : { kind: "unknown_key", ready: Promise.resolve() };
+    const checks = {
+      ...checksOf(store),
+      verifier: { verify, names: plainNames },
+    } as unknown as Checks;
+    const waiting = admit(checks, withToken());
+    isThere = true;
+    store.standing = "revoked";
+    assert.equal(kindOf(await waiting), "token_revoked");
+
+    isThere = false;
+    const crowded = admit({ ...checks, waitForKeys: async () => false }, withToken());
+    isThere = true;
+    assert.equal(kindOf(await crowded), "keys_unavailable");
   });
 
   it("judges a request again by what is known by then", () => {
