@@ -357,6 +357,27 @@ describe("a journal with lines of another kind", () => {
   });
 });
 
+describe("lines of the feed that can't be taken over", () => {
+  it("are read again, and not left out", async (t) => {
+    const redis = await startRedis(t);
+    const [a, b] = [await openSidecar(t, redis), await openSidecar(t, redis)];
+    const { local } = b;
+    const learn = local.learn.bind(local);
+    let failures = 0;
+    local.learn = (entries) => {
+      if (entries.length > 0 && failures < 2) {
+        failures += 1;
+        throw new Error("no memory");
+      }
+      learn(entries);
+    };
+    const entry = entryFor("at last");
+    await a.denylist.revoke([entry]);
+    await until(() => local.lookUp(tokenOf(entry)) === "revoked");
+    assert.equal(failures, 2);
+  });
+});
+
 describe("entries that are over, more of them than any line of ours has", () => {
   it("do not keep a right one beside them out of the journal", async (t) => {
     const options = {
