@@ -1,65 +1,19 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RevocationPendingError, StoreUnavailableError } from "../errors.ts";
-import type { Clock, Stopwatch } from "../platform/clock.ts";
 import type { Denylist, DenylistHealth, Entry, Intent, Standing, TokenNames } from "./denylist.ts";
-import type { EmbeddedDenylist } from "./embedded.ts";
-import type { Outbox } from "./journal/outbox.ts";
 import type { RedisSecrets } from "./redis/client.ts";
 import { Courier } from "./redis/courier.ts";
 import { EpochKeeper } from "./redis/epoch-keeper.ts";
-import { FeedFollower, type ReferenceTime } from "./redis/feed-follower.ts";
-import type { FleetLives } from "./redis/fleet-lives.ts";
+import { FeedFollower } from "./redis/feed-follower.ts";
 import { KnownShards } from "./redis/known-shards.ts";
-import type { RedisReplica } from "./redis/replica.ts";
+import { Propagation } from "./redis/propagation.ts";
 import { Restorer } from "./redis/restorer.ts";
 import { Roster } from "./redis/roster.ts";
 import { trySecrets } from "./redis/secret-trial.ts";
-import { type Epoch, isIn, type ShardState } from "./redis/store-state.ts";
-import { type OnTrouble, Troubles } from "./redis/troubles.ts";
+import { Troubles } from "./redis/troubles.ts";
+import type { SharedDenylistOptions } from "./shared-options.ts";
 
-/** The parts of a shared denylist, and what holds while one is away. */
-export interface SharedDenylistOptions {
-  /** What this sidecar knows by itself: its table answers, its journal remembers. */
-  readonly local: EmbeddedDenylist;
-  /** What of that Redis has not acknowledged. */
-  readonly outbox: Outbox;
-  readonly replica: RedisReplica;
-  readonly clock: Clock;
-  readonly now: Stopwatch;
-  /** For how long all sidecars remember; without it, each goes by its own configuration. */
-  readonly lives?: Pick<FleetLives, "unread" | "lengthen" | "restore" | "close"> | undefined;
-  /** Whether the table alone may clear a token while it is fresh, or Redis is asked each time. */
-  readonly reads: "local" | "every-request";
-  /** What a request gets while Redis does not answer: a refusal, or the table's word. */
-  readonly whenUnavailable: "deny" | "serve-known";
-  /** Trusts a Redis that may evict keys. */
-  readonly allowEviction: boolean;
-  /** How long a revocation may wait for a store that has lost data, in milliseconds, before it is pending. */
-  readonly holdTimeoutMs: number;
-  /** Told how many revocations Redis has not acknowledged. */
-  readonly onPending?: (count: number) => void;
-  /** How long sidecars have at most to write back what they know to a store that lost data, in milliseconds. */
-  readonly graceMs: number;
-  /** The longest staleness by which a sidecar of this store may go, in milliseconds. */
-  readonly longestStalenessMs: number;
-  /** How long a loss may go unnoticed by the sidecars that could tell, in milliseconds. */
-  readonly noticeMs: number;
-  /** How old a look at where the address of Redis leads may be for its word to count, in milliseconds. */
-  readonly nameTrustMs: number;
-  /** Told, once each, what keeps the store from being relied on (and undefined when that does no more). */
-  readonly onTrouble?: OnTrouble;
-  /** Told of every loss in Redis that this sidecar was the first to see. */
-  readonly onLoss?: (shard: string, why: string) => void;
-  /** Told of every store, new or unused for minutes, that this sidecar was the first to find. */
-  readonly onBeginning?: (shard: string, why: string) => void;
-  /** Told what time it is at Redis with every reading; undefined while nobody can say. */
-  readonly onReferenceTime?: (time: ReferenceTime | undefined) => void;
-  /** Told of every new epoch: the first, and each that began because the store had lost something. */
-  readonly onEpoch?: (epoch: Epoch) => void;
-}
-
-const settlingPollMs = 50;
 const retryRecoveredMs = 500;
 const elsewhere = "the address of redis may lead elsewhere by now";
 const recovering = "revocations from before the last stop are not in force everywhere yet";
@@ -75,6 +29,7 @@ const recovering = "revocations from before the last stop are not in force every
 export class SharedDenylist implements Denylist {
   readonly #options: SharedDenylistOptions;
   readonly #courier: Courier;
+  readonly #propagation: Propagation;
   readonly #follower: FeedFollower;
   readonly #restorer: Restorer;
   readonly #troubles: Troubles;
@@ -114,6 +69,8 @@ export class SharedDenylist implements Denylist {
       onEpoch: (epoch) => onEpoch?.(epoch),
       onLacking: (shards) => this.#restorer.restore(shards),
     });
+    const [{ signal }, { freshness }, courier] = [this.#closing, this.#follower, this.#courier];
+    this.#propagation = new Propagation({ ...options, courier, freshness, signal });
     const unsent = outbox.first(outbox.size);
     this.#recovering = unsent.length > 0;
     if (this.#recovering) void this.#recover(unsent);
@@ -181,7 +138,7 @@ export class SharedDenylist implements Denylist {
     const now = this.#options.clock.nowSeconds();
     const live = entries.filter((entry) => entry.expiresAt > now);
     // Before the disk has it: a disk that fails must not keep the others from learning of it.
-    const sent = live.length === 0 ? undefined : this.#putInForce(live);
+    const sent = live.length === 0 ? undefined : this.#propagation.putInForce(live);
     const [recorded, shared] = await Promise.allSettled([record(), sent]);
     if (recorded.status === "rejected") throw recorded.reason;
     if (shared.status === "rejected") {
@@ -190,49 +147,15 @@ export class SharedDenylist implements Denylist {
     }
   }
 
-  /** Resolves when no sidecar can take the entries' tokens for live any more. */
-  async #putInForce(entries: readonly Entry[]): Promise<void> {
-    const giveUpAtMs = performance.now() + this.#options.holdTimeoutMs;
-    for (;;) {
-      await this.#untilLivesAreRead(giveUpAtMs);
-      const epoch = await this.#courier.deliver(entries);
-      // A timer may go off a fraction of a millisecond early.
-      await sleep(epoch.stalenessMs + 1, undefined, { signal: this.#closing.signal });
-      // If the store is what it was, it has had them for as long as anybody goes without looking.
-      if (isIn(epoch, await this.#untilTrusted(giveUpAtMs))) return;
-    }
-  }
-
-  /** Nothing is sent before it is known for how long it is to be remembered; without Redis, that waits in vain. */
-  async #untilLivesAreRead(giveUpAtMs: number): Promise<void> {
-    const { lives, replica } = this.#options;
-    while (lives?.unread !== undefined && replica.up && performance.now() < giveUpAtMs) {
-      await sleep(settlingPollMs, undefined, { signal: this.#closing.signal });
-    }
-  }
-
   async #recover(unsent: readonly Entry[]): Promise<void> {
     while (this.#recovering && !this.#closing.signal.aborted) {
       try {
-        await this.#putInForce(unsent);
+        await this.#propagation.putInForce(unsent);
         this.#recovering = false;
       } catch {
         // Whatever is in the way is in health(); they stay in the outbox.
         await sleep(retryRecoveredMs, undefined, { signal: this.#closing.signal }).catch(() => {});
       }
-    }
-  }
-
-  /** By the follower's word: whoever wrote to another server than the one it follows has to write again. */
-  async #untilTrusted(giveUpAtMs: number): Promise<ShardState> {
-    const { replica } = this.#options;
-    for (;;) {
-      const { state } = await replica.look(replica.keys.feedShard);
-      if (state.kind === "trusted" && this.#follower.freshness.isAgreed()) return state;
-      if (performance.now() > giveUpAtMs) {
-        throw new StoreUnavailableError("redis has lost data, and is being filled again");
-      }
-      await sleep(settlingPollMs, undefined, { signal: this.#closing.signal });
     }
   }
 

@@ -1,9 +1,9 @@
 import { type BodyFraming, bodyFramingOf } from "../http/field-lines.ts";
 import type { ForwardOptions, ForwardOutcome } from "./forward-options.ts";
 import { HeldBody, type Hold } from "./held-response.ts";
-import type { Connection, Exchange } from "./http1/connection.ts";
 import type { ConnectionPool } from "./http1/connection-pool.ts";
-import type { ResponseHead } from "./http1/response-parser.ts";
+import type { Carrier, Exchange } from "./http1/exchange.ts";
+import type { ResponseHead } from "./http1/response-events.ts";
 import { InterimResponses } from "./interim-responses.ts";
 import { writeRequestHead } from "./request-head.ts";
 import { sendUpload } from "./request-upload.ts";
@@ -34,7 +34,7 @@ class Forwarding implements Exchange, ResponseSource {
   readonly #application: ConnectionPool;
   readonly #options: ForwardOptions;
   /** What carries it now; another request's as soon as the response is whole. */
-  #connection: Connection | undefined;
+  #carrier: Carrier | undefined;
   #state: "waiting" | "holding" | "streaming" | "ended" = "waiting";
   #clientGone = false;
   #retried = false;
@@ -69,30 +69,30 @@ class Forwarding implements Exchange, ResponseSource {
     this.#application.carry(this);
   }
 
-  onConnection(connection: Connection): boolean {
+  onConnection(carrier: Carrier): boolean {
     if (this.#state === "ended") return false;
-    this.#connection = connection;
+    this.#carrier = carrier;
     this.#sent = true;
     return true;
   }
 
-  sendBody(connection: Connection): void {
+  sendBody(carrier: Carrier): void {
     const { request, answer, passTrailers, received = nothing } = this.#options;
     answer.onStall(() => this.#onClientStall());
     sendUpload({
-      ...{ request, received, connection, passTrailers },
-      isCarried: () => this.#connection === connection,
+      ...{ request, received, carrier, passTrailers },
+      isCarried: () => this.#carrier === carrier,
       // Not a whole body: nor may it look like one.
       onLeft: () => this.#loseTo({ kind: "client_gone" }, this.#sent),
     });
   }
 
   pause(): void {
-    this.#connection?.pause();
+    this.#carrier?.pause();
   }
 
   resume(): void {
-    this.#connection?.resume();
+    this.#carrier?.resume();
   }
 
   onHead(head: ResponseHead, more: boolean): void {
@@ -116,7 +116,7 @@ class Forwarding implements Exchange, ResponseSource {
   /** Most responses: the head has not been sent, and leaves with the body. */
   onWhole(body: string): void {
     if (this.#state === "streaming" && this.#relay?.isPending === true) {
-      this.#connection = undefined;
+      this.#carrier = undefined;
       this.#relay.sendWhole(body);
       this.#end({ kind: "completed", status: this.#relay.status });
     } else {
@@ -142,7 +142,7 @@ class Forwarding implements Exchange, ResponseSource {
   }
 
   onEnd(trailers: readonly string[]): void {
-    this.#connection = undefined;
+    this.#carrier = undefined;
     if (this.#state === "holding") this.#held?.end(trailers);
     else if (this.#state === "streaming") this.#complete(trailers);
   }
@@ -152,7 +152,7 @@ class Forwarding implements Exchange, ResponseSource {
   }
 
   onError(error: Error, stale: boolean): void {
-    this.#connection = undefined;
+    this.#carrier = undefined;
     this.#held?.lose();
     if (this.#state === "ended") return;
     if (this.#state === "streaming" && this.#relay?.isPending === false) {
@@ -254,9 +254,9 @@ class Forwarding implements Exchange, ResponseSource {
 
   /** Ends it from this side, wherever it stands. */
   #abort(outcome: ForwardOutcome): void {
-    if (this.#connection === undefined) this.#application.withdraw(this);
-    this.#connection?.abort();
-    this.#connection = undefined;
+    if (this.#carrier === undefined) this.#application.withdraw(this);
+    this.#carrier?.abort();
+    this.#carrier = undefined;
     this.#end(outcome);
   }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { writeFields } from "../http/field-lines.ts";
-import type { ResponseHead } from "./http1/response-parser.ts";
+import type { ResponseHead } from "./http1/response-events.ts";
 import { responseHeaders } from "./response-headers.ts";
 import { UpstreamError } from "./upstream-error.ts";
 

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import type { FieldLines } from "../http/field-lines.ts";
-import type { Connection } from "./http1/connection.ts";
+import type { Carrier } from "./http1/exchange.ts";
 
 /** A request's body, and the connection that carries it. */
 export interface Upload {
   readonly request: IncomingMessage;
   /** What was read of it by now. */
   readonly received: Buffer;
-  readonly connection: Connection;
+  readonly carrier: Carrier;
   /** What is passed on of the trailers that came behind it. */
   readonly passTrailers: (trailers: FieldLines) => FieldLines;
   /** Whether the connection carries this request still. */
@@ -18,18 +18,18 @@ export interface Upload {
 
 /** Sends the body of a request over a connection as it comes. */
 export function sendUpload(upload: Upload): void {
-  const { request, received, connection, isCarried, onLeft } = upload;
-  const end = () => connection.endBody(upload.passTrailers(request.rawTrailers));
+  const { request, received, carrier, isCarried, onLeft } = upload;
+  const end = () => carrier.endBody(upload.passTrailers(request.rawTrailers));
   const leave = () => {
     if (!request.readableEnded && isCarried()) onLeft();
   };
-  if (received.length > 0) connection.writeBody(received);
+  if (received.length > 0) carrier.writeBody(received);
   if (request.readableEnded) {
     end();
     return;
   }
   request.on("data", (chunk: Buffer) => {
-    if (isCarried() && !connection.writeBody(chunk)) request.pause();
+    if (isCarried() && !carrier.writeBody(chunk)) request.pause();
   });
   request.on("end", () => {
     if (isCarried()) end();

@@ -1,6 +1,6 @@
 import { eachField, type FieldLines, fieldValues, findField } from "../http/field-lines.ts";
 import { hopByHop, nominatedBy, upgradeOption, viaLine } from "./hop-by-hop.ts";
-import type { ResponseHead } from "./http1/response-parser.ts";
+import type { ResponseHead } from "./http1/response-events.ts";
 
 /** Names that end here, but for `upgrade` in one case, and how long they and `trailer` are. */
 const special: ReadonlySet<string> = new Set([...hopByHop, "trailer"]);

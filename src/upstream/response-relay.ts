@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Answer } from "../node-http/answer.ts";
 import { breakOff } from "./broken-response.ts";
-import type { ResponseHead } from "./http1/response-parser.ts";
+import type { ResponseHead } from "./http1/response-events.ts";
 import { offersUpgrade, responseHeaders, responseTrailers } from "./response-headers.ts";
 
 /** Where a response comes from. */

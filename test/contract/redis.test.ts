@@ -1,5 +1,5 @@
 import { after, before, type TestContext } from "node:test";
-import type { SharedDenylistOptions } from "../../src/denylist/shared.ts";
+import type { SharedDenylistOptions } from "../../src/denylist/shared-options.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
 import { openStoreOn } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";

@@ -7,7 +7,8 @@ import {
 import { Outbox } from "../../src/denylist/journal/outbox.ts";
 import { FleetLives } from "../../src/denylist/redis/fleet-lives.ts";
 import { RedisReplica, type RedisReplicaOptions } from "../../src/denylist/redis/replica.ts";
-import { SharedDenylist, type SharedDenylistOptions } from "../../src/denylist/shared.ts";
+import { SharedDenylist } from "../../src/denylist/shared.ts";
+import type { SharedDenylistOptions } from "../../src/denylist/shared-options.ts";
 import { systemClock, systemStopwatch } from "../../src/platform/clock.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { until } from "./until.ts";

@@ -4,11 +4,11 @@ import http, { type ServerResponse } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Exchange } from "../../src/upstream/http1/connection.ts";
 import {
   ConnectionPool,
   type ConnectionPoolOptions,
 } from "../../src/upstream/http1/connection-pool.ts";
+import type { Exchange } from "../../src/upstream/http1/exchange.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";

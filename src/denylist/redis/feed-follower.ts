@@ -1,62 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Stopwatch } from "../../platform/clock.ts";
-import type { Entry } from "../denylist.ts";
+import { AskTrial } from "./ask-trial.ts";
 import { BackOff } from "./back-off.ts";
 import { BackgroundLoad } from "./background-load.ts";
-import type { EpochKeeper } from "./epoch-keeper.ts";
 import { EvictionWatch } from "./eviction-watch.ts";
 import type { FeedLine } from "./feed-line.ts";
 import type { FeedReading } from "./feed-reader.ts";
+import type { FeedFollowerOptions } from "./follower-options.ts";
 import { Freshness } from "./freshness.ts";
-import type { KnownShards } from "./known-shards.ts";
 import { Loader } from "./loader.ts";
 import type { Tail } from "./log-line.ts";
 import { watchName } from "./name-watch.ts";
-import type { RedisReplica } from "./replica.ts";
-import type { Roster } from "./roster.ts";
+import { Reliability } from "./reliability.ts";
 import { ShardWatch } from "./shard-watch.ts";
-import { disbelieved, type Epoch, isIn, type ShardState } from "./store-state.ts";
-import type { Troubles } from "./troubles.ts";
-
-/** What the clock of Redis said, and between which two moments of this machine's monotonic clock. */
-export interface ReferenceTime {
-  readonly timeMs: number;
-  readonly sentMs: number;
-  readonly receivedMs: number;
-}
-
-/** What is followed, and who is told. */
-export interface FeedFollowerOptions {
-  readonly replica: RedisReplica;
-  readonly known: KnownShards;
-  readonly keeper: EpochKeeper;
-  readonly roster: Roster;
-  readonly troubles: Troubles;
-  readonly now: Stopwatch;
-  /** Takes over entries that the store has. */
-  readonly onEntries: (entries: readonly Entry[]) => void;
-  /** Told of every new epoch of the feed's shard, the first one seen included. */
-  readonly onEpoch: (epoch: Epoch) => void;
-  /** Told of shards that may lack something of what this sidecar knows. */
-  readonly onLacking: (shards: readonly string[]) => void;
-  /** Told what time it is at Redis; undefined while nobody can say. */
-  readonly onReferenceTime?: ((time: ReferenceTime | undefined) => void) | undefined;
-  readonly allowEviction: boolean;
-  /** Whether a complete table is enough to answer by. */
-  readonly reads: "local" | "every-request";
-  /** How long a loss may go unnoticed by the sidecars that could tell, in milliseconds. */
-  readonly noticeMs: number;
-  /** How old a look at where the address of Redis leads may be for its word to count, in milliseconds. */
-  readonly nameTrustMs: number;
-}
+import { type Epoch, isIn, type ShardState } from "./store-state.ts";
 
 const linesPerRead = 1000;
 const readsPerStaleness = 3;
 const retryAfterMs = 100;
-const notReadYet = "redis has not been read yet";
-const notFilledYet = "redis has not been filled yet: its denylist is new, or was begun anew";
-/** A token that nobody has. */
-const nobody = { id: "-".repeat(43) };
 const nowhere: Tail = { id: "0-1", text: "" };
 
 /**
@@ -71,6 +31,8 @@ export class FeedFollower {
   readonly #trustMs: number;
   readonly #load: BackgroundLoad;
   readonly #evictions: EvictionWatch;
+  readonly #reliability: Reliability;
+  readonly #askTrial: AskTrial;
   readonly #watch: ShardWatch;
   readonly #stopped = new AbortController();
   readonly #running: Promise<void>;
@@ -78,11 +40,6 @@ export class FeedFollower {
   readonly #backOff = new BackOff({ firstMs: 1, longestMs: 1000 });
   #epoch: Epoch | undefined;
   #position = nowhere;
-  /** What of the shard was not believed, until it has settled. */
-  #disbelief = "";
-  #asking = false;
-  /** Whether the store could be relied on since this sidecar began. */
-  #wasSettled = false;
 
   constructor(options: FeedFollowerOptions) {
     this.#options = options;
@@ -97,8 +54,8 @@ export class FeedFollower {
     });
     this.#load = new BackgroundLoad({ ...options, loader, freshness: this.freshness, signal });
     this.#evictions = new EvictionWatch(options);
-    options.troubles.set("follow", notReadYet);
-    options.troubles.set("ask", "redis has not been asked yet");
+    this.#reliability = new Reliability(options.troubles);
+    this.#askTrial = new AskTrial(options.replica, options.troubles);
     this.#running = this.#run();
     this.#naming = this.#watchName();
   }
@@ -162,8 +119,7 @@ export class FeedFollower {
     const sent = now();
     const reading = await this.#read();
     const { state } = reading;
-    const disbelief = disbelieved(state);
-    if (disbelief !== undefined) this.#disbelief = `; not believed: ${disbelief}`;
+    this.#reliability.note(state);
     const why = this.#lossIn(reading);
     if (why !== undefined) return this.#begin(state, why);
     if (state.epoch === undefined) return retryAfterMs;
@@ -180,7 +136,7 @@ export class FeedFollower {
     if (state.kind === "trusted") this.freshness.filled();
     if (!this.freshness.complete || !this.#load.settled) this.#load.start();
     this.#judge(state);
-    void this.#tryToAsk();
+    if (this.#load.settled) void this.#askTrial.tryAgain();
     await roster.beat(performance.now(), state.epoch.before !== "-");
     await this.#watch.lookAtNext();
     return state.epoch.stalenessMs / readsPerStaleness;
@@ -298,34 +254,8 @@ export class FeedFollower {
     throw wrong;
   }
 
-  /** While asking fails, nobody may be sent here who would ask: so it is tried without a request. */
-  async #tryToAsk(): Promise<void> {
-    const { troubles, replica } = this.#options;
-    if (this.#asking || !this.#load.settled || troubles.reasonOf("ask") === undefined) return;
-    this.#asking = true;
-    await replica
-      .ask(nobody)
-      .then(() => troubles.set("ask", undefined))
-      .catch((error: Error) => troubles.set("ask", error.message));
-    this.#asking = false;
-  }
-
-  /** Says whether there will be answers: from a complete table, or from a store that can be trusted. */
   #judge(state: ShardState): void {
     const fromMemory = this.#options.reads === "local" && this.freshness.complete;
-    if (this.#load.settled) {
-      this.#disbelief = "";
-      this.#wasSettled = true;
-    }
-    const isReliable = fromMemory || this.#load.settled;
-    this.#options.troubles.set("follow", isReliable ? undefined : this.#whyUnreliable(state));
-  }
-
-  /** A sidecar that starts reads all there is, and nothing has been lost for that. */
-  #whyUnreliable({ kind }: ShardState): string {
-    if (this.#wasSettled || this.#disbelief !== "") {
-      return `redis has lost data, or is new, and is being filled again${this.#disbelief}`;
-    }
-    return kind === "trusted" ? notReadYet : notFilledYet;
+    this.#reliability.judge(state, { fromMemory, settled: this.#load.settled });
   }
 }

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { UpstreamError } from "../upstream-error.ts";
-import { Connection, type ConnectionOwner, type Exchange } from "./connection.ts";
+import { Connection, type ConnectionOwner } from "./connection.ts";
+import type { Exchange } from "./exchange.ts";
 import { RequestQueue, type RequestQueueOptions } from "./request-queue.ts";
 
 /** How connections to the application are made and kept. */

@@ -1,36 +1,13 @@
 import type { Socket } from "node:net";
-import { type BodyFraming, type FieldLines, writeFields } from "../../http/field-lines.ts";
+import type { FieldLines } from "../../http/field-lines.ts";
 import { atEndOfTurn } from "../../node-http/end-of-turn.ts";
 import { outliveWriteErrors } from "../../node-http/write-errors.ts";
 import { UpstreamError } from "../upstream-error.ts";
-import { type ResponseEvents, type ResponseHead, ResponseParser } from "./response-parser.ts";
+import { writeBodyEnd, writeBodyPart } from "./body-writer.ts";
+import type { Carrier, Exchange } from "./exchange.ts";
+import type { ResponseEvents, ResponseHead } from "./response-events.ts";
+import { ResponseParser } from "./response-parser.ts";
 import { WaitClock } from "./wait-clock.ts";
-
-/** One request to the application, and who is told of its response. */
-export interface Exchange extends ResponseEvents {
-  readonly method: string;
-  /** The request line and the header section with the empty line behind it; one byte a character. */
-  readonly head: string;
-  /** How its body is sent, behind the head. */
-  readonly body: BodyFraming;
-  /** Whether its response may pause for as long as it likes. */
-  readonly streams: boolean;
-  /** A connection is there, and the head goes out over it next. False: it is not wanted any more. */
-  onConnection(connection: Connection): boolean;
-  /** The head is on its way, and the body can follow. Not called for one without. */
-  sendBody(connection: Connection): void;
-  /** More of the body can be written. */
-  onDrain(): void;
-  /** What was received has been handed over, and the response is not whole yet. */
-  onPartial(): void;
-  /**
-   * No response, or no whole one, will come.
-   *
-   * `stale`: the connection had been there before, and was closed under the request without a byte of answer,
-   * as happens to one that was idle.
-   */
-  onError(error: Error, stale: boolean): void;
-}
 
 /** Who gives a connection its work. */
 export interface ConnectionOwner {
@@ -46,7 +23,6 @@ export interface ConnectionOwner {
   onClosed(connection: Connection): void;
 }
 
-const lineEnd = Buffer.from("\r\n");
 const none: FieldLines = [];
 /** The application may close just as the next request is sent: it is not kept to its last second. */
 const marginMs = 1000;
@@ -59,7 +35,7 @@ const closings = new Set(["closed", "ECONNRESET", "EPIPE"]);
  * It goes back to its owner only when the response is whole, nothing came behind it, the request was sent
  * in full and both sides want to go on; in all other cases it is closed.
  */
-export class Connection implements ResponseEvents {
+export class Connection implements Carrier, ResponseEvents {
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #parser: ResponseParser;
@@ -124,24 +100,19 @@ export class Connection implements ResponseEvents {
     }
   }
 
-  /** Sends a part of the body; false asks to wait for `onDrain`. */
   writeBody(chunk: Buffer): boolean {
-    const keepsUp = this.#writePart(chunk);
+    const keepsUp = writeBodyPart(this.#socket, this.#exchange?.body, chunk);
     // Now it is the application that is waited for.
     if (!keepsUp && this.#awaited === "head") this.#clock.begin(this.#owner.responseTimeoutMs);
     return keepsUp;
   }
 
-  /** The body is whole. Trailers follow if it was sent in chunks; they must be fit to be sent. */
   endBody(trailers: FieldLines = none): void {
-    if (this.#exchange?.body === "chunked") {
-      this.#socket.write(`0\r\n${writeFields(trailers)}\r\n`, "latin1");
-    }
+    writeBodyEnd(this.#socket, this.#exchange?.body, trailers);
     this.#requestSent = true;
     if (this.#awaited === "head") this.#clock.begin(this.#owner.responseTimeoutMs);
   }
 
-  /** Takes no more of the response from the system; what was received by now is still handed over. */
   pause(): void {
     this.#socket.pause();
     this.#clock.end();
@@ -152,7 +123,6 @@ export class Connection implements ResponseEvents {
     this.#awaitPart();
   }
 
-  /** Gives up: the connection is closed, and the exchange is told nothing more. */
   abort(): void {
     this.#exchange = undefined;
     this.#socket.destroy();
@@ -185,17 +155,6 @@ export class Connection implements ResponseEvents {
     this.#socket.write(exchange.head, "latin1");
     // Until its body is sent, it is the client that is waited for.
     if (this.#requestSent) this.#clock.begin(this.#owner.responseTimeoutMs);
-  }
-
-  #writePart(chunk: Buffer): boolean {
-    if (this.#exchange?.body !== "chunked") return this.#socket.write(chunk);
-    if (chunk.length === 0) return true;
-    this.#socket.cork();
-    this.#socket.write(`${chunk.length.toString(16)}\r\n`, "latin1");
-    this.#socket.write(chunk);
-    const keepsUp = this.#socket.write(lineEnd);
-    this.#socket.uncork();
-    return keepsUp;
   }
 
   #onDrain(): void {

@@ -1,5 +1,5 @@
 import { UpstreamError } from "../upstream-error.ts";
-import type { Exchange } from "./connection.ts";
+import type { Exchange } from "./exchange.ts";
 
 /** How many may wait, and for how long. */
 export interface RequestQueueOptions {

@@ -1,34 +1,10 @@
 import { UpstreamError } from "../upstream-error.ts";
+import { chunkDataEnd, chunkLineEnd, chunkSize } from "./chunked-coding.ts";
 import { readFraming } from "./framing.ts";
+import { copyOf, GatheredBody } from "./gathered-body.ts";
 import { malformed } from "./malformed.ts";
-import {
-  type LineEnd,
-  readFields,
-  readHead,
-  readTrailers,
-  refuseBareLineFeed,
-} from "./sections.ts";
-
-/** The head of a response, interim (below 200) or final, as it was received. */
-export interface ResponseHead {
-  /** The version of HTTP that it is written in, such as `1.1`. */
-  readonly version: string;
-  readonly status: number;
-  readonly reason: string;
-  /** Name and value alternating, in order and letter case. */
-  readonly headers: readonly string[];
-}
-
-/** Who is told of a response, part by part. What they are given is theirs to keep. */
-export interface ResponseEvents {
-  /** `more`: what was received goes on behind the head, or nothing is to come. */
-  onHead(head: ResponseHead, more: boolean): void;
-  /** The response is whole: its body, if any, came with the head and is short. One byte a character. */
-  onWhole(body: string): void;
-  onData(chunk: Buffer): void;
-  /** The response is whole. Trailers alternate as headers do. */
-  onEnd(trailers: readonly string[]): void;
-}
+import type { ResponseEvents, ResponseHead } from "./response-events.ts";
+import { type LineEnd, readFields, readHead, readTrailers } from "./sections.ts";
 
 /** What comes next. */
 type Expected =
@@ -45,19 +21,9 @@ type Expected =
  * The longest body that is handed over as text: what one write takes without being put aside first. (Node
  * has so many bytes for it on its stack, less one.)
  */
-const mostBytesAtOnce = 16_383;
-/**
- * At most 2^52 bytes. Leading zeros, extensions and white space around them mean nothing (RFC 9112 section
- * 7.1.1).
- */
-const chunkSizeSyntax = /^0*([0-9A-Fa-f]{1,13})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
-/** The longest line with the size of a chunk, in bytes. */
-const mostChunkLineBytes = 1024;
-
+const maxBytesAtOnce = 16_383;
 const none: readonly string[] = [];
 const nothing = Buffer.alloc(0);
-const carriageReturn = 13;
-const lineFeed = 10;
 const zero = 48;
 
 /**
@@ -74,9 +40,7 @@ export class ResponseParser {
   #expected: Expected = "nothing";
   #bodiless = false;
   #lineEnd: LineEnd = "\r\n";
-  /** Where in the buffer that is being read the body's bytes lie, moved together. */
-  #bodyStart = 0;
-  #bodyEnd = 0;
+  readonly #body = new GatheredBody();
   /** What was received of a head or a line that is not whole yet. */
   #partial: Buffer = nothing;
   /** Bytes of the body, or of the chunk, that are still to come. */
@@ -116,7 +80,6 @@ export class ResponseParser {
       chunk = Buffer.concat([this.#partial, received]);
       this.#partial = nothing;
     }
-    this.#bodyEnd = this.#bodyStart;
     let at = 0;
     while (at < chunk.length) {
       const next = this.#readPart(chunk, at);
@@ -145,7 +108,7 @@ export class ResponseParser {
       case "chunk":
         return this.#readBody(chunk, at);
       case "body until close":
-        this.#gather(chunk, at, chunk.length);
+        this.#body.add(chunk, at, chunk.length);
         return chunk.length;
       case "chunk size":
         return this.#readChunkSize(chunk, at);
@@ -183,7 +146,7 @@ export class ResponseParser {
   /** Hands a final head over, and the body that begins at `next` where it is all there, and short. */
   #handOver(head: ResponseHead, chunk: Buffer, next: number): number {
     const end = next + this.#left;
-    const isSized = this.#expected === "body by length" && this.#left <= mostBytesAtOnce;
+    const isSized = this.#expected === "body by length" && this.#left <= maxBytesAtOnce;
     const isWhole = isSized && end <= chunk.length;
     this.#events?.onHead(head, isWhole || next < chunk.length);
     if (!isWhole) return next;
@@ -218,23 +181,15 @@ export class ResponseParser {
     this.#left -= end - at;
     const chunked = this.#expected === "chunk";
     if (chunked && this.#left === 0) this.#expected = "chunk end";
-    this.#gather(chunk, at, end);
+    this.#body.add(chunk, at, end);
     if (!chunked && this.#left === 0) this.#finish(chunk, none);
     return end;
   }
 
   #readChunkSize(chunk: Buffer, at: number): number {
-    const end = chunk.indexOf(this.#lineEnd, at, "latin1");
-    if ((end === -1 ? chunk.length : end) - at > mostChunkLineBytes) {
-      throw malformed("too long a chunk size");
-    }
-    if (end === -1) {
-      refuseBareLineFeed(chunk, at);
-      return at;
-    }
-    const [, size] = chunkSizeSyntax.exec(chunk.toString("latin1", at, end)) ?? [];
-    if (size === undefined) throw malformed("a chunk without a size");
-    this.#left = Number.parseInt(size, 16);
+    const end = chunkLineEnd(chunk, at, this.#lineEnd);
+    if (end === -1) return at;
+    this.#left = chunkSize(chunk, at, end);
     if (this.#left > 0) {
       this.#expected = "chunk";
       return end + this.#lineEnd.length;
@@ -245,16 +200,10 @@ export class ResponseParser {
   }
 
   #readChunkEnd(chunk: Buffer, at: number): number {
-    const isBare = this.#lineEnd === "\n";
-    const end = isBare ? at : at + 1;
-    const first = chunk[at];
-    const last = chunk[end];
-    if (first !== (isBare ? lineFeed : carriageReturn) || (last ?? lineFeed) !== lineFeed) {
-      throw malformed("a chunk that is longer than its size");
-    }
-    if (last === undefined) return at;
+    const next = chunkDataEnd(chunk, at, this.#lineEnd);
+    if (next === -1) return at;
     this.#expected = "chunk size";
-    return end + 1;
+    return next;
   }
 
   #readTrailers(chunk: Buffer, at: number): number {
@@ -264,22 +213,9 @@ export class ResponseParser {
     return section.next;
   }
 
-  /** Puts a part of the body with what came of it before in this read. */
-  #gather(chunk: Buffer, from: number, to: number): void {
-    if (this.#bodyEnd === this.#bodyStart) {
-      this.#bodyStart = from;
-      this.#bodyEnd = to;
-    } else {
-      chunk.copyWithin(this.#bodyEnd, from, to);
-      this.#bodyEnd += to - from;
-    }
-  }
-
   #handOverBody(chunk: Buffer): void {
-    if (this.#bodyEnd === this.#bodyStart) return;
-    const body = copyOf(chunk, this.#bodyStart, this.#bodyEnd);
-    this.#bodyEnd = this.#bodyStart;
-    this.#events?.onData(body);
+    const body = this.#body.take(chunk);
+    if (body !== undefined) this.#events?.onData(body);
   }
 
   #finish(chunk: Buffer, trailers: readonly string[]): void {
@@ -294,11 +230,6 @@ export class ResponseParser {
     this.#expected = "nothing";
     return events;
   }
-}
-
-/** A part of a chunk, in memory of its own. */
-function copyOf(chunk: Buffer, from: number, to: number): Buffer {
-  return Buffer.from(chunk.subarray(from, to));
 }
 
 function closed(): UpstreamError {

@@ -7,7 +7,11 @@ export const breakagesOfMany = {
   /** A logout is answered as soon as Redis has it. */
   "no-hold": {
     changes: [
-      { file: "denylist/shared.js", from: /await sleep\(epoch\.stalenessMs[^;]*;/, to: "" },
+      {
+        file: "denylist/redis/propagation.js",
+        from: /await sleep\(epoch\.stalenessMs[^;]*;/,
+        to: "",
+      },
     ],
     topology: "single",
     only: ["redis paused"],

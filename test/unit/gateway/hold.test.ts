@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Entry } from "../../../src/denylist/denylist.ts";
-import { type Carried, type HoldOptions, holdFor } from "../../../src/gateway/hold.ts";
+import { holdFor } from "../../../src/gateway/hold.ts";
+import type { Carried, HoldOptions } from "../../../src/gateway/hold-options.ts";
 import { createUnprovenBudget } from "../../../src/gateway/unproven.ts";
 import { plainNames } from "../../../src/token/names.ts";
 

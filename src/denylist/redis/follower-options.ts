@@ -1,0 +1,40 @@
+import type { Stopwatch } from "../../platform/clock.ts";
+import type { Entry } from "../denylist.ts";
+import type { EpochKeeper } from "./epoch-keeper.ts";
+import type { KnownShards } from "./known-shards.ts";
+import type { RedisReplica } from "./replica.ts";
+import type { Roster } from "./roster.ts";
+import type { Epoch } from "./store-state.ts";
+import type { Troubles } from "./troubles.ts";
+
+/** What the clock of Redis said, and between which two moments of this machine's monotonic clock. */
+export interface ReferenceTime {
+  readonly timeMs: number;
+  readonly sentMs: number;
+  readonly receivedMs: number;
+}
+
+/** What is followed, and who is told. */
+export interface FeedFollowerOptions {
+  readonly replica: RedisReplica;
+  readonly known: KnownShards;
+  readonly keeper: EpochKeeper;
+  readonly roster: Roster;
+  readonly troubles: Troubles;
+  readonly now: Stopwatch;
+  /** Takes over entries that the store has. */
+  readonly onEntries: (entries: readonly Entry[]) => void;
+  /** Told of every new epoch of the feed's shard, the first one seen included. */
+  readonly onEpoch: (epoch: Epoch) => void;
+  /** Told of shards that may lack something of what this sidecar knows. */
+  readonly onLacking: (shards: readonly string[]) => void;
+  /** Told what time it is at Redis; undefined while nobody can say. */
+  readonly onReferenceTime?: ((time: ReferenceTime | undefined) => void) | undefined;
+  readonly allowEviction: boolean;
+  /** Whether a complete table is enough to answer by. */
+  readonly reads: "local" | "every-request";
+  /** How long a loss may go unnoticed by the sidecars that could tell, in milliseconds. */
+  readonly noticeMs: number;
+  /** How old a look at where the address of Redis leads may be for its word to count, in milliseconds. */
+  readonly nameTrustMs: number;
+}

@@ -1,0 +1,41 @@
+import type { BodyFraming, FieldLines } from "../../http/field-lines.ts";
+import type { ResponseEvents } from "./response-events.ts";
+
+/** What an exchange may ask of the connection that carries it. */
+export interface Carrier {
+  /** Sends a part of the body; false asks to wait for `onDrain`. */
+  writeBody(chunk: Buffer): boolean;
+  /** The body is whole. Trailers follow if it was sent in chunks; they must be fit to be sent. */
+  endBody(trailers?: FieldLines): void;
+  /** Takes no more of the response from the system; what was received by now is still handed over. */
+  pause(): void;
+  resume(): void;
+  /** Gives up: the connection is closed, and the exchange is told nothing more. */
+  abort(): void;
+}
+
+/** One request to the application, and who is told of its response. */
+export interface Exchange extends ResponseEvents {
+  readonly method: string;
+  /** The request line and the header section with the empty line behind it; one byte a character. */
+  readonly head: string;
+  /** How its body is sent, behind the head. */
+  readonly body: BodyFraming;
+  /** Whether its response may pause for as long as it likes. */
+  readonly streams: boolean;
+  /** A connection is there, and the head goes out over it next. False: it is not wanted any more. */
+  onConnection(carrier: Carrier): boolean;
+  /** The head is on its way, and the body can follow. Not called for one without. */
+  sendBody(carrier: Carrier): void;
+  /** More of the body can be written. */
+  onDrain(): void;
+  /** What was received has been handed over, and the response is not whole yet. */
+  onPartial(): void;
+  /**
+   * No response, or no whole one, will come.
+   *
+   * `stale`: the connection had been there before, and was closed under the request without a byte of answer,
+   * as happens to one that was idle.
+   */
+  onError(error: Error, stale: boolean): void;
+}
