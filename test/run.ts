@@ -3,22 +3,26 @@
  *
  * `--engine=node` has every gate of theirs serve requests in Node's own way (`server.engine`).
  *
- * `--times` adds how long each folder and the slowest files took, on standard error.
+ * `--times` adds what each folder and file took, in seconds and in seconds of CPU, on standard error.
+ *
+ * `--long` runs the long forms instead, `*.long.test.ts`: what their short forms look at in part, in full.
  *
  * Node 20 does not find `.ts` files by itself, so the list is made here; a run without a test fails.
- * They run compiled. Those of `unit` touch nothing outside of themselves, so they share a few processes.
+ * They run compiled. Those of `unit` and `docs` change nothing outside of themselves, so they share a few processes.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type CompiledTests, compileTests } from "./tools/compile-tests.ts";
+import { compileTests } from "./tools/compile-tests.ts";
 
 const { values, positionals: folders } = parseArgs({
   options: {
     engine: { type: "string", default: "direct" },
     times: { type: "boolean", default: false },
+    long: { type: "boolean", default: false },
   },
   allowPositionals: true,
 });
@@ -33,10 +37,19 @@ if (files.length === 0) throw new Error("name the folders of test/ to run");
 // Half of the time tests wait: for a disk, a time-out, a grace period.
 const concurrency = Math.ceil(1.5 * Math.max(2, availableParallelism()));
 const timesReporter = [
+  "--import=./test/tools/cpu.mjs",
   ...["--test-reporter=tap", "--test-reporter-destination=stdout"],
   ...["--test-reporter=./test/tools/times.mjs", "--test-reporter-destination=stderr"],
 ];
-const compiled = compileTests();
+const shared = files.filter((file) => /^test\/(?:unit|docs)\//.test(file));
+const compiled = await compileTests({
+  alone: files.filter((file) => !shared.includes(file)),
+  groups: Array.from({ length: Math.min(concurrency, shared.length) }, (_, group) =>
+    shared.filter((_file, at) => at % concurrency === group),
+  ),
+});
+const cpuFolder = mkdtempSync(join(tmpdir(), "revgate-cpu-"));
+const env = { REVGATE_TEST_ENGINE: values.engine, REVGATE_TEST_CPU: cpuFolder };
 try {
   const child = spawn(
     process.execPath,
@@ -45,9 +58,9 @@ try {
       `--test-concurrency=${concurrency}`,
       "--test-timeout=240000",
       ...(values.times ? timesReporter : []),
-      ...processesFor(files, compiled),
+      ...compiled.files,
     ],
-    { stdio: "inherit", env: { ...process.env, REVGATE_TEST_ENGINE: values.engine } },
+    { stdio: "inherit", env: { ...process.env, ...env } },
   );
   // What is to be removed in the end is removed then, too.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
@@ -55,24 +68,12 @@ try {
   process.exitCode = code ?? 1;
 } finally {
   compiled.remove();
-}
-
-/** What each process runs: a file, but for those that share one. */
-function processesFor(tests: readonly string[], { fileOf, together }: CompiledTests): string[] {
-  const shared = tests.filter((test) => test.startsWith("test/unit/"));
-  const alone = tests.filter((test) => !shared.includes(test));
-  const groups = Array.from({ length: Math.min(concurrency, shared.length) }, (_, i) =>
-    together(
-      `unit-${i + 1}`,
-      shared.filter((_test, at) => at % concurrency === i),
-    ),
-  );
-  return [...groups, ...alone.map(fileOf)];
+  rmSync(cpuFolder, { recursive: true });
 }
 
 function listTests(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".test.ts"))
+    .filter((name) => name.endsWith(".test.ts") && name.endsWith(".long.test.ts") === values.long)
     .map((name) => `${folder}/${name}`)
     .sort();
 }

@@ -7,6 +7,7 @@ import { describe, it } from "node:test";
 import { connectControl } from "../../src/control/control-client.ts";
 import { holdDataDir } from "../../src/control/control-socket.ts";
 import { startApplication } from "../helpers/application.ts";
+import { revgate } from "../helpers/command.ts";
 import { startGate, untilReady, writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { runBuilt, startBuiltGate } from "../helpers/program.ts";
@@ -140,16 +141,16 @@ describe("commands", () => {
     ];
     for (const [option, value, token] of cases) {
       assert.equal((await send(`${gate.url}/me`, { headers: { token } })).status, 200);
-      const ended = await runBuilt(["revoke", option, value], options);
+      const ended = await revgate(["revoke", option, value], options);
       assert.equal(ended.code, 0, ended.stderr);
       assert.match(ended.stdout, /^revoked until \d{4}-\S+: (?:sub|sid|jti):\S{43}$/m);
       assert.equal((await send(`${gate.url}/me`, { headers: { token } })).status, 401, option);
     }
     assert.equal((await send(`${gate.url}/me`, { headers: { token: makeToken() } })).status, 200);
-    const both = await runBuilt(["revoke", "--subject", "a", "--sid", "b"], options);
+    const both = await revgate(["revoke", "--subject", "a", "--sid", "b"], options);
     assert.equal(both.code, 2);
     assert.match(both.stderr, /expected one of --subject, --sid and --jti/);
-    const stranger = await runBuilt(["revoke", "--subject", "a", "--issuer", "https://x"], options);
+    const stranger = await revgate(["revoke", "--subject", "a", "--issuer", "https://x"], options);
     assert.equal(stranger.code, 1);
     assert.match(stranger.stderr, /expected one of the configured issuers/);
   });
@@ -190,7 +191,7 @@ describe("commands", () => {
     const directory = temporaryDirectory(t);
     await writeConfig(directory, "", "http://127.0.0.1:1");
     const config = ["--config", join(directory, "revgate.yaml")];
-    const forged = await runBuilt(["revoke", ...config], { stdin: "a.b.c" });
+    const forged = await revgate(["revoke", ...config], { input: "a.b.c" });
     assert.deepEqual(
       [forged.code, forged.stderr],
       [
@@ -198,22 +199,22 @@ describe("commands", () => {
         "not revoked: the token is not valid, so revgate refuses it anyway (form: not three parts of base64url, of which two are JSON objects)\n",
       ],
     );
-    const expired = await runBuilt(["revoke", ...config], { stdin: makeToken({ iat: 1, exp: 2 }) });
+    const expired = await revgate(["revoke", ...config], { input: makeToken({ iat: 1, exp: 2 }) });
     assert.match(expired.stdout, /^nothing to do: expired at 1970-/);
-    assert.equal((await runBuilt(["revoke", ...config], { stdin: "" })).code, 2);
-    assert.equal((await runBuilt(["revoke", "--nonsense"], {})).code, 2);
-    assert.equal((await runBuilt(["revoke", "--config", "/nowhere.yaml"], { stdin: "a" })).code, 2);
-    assert.equal((await runBuilt(["nonsense"])).code, 2);
-    assert.equal((await runBuilt([])).code, 2);
+    assert.equal((await revgate(["revoke", ...config], { input: "" })).code, 2);
+    assert.equal((await revgate(["revoke", "--nonsense"], {})).code, 2);
+    assert.equal((await revgate(["revoke", "--config", "/nowhere.yaml"], { input: "a" })).code, 2);
+    assert.equal((await revgate(["nonsense"])).code, 2);
+    assert.equal((await revgate([])).code, 2);
   });
 
   it("teach with --help", async () => {
     for (const command of ["run", "check-config", "revoke", "check", "list", "import", "demo"]) {
-      const { code, stdout } = await runBuilt([command, "--help"]);
+      const { code, stdout } = await revgate([command, "--help"]);
       assert.equal(code, 0);
       assert.ok(stdout.startsWith(`Usage: revgate ${command}`), stdout);
     }
-    const { stdout } = await runBuilt(["--help"]);
+    const { stdout } = await revgate(["--help"]);
     assert.match(stdout, /Exit codes: 0 done, 1 failed, 2 wrong usage or configuration/);
   });
 
@@ -250,10 +251,10 @@ describe("commands", () => {
         "a".repeat(1_000_000),
       ].join("\r\n"),
     );
-    const tried = await runBuilt(["import", "--dry-run", ...config, file]);
+    const tried = await revgate(["import", "--dry-run", ...config, file]);
     assert.equal(tried.stdout, "would import 7, skipped 6 (expired 1, other 5)\n");
     assert.ok(!existsSync(join(directory, "data")));
-    const imported = await runBuilt(["import", ...config, file]);
+    const imported = await revgate(["import", ...config, file]);
     assert.equal(imported.code, 0, imported.stderr);
     assert.equal(imported.stdout, "imported 7, skipped 6 (expired 1, other 5)\n");
     assert.deepEqual(imported.stderr.trim().split("\n"), [
@@ -277,7 +278,7 @@ describe("commands", () => {
     const gate = await startGate(t, { upstream: (await startApplication(t)).url });
     const config = ["--config", join(gate.directory, "revgate.yaml")];
     const stale = Array.from({ length: 30 }, () => makeToken({ iat: 1, exp: 1 + threeDays }));
-    const imported = await runBuilt(["import", ...config], { stdin: stale.join("\n") });
+    const imported = await revgate(["import", ...config], { input: stale.join("\n") });
     assert.equal(imported.code, 0);
     assert.equal(imported.stdout, "imported 0, skipped 30 (expired 30, other 0)\n");
     assert.match(imported.stderr, /^line 20: .*\nand 10 more lines\n$/m);
@@ -296,14 +297,14 @@ describe("commands", () => {
     const token = makeToken();
 
     await redis.kill();
-    const refused = await runBuilt(["import", ...config], { stdin: token });
+    const refused = await revgate(["import", ...config], { input: token });
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /redis is not connected.*; nothing was done/);
 
     await redis.start();
     const patient = yaml.replace("1s", "30s");
     await writeConfig(directory, patient, application.url);
-    const imported = await runBuilt(["import", ...config], { stdin: token });
+    const imported = await revgate(["import", ...config], { input: token });
     assert.deepEqual(imported, { code: 0, stdout: "imported 1, skipped 0\n", stderr: "" });
     // By another machine's sidecar.
     const gate = await startGate(t, {

@@ -4,6 +4,7 @@ import { Agent, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { startApplication } from "../helpers/application.ts";
+import { revgate } from "../helpers/command.ts";
 import { startGate, writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { runBuilt } from "../helpers/program.ts";
@@ -68,7 +69,7 @@ describe("a drain that somebody asks for", () => {
     await slow;
     assert.deepEqual((await patient).stdout, "draining; connections left: 0\n");
     await gate.stop();
-    const late = await runBuilt(["drain", "--config", config]);
+    const late = await revgate(["drain", "--config", config]);
     assert.equal(late.code, 1);
     assert.match(late.stderr, /no revgate is running on it/);
   });
@@ -77,7 +78,7 @@ describe("a drain that somebody asks for", () => {
     const directory = temporaryDirectory(t);
     await writeConfig(directory, "", "http://127.0.0.1:1");
     const config = join(directory, "revgate.yaml");
-    assert.equal((await runBuilt(["drain", "--config", config])).code, 1);
-    assert.equal((await runBuilt(["drain", "--config", config, "--wait", "soon"])).code, 2);
+    assert.equal((await revgate(["drain", "--config", config])).code, 1);
+    assert.equal((await revgate(["drain", "--config", config, "--wait", "soon"])).code, 2);
   });
 });
