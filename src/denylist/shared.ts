@@ -7,6 +7,7 @@ import { Courier } from "./redis/courier.ts";
 import { EpochKeeper } from "./redis/epoch-keeper.ts";
 import { FeedFollower } from "./redis/feed-follower.ts";
 import { KnownShards } from "./redis/known-shards.ts";
+import { MayBeLostError } from "./redis/look-ups.ts";
 import { Propagation } from "./redis/propagation.ts";
 import { Restorer } from "./redis/restorer.ts";
 import { Roster } from "./redis/roster.ts";
@@ -15,6 +16,8 @@ import { Troubles } from "./redis/troubles.ts";
 import type { SharedDenylistOptions } from "./shared-options.ts";
 
 const retryRecoveredMs = 500;
+/** How long a request waits for a proof that is late. */
+const lateProofMs = 1000;
 const elsewhere = "the address of redis may lead elsewhere by now";
 const recovering = "revocations from before the last stop are not in force everywhere yet";
 
@@ -95,22 +98,35 @@ export class SharedDenylist implements Denylist {
   };
 
   async ask(token: TokenNames): Promise<"revoked" | "live"> {
-    const { replica, local, whenUnavailable } = this.#options;
+    const { local, whenUnavailable } = this.#options;
     try {
       if (this.#recovering) throw new StoreUnavailableError(recovering);
-      const standing = await replica.ask(token);
-      if (standing === "live" && this.#follower.mayEvict) {
-        throw new StoreUnavailableError("redis may have evicted it");
-      }
-      if (standing === "live" && !this.#follower.freshness.isAgreed()) {
-        throw new StoreUnavailableError(elsewhere);
-      }
-      return standing;
+      return await this.#askRedis(token);
     } catch (error) {
+      const proved = error instanceof MayBeLostError && (await this.#isProvedSoon());
+      const standing = proved ? this.lookUp(token) : "ask";
+      if (standing !== "ask") return standing;
       this.#troubles.set("ask", (error as Error).message);
       if (whenUnavailable === "serve-known") return local.ask(token);
       throw error;
     }
+  }
+
+  async #askRedis(token: TokenNames): Promise<"revoked" | "live"> {
+    const standing = await this.#options.replica.ask(token);
+    if (standing === "live" && this.#follower.mayEvict) {
+      throw new StoreUnavailableError("redis may have evicted it");
+    }
+    if (standing === "live" && !this.#follower.freshness.isAgreed()) {
+      throw new StoreUnavailableError(elsewhere);
+    }
+    return standing;
+  }
+
+  /** Whether the table, whose proof is late while Redis is filled again, has one soon. */
+  async #isProvedSoon(): Promise<boolean> {
+    if (this.#options.reads !== "local") return false;
+    return this.#follower.freshness.freshWithin(lateProofMs);
   }
 
   revoke(entries: readonly Entry[]): Promise<void> {

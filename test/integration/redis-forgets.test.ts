@@ -212,6 +212,29 @@ describe("a Redis that forgets", () => {
     assert.equal(await standingOf(newcomer.denylist, cutoffFor("alice", 0), 1001), "live");
   });
 
+  it("makes nobody refuse by a proof that is late for a moment while it is being filled again", async (t) => {
+    const redis = await startRedis(t);
+    const { denylist } = await openReady(t, redis.port);
+    const known = entryFor("known");
+    await denylist.revoke([known]);
+    const unknown = tokenOf(entryFor("unknown"));
+    await until(() => denylist.lookUp(unknown) === "live");
+    const [epoch = ""] = ((await redis.client.get("revgate:epoch")) ?? "").split(" ");
+    await redis.client.set("revgate:grace", epoch, "PX", 60_000);
+
+    const busyUntilMs = performance.now() + 300;
+    while (performance.now() < busyUntilMs);
+    assert.equal(denylist.lookUp(unknown), "ask");
+    assert.deepEqual(await Promise.all([denylist.ask(unknown), denylist.ask(tokenOf(known))]), [
+      "live",
+      "revoked",
+    ]);
+    assert.equal(await redis.client.exists("revgate:grace"), 1);
+    const newcomer = await openStoreOn(t, redis.port);
+    await until(() => newcomer.replica.up);
+    await assert.rejects(newcomer.denylist.ask(unknown));
+  });
+
   it("is no loss to a sidecar that starts at a new one, nor to the next; to one that shared its entries it is", async (t) => {
     const redis = await startRedis(t);
     const [told, dataDir] = [[] as string[], temporaryDirectory(t)];

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { elapsedMs } from "../../platform/clock.ts";
 import { AskTrial } from "./ask-trial.ts";
 import { BackOff } from "./back-off.ts";
 import { BackgroundLoad } from "./background-load.ts";
@@ -18,6 +19,12 @@ const linesPerRead = 1000;
 const readsPerStaleness = 3;
 const retryAfterMs = 100;
 const nowhere: Tail = { id: "0-1", text: "" };
+
+/** So that readings stay a third of the staleness apart if they take long, and never follow on each other's heels. */
+function pauseBehind(tookMs: number, stalenessMs: number): number {
+  const apartMs = stalenessMs / readsPerStaleness;
+  return Math.max(apartMs - tookMs, apartMs / 4);
+}
 
 /**
  * Follows the feed, and knows at any time what that proves about the table.
@@ -139,7 +146,7 @@ export class FeedFollower {
     if (this.#load.settled) void this.#askTrial.tryAgain();
     await roster.beat(performance.now(), state.epoch.before !== "-");
     await this.#watch.lookAtNext();
-    return state.epoch.stalenessMs / readsPerStaleness;
+    return pauseBehind(elapsedMs(sent, now()), state.epoch.stalenessMs);
   }
 
   get #shard(): string {

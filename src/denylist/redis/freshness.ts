@@ -16,6 +16,8 @@ export class Freshness {
   #provenAt: Moment | undefined;
   #agreedAt: Moment | undefined;
   #stalenessMs = 0;
+  /** Those that wait for the next proof. */
+  readonly #waiting = new Set<() => void>();
 
   /** `trustMs`: for how long a look at where the address of Redis leads is good. */
   constructor(now: Stopwatch, trustMs: number) {
@@ -57,6 +59,29 @@ export class Freshness {
   /** The feed was read to its end by a reading that was sent at that moment. */
   prove(sent: Moment): void {
     this.#provenAt = sent;
+    for (const goOn of this.#waiting) goOn();
+  }
+
+  /**
+   * Whether it is fresh within so many milliseconds: a proof may be late for a moment, on a busy machine or while
+   * Redis is filled again. False at once if the table is not complete: that takes longer.
+   */
+  async freshWithin(ms: number): Promise<boolean> {
+    const signal = AbortSignal.timeout(ms);
+    while (this.#complete && !signal.aborted && !this.isFresh()) await this.#nextProof(signal);
+    return this.isFresh();
+  }
+
+  #nextProof(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const goOn = () => {
+        this.#waiting.delete(goOn);
+        signal.removeEventListener("abort", goOn);
+        resolve();
+      };
+      this.#waiting.add(goOn);
+      signal.addEventListener("abort", goOn);
+    });
   }
 
   /** The whole store has been loaded, while the feed was followed from before that on. */

@@ -6,6 +6,13 @@ import type { KeySpace } from "./key-space.ts";
 /** Asks one shard for the values under some names. */
 export type AskShard = (shard: string, names: readonly EntryName[]) => Promise<ShardAnswer>;
 
+/** Redis answers, but what is not there may have been lost. */
+export class MayBeLostError extends StoreUnavailableError {
+  constructor() {
+    super("redis has lost data, and is being filled again");
+  }
+}
+
 /** What a shard said. */
 export interface ShardAnswer {
   /** Whether it can say that something is not there. */
@@ -38,7 +45,7 @@ export class LookUps {
   /**
    * Whether a token has been revoked.
    *
-   * Rejects with StoreUnavailableError where there is no answer, and where there is one that proves
+   * Rejects with StoreUnavailableError if there is no answer, and with MayBeLostError if there is one that proves
    * nothing: a shard that may have lost entries can't say that one is not there.
    */
   async ask(token: TokenNames): Promise<"revoked" | "live"> {
@@ -77,7 +84,7 @@ export class LookUps {
     });
     // What is there counts, whatever else has been lost.
     if (revoked || trusted) return revoked;
-    throw new StoreUnavailableError("redis has lost data, and is being filled again");
+    throw new MayBeLostError();
   }
 
   #valuesOf(shard: string, names: readonly EntryName[]): Promise<ShardAnswer> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Freshness } from "../../../../src/denylist/redis/freshness.ts";
 import { elapsedMs } from "../../../../src/platform/clock.ts";
 
@@ -71,6 +72,32 @@ describe("freshness", () => {
     assert.equal(freshness.isFresh(), true);
     clocks.pass(1);
     assert.equal(freshness.isFresh(), false);
+  });
+
+  it("comes back to those who wait with the next proof, unless that is too old itself", async () => {
+    const { clocks, freshness } = startFresh();
+    const sent = clocks.read();
+    clocks.pass(150);
+    let answer: boolean | undefined;
+    const waiting = freshness.freshWithin(60_000).then((fresh) => {
+      answer = fresh;
+    });
+    freshness.prove(sent);
+    await new Promise(setImmediate);
+    assert.equal(answer, undefined);
+    freshness.prove(clocks.read());
+    await waiting;
+    assert.equal(answer, true);
+  });
+
+  it("is not waited for if the table is not complete, nor for ever", async () => {
+    const { clocks, freshness } = startFresh();
+    clocks.pass(150);
+    // Its timer keeps no process alive.
+    const [isFresh] = await Promise.all([freshness.freshWithin(1), sleep(2)]);
+    assert.equal(isFresh, false);
+    freshness.missed();
+    assert.equal(await freshness.freshWithin(2 ** 31 - 1), false);
   });
 
   it("ends in a suspension", () => {
