@@ -57,11 +57,11 @@ return {state(), found[1], #keys, table.concat(keys, '\\n'), table.concat(texts,
  * Of two expiries, lives and cut-offs the later holds; a value that none of ours has written is replaced. The
  * life is relative, and only for tidying up.
  * The lines come behind the keys, in the same step: a line that is there says that its keys are. Returns the
- * state and the id of the last line; '' if it is another epoch, and nothing was written.
+ * state, the id of the last line ('' if it is another epoch, and nothing was written), and how many entries were there.
  */
 export const put = `${state}
 if textAt(KEYS[1]) ~= ARGV[1] or string.sub(ARGV[1], -#server) ~= server then
-  return {state(), ''}
+  return {state(), '', 0}
 end
 local function bounded(digits)
   return digits and digits ~= '' and #digits <= 10 and tonumber(digits) <= ${latestSecond}
@@ -82,11 +82,15 @@ local function merge(key, at)
 end
 local lines = tonumber(ARGV[4])
 local first = 5 + 2 * lines
+local there = 0
 for i = 6, #KEYS do
   local at = first + (i - 6) * 3
   local value, life = ARGV[at], ARGV[at + 2]
   if ARGV[at + 1] ~= '' then value = value .. ' ' .. ARGV[at + 1] end
-  if not redis.call('SET', KEYS[i], value, 'EX', life, 'NX') then merge(KEYS[i], at) end
+  if not redis.call('SET', KEYS[i], value, 'EX', life, 'NX') then
+    there = there + 1
+    merge(KEYS[i], at)
+  end
 end
 local last = ''
 for i = 1, lines do
@@ -98,5 +102,5 @@ local left = redis.call('PTTL', KEYS[2])
 if left >= 0 and left < graceMs then
   redis.call('PEXPIRE', KEYS[2], graceMs)
 end
-return {state(), last}
+return {state(), last, there}
 `;

@@ -45,7 +45,8 @@ export class EntryWriter {
 
   /**
    * Stores entries of one shard, and behind them, in the same step, lines in its log; resolves to the last of
-   * these. Nothing is written, and `tail` is undefined, unless the shard is in the epoch that the follower saw.
+   * these, and to how many of the entries were there. Nothing is written, and `tail` is undefined, unless the
+   * shard is in the epoch that the follower saw.
    * Of two expiries and two cut-offs the later holds; `prolong` makes a grace period go on.
    */
   async put(
@@ -53,7 +54,7 @@ export class EntryWriter {
     entries: readonly Entry[],
     lines: readonly NewLine[],
     { prolong = false }: { readonly prolong?: boolean } = {},
-  ): Promise<{ state: ShardState; tail: Tail | undefined }> {
+  ): Promise<{ state: ShardState; tail: Tail | undefined; held: number }> {
     const { keys, graceMs, feedLines, ownLines, epochText, write, stateOf } = this.#options;
     const length = shard === keys.feedShard ? feedLines : shardLogLines;
     ownLines.note(lines);
@@ -63,11 +64,11 @@ export class EntryWriter {
       ...lines.flatMap(({ line, more }) => [line, more]),
       ...this.#entryArguments(entries),
     ]);
-    const [, id] = reply as [unknown, string];
+    const [, id, held] = reply as [unknown, string, number];
     const text = lines.at(-1)?.line ?? "";
     const state = stateOf(reply);
     if (id === "") await this.#options.isBelieved(shard, state);
-    return { state, tail: id === "" ? undefined : { id, text } };
+    return { state, tail: id === "" ? undefined : { id, text }, held };
   }
 
   #entryArguments(entries: readonly Entry[]): (string | number)[] {

@@ -20,27 +20,30 @@ export interface WriteBackOptions {
 
 /** Few enough that neither Redis nor this process is held up for longer than a few milliseconds. */
 const entriesPerStep = 500;
+/** So that neither waits for the other. */
+const maxStepsAtOnce = 3;
 /** Beyond that many, entries travel together in a line that only sidecars of this form can read. */
 const maxSingleLines = 100;
 
 /**
  * Compares all that is known with what is in some shards, and writes back what is missing.
  *
- * Sidecars do this at the same time, and each begins elsewhere: what all of them know is written back by whoever
- * comes to it first, and is there for the others. Rejects with StoreUnavailableError if a shard does not stay in
+ * Sidecars do this at the same time, and each begins elsewhere: what all of them know is written back by the first
+ * that comes to it, and is there for the others. Rejects with StoreUnavailableError if a shard does not stay in
  * its epoch.
  */
 export async function writeBack(options: WriteBackOptions): Promise<void> {
   const { journal, from, epochs } = options;
   const waiting = new Map<string, Entry[]>([...epochs.keys()].map((shard) => [shard, []]));
-  // One step is written while the next is compared.
-  let writing = Promise.resolve();
+  /** Shards in which most was missing when last looked: writing shows what is there as well as comparing does. */
+  const empty = new Set<string>();
+  const steps = new Set<Promise<void>>();
   const take = async (shard: string, entries: readonly Entry[]) => {
-    const lacking = await compare(shard, entries, options);
-    await writing;
-    writing = lacking.length === 0 ? Promise.resolve() : write(shard, lacking, options);
-    // A failure is told with the next step.
-    writing.catch(() => {});
+    const step = restore(shard, entries, { ...options, empty }).finally(() => steps.delete(step));
+    // A failure is told with the next step, or at the end.
+    step.catch(() => {});
+    steps.add(step);
+    if (steps.size >= maxStepsAtOnce) await Promise.race(steps);
   };
   for await (const entries of journal.entries(from)) {
     sortByShard(entries, waiting, options);
@@ -49,7 +52,19 @@ export async function writeBack(options: WriteBackOptions): Promise<void> {
     }
   }
   for (const [shard, some] of waiting) if (some.length > 0) await take(shard, some);
-  await writing;
+  await Promise.all(steps);
+}
+
+/** One step: what is missing of some entries is there when it resolves. */
+async function restore(
+  shard: string,
+  entries: readonly Entry[],
+  options: WriteBackOptions & { readonly empty: Set<string> },
+): Promise<void> {
+  const lacking = options.empty.has(shard) ? entries : await compare(shard, entries, options);
+  const written = lacking.length === 0 ? 0 : await write(shard, lacking, options);
+  if (written > entries.length / 2) options.empty.add(shard);
+  else options.empty.delete(shard);
 }
 
 /** Adds entries to those of their shards; what is pending goes its own way. */
@@ -77,21 +92,23 @@ async function compare(
 }
 
 /**
- * In one step with their lines if there is one log. Else the others are told first: a key without its line
+ * Resolves to how many were not there. In one step with their lines if there is one log. Else the others are told first: a key without its line
  * would look as if everybody had been.
  */
 async function write(
   shard: string,
   missing: readonly Entry[],
-  { replica, epochs }: WriteBackOptions,
-): Promise<void> {
+  { replica, epochs, signal }: WriteBackOptions,
+): Promise<number> {
+  if (signal.aborted) throw new StoreUnavailableError("stopping");
   const announced = replica.keys.spread;
   const lines = linesFor(missing, announced);
   if (announced) await replica.publish(lines);
   const own = announced ? [logLine()] : lines;
-  const { state, tail } = await replica.put(shard, missing, own, { prolong: true });
+  const { state, tail, held } = await replica.put(shard, missing, own, { prolong: true });
   const epoch = epochs.get(shard);
   if (tail === undefined || epoch === undefined || !isIn(epoch, state)) throw changedAgain();
+  return missing.length - held;
 }
 
 function linesFor(entries: readonly Entry[], announced: boolean): NewLine[] {
