@@ -9,7 +9,7 @@ import { makeToken, publicPem } from "../helpers/tokens.ts";
 import { searchProgram } from "../tools/programs.ts";
 import { haproxyConfig, haproxyPackages } from "./contenders/haproxy.ts";
 import { nginxConfig, nginxPackages } from "./contenders/nginx.ts";
-import { end, launch, makeDirectory, type Started, script, start } from "./processes.ts";
+import { type Core, end, launch, makeDirectory, type Started, script, start } from "./processes.ts";
 
 /** One that forwards requests to the application, and maybe checks them. Each start is a new process. */
 export interface Contender {
@@ -28,11 +28,11 @@ export interface Surroundings {
 export async function startRevgate(
   upstream: string,
   store = "{ dataDir: data }",
-  home = makeDirectory(),
+  { home = makeDirectory(), core = 0 }: { home?: string; core?: Core } = {},
 ) {
   await writeConfig(home, `log: { requests: none }\ndenylist: ${store}\n`, upstream);
   const args = [join(repository, "dist/cli.js"), "run", "--config", join(home, "revgate.yaml")];
-  return start(0, [process.execPath, ...args]);
+  return start(core, [process.execPath, ...args]);
 }
 
 /** Its `denylist` group for a Redis. */

@@ -73,13 +73,16 @@ export async function measureMillion(
   const soon = Date.now() / 1000 + 15;
   const home = homeWithJournal({ live: count, expiresAt: soon });
   const openedMs = performance.now();
-  const sweeping = await startRevgate(upstream, undefined, home);
+  const sweeping = await startRevgate(upstream, undefined, { home });
   const journalMs = performance.now() - openedMs;
   while (Date.now() / 1000 < soon);
   await observeFor("a sweep", sweeping.url);
 
   const compacting = homeWithJournal({ live: count, expiresAt: soon + 100_000, dead: count * 1.1 });
-  await observeFor("a compaction", (await startRevgate(upstream, undefined, compacting)).url);
+  await observeFor(
+    "a compaction",
+    (await startRevgate(upstream, undefined, { home: compacting })).url,
+  );
   return { readyMs, loadedMs, journalMs, pauses };
 }
 

@@ -33,9 +33,13 @@ export function makeDirectory(): string {
   return directory;
 }
 
-/** Starts a program on a core of its own where the system allows. */
-export function launch(core: number, command: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const pinned = taskset === undefined ? command : [taskset, "-c", String(core), ...command];
+/** Where a program runs: on that core alone if the system allows it, or on whichever is free. */
+export type Core = number | "any";
+
+/** Starts a program. */
+export function launch(core: Core, command: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const pinned =
+    core === "any" || taskset === undefined ? command : [taskset, "-c", String(core), ...command];
   const [file = "", ...rest] = pinned;
   const child = spawn(file, rest, {
     env: { ...process.env, ...env },
@@ -52,7 +56,7 @@ export function keepOffTheContendersCore(): void {
 
 /** The same for a program that prints its port; resolves with it. */
 export async function start(
-  core: number,
+  core: Core,
   command: readonly string[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<Started> {
