@@ -1,16 +1,7 @@
-import { isIPv6, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { networkOf } from "../platform/network.ts";
 
-/** What limits take for one peer: an IPv4 address, or an IPv6 network of 64 bits, which one machine may have. */
+/** What limits take for one peer: an IPv4 address, or an IPv6 network of 64 bits. */
 export function peerOf({ remoteAddress = "unknown" }: Pick<Socket, "remoteAddress">): string {
-  const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, "");
-  return isIPv6(address) ? networkOf(address) : address;
-}
-
-/** The first four of an IPv6 address's eight groups, written out. */
-function networkOf(address: string): string {
-  const [left = [], right = []] = address
-    .split("::")
-    .map((half) => half.split(":").filter((group) => group !== ""));
-  const zeros = Array.from({ length: 8 - left.length - right.length }, () => "0");
-  return [...left, ...zeros, ...right].slice(0, 4).join(":");
+  return networkOf(remoteAddress.replace(/^::ffff:(?=\d+\.)/i, ""));
 }

@@ -10,6 +10,7 @@ import {
   targetOptions,
 } from "../config/routes.ts";
 import type { ControlHandler } from "../control/command-server.ts";
+import { createCheckTurns } from "../gateway/check-turns.ts";
 import type { Gate } from "../gateway/gate.ts";
 import type { LiveConnections } from "../gateway/live-connections.ts";
 import { createPeerReader } from "../gateway/peer.ts";
@@ -124,6 +125,7 @@ function assembleGate(
     whyInvalid: verification.whyInvalid,
     tokenBytes: settings.limits.tokenBytes,
     waitForKeys: createBoundedWait(maxWaitingForKeys),
+    checkTurns: createCheckTurns(settings.limits.signatureCheckShare / 100, metrics.gate),
     bodyBytes: settings.limits.bodyBytes,
     ...{ clock: store.clock, clockHints: store.clockHints },
     lifetimes: lifetimesOf(settings),

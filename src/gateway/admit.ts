@@ -190,9 +190,7 @@ export function admit(checks: Checks, visit: Visit): Admission | Promise<Admissi
   const judgement = judge(checks, visit);
   switch (judgement.kind) {
     case "wait":
-      return judgement.what === "key"
-        ? waitForKey(checks, visit, judgement)
-        : judgement.ready.then(() => admit(checks, visit));
+      return wait(checks, visit, judgement);
     case "ask":
       return askDenylist(checks, visit, { ...judgement, kind: "pass" }, judgement.token);
     default:
@@ -200,10 +198,21 @@ export function admit(checks: Checks, visit: Visit): Admission | Promise<Admissi
   }
 }
 
-/** Judges a request again when its key may be there; whoever sends forged ones can have any number of them wait. */
-async function waitForKey(checks: Checks, visit: Visit, { ready }: Wait): Promise<Admission> {
-  const isReady = await checks.waitForKeys(visit.peer.address, ready);
-  return isReady ? admit(checks, visit) : deny("keys_unavailable");
+/**
+ * Judges a request again when what it waits for may be there. Whoever sends forged tokens can have any number
+ * of requests wait for keys and turns: both are bounded.
+ */
+async function wait(checks: Checks, visit: Visit, judgement: Wait): Promise<Admission> {
+  if (judgement.what === "turn") {
+    visit.hasTurn = await checks.checkTurns.wait(visit);
+    if (!visit.hasTurn) return deny("checks_busy");
+  } else if (judgement.what === "key") {
+    const isReady = await checks.waitForKeys(visit.peer.address, judgement.ready);
+    if (!isReady) return deny("keys_unavailable");
+  } else {
+    await judgement.ready;
+  }
+  return admit(checks, visit);
 }
 
 /**

@@ -3,7 +3,7 @@ import type { CredentialReading } from "../token/credential.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Verification } from "../token/verifier.ts";
 import type { Route } from "./route.ts";
-import { deny, type Verdict } from "./verdict.ts";
+import { deny, type Verdict, waitForTurn } from "./verdict.ts";
 
 /** What a decision rests on: facts and two questions, each asked only when the steps before it passed. */
 export interface Facts {
@@ -27,6 +27,7 @@ export function decide(facts: Facts): Verdict {
   // Signature before denylist: a forged token must not cost a look-up.
   const verification = verify(credential.credential);
   if (verification.kind === "invalid") return deny("token_invalid");
+  if (verification.kind === "unchecked") return waitForTurn;
   if (verification.kind === "unknown_key") return waitForKey(verification.ready);
   return decideVerified(facts, verification);
 }
@@ -64,6 +65,8 @@ function decidePublic(facts: Facts): Verdict {
   if (credential.kind === "ambiguous" && endsCarried) return deny("token_ambiguous");
   if (credential.kind !== "found") return { kind: "allow", token: undefined };
   const verification = verify(credential.credential);
+  // Even if no token is asked for: what the application is told of one must not depend on the load.
+  if (verification.kind === "unchecked") return waitForTurn;
   if (verification.kind === "unknown_key" && endsCarried) {
     return waitForKey(verification.ready);
   }

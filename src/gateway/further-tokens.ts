@@ -4,13 +4,16 @@ import { readCredential } from "../token/credential.ts";
 import { readOpaqueToken } from "../token/opaque-token.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Verification, Verifier } from "../token/verifier.ts";
+import type { CheckTurns } from "./check-turns.ts";
 import type { FurtherToken, Route } from "./route.ts";
-import { type Denial, deny, type Wait } from "./verdict.ts";
+import { type Denial, deny, type Wait, waitForTurn } from "./verdict.ts";
 import type { Visit } from "./visit.ts";
 
 /** What tokens are checked with. */
 export interface TokenChecks {
   readonly verifier: Verifier;
+  /** Divides the time for signatures between clients. */
+  readonly checkTurns: CheckTurns;
   /** The longest credential, in bytes, that is looked at. */
   readonly tokenBytes: number;
   readonly clock: Clock;
@@ -58,6 +61,7 @@ function readFurtherToken(
     lifetimeSeconds,
   });
   if (verification.kind === "invalid") return undefined;
+  if (verification.kind === "unchecked") return waitForTurn;
   if (verification.kind !== "unknown_key") return verification.token;
   const { ready } = verification;
   return ready ? { kind: "wait", what: "key", ready } : deny("keys_unavailable");
@@ -73,12 +77,14 @@ export function verifierFor(
   return (credential) => verifyOrName(checks, visit, { credential, lifetimeSeconds });
 }
 
-const noSearch = { search: "none" } as const;
-
 /** Checks a credential; a request waits once for its key: however slow a key set is, the wait ends. */
 function verifyOnce(checks: TokenChecks, visit: Visit, credential: string): Verification {
   const isSought = visit.keysSoughtFor?.has(credential) === true;
-  const verification = checks.verifier.verify(credential, isSought ? noSearch : undefined);
+  const verification = checks.verifier.verify(credential, {
+    search: isSought ? "none" : "at_once",
+    budget: visit.hasTurn ? checks.checkTurns.charged : checks.checkTurns,
+  });
+  if (verification.kind === "unchecked") return verification;
   if (verification.kind === "unknown_key") {
     visit.keysSoughtFor ??= new Set();
     visit.keysSoughtFor.add(credential);
@@ -93,7 +99,7 @@ function verifyOnce(checks: TokenChecks, visit: Visit, credential: string): Veri
 function isShownByHolder(
   { clientCertificates }: TokenChecks,
   { peer }: Visit,
-  verification: Exclude<Verification, { kind: "unknown_key" }>,
+  verification: Exclude<Verification, { kind: "unknown_key" | "unchecked" }>,
 ): boolean {
   if (clientCertificates === undefined || verification.kind === "invalid") return true;
   const { certificate } = verification.token;

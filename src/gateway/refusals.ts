@@ -78,6 +78,12 @@ export const refusals = {
     en: "Try again shortly.",
     zh: "服务暂不可用,请稍后重试!",
   },
+  checks_busy: {
+    status: 503,
+    retryAfter: 1,
+    en: "Try again shortly.",
+    zh: "服务暂不可用,请稍后重试!",
+  },
   revocation_pending: {
     status: 503,
     retryAfter: 1,

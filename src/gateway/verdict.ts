@@ -25,6 +25,7 @@ export const refusalReasons = [
   "certificate_required",
   "denylist_unavailable",
   "keys_unavailable",
+  "checks_busy",
   "revocation_pending",
   "upstream_busy",
   "upstream_unreachable",
@@ -41,12 +42,15 @@ export interface Denial<Reason extends RefusalReason = RefusalReason> {
 }
 
 /** Undecided until `ready` resolves; then all checks run again. */
-export interface Wait {
-  readonly kind: "wait";
-  /** A body of its own, or a key, which many may wait for. */
-  readonly what: "body" | "key";
-  readonly ready: Promise<void>;
-}
+export type Wait =
+  | {
+      readonly kind: "wait";
+      /** A body of its own, or a key, which many may wait for. */
+      readonly what: "body" | "key";
+      readonly ready: Promise<void>;
+    }
+  /** Its turn to have a signature checked. */
+  | { readonly kind: "wait"; readonly what: "turn" };
 
 /** Why nobody can say whether a credential is to be accepted. */
 export type UnknownReason = "keys_unavailable" | "denylist_unavailable";
@@ -63,3 +67,6 @@ export type Verdict =
 export function deny<Reason extends RefusalReason>(reason: Reason): Denial<Reason> {
   return { kind: "deny", reason };
 }
+
+/** A request waits until it is its turn to have a signature checked. */
+export const waitForTurn = { kind: "wait", what: "turn" } as const;

@@ -44,6 +44,8 @@ export interface Visit {
   secretSegments: SecretSegments;
   /** What the token is called in the denylist for which the request is refused. */
   refusedToken: string | undefined;
+  /** Whether it has waited until signatures may be checked for it. */
+  hasTurn: boolean;
   /** Credentials for which a key was sought already: that happens once a request. */
   keysSoughtFor: Set<string> | undefined;
 }
@@ -75,6 +77,7 @@ export function beginVisit(reception: Reception, request: IncomingMessage, answe
     mayOmitToken: false,
     secretSegments: undefined,
     refusedToken: undefined,
+    hasTurn: false,
     keysSoughtFor: undefined,
   };
 }

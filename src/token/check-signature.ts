@@ -22,6 +22,19 @@ export interface UnknownKey {
   readonly ready: Promise<void> | undefined;
 }
 
+/** A token's signature has not been checked, since that would take more time than may be spent on it now. */
+export interface Unchecked {
+  readonly kind: "unchecked";
+}
+
+/** How much time may be spent on signatures. */
+export interface CheckBudget {
+  /** Whether one may be checked now. */
+  mayCheck(): boolean;
+  /** Told how long it took, in milliseconds. */
+  spend(ms: number): void;
+}
+
 /** Who makes something of tokens that were issued in the future. */
 export interface IssuedAheadHints {
   /** Whether such an `iat` is worth a look. */
@@ -32,6 +45,8 @@ export interface IssuedAheadHints {
 /** What a signature is checked with. */
 export interface SignatureCheck extends ClaimRules, ClaimReading {
   readonly search: Search;
+  /** What signatures are checked within; without one, all are checked at once. */
+  readonly budget?: CheckBudget | undefined;
   /** Told of tokens that were issued in the future, by somebody whose signature is right. */
   readonly clockHints?: IssuedAheadHints | undefined;
   /** Told of every signature that is checked. */
@@ -48,7 +63,7 @@ export function checkSignature(
   credential: string,
   issuers: readonly Issuer[],
   options: SignatureCheck,
-): VerifiedToken | UnknownKey | "forged" | undefined {
+): VerifiedToken | UnknownKey | Unchecked | "forged" | undefined {
   const jws = parseCompactJws(credential);
   if (jws === undefined) return undefined;
   const isRevocable = areRevocable(jws.payload, options);
@@ -57,7 +72,10 @@ export function checkSignature(
   if (!isRevocable && ahead === undefined) return undefined;
   const possible = issuersNamedIn(jws, issuers).filter(({ audience }) => isMeantFor(jws, audience));
   if (possible.length === 0) return undefined;
+  if (options.budget?.mayCheck() === false) return { kind: "unchecked" };
+  const startMs = performance.now();
   const signed = findSigner(credential, jws, possible, options);
+  options.budget?.spend(performance.now() - startMs);
   if (signed !== undefined && ahead !== undefined) options.clockHints?.sawIssuedAhead(ahead);
   if (!isRevocable) return undefined;
   return signed === undefined

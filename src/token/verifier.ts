@@ -1,9 +1,11 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import {
+  type CheckBudget,
   checkSignature,
   type Search,
   type SignatureCheck,
+  type Unchecked,
   type UnknownKey,
 } from "./check-signature.ts";
 import { hasThreeParts } from "./compact-jws.ts";
@@ -22,10 +24,19 @@ export type Verification =
   /** Whether it is in time depends on which of the clocks is right, and nobody knows that at present. */
   | { readonly kind: "in_doubt"; readonly token: VerifiedToken }
   | { readonly kind: "invalid" }
-  | UnknownKey;
+  | UnknownKey
+  | Unchecked;
+
+/** How a credential is verified. */
+export interface VerifyOptions {
+  /** `none`: nothing is fetched for it, and `unknown_key` never has `ready`. Default `at_once`. */
+  readonly search?: Search;
+  /** Signatures of credentials that are new here are checked within this, else they are `unchecked`. */
+  readonly budget?: CheckBudget | undefined;
+}
 
 /** What a token must be like to be accepted. */
-export interface VerifierOptions extends Omit<SignatureCheck, "search"> {
+export interface VerifierOptions extends Omit<SignatureCheck, "search" | "budget"> {
   readonly keys: readonly VerificationKey[] | KeyRing;
   readonly issuer: string | undefined;
   readonly audience: Audience;
@@ -45,12 +56,8 @@ export interface Verifier {
   readonly names: Names;
   /** What was seen since the verifier was made. */
   readonly seen: SeenTokens;
-  /**
-   * Checks a credential's signature and claims; never throws, whatever the text is.
-   *
-   * With `search: "none"` nothing is fetched for it: `unknown_key` then never has `ready`.
-   */
-  verify(credential: string, options?: { readonly search?: Search }): Verification;
+  /** Checks a credential's signature and claims; never throws, whatever the text is. */
+  verify(credential: string, options?: VerifyOptions): Verification;
   /** Checks every credential anew from now on: what was asked of its claims is not what it was. */
   forget(): void;
 }
@@ -83,10 +90,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     });
   }
 
-  function verify(
-    credential: string,
-    { search = "at_once" }: { readonly search?: Search } = {},
-  ): Verification {
+  function verify(credential: string, how: VerifyOptions = {}): Verification {
     // What can't be a compact JWS at first sight is worth no hash.
     if (credential.length > tokenBytes || !hasThreeParts(credential)) return invalid;
     const digest = hash("sha256", credential, "base64url");
@@ -95,12 +99,13 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (remembered !== undefined) return inTime(remembered);
     if (forged.has(digest)) return invalid;
 
-    return check(credential, digest, search);
+    return check(credential, digest, how);
   }
 
   /** Checks a credential that is new here. */
-  function check(credential: string, digest: string, search: Search): Verification {
-    const token = checkSignature(credential, issuers, { ...options, search });
+  function check(credential: string, digest: string, how: VerifyOptions): Verification {
+    const { search = "at_once", budget } = how;
+    const token = checkSignature(credential, issuers, { ...options, search, budget });
     if (token === undefined) return invalid;
     if (token === "forged") {
       // Only this holds until the keys change: what else makes a token invalid may pass with time.

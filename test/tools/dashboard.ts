@@ -188,7 +188,19 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       title: "Signature checks",
       description: "Many more than logins is a flood of forged tokens.",
       unit: "ops",
-      series: [{ expr: sum(rate("revgate_signature_checks_total")), legend: "checks" }],
+      series: [
+        { expr: sum(rate("revgate_signature_checks_total")), legend: "checks" },
+        {
+          expr: sum(rate("revgate_signature_check_waits_total"), "result"),
+          legend: "waited: {{result}}",
+        },
+      ],
+    },
+    {
+      title: "Time for signatures",
+      description: "Share of a core: at most limits.signatureCheckShare.",
+      unit: "percentunit",
+      series: [{ expr: rate("revgate_signature_check_seconds_total"), legend: "{{instance}}" }],
     },
     {
       title: "Identity providers",

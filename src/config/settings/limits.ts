@@ -37,6 +37,13 @@ export const limits = about(
         why: "Longer ones are not read, and passed on whole: a request whose token stands in such a body is refused, other tokens and subjects in it are not found, when counts as met, and success in such an answer is unknown.",
       },
     ),
+    signatureCheckShare: about(
+      "Max share of one core, in percent, that checks of signatures take; beyond it requests wait their turn.",
+      whole(25, 1, 100, "percent"),
+      {
+        why: "Only tokens that are new here are checked; requests with known ones go first. Clients take turns, by listen.trustedProxies. If 1024 requests wait, one of the client with the most gets 503 checks_busy.",
+      },
+    ),
     headersTimeout: about(
       "Max time of a client for the head of a request.",
       duration("10s", "100ms", "5m"),

@@ -6,6 +6,10 @@ export interface GateMetrics<Outcome extends string> {
   readonly requests: Readonly<Record<Outcome, { inc(): void }>>;
   readonly checkSeconds: { observe(seconds: number): void };
   readonly upstreamSeconds: { observe(seconds: number): void };
+  /** Time spent on signatures. */
+  readonly signatureSeconds: { inc(seconds: number): void };
+  /** Requests that waited their turn to have a signature checked, by what came of it. */
+  readonly checkWaits: Readonly<Record<"turn" | "refused", { inc(): void }>>;
   /** How long requests waited for a connection to the application, those that did. */
   readonly queueSeconds: { observe(seconds: number): void };
   /** Clients that were given up because they stood still, by what they had stopped doing. */
@@ -126,8 +130,25 @@ function createSubjectCounters(
 }
 
 /** What is counted of those who wait, or let wait. */
-function createWaits(make: Makers): Pick<GateMetrics<string>, "queueSeconds" | "stalledClients"> {
+function createWaits(
+  make: Makers,
+): Pick<
+  GateMetrics<string>,
+  "signatureSeconds" | "checkWaits" | "queueSeconds" | "stalledClients"
+> {
   return {
+    signatureSeconds: make.counter(
+      "revgate_signature_check_seconds_total",
+      "Time spent on signatures of clients' tokens. Its rate is at most limits.signatureCheckShare.",
+    ),
+    checkWaits: make.counters(
+      {
+        name: "revgate_signature_check_waits_total",
+        help: "Requests with a token that is new here which had to wait for limits.signatureCheckShare, by result: turn (its turn came), refused (503 checks_busy: others had to be let in).",
+      },
+      "result",
+      ["turn", "refused"],
+    ),
     queueSeconds: make.plainHistogram(
       "revgate_upstream_queue_duration_seconds",
       "How long requests waited for a connection to the application; those for which one was idle are not counted.",

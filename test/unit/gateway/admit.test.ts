@@ -50,6 +50,7 @@ function checksOf(
       preflight: more.preflight ?? "refuse",
     },
     waitForKeys: createBoundedWait(10),
+    checkTurns: { charged: {}, wait: async () => false },
     bodyBytes: 1000,
     tokenBytes: 1000,
     clock: { nowSeconds: () => 0 },
@@ -121,6 +122,28 @@ describe("admit", () => {
     const crowded = admit({ ...checks, waitForKeys: async () => false }, withToken());
     isThere = true;
     assert.equal(kindOf(await crowded), "keys_unavailable");
+  });
+
+  it("judges a request again when it is its turn to have its token checked, and refuses one that had to make room", async () => {
+    const store = storeOf("live");
+    const budgets: unknown[] = [];
+    const verify = (_: string, { budget }: { budget?: unknown }) => {
+      budgets.push(budget);
+      return budget === turns.charged ? { kind: "valid", token } : { kind: "unchecked" };
+    };
+    const turns = { charged: {}, wait: async () => true };
+    const checks = {
+      ...checksOf(store),
+      verifier: { verify, names: plainNames },
+      checkTurns: turns,
+    } as unknown as Checks;
+    const waiting = admit(checks, withToken());
+    store.standing = "revoked";
+    assert.equal(kindOf(await waiting), "token_revoked");
+    assert.deepEqual(budgets, [turns, turns.charged]);
+
+    turns.wait = async () => false;
+    assert.equal(kindOf(await admit(checks, withToken())), "checks_busy");
   });
 
   it("judges a request again by what is known by then", () => {

@@ -40,6 +40,14 @@ describe("decide", () => {
     it(`denies ${what}`, () => assert.deepEqual(decide(facts(changes)), { kind: "deny", reason }));
   }
 
+  it("waits for its turn on every route if the signature has not been checked", () => {
+    const verify = (): Verification => ({ kind: "unchecked" });
+    for (const access of ["protected", "optional", "public"] as const) {
+      const verdict = decide(facts({ route: { access, revoke: undefined }, verify }));
+      assert.deepEqual(verdict, { kind: "wait", what: "turn" });
+    }
+  });
+
   it("cannot tell while it depends on which clock is right whether a token has expired", () => {
     const verify = (): Verification => ({ kind: "in_doubt", token });
     assert.deepEqual(decide(facts({ verify })), { kind: "deny", reason: "denylist_unavailable" });

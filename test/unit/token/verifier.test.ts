@@ -38,6 +38,41 @@ describe("verifier", () => {
     assert.equal(verifier.verify(forged).kind, "invalid");
   });
 
+  it("asks its budget for tokens that are new and signed, and charges it for their signatures alone", () => {
+    const verifier = verifierWith();
+    let asked = 0;
+    let charges = 0;
+    let isFree = false;
+    const budget = {
+      mayCheck() {
+        asked += 1;
+        return isFree;
+      },
+      spend(ms: number) {
+        assert.ok(ms > 0);
+        charges += 1;
+      },
+    };
+    const token = makeToken();
+    const forged = `${token.slice(0, -8)}AAAAAAAA`;
+    for (const each of ["nonsense", "a.b.c", makeToken({ exp: "soon" })]) {
+      assert.equal(verifier.verify(each, { budget }).kind, "invalid", each);
+    }
+    assert.deepEqual([asked, charges], [0, 0]);
+    for (const each of [token, forged]) {
+      assert.equal(verifier.verify(each, { budget }).kind, "unchecked");
+    }
+    assert.deepEqual([asked, charges], [2, 0]);
+    isFree = true;
+    assert.equal(verifier.verify(token, { budget }).kind, "valid");
+    assert.equal(verifier.verify(forged, { budget }).kind, "invalid");
+    assert.deepEqual([asked, charges], [4, 2]);
+    isFree = false;
+    assert.equal(verifier.verify(token, { budget }).kind, "valid");
+    assert.equal(verifier.verify(forged, { budget }).kind, "invalid");
+    assert.deepEqual([asked, charges], [4, 2]);
+  });
+
   it("asks the time on every call, for a remembered credential too", () => {
     let seconds = now;
     const verifier = verifierWith({
