@@ -1,4 +1,5 @@
 import type { HeaderList } from "./field-lines.ts";
+import { hidesCookie, looseName } from "./loose-cookies.ts";
 
 /** One cookie of a Cookie header (RFC 6265 section 4.2). */
 interface Cookie {
@@ -27,18 +28,26 @@ function unquote(value: string): string {
     : value;
 }
 
-/** The values that a request gives for a cookie, but for empty ones: none, one, or several. */
+/** What stands for a cookie of which parsers differ: nobody can tell which of two an application would take. */
+const unclear: readonly string[] = ["", ""];
+
+/**
+ * The values that a request gives for a cookie, but for empty ones: none, one, or several; several as well if some
+ * parser would find one where others do not (see hidesCookie).
+ */
 export function cookieValues(headers: HeaderList, name: string): readonly string[] {
-  return headers
-    .all("cookie")
-    .flatMap(parseCookies)
-    .flatMap((cookie) => (cookie.name === name && cookie.value ? [cookie.value] : []));
+  const cookies = headers.all("cookie").flatMap(parseCookies);
+  const wanted = looseName(name);
+  if (cookies.some(({ text }) => hidesCookie(text, name, wanted))) return unclear;
+  return cookies.flatMap((cookie) => (cookie.name === name && cookie.value ? [cookie.value] : []));
 }
 
-/** A Cookie header without some of its cookies; undefined if none is left. */
+/** A Cookie header without some of its cookies, however a parser may find them; undefined if none is left. */
 export function withoutCookies(header: string, names: ReadonlySet<string>): string | undefined {
   const cookies = parseCookies(header);
-  const kept = cookies.filter(({ name }) => !names.has(name));
+  const hides = (text: string) =>
+    [...names].some((name) => hidesCookie(text, name, looseName(name)));
+  const kept = cookies.filter(({ name, text }) => !names.has(name) && !hides(text));
   if (kept.length === cookies.length) return header;
   return kept.length === 0
     ? undefined

@@ -11,8 +11,31 @@ describe("cookies", () => {
     assert.deepEqual(valuesIn("a=1; session=x; b=2", "session=y"), ["x", "y"]);
     assert.deepEqual(valuesIn('session="x=1"'), ["x=1"]);
     assert.deepEqual(valuesIn(" session = x ;session=x"), ["x", "x"]);
-    assert.deepEqual(valuesIn("session; session=; sessions=x; Session=x; xsession=x"), []);
+    assert.deepEqual(valuesIn("session; session=; sessions=x; xsession=x; a=session"), []);
+    assert.deepEqual(valuesIn('session="Bearer x, y"; b="a c=d, e=f"'), ["Bearer x, y"]);
     assert.deepEqual(valuesIn(), []);
+  });
+
+  it("are nobody's if some parser finds one where others do not", () => {
+    for (const cookies of [
+      "Session=x",
+      "sess%69on=x",
+      "a=b session=x",
+      "a=b, session=x",
+      "a=b,session = x",
+      'a="b session=x"',
+      "$Version=1, session=x",
+      "session=x; a=b session=y",
+    ]) {
+      const values = valuesIn(cookies);
+      assert.deepEqual(values, ["", ""], cookies);
+      assert.equal(withoutCookies(cookies, new Set(["session"])), undefined, cookies);
+    }
+    // As PHP has it.
+    for (const name of ["my.id", "my id", "my[id", "MY_ID"]) {
+      const headers = new HeaderList(["Cookie", `${name}=x`]);
+      assert.deepEqual(cookieValues(headers, "my_id"), ["", ""], name);
+    }
   });
 
   it("are taken out by name, and the rest stays as it was sent", () => {
