@@ -1,5 +1,6 @@
 import { readJson } from "../http/json.ts";
 import { hasRepeatedMember } from "../http/repeated-members.ts";
+import { isKeyId } from "./key-id.ts";
 
 /** A compact JWS (RFC 7515 section 7.1) taken apart; nothing in it has been verified. */
 export interface CompactJws {
@@ -21,7 +22,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * alphabet and spare bits that are not zero (RFC 4648 section 3.5) are refused, so that one token has
  * one spelling. Header and payload must be JSON objects in UTF-8 without a member given twice
  * (RFC 7515 section 4, RFC 7519 section 4): parsers disagree on which of the two counts. Their depth is
- * bounded (see readJson), since nobody has vouched for them yet.
+ * bounded (see readJson), since nobody has vouched for them yet, and that of `kid` and its length.
  */
 export function parseCompactJws(text: string): CompactJws | undefined {
   if (!hasThreeParts(text)) return undefined;
@@ -30,7 +31,7 @@ export function parseCompactJws(text: string): CompactJws | undefined {
   if (decodeCanonical(encodedSignature) === undefined) return undefined;
 
   const header = parseObject(encodedHeader);
-  if (header === undefined) return undefined;
+  if (header === undefined || !isKeyId(header["kid"])) return undefined;
   const payload = parseObject(encodedPayload);
   if (payload === undefined) return undefined;
 

@@ -1,11 +1,17 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
 import { KeyUnusableError } from "../../errors.ts";
 import { readJson } from "../../http/json.ts";
+import { isKeyId } from "../key-id.ts";
 import { type Algorithm, algorithmsFor, describeKey, whyUnfit } from "./algorithms.ts";
 import type { VerificationKey } from "./verification-key.ts";
 
 /** Max number of keys in a set; no issuer has more. */
 const maxKeys = 100;
+/**
+ * Max length of a key's members as texts: RSA of 8192 bits with an exponent of 4 bytes, coordinates of P-521. Looked at
+ * before the key is made: what OpenSSL and Node do with a longer one takes minutes.
+ */
+const maxChars = { n: 1368, e: 6, x: 90, y: 90 } as const;
 
 /** What a JWK Set holds. */
 export interface KeySet {
@@ -67,8 +73,8 @@ function readKey(jwk: Jwk, allowed: readonly Algorithm[]): VerificationKey[] | s
   const members = publicMembers(jwk);
   if (members === undefined)
     return `kty ${JSON.stringify(kty)?.slice(0, 20)} is not supported here`;
-  const key = importKey(members);
-  if (key === undefined) return "broken";
+  const key = importKey(jwk, members);
+  if (typeof key === "string") return key;
   const unfit = whyUnfit(key);
   if (unfit !== undefined) return unfit;
   const algorithms = algorithmsFor(key, allowed).filter(
@@ -101,12 +107,24 @@ function publicMembers({ kty, n, e, crv, x, y }: Jwk): object | undefined {
   }
 }
 
-function importKey(members: object): KeyObject | undefined {
+/** The key, or why there is none. */
+function importKey(jwk: Jwk, members: object): KeyObject | string {
+  const tooLong = longMember(jwk);
+  if (tooLong !== undefined) return `${tooLong} is longer than that of any key that is used`;
   try {
     return createPublicKey({ key: members as JsonWebKey, format: "jwk" });
   } catch {
-    return undefined;
+    return "broken";
   }
+}
+
+/** The first of a key's members that is longer than that of any key that is used. */
+function longMember(jwk: Jwk): string | undefined {
+  if (!isKeyId(jwk["kid"])) return "kid";
+  return Object.entries(maxChars).find(([name, max]) => {
+    const value = jwk[name];
+    return typeof value === "string" && value.length > max;
+  })?.[0];
 }
 
 function isObject(value: unknown): value is Jwk {

@@ -38,6 +38,8 @@ describe("parseCompactJws", () => {
     "what is not JSON": `${header}.${encode("{sub}")}.AAAA`,
     "what is not UTF-8": `${header}.${encode(Buffer.from([0x22, 0xff, 0x22]))}.AAAA`,
     "a byte order mark": `${header}.${encode('\uFEFF{"sub":"a"}')}.AAAA`,
+    "an id of a key that is a list": `${encode('{"alg":"RS256","kid":[{}]}')}.${payload}.AAAA`,
+    "an id of a key that is longer than any": `${encode(`{"alg":"RS256","kid":"${"k".repeat(1025)}"}`)}.${payload}.AAAA`,
     nothing: "",
   };
   for (const [what, text] of Object.entries(refused)) {

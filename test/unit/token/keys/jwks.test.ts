@@ -52,6 +52,29 @@ describe("parseJwks", () => {
     assert.deepEqual(kidsOf(...others, jwk), ["one"]);
   });
 
+  it("leaves out members and ids that are longer than any key's, without making a key of them", () => {
+    // OpenSSL and Node take minutes for this one, in one turn of the event loop.
+    const e = Buffer.alloc(1_000_000, 0xff).toString("base64url");
+    const strange = [
+      { ...jwk, e },
+      { ...jwk, n: e },
+      { kty: "EC", crv: "P-256", x: e, y: "AA" },
+      { kty: "OKP", crv: "Ed25519", x: e },
+      { ...jwk, kid: "k".repeat(1025) },
+      { ...jwk, kid: ["one"] },
+    ];
+    const text = JSON.stringify({ keys: [...strange, jwk] });
+    const { keys, leftOut } = parseJwks(text, ["RS256", "ES256", "EdDSA"]);
+    assert.deepEqual(
+      keys.map(({ kid }) => kid),
+      ["one"],
+    );
+    assert.deepEqual(
+      leftOut.map((text) => text.replace(/^.*: (\w+) .*$/, "$1")),
+      ["e", "n", "x", "x", "kid", "kid"],
+    );
+  });
+
   it("says which keys it leaves out and why, but for those that are meant for something else", () => {
     const keys = [
       { ...jwk, kid: "enc", use: "enc" },
