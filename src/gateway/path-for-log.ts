@@ -30,11 +30,20 @@ function looksLikeToken(segment: string): boolean {
   if (segment.length < minTokenLength) return false;
   const text = decoded(segment);
   // A JWS or JWE: its header is an object in base64url.
-  if (/eyJ[\w-]+\.[\w-]*\./.test(text)) return true;
+  if (holdsJws(text)) return true;
   // Random text: long without a break, or in both letter cases. Words and numbers with hyphens, and UUIDs, are neither.
   const runs = text.match(/[A-Za-z0-9+=]{20,}/g) ?? [];
   if (runs.some((run) => /\d/.test(run) && /[A-Za-z]/.test(run))) return true;
   return text.length >= 24 && mixesLetterCases(text);
+}
+
+/** By its parts: a pattern would go through a text of many beginnings once for each. */
+function holdsJws(text: string): boolean {
+  const parts = text.split(".");
+  return parts.some((part, index) => {
+    if (index + 2 >= parts.length || !/^[\w-]*$/.test(parts[index + 1] ?? "")) return false;
+    return /eyJ[\w-]/.test(part.split(/[^\w-]/).at(-1) ?? "");
+  });
 }
 
 /** As random text does, digits or none: in words written together few letters are capitals. */
