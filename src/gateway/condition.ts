@@ -76,7 +76,9 @@ function hasMember({ member }: Condition, { body }: Sent): boolean {
   const value = looselyAt(body.fields.value, member.pointer);
   if (value === undefined) return false;
   const { values } = member;
-  return values === undefined || values.some((one) => String(one) === String(value));
+  // A list or an object is no text: an application may read one of the values in it.
+  if (values === undefined || (typeof value === "object" && value !== null)) return true;
+  return values.some((one) => String(one) === String(value));
 }
 
 /** What a JSON Pointer leads to for an application that ignores the letter case of names. */

@@ -94,6 +94,22 @@ describe("a condition", () => {
     return compileCondition(condition)(sent) !== false;
   };
 
+  it("is met by a member that is no text, whatever is in it", () => {
+    const member = { member: { pointer: "/action", values: ["close", 7] } };
+    for (const action of [
+      `{"toString":1}`,
+      `[["close"]]`,
+      `[{"valueOf":1,"toString":2}]`,
+      `"close"`,
+      "7",
+    ]) {
+      assert.ok(isMet(member, [], `{"action":${action}}`), action);
+    }
+    for (const action of [`"open"`, "8", "null", "true"]) {
+      assert.ok(!isMet(member, [], `{"action":${action}}`), action);
+    }
+  });
+
   it("is met by a host, however it is written", () => {
     const hosts = { hosts: ["a.example"] };
     for (const host of ["a.example", "A.Example:8080", "a.example."]) {
