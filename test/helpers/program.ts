@@ -54,7 +54,10 @@ export async function startProgram(
       if (found !== null) resolve(found);
     });
     lines.on("close", async () => {
-      reject(new Error(`ended before it was ready: ${await errors}${last}`));
+      const said = `${await errors}${last}`;
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+      const how = child.signalCode ?? `exit ${child.exitCode}`;
+      reject(new Error(`ended before it was ready (${how}): ${said}`));
     });
   });
   return { child, end, match };
