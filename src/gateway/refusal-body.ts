@@ -1,7 +1,7 @@
 import { type Language, languages, omitToken, type Refusal, refusals } from "./refusals.ts";
 import type { RefusalReason } from "./verdict.ts";
 
-/** A text for both languages, or one for each. */
+/** A text for every language, or one for each. */
 type Message = string | { readonly [language in Language]?: string | undefined };
 
 /** How refusals are worded and shaped. */
@@ -86,8 +86,13 @@ function messageOf(
   const refusal: Refusal = refusals[reason];
   const remedy = mayOmitToken && refusal.challenge ? omitToken[language] : "";
   const other = messages[reason];
-  const text = typeof other === "object" ? other[language] : other;
+  const text = typeof other === "object" ? textIn(language, other) : other;
   return text ?? `${refusal[language]}${remedy}`;
+}
+
+/** The operator's text for a language; the one for `zh` is for `zh-CN` too, unless that has its own. */
+function textIn(language: Language, texts: Exclude<Message, string>): string | undefined {
+  return texts[language] ?? (language === "zh-CN" ? texts.zh : undefined);
 }
 
 /** Languages that are looked at; more are nobody's wish. */
@@ -101,11 +106,17 @@ export function preferredLanguage(acceptLanguage: string | undefined): Language 
       .toLowerCase()
       .split(";", 2)
       .map((part) => part.trim());
-    const language = languages.find((each) => tag === each || tag.startsWith(`${each}-`));
+    const language = languageOf(tag);
     const [, sent = "1"] = /^q=([\d.]{1,5})$/.exec(weightSent) ?? [];
     const weight = Number(sent);
     if (language === undefined || !(weight > (best?.weight ?? 0))) continue;
     best = { language, weight };
   }
   return best?.language ?? "en";
+}
+
+/** The most specific language that a tag in lower case names: zh-CN for zh-cn, zh for zh-tw. */
+function languageOf(tag: string): Language | undefined {
+  const named = languages.filter((each) => `${tag}-`.startsWith(`${each.toLowerCase()}-`));
+  return named.at(-1);
 }

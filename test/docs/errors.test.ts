@@ -16,8 +16,9 @@ describe("docs/errors.md", () => {
 
   it("states status and texts as they are sent", () => {
     for (const reason of refusalReasons) {
-      const { status, en, zh } = refusals[reason];
-      assert.ok(text.includes(`## ${reason}\n\n${status} — \`${en}\` — \`${zh}\`\n`), reason);
+      const { status, en, zh, "zh-CN": shown } = refusals[reason];
+      const texts = [en, zh, shown].map((each) => `\`${each}\``).join(" — ");
+      assert.ok(text.includes(`## ${reason}\n\n${status} — ${texts}\n`), reason);
     }
   });
 });

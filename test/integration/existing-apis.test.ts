@@ -116,7 +116,7 @@ describe("refusals", () => {
       "accept-language": "zh-CN,zh;q=0.9,en;q=0.8",
       "x-request-id": "r1",
     });
-    assert.deepEqual(missing.json, { code: "A0230", msg: "token缺失!", id: "r1", data: null });
+    assert.deepEqual(missing.json, { code: "A0230", msg: "请先登录", id: "r1", data: null });
     assert.deepEqual(
       [missing.status, missing.headers["cache-control"], missing.headers["www-authenticate"]],
       [200, "no-store", undefined],

@@ -13,15 +13,20 @@ function byError<Setting extends z.ZodType>(meaning: string, setting: Setting) {
   return group(shape);
 }
 
-const expectedText = "a text, or one for each language (en, zh)";
+const expectedText = "a text, or one for each language (en, zh, zh-CN)";
 const messages = byError(
   "Another text for this error.",
   z
     .union(
-      [text("a text"), group({ en: text("a text").optional(), zh: text("a text").optional() })],
-      {
-        error: `expected ${expectedText}`,
-      },
+      [
+        text("a text"),
+        group({
+          en: text("a text").optional(),
+          zh: text("a text").optional(),
+          "zh-CN": text("a text").optional(),
+        }),
+      ],
+      { error: `expected ${expectedText}` },
     )
     .optional(),
 );
@@ -75,7 +80,10 @@ export const errors = about(
   group({
     language: about(
       "The language of the texts; auto: what the client asks for (Accept-Language), else English.",
-      choice(["en", "zh", "auto"]).default("en"),
+      choice(["en", "zh", "zh-CN", "auto"]).default("en"),
+      {
+        why: "zh-CN has texts that a page can show as they are; those of zh are for clients that know them already.",
+      },
     ),
     messages: about(
       'Other texts, by error, such as { token_missing: "Please log in." }.',

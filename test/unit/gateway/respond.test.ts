@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { preferredLanguage, renderBody, statusOf } from "../../../src/gateway/refusal-body.ts";
 import { refusals } from "../../../src/gateway/refusals.ts";
-import { refusalReasons } from "../../../src/gateway/verdict.ts";
+import { type RefusalReason, refusalReasons } from "../../../src/gateway/verdict.ts";
 
 const standard = {
   language: "en",
@@ -20,13 +20,24 @@ describe("refusals", () => {
     assert.match(refusals.token_revoked.challenge, /error="invalid_token"/);
   });
 
-  it("speak both languages", () => {
+  it("speak every language", () => {
     assert.deepEqual(JSON.parse(renderBody("token_revoked", standard)), {
       error: "token_revoked",
       message: "Please log in again.",
     });
     const chinese = renderBody("token_missing", { ...standard, language: "zh" });
     assert.deepEqual(JSON.parse(chinese), { error: "token_missing", message: "token缺失!" });
+    const shown = renderBody("token_expired", { ...standard, language: "zh-CN" });
+    assert.equal(JSON.parse(shown).message, "登录已过期，请重新登录");
+    const guest = renderBody(
+      "token_expired",
+      { ...standard, language: "zh-CN" },
+      { mayOmitToken: true },
+    );
+    assert.equal(
+      JSON.parse(guest).message,
+      "登录已过期，请重新登录；也可以退出登录，以访客身份访问",
+    );
   });
 
   it("take other texts and other shapes, with every text safe in JSON", () => {
@@ -65,21 +76,25 @@ describe("refusals", () => {
     const options = {
       ...standard,
       language: "auto",
-      messages: { token_missing: { zh: "没有" } },
+      messages: { token_missing: { zh: "没有" }, token_expired: { zh: "旧", "zh-CN": "过期" } },
     } as const;
-    const text = (language: "en" | "zh") =>
-      JSON.parse(renderBody("token_missing", options, { language })).message;
+    const text = (language: "en" | "zh" | "zh-CN", reason: RefusalReason = "token_missing") =>
+      JSON.parse(renderBody(reason, options, { language })).message;
     assert.deepEqual([text("zh"), text("en")], ["没有", "Token is missing."]);
+    // A text for zh is one for everybody who reads Chinese.
+    assert.deepEqual([text("zh-CN"), text("zh-CN", "token_expired")], ["没有", "过期"]);
   });
 });
 
 describe("preferredLanguage", () => {
   it("is the one of those there are that the client weighs most", () => {
-    const cases: [string | undefined, "en" | "zh"][] = [
+    const cases: [string | undefined, "en" | "zh" | "zh-CN"][] = [
       [undefined, "en"],
       ["", "en"],
       ["zh", "zh"],
-      ["zh-CN,zh;q=0.9,en;q=0.8", "zh"],
+      ["zh-CN,zh;q=0.9,en;q=0.8", "zh-CN"],
+      ["zh-cn-x-private", "zh-CN"],
+      ["zh-CNX", "zh"],
       ["ZH-hant-TW", "zh"],
       ["en-US,en;q=0.9,zh-CN;q=0.8", "en"],
       ["fr, zh;q=0.2, en;q=0.3", "en"],
