@@ -2,6 +2,8 @@
 #
 #   docker build --build-arg NODE_IMAGE=node:26-bookworm-slim@sha256:… -t revgate:0.1.0 .
 #
+# Behind a mirror: --build-arg NODE_IMAGE=… and --build-arg NPM_REGISTRY=https://registry.npmmirror.com/
+#
 # docker buildx imagetools inspect node:26-bookworm-slim tells the digest. With the base pinned and
 # SOURCE_DATE_EPOCH set (buildah: --timestamp), two builds have the same layers, to the last byte.
 ARG NODE_IMAGE=node:26-bookworm-slim
@@ -10,8 +12,10 @@ ARG RUNTIME_IMAGE=${NODE_IMAGE}
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
+# npm reads the registry of the lock file as this one; what it downloads must have the lock file's hashes.
+ARG NPM_REGISTRY=https://registry.npmjs.org/
 COPY package.json package-lock.json LICENSE ./
-RUN npm ci --ignore-scripts
+RUN npm ci --ignore-scripts --registry="${NPM_REGISTRY}"
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 COPY scripts ./scripts

@@ -102,6 +102,7 @@ export const refusals = {
     retryAfter: 1,
     en: "Try again shortly.",
     zh: "服务暂不可用,请稍后重试!",
+    "zh-CN": "当前访问人数较多，请稍后再试",
   },
   revocation_pending: {
     status: 503,

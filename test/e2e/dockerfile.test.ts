@@ -25,7 +25,7 @@ describe("Dockerfile", () => {
     assert.ok(stage.every((line) => !line.startsWith("COPY") || line.includes("--from=build")));
   });
 
-  for (const file of ["Dockerfile", "examples/flask/Dockerfile"]) {
+  for (const file of ["Dockerfile", "examples/flask/Dockerfile", "examples/flask-api/Dockerfile"]) {
     it(`of ${file} has no fault that a linter finds`, () => {
       const found = validate(readFileSync(join(repository, file), "utf8"));
       assert.deepEqual(

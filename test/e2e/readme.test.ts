@@ -1,25 +1,31 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { revgate } from "../helpers/command.ts";
 import { send } from "../helpers/http.ts";
 import { repository, startExample, startProgram } from "../helpers/program.ts";
+import { freePort } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
+import { searchPython } from "../tools/python.ts";
 
 const read = (file: string) => readFileSync(join(repository, file), "utf8");
 const text = read("README.md");
 
 /** Every command of the README, in order: a line of a `sh` block each. */
-const commands = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) =>
-  (block ?? "").trim().split("\n"),
-);
+const commands = commandsIn(text);
 const yaml = /```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? "";
 
 /** These two are what runs this test; the first part of the other is what came before it. */
 const runByCi = ["npm ci && npm test"];
 const runInRepository = ["npm ci && npm run demo"];
+
+/** The lines of a text's `sh` blocks. */
+function commandsIn(markdown: string): string[] {
+  const blocks = [...markdown.matchAll(/```sh\n([\s\S]*?)```/g)];
+  return blocks.flatMap(([, block = ""]) => block.trim().split("\n"));
+}
 
 /** What the configuration page shows as asked for most. */
 function wishedSettings(): (string | undefined)[] {
@@ -103,6 +109,92 @@ describe("README", () => {
   });
 });
 
+describe("README.zh.md", () => {
+  const [, part = ""] = read("README.zh.md").split("## 五分钟保护一个 Flask 应用\n");
+  const [five = ""] = part.split(/^## /m);
+
+  it("shows the configuration of the example, as it is", () => {
+    const [, shown] = /```yaml\n([\s\S]*?)```/.exec(five) ?? [];
+    assert.equal(shown, read("examples/flask-api/revgate.yaml"));
+  });
+
+  it("protects a Flask application in five minutes, with the commands that stand there", async (t) => {
+    // What README.md has as well is typed above.
+    const typed = commandsIn(five).filter((command) => !commands.includes(command));
+    const output = await typeAll(t, typed);
+    const said = (beginning: string) =>
+      output.split("\n@ ").filter((part) => part.startsWith(beginning));
+    const [live = "", dead = ""] = said("curl -i http://127.0.0.1:8080/api/user");
+    assert.match(live, /HTTP\/1\.1 200 [\s\S]*"user":"alice"/, output);
+    assert.match(said("curl -i -X POST http://127.0.0.1:8080/api/logout")[0] ?? "", /1\.1 200 /);
+    assert.match(dead, /HTTP\/1\.1 401 [\s\S]*"token_revoked","message":"请重新登录!"/);
+    assert.match(said("curl -i http://127.0.0.1:5000/api/user")[0] ?? "", /HTTP\/1\.1 200 /);
+    assert.match(said("revgate check-config --explain")[0] ?? "", /revokes +the token it carries/);
+  });
+});
+
+/** The example's folder on free ports, as a reader has it, and what is on the path there. */
+async function layExample(t: TestContext) {
+  const directory = temporaryDirectory(t);
+  const folder = join(directory, "examples/flask-api");
+  cpSync(join(repository, "examples/flask-api"), folder, { recursive: true });
+  const ports = { application: await freePort(), gate: await freePort(), admin: await freePort() };
+  const config = read("examples/flask-api/revgate.yaml")
+    .replace("8080", String(ports.gate))
+    .replace("5000", String(ports.application));
+  const admin = `admin: { host: 127.0.0.1, port: ${ports.admin} }\n`;
+  writeFileSync(join(folder, "revgate.yaml"), `${config}${admin}`);
+  linkProgram(directory);
+  const python = join(directory, "python3");
+  if (!existsSync(python)) symlinkSync(searchPython() ?? "python3", python);
+  return { directory, ports };
+}
+
+/** Types commands one after the other, and waits as a reader does; gives back each with its output. */
+async function typeAll(t: TestContext, typed: readonly string[]): Promise<string> {
+  const { directory, ports } = await layExample(t);
+  const until = (port: number, path: string) =>
+    `until curl -s -o /dev/null http://127.0.0.1:${port}${path}; do sleep 0.05; done`;
+  const waits: Readonly<Record<string, string>> = {
+    "python3 app.py &": until(ports.application, "/"),
+    "revgate run &": until(ports.gate, "/api/user"),
+  };
+  const script = typed.flatMap((command) => {
+    const moved = command
+      .replaceAll("127.0.0.1:8080", `127.0.0.1:${ports.gate}`)
+      .replaceAll("127.0.0.1:5000", `127.0.0.1:${ports.application}`);
+    return [`printf '\\n@ %s\\n' '${command.replaceAll("'", "")}'`, moved, waits[command] ?? ""];
+  });
+  const whole = `set -e\n${script.join("\n")}\nkill $(jobs -p)\nwait || true`;
+  const path = `${directory}${delimiter}${process.env["PATH"]}`;
+  const child = spawn("bash", ["-c", whole], {
+    cwd: directory,
+    env: { ...process.env, PORT: String(ports.application), PATH: path },
+    detached: true,
+  });
+  t.after(() => endGroup(child));
+  const { code, output } = await outputOf(child);
+  assert.equal(code, 0, output);
+  return output;
+}
+
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    process.kill(-(pid ?? 0), "SIGKILL");
+  } catch {
+    // It has ended, and all that it started.
+  }
+}
+
+/** What `npm install --global .` would put on the path. */
+function linkProgram(directory: string): void {
+  writeFileSync(
+    join(directory, "revgate"),
+    `#!/bin/sh\nexec "${process.execPath}" "${join(repository, "dist/cli.js")}" "$@"\n`,
+  );
+  chmodSync(join(directory, "revgate"), 0o755);
+}
+
 /** A directory as a reader would have it, with the README's own configuration on a free port. */
 async function setUp(t: TestContext) {
   const directory = temporaryDirectory(t);
@@ -117,11 +209,7 @@ async function setUp(t: TestContext) {
       .replace("http://127.0.0.1:3000", upstream)
       .replace("port: 8080", "port: 0")}admin: { host: 127.0.0.1, port: 0 }\n`,
   );
-  writeFileSync(
-    join(directory, "revgate"),
-    `#!/bin/sh\nexec "${process.execPath}" "${join(repository, "dist/cli.js")}" "$@"\n`,
-  );
-  chmodSync(join(directory, "revgate"), 0o755);
+  linkProgram(directory);
   writeFileSync(
     join(directory, "token_blacklist.txt"),
     `${await logIn("bob", "builder")} 1764000000\n`,

@@ -16,6 +16,8 @@ export const neededForOps = [
   { names: ["promtool"], packages: ["prometheus"] },
   { names: ["chromium"], packages: ["chromium"] },
   { names: ["buildah"], packages: ["buildah"] },
+  { names: ["nginx"], packages: ["nginx-light"] },
+  { names: ["systemd-analyze"], packages: ["systemd"] },
 ] as const;
 
 const systemFolders = ["/usr/local/bin", "/usr/bin", "/usr/sbin", "/opt/homebrew/bin"];
