@@ -3,6 +3,7 @@ import { cookieValues, decodeCookieValue } from "../http/cookies.ts";
 import type { HeaderList } from "../http/field-lines.ts";
 import { queryValues } from "../http/query.ts";
 import { subprotocolValues } from "../http/subprotocols.ts";
+import { behindScheme, hasOtherJwt, hasScheme } from "./scheme.ts";
 
 /** A header that may carry a token. */
 interface HeaderSource {
@@ -62,7 +63,8 @@ const noBody: BodyFields = { kind: "none" };
  * A source that is given twice, or sources that carry different tokens, are ambiguous: it is never
  * decided which one the application would have believed. A spelling with underscores counts as
  * the same header. A header or cookie whose scheme is another one (`Basic …` if `Bearer` is configured) holds
- * no token. A body that can't be read is ambiguous.
+ * no token, unless a JWT stands in such a header beside the token of another source: many applications look for a
+ * token behind whatever scheme there is. A body that can't be read is ambiguous.
  */
 export function readCredential(
   sent: Sent,
@@ -76,7 +78,23 @@ export function readCredential(
       found = value;
     }
   }
-  return found === undefined ? missing : { kind: "found", credential: found };
+  if (found === undefined) return missing;
+  if (sources.length > 1 && hasUnreadJwt(sent, sources, found)) return ambiguous;
+  return { kind: "found", credential: found };
+}
+
+/** Whether a header for tokens has a JWT in it that is not the one found, whatever stands in front. */
+function hasUnreadJwt(
+  { headers }: Sent,
+  sources: readonly CredentialSource[],
+  found: string,
+): boolean {
+  return sources.some(
+    (source) =>
+      source.kind === "header" &&
+      source.scheme !== undefined &&
+      headers.allSpellings(source.name).some((value) => hasOtherJwt(value, found)),
+  );
 }
 
 /** Whether a source is in the body of a request, which is then read before the request is forwarded. */
@@ -130,18 +148,14 @@ function readHeader(
   if (values.length === 0) return values;
   if (scheme === undefined) {
     if (values.length > 1) return values;
-    return values.filter((value) => value !== "" && !hasScheme(value, except));
+    return values.filter(
+      (value) => value !== "" && !except?.some((scheme) => hasScheme(value, scheme)),
+    );
   }
   // A second Authorization is ambiguous even where its scheme is another: an application may read either.
   if (values.length > 1) return values;
-  return values.map((value) => afterScheme(value, scheme)).filter((value) => value !== undefined);
-}
-
-function hasScheme(value: string, schemes: readonly string[] = []): boolean {
-  return schemes.some(
-    (scheme) =>
-      value.trimEnd().toLowerCase() === scheme || afterScheme(value, scheme) !== undefined,
-  );
+  const [value] = values;
+  return value === undefined ? values : behindScheme(value, scheme);
 }
 
 /** Frameworks write the space behind the scheme as it is, in quotation marks, or encoded. */
@@ -151,18 +165,9 @@ function readCookie(
 ): readonly string[] {
   const values = cookieValues(headers, name);
   if (scheme === undefined || values.length > 1) return values;
-  return values
-    .map((value) => afterScheme(decodeCookieValue(value).replace(/^([^ +]+)\+/, "$1 "), scheme))
-    .filter((value) => value !== undefined);
-}
-
-function afterScheme(value: string, scheme: string): string | undefined {
-  const space = value.indexOf(" ");
-  if (space === -1) return undefined;
-  // Scheme names are case-insensitive (RFC 9110 section 11.1); one or more spaces may follow.
-  if (value.slice(0, space).toLowerCase() !== scheme) return undefined;
-  const credential = value.slice(space).trim();
-  return credential === "" ? undefined : credential;
+  const [value] = values;
+  if (value === undefined) return values;
+  return behindScheme(decodeCookieValue(value).replace(/^([^ +]+)\+/, "$1 "), scheme);
 }
 
 /** A segment of the path, percent-decoded as routers hand it over. */

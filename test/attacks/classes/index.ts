@@ -4,6 +4,7 @@ import { evading } from "./evading.ts";
 import { exemptions } from "./exemptions.ts";
 import { exhaustion } from "./exhaustion.ts";
 import { headers } from "./headers.ts";
+import { readings } from "./readings.ts";
 import { secrets } from "./secrets.ts";
 import { smuggling } from "./smuggling.ts";
 import { tokens } from "./tokens.ts";
@@ -12,6 +13,7 @@ import { tokens } from "./tokens.ts";
 export const classes: readonly Attacks[] = [
   tokens,
   evading,
+  readings,
   exemptions,
   smuggling,
   headers,

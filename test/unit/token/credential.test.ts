@@ -26,6 +26,47 @@ describe("readCredential", () => {
     assert.deepEqual(read(["Authorization", "Bearer"]), { kind: "missing" });
     assert.deepEqual(read(["Authorization", "Bearer "]), { kind: "missing" });
     assert.deepEqual(read(["Authorization", "abc"]), { kind: "missing" });
+    assert.deepEqual(read(["Authorization", "BearerX abc"]), { kind: "missing" });
+  });
+
+  it("chooses neither where anything but spaces follows the scheme, or stands in front of it", () => {
+    const withScheme: CredentialSource[] = [{ kind: "cookie", name: "session", scheme: "bearer" }];
+    for (const space of [
+      "\t",
+      "\xa0",
+      "\xc2\xa0",
+      "\x85",
+      " \t",
+      "\t ",
+      " \xa0",
+      ":",
+      ",",
+      "=",
+      "x.",
+    ]) {
+      const value = `bearer${space}abc`;
+      assert.deepEqual(read(["Authorization", value]), { kind: "ambiguous" }, value);
+      assert.deepEqual(read(["Authorization", value, "token", "x"]), { kind: "ambiguous" }, value);
+      const cookie = `session=${encodeURIComponent(value)}`;
+      assert.deepEqual(read(["Cookie", cookie], withScheme), { kind: "ambiguous" }, cookie);
+    }
+    for (const front of ["\xa0", "\xc2\xa0", "\x85"]) {
+      const value = `${front}Bearer abc`;
+      assert.deepEqual(read(["Authorization", value]), { kind: "ambiguous" }, value);
+    }
+  });
+
+  it("does not choose between a token and a JWT behind another scheme", () => {
+    const jwt = "eyJh.eyJz.c2ln";
+    for (const value of [`Token ${jwt}`, `x Bearer ${jwt}`, `Basic ${jwt} abc`]) {
+      const both = ["Authorization", value, "Cookie", "session=abc"];
+      assert.deepEqual(read(both), { kind: "ambiguous" }, value);
+      assert.deepEqual(read(["Authorization", value]), { kind: "missing" }, value);
+    }
+    const same = ["Authorization", `Token ${jwt}`, "Cookie", `session=${jwt}`];
+    assert.deepEqual(read(same), found(jwt));
+    const basic = ["Authorization", "Basic dXNlcjpwYXNz", "Cookie", "session=abc"];
+    assert.deepEqual(read(basic), found("abc"));
   });
 
   it("reads a cookie among others, quoted or not", () => {
