@@ -5,7 +5,7 @@
  *
  * `--times` adds what each folder and file took, in seconds and in seconds of CPU, on standard error.
  *
- * `--long` runs the long forms instead, `*.long.test.ts`: what their short forms look at in part, in full.
+ * `--long` runs them in their long form (`helpers/form.ts`).
  *
  * Node 20 does not find `.ts` files by itself, so the list is made here; a run without a test fails.
  * They run compiled. Those of `unit` and `docs` change nothing outside of themselves, so they share a few processes.
@@ -16,6 +16,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { prepareKeyPairs } from "./helpers/key-pairs.ts";
 import { compileTests } from "./tools/compile-tests.ts";
 
 const { values, positionals: folders } = parseArgs({
@@ -41,6 +42,7 @@ const timesReporter = [
   ...["--test-reporter=tap", "--test-reporter-destination=stdout"],
   ...["--test-reporter=./test/tools/times.mjs", "--test-reporter-destination=stderr"],
 ];
+prepareKeyPairs();
 const shared = files.filter((file) => /^test\/(?:unit|docs)\//.test(file));
 const compiled = await compileTests({
   alone: files.filter((file) => !shared.includes(file)),
@@ -49,7 +51,11 @@ const compiled = await compileTests({
   ),
 });
 const cpuFolder = mkdtempSync(join(tmpdir(), "revgate-cpu-"));
-const env = { REVGATE_TEST_ENGINE: values.engine, REVGATE_TEST_CPU: cpuFolder };
+const env = {
+  REVGATE_TEST_ENGINE: values.engine,
+  REVGATE_TEST_FORM: values.long ? "long" : "short",
+  REVGATE_TEST_CPU: cpuFolder,
+};
 try {
   const child = spawn(
     process.execPath,
@@ -73,7 +79,7 @@ try {
 
 function listTests(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".test.ts") && name.endsWith(".long.test.ts") === values.long)
+    .filter((name) => name.endsWith(".test.ts"))
     .map((name) => `${folder}/${name}`)
     .sort();
 }

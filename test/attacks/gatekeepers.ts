@@ -17,8 +17,8 @@ export const placeRevgate: PlaceGatekeeper = (t, { upstream, yaml = "" }) =>
 export const placeNaive: PlaceGatekeeper = async (t, { upstream }) => {
   const keyFile = join(temporaryDirectory(t), "public.pem");
   writeFileSync(keyFile, publicPem);
-  const file = join(repository, "test/attacks/naive/gate.ts");
-  const child = spawn(process.execPath, ["--import", "tsx", file, upstream, keyFile]);
+  const file = join(repository, "test/attacks/naive/gate.mjs");
+  const child = spawn(process.execPath, [file, upstream, keyFile]);
   let output = "";
   t.after(() => child.kill("SIGKILL"));
   for (const stream of [child.stdout, child.stderr]) {

@@ -60,12 +60,9 @@ function residentMegabytes({ child }: BuiltGate): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
 }
 
-/** By then the heap has found its size. */
-const warm = 20_000;
-
 /**
  * Sends requests of every kind: right tokens, forged ones, none, unknown paths and odd targets, each
- * different from all others.
+ * different from all others. Before is after as many, when the heap has found its size.
  */
 export async function measureGrowth(t: TestContext, count: number): Promise<Growth> {
   const gate = await startMeasured(t);
@@ -94,9 +91,9 @@ export async function measureGrowth(t: TestContext, count: number): Promise<Grow
     };
     await Promise.all(Array.from({ length: 32 }, one));
   };
-  await send(0, warm);
+  await send(0, count);
   const before = residentMegabytes(gate);
-  await send(warm, warm + count);
+  await send(count, 2 * count);
   return { before, after: residentMegabytes(gate) };
 }
 

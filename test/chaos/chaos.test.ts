@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { isLong } from "../helpers/form.ts";
 import { runScenario } from "./scenario.ts";
 
 const unlimited = { revocations: Infinity, faults: Infinity };
 
 describe("chaos, in short", () => {
   for (const [topology, seconds] of [
-    ["sentinel", 8],
-    ["cluster", 8],
-    ["embedded", 4],
+    ["sentinel", isLong ? 8 : 4],
+    ["cluster", isLong ? 8 : 4],
+    ["embedded", isLong ? 4 : 2],
   ] as const) {
     it(`breaks no promise with ${topology}`, { timeout: 200_000 }, async (t) => {
       const seed = Date.now() % 1_000_000;

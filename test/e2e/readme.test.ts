@@ -38,7 +38,7 @@ describe("README", () => {
     const { scripts } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
     const ci = readFileSync(join(repository, ".ci/run"), "utf8");
     assert.ok(scripts.test !== undefined && scripts.demo !== undefined);
-    assert.match(ci, /^npm ci\nnpm run check\nnpm test\nnpm run test:ops$/m);
+    assert.match(ci, /^npm ci\nnpm run check\nnpm run test:long\nnpm test\nnpm run test:ops$/m);
     for (const command of [...runByCi, ...runInRepository]) assert.ok(text.includes(command));
   });
 

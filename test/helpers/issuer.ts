@@ -1,7 +1,8 @@
-import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { createServer, type ServerResponse } from "node:http";
 import type { TestContext } from "node:test";
 import { listenOnLoopback } from "./application.ts";
+import { nextKeyPair } from "./key-pairs.ts";
 import { makeToken } from "./tokens.ts";
 
 /** One of an issuer's keys. */
@@ -13,7 +14,7 @@ export interface Key {
 
 /** Makes a key that nobody has. */
 export function makeKey(kid: string): Key {
-  return { kid, ...generateKeyPairSync("rsa", { modulusLength: 2048 }) };
+  return { kid, ...nextKeyPair() };
 }
 
 /** Signs a token with a key, and names it. */

@@ -1,13 +1,14 @@
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { type KeyObject, sign } from "node:crypto";
 import jsonwebtoken from "jsonwebtoken";
 import type { Algorithm } from "../../src/token/keys/algorithms.ts";
 import { loadKeys } from "../../src/token/keys/keys.ts";
 import type { VerificationKey } from "../../src/token/keys/verification-key.ts";
+import { nextKeyPair } from "./key-pairs.ts";
 
 export const threeDays = 3 * 24 * 60 * 60;
 
 /** One key pair for all tests of a process: making it takes longer than most of them. */
-export const keyPair = generateKeyPairSync("rsa", { modulusLength: 2048 });
+export const keyPair = nextKeyPair();
 export const publicPem = keyPair.publicKey.export({ type: "spki", format: "pem" }).toString();
 
 let serial = 0;

@@ -124,13 +124,13 @@ describe("an application with TLS", () => {
     makeCertificate(directory, { name: "other-" });
     const script = `
       import { readFileSync } from "node:fs";
-      import { createDial } from "./src/upstream/dial.ts";
+      import { createDial } from "./dist/upstream/dial.js";
       const ca = readFileSync("${join(directory, "other-cert.pem")}");
       const dial = createDial({ url: new URL("${url}"), ca });
       const socket = dial(() => { console.log("reached"); socket.destroy(); });
       socket.on("error", (error) => console.log(error.code));`;
     const run = async (env: NodeJS.ProcessEnv) => {
-      const args = ["--import", "tsx", "--input-type=module", "-e", script];
+      const args = ["--input-type=module", "-e", script];
       const options = { cwd: repository, env: { ...process.env, ...env } };
       return (await promisify(execFile)(process.execPath, args, options)).stdout.trim();
     };

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
 import { renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
@@ -15,6 +14,7 @@ import { makeCertificate } from "../helpers/certificate.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { type Key, makeKey, sign, startIssuer } from "../helpers/issuer.ts";
+import { nextKeyPair } from "../helpers/key-pairs.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
@@ -411,7 +411,7 @@ describe("key files", () => {
     replace("nonsense");
     while (!gate.logged().includes("the keys stay what they were")) await answerFor(gate, old);
     assert.equal(await answerFor(gate, old), "200");
-    const next = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const next = nextKeyPair();
     replace(next.publicKey.export({ type: "spki", format: "pem" }).toString());
     const token = makeToken({}, { key: next.privateKey });
     await until(async () => (await answerFor(gate, token)) === "200");

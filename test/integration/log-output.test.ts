@@ -49,7 +49,10 @@ log: { requests: all, maxRefusalsPerSecond: 1000000 }
   t.after(() => child.kill("SIGKILL"));
   const adminUrl = `http://127.0.0.1:${adminPort}`;
   const isUp = () => send(`${adminUrl}/healthz`).then(({ status }) => status === 200);
-  while (!(await isUp().catch(() => false))) assert.equal(child.exitCode, null);
+  await until(async () => {
+    assert.equal(child.exitCode, null);
+    return isUp().catch(() => false);
+  });
   return {
     ...{ url: `http://127.0.0.1:${port}`, adminUrl },
     async end() {

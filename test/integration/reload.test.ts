@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { Agent, createServer, type ServerResponse } from "node:http";
 import { createServer as createTcpServer } from "node:net";
@@ -8,11 +7,12 @@ import { loadConfig } from "../../src/config/load.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { exampleRoutes, startGate, type TestGate, writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
+import { nextKeyPair } from "../helpers/key-pairs.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { keyPair, makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
-const otherKeyPair = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const otherKeyPair = nextKeyPair();
 
 async function start(t: TestContext, yaml = "") {
   const application = await startApplication(t);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { describe, it, type TestContext } from "node:test";
@@ -19,11 +18,12 @@ import type { SeenTokens } from "../../src/token/seen-tokens.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
+import { nextKeyPair } from "../helpers/key-pairs.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { keyPair, makeToken, publicPem } from "../helpers/tokens.ts";
 
-const stranger = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const stranger = nextKeyPair();
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout";
 const sessionRevoked = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 const risc = "https://schemas.openid.net/secevent/risc/event-type";

@@ -15,6 +15,8 @@ export interface Model<State> {
 /** The result of a search. */
 export interface Search {
   readonly states: number;
+  /** Whether there were more than might be looked at. */
+  readonly more: boolean;
   /** The steps to the first state that breaks a promise; undefined if no state does. */
   readonly trace: readonly string[] | undefined;
 }
@@ -24,8 +26,14 @@ export type Has<Rule extends string> = (rule: Rule) => boolean;
 
 type Parents = ReadonlyMap<string, readonly [parent: string, step: string]>;
 
-/** Visits every reachable state, nearest first; stops at the first that breaks a promise. */
-export function search<State>({ first, steps, isBroken }: Model<State>): Search {
+/**
+ * Visits every reachable state, nearest first, or the first `maxStates` and a few more; stops at the first that
+ * breaks a promise.
+ */
+export function search<State>(
+  { first, steps, isBroken }: Model<State>,
+  maxStates = Number.POSITIVE_INFINITY,
+): Search {
   const keyOf = createStateKeys();
   const start = keyOf(first);
   const parents = new Map([[start, ["", ""] as readonly [string, string]]]);
@@ -38,16 +46,35 @@ export function search<State>({ first, steps, isBroken }: Model<State>): Search 
       found.push({ key: reached, state: next });
     }
   };
-  while (found.length > 0) {
+  while (found.length > 0 && parents.size < maxStates) {
     // Of those that were visited only the keys are kept.
     const nearest = found;
     found = [];
     for (const { key, state } of nearest) {
-      if (isBroken(state)) return { states: parents.size, trace: traceTo(key, parents) };
+      if (isBroken(state)) {
+        return { states: parents.size, more: true, trace: traceTo(key, parents) };
+      }
       visit(key, state);
     }
   }
-  return { states: parents.size, trace: undefined };
+  return { states: parents.size, more: found.length > 0, trace: undefined };
+}
+
+/** Whether steps of these names, one after the other, can lead to a state that breaks a promise. */
+export function canBreakBy<State>(
+  { first, steps, isBroken }: Model<State>,
+  trace: readonly string[],
+): boolean {
+  const keyOf = createStateKeys();
+  let states = [first];
+  for (const name of trace) {
+    const next = new Map<string, State>();
+    for (const state of states) {
+      for (const [step, to] of steps(state)) if (step === name) next.set(keyOf(to), to);
+    }
+    states = [...next.values()];
+  }
+  return states.some(isBroken);
 }
 
 /** A copy of the state with changes. */

@@ -71,9 +71,12 @@ const sourceLocations: Plugin = {
   },
 };
 
-/** Packages that most tests load, and those that they are made of; all others are loaded as they are. */
+/**
+ * Packages that most tests load, and those that they are made of; all others are loaded as they are. (One in
+ * CommonJS that is loaded by `import()` has no names if it is compiled.)
+ */
 const bundled =
-  /^(?:http-proxy|ioredis|jsonwebtoken|lru-cache|pino|prom-client|undici|ws|yaml|zod)(?:\/|$)/;
+  /^(?:http-proxy|ioredis|jsonwebtoken|lru-cache|pino|prom-client|ws|yaml|zod)(?:\/|$)/;
 
 const packages: Plugin = {
   name: "packages",

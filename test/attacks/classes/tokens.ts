@@ -10,6 +10,7 @@ import {
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startApplication, type TestApplication } from "../../helpers/application.ts";
+import { nextKeyPair } from "../../helpers/key-pairs.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";
 import { keyPair, publicPem, threeDays } from "../../helpers/tokens.ts";
 import { defineAttacks, type Gatekeeper, type Vector } from "../attack.ts";
@@ -88,7 +89,7 @@ function accepted(name: string, reason: string, make: () => string): Vector<Site
   };
 }
 
-const stranger = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const stranger = nextKeyPair();
 const curve = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const strangerJwk = stranger.publicKey.export({ format: "jwk" });
 const der = keyPair.publicKey.export({ type: "spki", format: "der" });

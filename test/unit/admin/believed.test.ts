@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { Readable } from "node:stream";
 import { describe, it } from "node:test";
@@ -11,9 +10,10 @@ import { createSignalReceiver } from "../../../src/admin/signal-receiver.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { fixedKeys } from "../../../src/token/keys/key-ring.ts";
 import { createNames } from "../../../src/token/names.ts";
+import { nextKeyPair } from "../../helpers/key-pairs.ts";
 import { keyPair, makeToken } from "../../helpers/tokens.ts";
 
-const stranger = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const stranger = nextKeyPair();
 
 const receiver = createSignalReceiver({
   logouts: [],

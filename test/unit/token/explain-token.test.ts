@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { explainToken } from "../../../src/token/explain-token.ts";
 import { fixedKeys } from "../../../src/token/keys/key-ring.ts";
 import { createVerifier, type VerifierOptions } from "../../../src/token/verifier.ts";
+import { nextKeyPair } from "../../helpers/key-pairs.ts";
 import { makeToken, publicPem, verificationKey } from "../../helpers/tokens.ts";
 
 const now = Math.floor(Date.now() / 1000);
-const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const other = nextKeyPair();
 const pemOf = (key: typeof other.publicKey) => key.export({ type: "spki", format: "pem" });
 const keyOf = (pem: string | Buffer, kid?: string) => verificationKey(pem, ["RS256"], kid);
 

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
 import {
   EventRefused,
@@ -7,9 +6,10 @@ import {
   verifyEvent,
 } from "../../../src/token/events/security-event.ts";
 import { fixedKeys, type KeyRing } from "../../../src/token/keys/key-ring.ts";
+import { nextKeyPair } from "../../helpers/key-pairs.ts";
 import { keyPair, makeToken } from "../../helpers/tokens.ts";
 
-const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const other = nextKeyPair();
 const issuer = "https://id.example.com";
 const now = Math.floor(Date.now() / 1000);
 

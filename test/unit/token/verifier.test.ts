@@ -3,6 +3,7 @@ import { createHmac, generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
 import { loadKeys } from "../../../src/token/keys/keys.ts";
 import { createVerifier, type VerifierOptions } from "../../../src/token/verifier.ts";
+import { nextKeyPair } from "../../helpers/key-pairs.ts";
 import { makeToken, publicPem, threeDays, verificationKey } from "../../helpers/tokens.ts";
 
 function verifierWith(changes: Partial<VerifierOptions> = {}) {
@@ -88,7 +89,7 @@ describe("verifier", () => {
   });
 
   it("tells an expired token from a forged expired one", () => {
-    const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const other = nextKeyPair();
     const verifier = verifierWith();
     assert.equal(verifier.verify(makeToken({ exp: now - 10, iat: now - 20 })).kind, "expired");
     const forged = makeToken({ exp: now - 10, iat: now - 20 }, { key: other.privateKey });
@@ -161,7 +162,7 @@ describe("verifier", () => {
   });
 
   it("lets kid choose among configured keys and nothing else", () => {
-    const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const other = nextKeyPair();
     const otherPem = other.publicKey.export({ type: "spki", format: "pem" }).toString();
     const verifier = verifierWith({
       keys: [verificationKey(publicPem, ["RS256"], "a"), verificationKey(otherPem, ["RS256"], "b")],
@@ -234,7 +235,7 @@ describe("verifier", () => {
     });
     const curves = { ES256: "P-256", ES384: "P-384", ES512: "P-521" };
     const pairs = [
-      ["PS256", generateKeyPairSync("rsa", { modulusLength: 2048 })] as const,
+      ["PS256", nextKeyPair()] as const,
       ["PS384", pss] as const,
       ...Object.entries(curves).map(
         ([algorithm, namedCurve]) =>
@@ -255,7 +256,7 @@ describe("verifier", () => {
   });
 
   it("tries every key that fits for a token that names none, and its own for one that does", () => {
-    const other = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const other = nextKeyPair();
     const pem = other.publicKey.export({ type: "spki", format: "pem" });
     const keys = [verificationKey(pem, ["RS256"], "b"), verificationKey(publicPem, ["RS256"], "a")];
     const verifier = verifierWith({ keys });

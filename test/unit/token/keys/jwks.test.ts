@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
 import { parseJwks } from "../../../../src/token/keys/jwks.ts";
+import { nextKeyPair } from "../../../helpers/key-pairs.ts";
 
-const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const rsa = nextKeyPair();
 const short = generateKeyPairSync("rsa", { modulusLength: 1024 });
 const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const jwk = { ...rsa.publicKey.export({ format: "jwk" }), kid: "one" };
