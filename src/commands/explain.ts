@@ -3,7 +3,12 @@ import type { Config } from "../config/load.ts";
 import { routeRules, targetOptions } from "../config/routes.ts";
 import { UsageError } from "../errors.ts";
 import { isInRequest } from "../gateway/named-subjects.ts";
-import type { Route } from "../gateway/route.ts";
+import {
+  endsByCutOff,
+  type HandedOutSource,
+  type Route,
+  type SubjectSource,
+} from "../gateway/route.ts";
 import { compileRoutes, type RouteTable } from "../gateway/route-table.ts";
 import type { Success } from "../gateway/success.ts";
 import { readTarget } from "../gateway/target.ts";
@@ -50,7 +55,9 @@ function explainRequest(config: Config, routes: RouteTable, line: string): strin
     ["revokes", whatEnds(route).join(", and ")],
     ["if it says", (route.success ?? []).map(nameSuccess).join(", or ")],
     ["only", conditionsOf(config, applying).join("; ")],
-    ["hands out", (route.handsOut ?? []).map((pointer) => `the answer's ${pointer}`).join(", ")],
+    ["spares", whatStays(route).join(", and ")],
+    ["hands out", (route.handsOut ?? []).map(nameSource).join(", ")],
+    ["leaves", whatIsLeft(route)],
     ["lets pass", exemptions(route).join(", ")],
     ["streams", route.streams ? "responses may pause for as long as they like" : ""],
     ["by", applying.map(nameRule).join(", ")],
@@ -73,7 +80,7 @@ function accessOf({ access }: Route, ground: string): string {
 function whatEnds(route: Route): string[] {
   if (route.revoke === undefined) return [];
   const { alsoRevoke = [], subjectsFrom = [] } = route;
-  const all = route.revoke === "subject" ? "every token of its subject" : "the token it carries";
+  const all = endsByCutOff(route) ? "every token of its subject" : "the token it carries";
   return [
     ...(route.sparesCarried ? [] : [all]),
     ...subjectsFrom.map(
@@ -84,6 +91,20 @@ function whatEnds(route: Route): string[] {
     ),
     ...alsoRevoke.map(({ source }) => `the token in ${nameSource(source)}`),
   ];
+}
+
+/** What stays where every other token ends. */
+function whatStays({ revoke, sparing }: Route): string[] {
+  if (revoke !== "others") return [];
+  const { sent = [], handedOut = [] } = sparing ?? {};
+  return [
+    "the token it carries",
+    ...[...sent, ...handedOut].map((source) => `the token in ${nameSource(source)}`),
+  ];
+}
+
+function whatIsLeft({ only }: Route): string {
+  return only === "latest" ? "its subject these tokens alone" : "";
 }
 
 /** What some of the rules look at besides method and path. */
@@ -120,7 +141,7 @@ function exemptions({ expired, revoked, opaqueLifetimeSeconds }: Route): string[
   ];
 }
 
-type Source = CredentialSource | NonNullable<Route["subjectsFrom"]>[number]["source"];
+type Source = CredentialSource | SubjectSource | HandedOutSource;
 
 function nameSource(source: Source): string {
   switch (source.kind) {
@@ -136,6 +157,8 @@ function nameSource(source: Source): string {
       return `the body's ${source.pointer}`;
     case "form":
       return `the form's ${source.name}`;
+    case "responseCookie":
+      return `the answer's cookie ${source.name}`;
     case "responseHeader":
       return `the answer's header ${source.name}`;
     case "responseJson":

@@ -32,9 +32,14 @@ function notesOnErrors({ errors, routes }: Noted): Note[] {
 
 function notesOnRules({ routes }: Noted): Note[] {
   return routes.flatMap((rule, index) =>
-    [noteOnSubject(rule), noteOnSuccess(rule), noteOnNobody(rule), noteOnOpaque(rule)].flatMap(
-      (message) => (message === undefined ? [] : [{ path: ["routes", index], message }]),
-    ),
+    [
+      noteOnSubject(rule),
+      noteOnSuccess(rule),
+      noteOnNobody(rule),
+      noteOnOpaque(rule),
+      noteOnOthers(rule),
+      noteOnLatest(rule),
+    ].flatMap((message) => (message === undefined ? [] : [{ path: ["routes", index], message }])),
   );
 }
 
@@ -59,11 +64,27 @@ function noteOnSubject({ subjectFrom }: Rule): string | undefined {
 }
 
 function noteOnNobody({ access, revoke, subjectFrom }: Rule): string | undefined {
-  if (access !== "optional" || revoke !== "subject" || subjectFrom !== undefined) return undefined;
+  const endsAll = revoke === "subject" || revoke === "others";
+  if (access !== "optional" || !endsAll || subjectFrom !== undefined) return undefined;
   return "a request without a token ends nothing here; subjectFrom says where the subject is named";
 }
 
 function noteOnOpaque({ revoke, tokens }: Rule): string | undefined {
   if (revoke === undefined || tokens !== "opaque") return undefined;
   return "a 2xx to any text is remembered here as a revocation; limits.unprovenRevocations bounds how many";
+}
+
+/** Whoever changes a password stays logged in until the access token is over, and is out then: seldom what is meant. */
+function noteOnOthers({ revoke, sparing = [] }: Rule): string | undefined {
+  const sparesSent = sparing.some(
+    ({ responseJson, responseHeader, responseCookie }) =>
+      (responseJson ?? responseHeader ?? responseCookie) === undefined,
+  );
+  if (revoke !== "others" || sparesSent) return undefined;
+  return "of what the request carries, only its token stays, and the session that it names (tokens.sessionClaim): a refresh token that comes with it ends, unless sparing says where it is";
+}
+
+function noteOnLatest({ only }: Rule): string | undefined {
+  if (only === undefined) return undefined;
+  return "a login is answered when its second is over, and not while the denylist cannot take it; tokens that it hands out elsewhere than handsOut says end with the others";
 }

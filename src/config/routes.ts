@@ -1,5 +1,13 @@
 import { namedSegments } from "../gateway/path-pattern.ts";
-import type { FurtherToken, NamedSubject, RouteRule, SubjectSource } from "../gateway/route.ts";
+import {
+  endsByCutOff,
+  type FurtherToken,
+  type HandedOutSource,
+  type NamedSubject,
+  type RouteRule,
+  type Sparing,
+  type SubjectSource,
+} from "../gateway/route.ts";
 import type { TargetOptions } from "../gateway/target.ts";
 import type { BodySource } from "../http/body-fields.ts";
 import { spelledWithHyphens } from "../http/field-lines.ts";
@@ -42,7 +50,7 @@ export function lifetimesOf(settings: Settings): Lifetimes {
  */
 export function requiresIssuedAt({ routes, signals, admin, denylist }: Settings): boolean {
   return (
-    routes.some(({ revoke }) => revoke === "subject") ||
+    routes.some(({ revoke, only }) => endsByCutOff({ revoke, only })) ||
     signals.backchannelLogout.length + signals.transmitters.length > 0 ||
     admin.tokenFile !== undefined ||
     denylist.redis !== undefined
@@ -56,8 +64,9 @@ export function credentialSources({ tokens }: Settings): CredentialSource[] {
 
 /** The names of all headers that carry credentials, in lower case. */
 export function credentialHeaders(settings: Settings): string[] {
-  const particular = routeRules(settings).flatMap(({ from = [], alsoRevoke = [] }) => [
+  const particular = routeRules(settings).flatMap(({ from = [], alsoRevoke = [], sparing }) => [
     ...from,
+    ...(sparing?.sent ?? []),
     ...alsoRevoke.map(({ source }) => source),
   ]);
   const sources = [...credentialSources(settings), ...particular];
@@ -120,7 +129,9 @@ export function routeRules({ routes, tokens }: Settings): RouteRule[] {
     expired: rule.expired,
     revoked: rule.revoked,
     streams: rule.stream,
-    handsOut: rule.handsOut?.map(({ responseJson }) => responseJson),
+    sparing: rule.sparing && sparingOf(rule.sparing, rule.path),
+    handsOut: rule.handsOut?.flatMap((source) => handedOutOf(source) ?? []),
+    only: rule.only,
     allowsEncodedSlash: rule.allowEncodedSlash,
   }));
 }
@@ -164,6 +175,34 @@ function bodySourceOf({ requestJson, form }: SourceSettings): BodySource | undef
 }
 
 type Rule = Settings["routes"][number];
+type SparedSettings = NonNullable<Rule["sparing"]>[number];
+
+function sparingOf(settings: readonly SparedSettings[], pattern: string): Sparing {
+  const inAnswer = settings.map((source) => handedOutOf(source));
+  return {
+    sent: sourcesOf(
+      settings.filter((_, index) => inAnswer[index] === undefined),
+      pattern,
+    ),
+    handedOut: inAnswer.filter((source) => source !== undefined),
+  };
+}
+
+/** Where an answer hands a token out; undefined if the setting is of a request's place. */
+function handedOutOf({
+  responseJson,
+  responseHeader,
+  responseCookie,
+}: Pick<SparedSettings, "responseJson" | "responseHeader" | "responseCookie">):
+  | HandedOutSource
+  | undefined {
+  if (responseJson !== undefined) return { kind: "responseJson", pointer: responseJson };
+  if (responseCookie !== undefined) return { kind: "responseCookie", name: responseCookie };
+  return responseHeader === undefined
+    ? undefined
+    : { kind: "responseHeader", name: responseHeader.toLowerCase() };
+}
+
 type SubjectSettings = Exclude<NonNullable<Rule["subjectFrom"]>, "carried">;
 
 function subjectsOf(

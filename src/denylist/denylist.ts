@@ -1,4 +1,5 @@
 import type { EpochSeconds } from "../platform/clock.ts";
+import { sparedAfter } from "./cut.ts";
 
 /**
  * What a revocation can name: `tok` one token, by its signing input; `jti` one token and `sid` all tokens
@@ -25,6 +26,8 @@ export interface Entry extends EntryName {
   readonly expiresAt: EpochSeconds;
   /** With `sub`: tokens issued at or before this whole second are meant. Of two, the later holds. */
   readonly cutoff?: EpochSeconds | undefined;
+  /** With `sub`: what of these it spares (see cut.ts); undefined: nothing. */
+  readonly sparing?: string | undefined;
   /** Values of former names of the same thing, under which it is revoked as well (see former-names.ts). */
   readonly former?: readonly string[] | undefined;
 }
@@ -61,13 +64,24 @@ export function namesOf({ id, jti, sid, subject, others }: TokenNames): EntryNam
 
 /**
  * Whether a token falls under an entry of one of its names: under a cut-off where it was issued in that
- * second or before. (Most issuers write whole seconds; a fraction must not lift one over it.)
+ * second or before, and is not spared. (Most issuers write whole seconds; a fraction must not lift one over it.)
  */
 export function fallsUnder(
-  { issuedAt = 0 }: TokenNames,
-  cutoff: EpochSeconds | undefined,
+  token: TokenNames,
+  { cutoff, sparing }: Pick<Entry, "cutoff" | "sparing">,
 ): boolean {
-  return cutoff === undefined || Math.floor(issuedAt) <= cutoff;
+  if (cutoff === undefined) return true;
+  const { issuedAt = 0 } = token;
+  if (Math.floor(issuedAt) > cutoff) return false;
+  if (sparing === undefined) return true;
+  const after = sparedAfter(sparing, sparableNames(token));
+  return after === undefined || Math.floor(issuedAt) <= after;
+}
+
+/** By which names a cut-off can spare a token: its own, and that of its session. */
+function sparableNames({ id, sid, others = [] }: TokenNames): string[] {
+  const former = others.filter(({ kind }) => kind === "tok" || kind === "sid");
+  return [id, ...(sid === undefined ? [] : [sid]), ...former.map(({ value }) => value)];
 }
 
 /** What memory alone can say. `ask` means that it can't say no, and that the store must be asked. */

@@ -1,7 +1,10 @@
 import { type Entry, type EntryKind, type EntryName, entryKinds } from "./denylist.ts";
 import { hasSoundTimes, isSoundName } from "./sound.ts";
 
-/** An entry in words, as in the journal and in the feed: kind, value, expiry, and a cut-off if it has one. */
+/**
+ * An entry in words, as in the journal and in the feed: kind, value, expiry, and a cut-off with what
+ * it spares if it has one.
+ */
 export function formatEntry(entry: Entry): string {
   return `${entry.kind} ${entry.value} ${formatTimes(entry)}`;
 }
@@ -22,10 +25,12 @@ export function parseEntry(text: string): Entry | undefined {
 const kindLength = 3;
 const timesAt = kindLength + 1 + 43 + 1;
 
-/** The times of an entry in words: its expiry, and its cut-off if it has one. */
-export function formatTimes({ expiresAt, cutoff }: Entry): string {
+/** The times of an entry in words: its expiry, and its cut-off, with what that spares, if it has one. */
+export function formatTimes({ expiresAt, cutoff, sparing }: Entry): string {
   const expiry = String(Math.ceil(expiresAt));
-  return cutoff === undefined ? expiry : `${expiry} ${Math.ceil(cutoff)}`;
+  if (cutoff === undefined) return expiry;
+  const cut = `${expiry} ${Math.ceil(cutoff)}`;
+  return sparing === undefined ? cut : `${cut} ${sparing}`;
 }
 
 /** The entry of a sound name with times that formatTimes wrote; undefined if it can be no revocation. */
@@ -34,8 +39,11 @@ export function readTimes({ kind, value }: EntryName, text: string): Entry | und
   const expiresAt = readTime(space < 0 ? text : text.slice(0, space));
   if (expiresAt === undefined) return undefined;
   if (space < 0) return soundOnly({ kind, value, expiresAt });
-  const cutoff = readTime(text.slice(space + 1));
-  return cutoff === undefined ? undefined : soundOnly({ kind, value, expiresAt, cutoff });
+  const next = text.indexOf(" ", space + 1);
+  const cutoff = readTime(text.slice(space + 1, next < 0 ? undefined : next));
+  if (cutoff === undefined) return undefined;
+  const entry = { kind, value, expiresAt, cutoff };
+  return soundOnly(next < 0 ? entry : { ...entry, sparing: text.slice(next + 1) });
 }
 
 function soundOnly(entry: Entry): Entry | undefined {

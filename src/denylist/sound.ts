@@ -1,3 +1,4 @@
+import { isSparing } from "./cut.ts";
 import { type Entry, type EntryName, entryKinds, hasCutoff } from "./denylist.ts";
 
 /**
@@ -34,8 +35,9 @@ export function isSoundEntry(entry: Entry): boolean {
 }
 
 /** Whether an entry can have such times: a cut-off belongs to those of subjects, and to no other. */
-export function hasSoundTimes({ kind, expiresAt, cutoff }: Entry): boolean {
+export function hasSoundTimes({ kind, expiresAt, cutoff, sparing }: Entry): boolean {
   if (!isSoundTime(expiresAt)) return false;
+  if (sparing !== undefined && !(hasCutoff(kind) && isSparing(sparing))) return false;
   return hasCutoff(kind) ? cutoff !== undefined && isSoundCutoff(cutoff) : cutoff === undefined;
 }
 

@@ -14,7 +14,12 @@ import type { VerifiedToken } from "../token/verified-token.ts";
 import { type CorsOptions, isPreflight, preflightHeaders } from "./cors.ts";
 import { decide } from "./decide.ts";
 import { isComplete, isWellFramed } from "./framing.ts";
-import { readFurtherTokens, type TokenChecks, verifierFor } from "./further-tokens.ts";
+import {
+  readFurtherTokens,
+  readSparedTokens,
+  type TokenChecks,
+  verifierFor,
+} from "./further-tokens.ts";
 import { methodReadings } from "./method.ts";
 import type { Route } from "./route.ts";
 import type { RouteTable } from "./route-table.ts";
@@ -46,6 +51,8 @@ export interface Admitted {
   readonly token: VerifiedToken | undefined;
   /** What else it carries that the route would revoke. */
   readonly further: readonly VerifiedToken[];
+  /** What else it carries that the route would spare. */
+  readonly spared: readonly VerifiedToken[];
 }
 
 /** What all checks say of a request. */
@@ -68,6 +75,7 @@ const preflightPasses: Admitted = {
   route: { access: "public", revoke: undefined },
   token: undefined,
   further: [],
+  spared: [],
 };
 
 /**
@@ -134,8 +142,10 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
 
   const further = readFurtherTokens(checks, route, visit);
   if ("kind" in further) return further;
-  if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token, further };
-  return { kind: "pass", route, token: verdict.token, further };
+  const spared = readSparedTokens(checks, route, visit);
+  if ("kind" in spared) return spared;
+  if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token, further, spared };
+  return { kind: "pass", route, token: verdict.token, further, spared };
 }
 
 /** Notes whose refusal it is, for the log. */
@@ -175,7 +185,8 @@ function readSent(checks: Checks, visit: Visit, route: Route): CredentialReading
  * they have ended, and none had. Of a token that revgate can't look into nobody expects that.
  */
 function lacksSubject(route: Route, token: VerifiedToken): boolean {
-  const needsSubject = route.revoke === "subject" && route.sparesCarried !== true;
+  const { revoke, sparesCarried } = route;
+  const needsSubject = (revoke === "subject" || revoke === "others") && sparesCarried !== true;
   return needsSubject && token.subject === undefined && token.isOpaque !== true;
 }
 

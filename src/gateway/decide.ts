@@ -2,7 +2,7 @@ import type { Standing, TokenNames } from "../denylist/denylist.ts";
 import type { CredentialReading } from "../token/credential.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Verification } from "../token/verifier.ts";
-import type { Route } from "./route.ts";
+import { endsByCutOff, type Route } from "./route.ts";
 import { deny, type Verdict, waitForTurn } from "./verdict.ts";
 
 /** What a decision rests on: facts and two questions, each asked only when the steps before it passed. */
@@ -76,7 +76,7 @@ function decidePublic(facts: Facts): Verdict {
 
 /** A cut-off by a clock that is behind ends nothing; one that is ahead locks out whoever logs in next. */
 function needsCertainTime({ route, isTimeInDoubt }: Facts): boolean {
-  return route.revoke === "subject" && isTimeInDoubt();
+  return endsByCutOff(route) && isTimeInDoubt();
 }
 
 function waitForKey(ready: Promise<void> | undefined): Verdict {

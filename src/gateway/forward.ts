@@ -93,17 +93,19 @@ export function forward(
 
 /** What holds the application's answer back, where it may revoke something. */
 function holdOn(gate: Forwarding, visit: Visit, admitted: Admitted): Promise<Hold> | undefined {
-  const { route, token, further } = admitted;
+  const { route, token, further, spared } = admitted;
   // Most requests: nothing is put together for them.
-  if (route.revoke === undefined) return undefined;
-  const own = token === undefined || route.sparesCarried ? [] : [token];
+  if (route.revoke === undefined && route.only === undefined) return undefined;
+  const sent = token === undefined ? [] : [token];
+  const own = route.sparesCarried || route.revoke === undefined ? [] : sent;
   const { names } = gate.verifier;
   const named = subjectsInRequest(route, visit, names);
   const subjects = route.expectsCarried && token === undefined ? [...named, nobody] : named;
   const unproven = countUnproven(gate, admitted, subjects);
-  const carried = { tokens: [...own, ...further], subjects, unproven };
+  const kept = [...sent, ...spared];
+  const carried = { tokens: [...own, ...further], kept, subjects, unproven };
   return holdFor(route, carried, {
-    names,
+    verifier: gate.verifier,
     denylist: gate.denylist,
     clock: gate.clock,
     lifetimes: gate.lifetimes,
@@ -120,6 +122,14 @@ function holdOn(gate: Forwarding, visit: Visit, admitted: Admitted): Promise<Hol
       gate.metrics.outcomesUnread.inc();
       gate.log.outcomeUnread(visit.requestId);
     },
+    onHandedOut: (tokens) => {
+      const revoked = tokens.filter((each) => gate.denylist.lookUp(each) === "revoked");
+      for (const { id } of revoked) tellRevoked(gate, visit, id);
+    },
+    onNothingHandedOut: () => {
+      gate.metrics.nothingHandedOut.inc();
+      gate.log.nothingHandedOut(visit.requestId);
+    },
     onRedirection: (status) =>
       gate.log.redirected(status, pathForLog(visit.target, visit.secretSegments)),
     onSubjectKept: () => {
@@ -131,18 +141,18 @@ function holdOn(gate: Forwarding, visit: Visit, admitted: Admitted): Promise<Hol
 }
 
 /** What looks at the tokens that the application's answer hands out, if a rule says where. */
-function watchOn(
-  { verifier, denylist, bodyBytes, metrics, log }: Forwarding,
-  { requestId }: Visit,
-  { route }: Admitted,
-): Hold | undefined {
-  const { handsOut: pointers } = route;
-  if (pointers === undefined) return undefined;
-  const onRevoked = (id: string) => {
-    metrics.revokedHandedOut.inc();
-    log.revokedHandedOut(requestId, id);
-  };
-  return watchHandedOut({ pointers, verifier, denylist, bodyBytes, onRevoked });
+function watchOn(gate: Forwarding, visit: Visit, { route }: Admitted): Hold | undefined {
+  const { verifier, denylist, bodyBytes } = gate;
+  const { handsOut: sources } = route;
+  if (sources === undefined) return undefined;
+  const onRevoked = (id: string) => tellRevoked(gate, visit, id);
+  return watchHandedOut({ sources, verifier, denylist, bodyBytes, onRevoked });
+}
+
+/** Counts and logs that a token was handed out which had been revoked. */
+function tellRevoked({ metrics, log }: Forwarding, { requestId }: Visit, id: string): void {
+  metrics.revokedHandedOut.inc();
+  log.revokedHandedOut(requestId, id);
 }
 
 /** The budget of unproven revocations; that it was used up is counted and logged. */

@@ -1,11 +1,11 @@
 import { decodeCookieValue } from "../http/cookies.ts";
 import type { Clock } from "../platform/clock.ts";
-import { readCredential } from "../token/credential.ts";
+import { type CredentialSource, readCredential } from "../token/credential.ts";
 import { readOpaqueToken } from "../token/opaque-token.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Verification, Verifier } from "../token/verifier.ts";
 import type { CheckTurns } from "./check-turns.ts";
-import type { FurtherToken, Route } from "./route.ts";
+import type { Route } from "./route.ts";
 import { type Denial, deny, type Wait, waitForTurn } from "./verdict.ts";
 import type { Visit } from "./visit.ts";
 
@@ -38,8 +38,10 @@ export function readFurtherTokens(
 ): readonly VerifiedToken[] | FurtherUnknown {
   if (alsoRevoke === undefined || alsoRevoke.length === 0) return none;
   const tokens: VerifiedToken[] = [];
-  for (const further of alsoRevoke) {
-    const read = readFurtherToken(checks, further, visit);
+  for (const { source, lifetimeSeconds } of alsoRevoke) {
+    const read = readOne(visit, source, (credential) =>
+      verifyOrName(checks, visit, { credential, lifetimeSeconds }),
+    );
     if (read === undefined) continue;
     if ("kind" in read) return read;
     tokens.push(read);
@@ -47,19 +49,39 @@ export function readFurtherTokens(
   return tokens;
 }
 
-/** One of them; undefined where the request does not carry it. */
-function readFurtherToken(
+/**
+ * Reads what a request carries that stays where all other tokens of its subject end.
+ *
+ * A token that revgate can't look into has no subject, and stays anyway.
+ */
+export function readSparedTokens(
   checks: TokenChecks,
-  { source, lifetimeSeconds }: FurtherToken,
+  { sparing }: Route,
   visit: Visit,
+): readonly VerifiedToken[] | FurtherUnknown {
+  if (sparing === undefined || sparing.sent.length === 0) return none;
+  const tokens: VerifiedToken[] = [];
+  for (const source of sparing.sent) {
+    const read = readOne(visit, source, (text) =>
+      verifyOnce(checks, visit, decodeCookieValue(text)),
+    );
+    if (read === undefined) continue;
+    if ("kind" in read) return read;
+    tokens.push(read);
+  }
+  return tokens;
+}
+
+/** The token in one place; undefined where the request carries none there. */
+function readOne(
+  visit: Visit,
+  source: CredentialSource,
+  verify: (credential: string) => Verification,
 ): VerifiedToken | FurtherUnknown | undefined {
   const reading = readCredential(visit, [source]);
   if (reading.kind === "ambiguous") return deny("token_ambiguous");
   if (reading.kind === "missing") return undefined;
-  const verification = verifyOrName(checks, visit, {
-    credential: reading.credential,
-    lifetimeSeconds,
-  });
+  const verification = verify(reading.credential);
   if (verification.kind === "invalid") return undefined;
   if (verification.kind === "unchecked") return waitForTurn;
   if (verification.kind !== "unknown_key") return verification.token;

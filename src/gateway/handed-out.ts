@@ -1,16 +1,23 @@
 import type { Denylist } from "../denylist/denylist.ts";
-import { readResponseFields, valuesOf } from "../http/body-fields.ts";
-import type { Verifier } from "../token/verifier.ts";
+import { type BodyFields, isJson, readResponseFields, valuesOf } from "../http/body-fields.ts";
+import { decodeCookieValue, setCookieValues } from "../http/cookies.ts";
+import { HeaderList } from "../http/field-lines.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
+import { type Verifier, verifyInFull } from "../token/verifier.ts";
 import type { HeldResponse, Hold } from "../upstream/held-response.ts";
+import type { HandedOutSource } from "./route.ts";
 
-/** What is looked at in the answers of a route that hands tokens out, and who is told. */
-export interface HandedOutOptions {
-  /** JSON Pointers to the tokens. */
-  readonly pointers: readonly string[];
+/** What tokens in answers are read with. */
+export interface HandedOutReading {
   readonly verifier: Verifier;
-  readonly denylist: Pick<Denylist, "lookUp">;
   /** How much of an answer is read, in bytes. */
   readonly bodyBytes: number;
+}
+
+/** What is looked at in the answers of a route that hands tokens out, and who is told. */
+export interface HandedOutOptions extends HandedOutReading {
+  readonly sources: readonly HandedOutSource[];
+  readonly denylist: Pick<Denylist, "lookUp">;
   /** Told what a token is called in the denylist that was handed out although it has been revoked. */
   readonly onRevoked: (id: string) => void;
 }
@@ -29,20 +36,61 @@ export function watchHandedOut(options: HandedOutOptions): Hold {
   };
 }
 
-async function look(
+async function look(response: HeldResponse, options: HandedOutOptions): Promise<void> {
+  const { sources, verifier, denylist, onRevoked } = options;
+  for (const credential of await credentialsIn(response, sources, options)) {
+    // Nothing is fetched for it: its first request will see to that.
+    const verification = verifier.verify(credential, { search: "none" });
+    if (verification.kind !== "valid") continue;
+    const { token } = verification;
+    if (denylist.lookUp(token) === "revoked") onRevoked(token.id);
+  }
+}
+
+/**
+ * The tokens that an answer hands out, with their signatures checked; a key that is new is fetched.
+ *
+ * What is no token of an issuer's is left out.
+ */
+export async function readHandedOut(
+  sources: readonly HandedOutSource[],
   response: HeldResponse,
-  { pointers, verifier, denylist, bodyBytes, onRevoked }: HandedOutOptions,
-): Promise<void> {
-  const body = await response.readBody(bodyBytes);
-  if (body === undefined) return;
-  const fields = readResponseFields(body);
-  for (const pointer of pointers) {
-    for (const credential of valuesOf(fields, { kind: "json", pointer })) {
-      // Nothing is fetched for it: its first request will see to that.
-      const verification = verifier.verify(credential, { search: "none" });
-      if (verification.kind !== "valid") continue;
-      const { token } = verification;
-      if (denylist.lookUp(token) === "revoked") onRevoked(token.id);
-    }
+  reading: HandedOutReading,
+): Promise<readonly VerifiedToken[]> {
+  const credentials = await credentialsIn(response, sources, reading);
+  const verifications = await Promise.all(
+    credentials.map((credential) => verifyInFull(reading.verifier, credential)),
+  );
+  return verifications.flatMap((verification) =>
+    "token" in verification && verification.kind !== "expired" ? [verification.token] : [],
+  );
+}
+
+/** What stands in some places of an answer. Its body is read if one of them is there, and it says that it is JSON. */
+async function credentialsIn(
+  response: HeldResponse,
+  sources: readonly HandedOutSource[],
+  { bodyBytes }: Pick<HandedOutReading, "bodyBytes">,
+): Promise<readonly string[]> {
+  const headers = new HeaderList(response.headers);
+  const inBody = sources.some(({ kind }) => kind === "responseJson") && isJson(headers);
+  const body = inBody ? await response.readBody(bodyBytes) : undefined;
+  const fields = body === undefined ? ({ kind: "none" } as const) : readResponseFields(body);
+  return sources.flatMap((source) => valuesIn(source, { headers, fields }));
+}
+
+function valuesIn(
+  source: HandedOutSource,
+  { headers, fields }: { readonly headers: HeaderList; readonly fields: BodyFields },
+): readonly string[] {
+  switch (source.kind) {
+    case "responseJson":
+      return valuesOf(fields, { kind: "json", pointer: source.pointer });
+    case "responseHeader":
+      return headers.all(source.name).map((value) => value.replace(/^bearer +/i, ""));
+    case "responseCookie":
+      return setCookieValues(headers, source.name).map((value) =>
+        decodeCookieValue(value).replace(/^bearer[ +]+/i, ""),
+      );
   }
 }

@@ -6,6 +6,7 @@ import type { Gate } from "./gate.ts";
 import { watchLive } from "./live-connections.ts";
 import { recordOutcome } from "./record.ts";
 import { refuse } from "./refuse.ts";
+import type { Route } from "./route.ts";
 import { guardStep } from "./uncaught.ts";
 import { beginVisit, type Visit } from "./visit.ts";
 
@@ -36,12 +37,17 @@ export function createUpgradeHandler(currentGate: () => Gate) {
 }
 
 function act(gate: Gate, visit: Visit, client: Client, admission: Admission): void {
-  if (admission.kind === "pass" && admission.route.revoke === undefined) {
+  if (admission.kind === "pass" && !isHeld(admission.route)) {
     forward(gate, visit, client, admission);
   } else {
     const reason = admission.kind === "deny" ? admission.reason : "request_ambiguous";
     refuse(gate, visit, client.socket, reason);
   }
+}
+
+/** Whether the answer on a route is held: what came through a handshake would be past that. */
+function isHeld({ revoke, only }: Route): boolean {
+  return revoke !== undefined || only !== undefined;
 }
 
 function forward(gate: Gate, visit: Visit, { socket, head }: Client, admitted: Admitted): void {

@@ -4,6 +4,7 @@ import type { EpochSeconds } from "../platform/clock.ts";
 import { within } from "../platform/within.ts";
 import { untilCutOff } from "../revocation/cut-off.ts";
 import type { TimeSinceAdmission } from "../revocation/time-since-admission.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Carried, HoldOptions } from "./hold-options.ts";
 import { namesSubjectsInResponse, type SubjectName } from "./named-subjects.ts";
 import type { Route } from "./route.ts";
@@ -13,13 +14,20 @@ export function certainOf({ subjects }: Carried): SubjectName[] {
   return subjects.flatMap(({ name, ifUnknown }) => (ifUnknown === "revoke" ? [name] : []));
 }
 
-/** What is revoked as of that time if these subjects are named. */
-export type EntriesAt = (seconds: EpochSeconds, named: readonly SubjectName[]) => Entry[];
+/** What becomes known of a request when the application has carried it out. */
+interface Known {
+  readonly named: readonly SubjectName[];
+  /** The tokens that the answer hands out. */
+  readonly handedOut?: readonly VerifiedToken[];
+}
+
+/** What is revoked as of that time if that is known. */
+export type EntriesAt = (seconds: EpochSeconds, known: Known) => Entry[];
 
 /** What a hold does once the outcome of its request is known, or is known to stay unknown. */
 export interface HeldRevocation {
-  readonly note: (named: readonly SubjectName[]) => Noted;
-  readonly revoke: (named: readonly SubjectName[]) => Promise<void>;
+  readonly note: (known: Known) => Noted;
+  readonly revoke: (known: Known) => Promise<void>;
   readonly drop: () => undefined;
   /** Those whose tokens end although nobody can know what was done. */
   readonly namedIfUnknown: () => readonly SubjectName[];
@@ -47,15 +55,15 @@ export interface Held {
 export function heldRevocation(intent: Intent, held: Held, options: HoldOptions): HeldRevocation {
   const { route, carried, entriesAt, time } = held;
   const { clock, onHold } = options;
-  const note = (named: readonly SubjectName[]): Noted => {
-    if (named.includes(undefined)) options.onSubjectUnknown();
+  const note = (known: Known): Noted => {
+    if (known.named.includes(undefined)) options.onSubjectUnknown();
     const { seconds, settled } = time.read();
-    const entries = entriesAt(seconds, named);
+    const entries = entriesAt(seconds, known);
     const correct = async () => {
       if (settled === undefined || !entries.some(({ cutoff }) => cutoff !== undefined)) return;
       const certain = await settled();
       if (Math.floor(certain) <= seconds) return;
-      const later = entriesAt(certain, named);
+      const later = entriesAt(certain, known);
       await Promise.all([intent.revoke(later), untilCutOff(later, clock)]);
     };
     const carryOut = () => Promise.all([intent.revoke(entries), correct()]);
@@ -63,8 +71,8 @@ export function heldRevocation(intent: Intent, held: Held, options: HoldOptions)
   };
   return {
     note,
-    async revoke(named) {
-      const { entries, carryOut } = note(named);
+    async revoke(known) {
+      const { entries, carryOut } = note(known);
       const onEnd = onHold(entries);
       try {
         await within(Promise.all([carryOut(), untilCutOff(entries, clock)]), {

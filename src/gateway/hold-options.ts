@@ -1,8 +1,8 @@
 import type { Denylist, Entry, UnknownOutcome } from "../denylist/denylist.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Lifetimes } from "../revocation/entries.ts";
-import type { Names } from "../token/names.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
+import type { Verifier } from "../token/verifier.ts";
 import type { SubjectInRequest } from "./named-subjects.ts";
 import type { UnprovenBudget } from "./unproven.ts";
 
@@ -12,8 +12,8 @@ export interface HoldOptions {
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
   readonly onUnknownOutcome: UnknownOutcome;
-  /** What names the subject that a response names. */
-  readonly names: Names;
+  /** What names the subject that a response names, and checks the tokens that it hands out. */
+  readonly verifier: Verifier;
   /** How long the note before a request, and the revocation behind its 2xx, may take, in milliseconds. */
   readonly holdTimeoutMs: number;
   /** How many bytes of a response are read for the sake of the subject that it names. */
@@ -26,6 +26,10 @@ export interface HoldOptions {
   readonly onSubjectUnknown: () => void;
   /** Told if an answer came from which nobody can tell whether the application did it. */
   readonly onUnreadable: () => void;
+  /** Told of the tokens that an answer handed out, when others of their subjects have ended. */
+  readonly onHandedOut: (tokens: readonly VerifiedToken[]) => void;
+  /** Told if an answer handed out no token that can be spared, where some should be. */
+  readonly onNothingHandedOut: () => void;
   /** Told of a redirection, which counts as a failure unless the rule says otherwise. */
   readonly onRedirection: (status: number) => void;
   /** Told if a subject that the request alone names keeps its tokens, because the outcome is unknown. */
@@ -37,6 +41,8 @@ export interface HoldOptions {
 /** What a request to a revoking route brings along. */
 export interface Carried {
   readonly tokens: readonly VerifiedToken[];
+  /** Those that stay where all others end. */
+  readonly kept?: readonly VerifiedToken[] | undefined;
   /** The subjects that it names. */
   readonly subjects: readonly SubjectInRequest[];
   /** How many of these revocations rest on the request alone. */

@@ -4,6 +4,7 @@ import { within } from "../platform/within.ts";
 import { entriesFor } from "../revocation/entries.ts";
 import { timeSinceAdmission } from "../revocation/time-since-admission.ts";
 import type { HeldResponse, Hold } from "../upstream/held-response.ts";
+import { readHandedOut } from "./handed-out.ts";
 import { certainOf, type EntriesAt, type Held, heldRevocation } from "./held-revocation.ts";
 import type { Carried, HoldOptions } from "./hold-options.ts";
 import { namesSubjectsInResponse, subjectsInResponse } from "./named-subjects.ts";
@@ -26,28 +27,34 @@ export function holdFor(
   carried: Carried,
   options: HoldOptions,
 ): Promise<Hold> | undefined {
-  const { revoke: scope, subjectsFrom } = route;
-  if (scope === undefined) return undefined;
-  if (carried.tokens.length + carried.subjects.length === 0 && subjectsFrom === undefined)
+  const { revoke: scope, subjectsFrom, only } = route;
+  const namesNobody = carried.tokens.length + carried.subjects.length === 0;
+  if (only === undefined && (scope === undefined || (namesNobody && !subjectsFrom))) {
     return undefined;
+  }
   const { clock, lifetimes, denylist, unproven } = options;
   if (!unproven.take(carried.unproven)) {
     return Promise.reject(new StoreUnavailableError("too many unproven revocations"));
   }
   const time = timeSinceAdmission(clock);
-  const entriesAt: EntriesAt = (seconds, named) => {
+  const entriesAt: EntriesAt = (seconds, { named, handedOut = [] }) => {
     const subjects = named.filter((name) => name !== undefined);
-    return entriesFor({ scope, tokens: carried.tokens, subjects }, seconds, lifetimes);
+    const spares = { kept: carried.kept ?? [], handedOut, since: time.admittedSeconds };
+    const ends = { scope, tokens: carried.tokens, subjects, spares };
+    return entriesFor({ ...ends, onlyHandedOut: only !== undefined }, seconds, lifetimes);
   };
-  const intended = within(denylist.intend(entriesAt(time.admittedSeconds, certainOf(carried))), {
-    limitMs: options.holdTimeoutMs,
-    tooLate: () => new StoreUnavailableError("the journal takes too long to note the request"),
-    // The request has been refused: nothing will be done.
-    onLate(intent) {
-      intent.drop();
-      unproven.giveBack(carried.unproven);
+  const intended = within(
+    denylist.intend(entriesAt(time.admittedSeconds, { named: certainOf(carried) })),
+    {
+      limitMs: options.holdTimeoutMs,
+      tooLate: () => new StoreUnavailableError("the journal takes too long to note the request"),
+      // The request has been refused: nothing will be done.
+      onLate(intent) {
+        intent.drop();
+        unproven.giveBack(carried.unproven);
+      },
     },
-  });
+  );
   return intended.then((intent) => holdWith(intent, { route, carried, entriesAt, time }, options));
 }
 
@@ -56,17 +63,19 @@ function holdWith(intent: Intent, held: Held, options: HoldOptions): Hold {
   const { onUnknownOutcome } = options;
   const acts = heldRevocation(intent, held, options);
   const onSuccess = (response: HeldResponse) => {
-    const subjects = carried.subjects.map(({ name }) => name);
-    if (!namesSubjectsInResponse(route)) return acts.revoke(subjects);
-    const found = subjectsInResponse(route, response, options);
-    return found.then((more) => acts.revoke([...subjects, ...more]));
+    const named = carried.subjects.map(({ name }) => name);
+    if (!readsTokens(route) && !namesSubjectsInResponse(route)) return acts.revoke({ named });
+    return readAnswer(route, response, options).then(async (answer) => {
+      await acts.revoke({ ...answer, named: [...named, ...answer.named] });
+      options.onHandedOut(answer.handedOut);
+    });
   };
   const onUnreadable = () => {
     options.onUnreadable();
     if (onUnknownOutcome === "keep") return acts.drop();
     const named = acts.namedIfUnknown();
     const endsNothing = carried.tokens.length === 0 && named.every((name) => name === undefined);
-    return endsNothing ? acts.drop() : acts.revoke(named);
+    return endsNothing ? acts.drop() : acts.revoke({ named });
   };
   const act = (reading: SuccessReading, response: HeldResponse): Promise<void> | undefined => {
     if (reading === "success") return onSuccess(response);
@@ -84,13 +93,32 @@ function holdWith(intent: Intent, held: Held, options: HoldOptions): Hold {
     },
     async onLost(sent) {
       if (!sent || onUnknownOutcome === "keep") return acts.drop();
-      const { entries, carryOut } = acts.note(acts.namedIfUnknown());
+      const { entries, carryOut } = acts.note({ named: acts.namedIfUnknown() });
       if (entries.length === 0) return acts.drop();
       options.onLost(entries);
       // Where it is pending, it is in force here and is tried again: nobody waits for it.
       await carryOut().catch(() => {});
     },
   };
+}
+
+/** Whether tokens are sought in a route's answers, for what they spare. */
+function readsTokens({ sparing, only }: Route): boolean {
+  return only !== undefined || (sparing !== undefined && sparing.handedOut.length > 0);
+}
+
+/** What the application's answer says of whose tokens end, and which stay. */
+async function readAnswer(route: Route, response: HeldResponse, options: HoldOptions) {
+  const { bodyBytes, verifier } = options;
+  const { sparing, only, handsOut = [] } = route;
+  const sources = [...(sparing?.handedOut ?? []), ...(only === undefined ? [] : handsOut)];
+  const [named, handedOut] = await Promise.all([
+    subjectsInResponse(route, response, { bodyBytes, names: verifier.names }),
+    readHandedOut(sources, response, options),
+  ]);
+  const isUseless = handedOut.every(({ subject }) => subject === undefined);
+  if (sources.length > 0 && isUseless) options.onNothingHandedOut();
+  return { named, handedOut };
 }
 
 /** The same response, whose body may be asked for more than once. */

@@ -71,7 +71,7 @@ export class LiveConnections {
   /** Cuts everything whose token an entry names. */
   revoke(entry: Entry): void {
     for (const live of [...(this.#byName.get(keyOfName(entry)) ?? [])]) {
-      if (fallsUnder(live.token, entry.cutoff)) this.#cut(live, "token_revoked");
+      if (fallsUnder(live.token, entry)) this.#cut(live, "token_revoked");
     }
   }
 

@@ -106,6 +106,6 @@ export function compileRule(rule: RouteRule, position: number): CompiledRule {
   };
 }
 
-function tokenSourcesOf({ from = [], alsoRevoke = [] }: RouteRule): CredentialSource[] {
-  return [...from, ...alsoRevoke.map(({ source }) => source)];
+function tokenSourcesOf({ from = [], alsoRevoke = [], sparing }: RouteRule): CredentialSource[] {
+  return [...from, ...alsoRevoke.map(({ source }) => source), ...(sparing?.sent ?? [])];
 }

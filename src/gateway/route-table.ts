@@ -1,8 +1,9 @@
+import type { RevocationScope } from "../revocation/entries.ts";
 import { isInBody, type Sent } from "../token/credential.ts";
 import { asksBody } from "./condition.ts";
 import { appliesNarrowly, compileRule, createMatching, type Matching } from "./matching.ts";
 import type { SecretSegments } from "./path-for-log.ts";
-import type { Route, RouteRule } from "./route.ts";
+import type { Route, RouteRule, Sparing } from "./route.ts";
 import { any2xx } from "./success.ts";
 import type { Target } from "./target.ts";
 
@@ -130,8 +131,7 @@ function plainRoute(access: Route["access"], streams: boolean): Route {
 
 /** What rules say together, all of which may be meant: everything that is revoked by one of them. */
 function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
-  const scopes = rules.map(({ revoke }) => revoke);
-  const revoke = scopes.includes("subject") ? "subject" : scopes.find((scope) => scope);
+  const revoke = widestOf(rules.flatMap((rule) => rule.revoke ?? []));
   const alsoRevoke = rules.flatMap((rule) => rule.alsoRevoke ?? []);
   const from = rules.find((rule) => rule.from !== undefined)?.from;
   const subjectsFrom = rules.flatMap((rule) => rule.subjectsFrom ?? []);
@@ -141,9 +141,10 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
     ? revoking.map((rule) => rule.success ?? any2xx)
     : undefined;
   const expectsCarried = rules.some((rule) => rule.expectsCarried);
-  const handsOut = rules.flatMap((rule) => rule.handsOut ?? []);
+  const sparing = revoke === "others" ? sparedByAll(rules) : undefined;
   const sparesCarried = rules.every((rule) => !rule.revoke || rule.subjectsFrom);
-  const read = [...(from ?? []), ...alsoRevoke.map(({ source }) => source)];
+  const further = [...alsoRevoke.map(({ source }) => source), ...(sparing?.sent ?? [])];
+  const read = [...(from ?? []), ...further];
   const needsBody =
     read.some(isInBody) ||
     subjectsFrom.some(({ source }) => isInBody(source)) ||
@@ -153,11 +154,37 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
     ...(success && { success }),
     ...(alsoRevoke.length > 0 && { alsoRevoke }),
     ...(from && { from }),
-    ...(handsOut.length > 0 && { handsOut }),
+    ...handedOutBy(rules),
+    ...(sparing && { sparing }),
     ...(subjectsFrom.length > 0 && { subjectsFrom, sparesCarried }),
     ...(expectsCarried && { expectsCarried }),
     ...(needsBody && { needsBody }),
   };
+}
+
+function handedOutBy(rules: readonly RouteRule[]): Pick<Route, "handsOut" | "only"> {
+  const handsOut = rules.flatMap((rule) => rule.handsOut ?? []);
+  const only = rules.find((rule) => rule.only)?.only;
+  return { ...(handsOut.length > 0 && { handsOut }), ...(only && { only }) };
+}
+
+/** What several rules end together: the carried token by one and all others by another are all of them. */
+function widestOf(scopes: readonly RevocationScope[]): RevocationScope | undefined {
+  const [first, ...more] = new Set(scopes);
+  return more.length === 0 ? first : "subject";
+}
+
+/** What each of the rules that end all others spares. */
+function sparedByAll(rules: readonly RouteRule[]): Sparing {
+  const all = rules.flatMap((rule) => (rule.revoke === "others" ? [rule.sparing] : []));
+  const isInAll = (source: unknown) =>
+    all.every((sparing) =>
+      [...(sparing?.sent ?? []), ...(sparing?.handedOut ?? [])].some(
+        (each) => JSON.stringify(each) === JSON.stringify(source),
+      ),
+    );
+  const { sent = [], handedOut = [] } = all[0] ?? {};
+  return { sent: sent.filter(isInAll), handedOut: handedOut.filter(isInAll) };
 }
 
 /** What the rules for the very path, as it is written in them, let pass; opaque tokens only where those are read. */

@@ -16,12 +16,25 @@ export interface FurtherToken {
  * Where the subject is named whose tokens a 2xx ends, on a route that is reached without one of them: in
  * the request, or (`pointer` is a JSON Pointer, RFC 6901) in the application's response.
  */
-export type SubjectSource =
-  | BodySource
-  | QuerySource
-  | PathSource
+export type SubjectSource = BodySource | QuerySource | PathSource | AnswerField;
+
+/** A header of the application's answer, or a member of its body. */
+type AnswerField =
   | { readonly kind: "responseHeader"; readonly name: string }
   | { readonly kind: "responseJson"; readonly pointer: string };
+
+/** Where the application's answer hands a token out. */
+export type HandedOutSource =
+  | AnswerField
+  | { readonly kind: "responseCookie"; readonly name: string };
+
+/** What stays when all other tokens of a subject end: besides the token that the request carries. */
+export interface Sparing {
+  /** Other tokens that the request carries. */
+  readonly sent: readonly CredentialSource[];
+  /** Tokens that the answer hands out. */
+  readonly handedOut: readonly HandedOutSource[];
+}
 
 /** One such place, and what the subjects of its issuer are told apart by where there are several. */
 export interface NamedSubject {
@@ -54,8 +67,12 @@ export interface Route {
   readonly sparesCarried?: boolean | undefined;
   /** Set where some of this is in the request's body. */
   readonly needsBody?: boolean | undefined;
-  /** JSON Pointers to tokens that its answer hands out. */
-  readonly handsOut?: readonly string[] | undefined;
+  /** What stays where all others end. */
+  readonly sparing?: Sparing | undefined;
+  /** Where its answer hands tokens out. */
+  readonly handsOut?: readonly HandedOutSource[] | undefined;
+  /** Set if whoever is handed one keeps that session alone. */
+  readonly only?: "latest" | undefined;
   /** Where its token is sent; undefined: where all are. */
   readonly from?: readonly CredentialSource[] | undefined;
   /** Set where that may be a token that revgate can't look into: for how long one lives, in seconds. */
@@ -81,11 +98,21 @@ export interface RouteRule extends Omit<Route, "success"> {
   readonly allowsEncodedSlash?: boolean | undefined;
 }
 
+/** Whether a route ends all that was issued to a subject until then. */
+export function endsByCutOff({ revoke, only }: Pick<Route, "revoke" | "only">): boolean {
+  return revoke === "subject" || revoke === "others" || only !== undefined;
+}
+
 /** Whether the body of the application's response is read on a route. */
-export function readsResponse({ subjectsFrom, success, handsOut }: Route): boolean {
+export function readsResponse({ subjectsFrom, success, handsOut, sparing }: Route): boolean {
   return (
-    handsOut !== undefined ||
-    subjectsFrom?.some(({ source }) => source.kind === "responseJson") === true ||
+    handsOut?.some(isInAnswersBody) === true ||
+    sparing?.handedOut.some(isInAnswersBody) === true ||
+    subjectsFrom?.some(({ source }) => isInAnswersBody(source)) === true ||
     success?.some(readsAnswer) === true
   );
+}
+
+function isInAnswersBody({ kind }: SubjectSource | HandedOutSource): boolean {
+  return kind === "responseJson";
 }

@@ -42,6 +42,14 @@ export function cookieValues(headers: HeaderList, name: string): readonly string
   return cookies.flatMap((cookie) => (cookie.name === name && cookie.value ? [cookie.value] : []));
 }
 
+/** The values that an answer gives a cookie, but for empty ones, which take it away. */
+export function setCookieValues(headers: HeaderList, name: string): readonly string[] {
+  return headers.all("set-cookie").flatMap((line) => {
+    const [cookie] = parseCookies(line);
+    return cookie?.name === name && cookie.value ? [cookie.value] : [];
+  });
+}
+
 /** A Cookie header without some of its cookies, however a parser may find them; undefined if none is left. */
 export function withoutCookies(header: string, names: ReadonlySet<string>): string | undefined {
   const cookies = parseCookies(header);

@@ -27,6 +27,8 @@ export interface RequestLog {
   redirected(status: number, path: string | undefined): void;
   /** An answer handed out a token that had been revoked; `id` is what it is called in the denylist. */
   revokedHandedOut(requestId: string, id: string): void;
+  /** An answer handed out no token by which others could end, or that could be spared. */
+  nothingHandedOut(requestId: string): void;
   /** The outcome is unknown, and the subject that the request alone names keeps its tokens. */
   subjectKept(requestId: string): void;
   /** Too many revocations rest on requests alone. Written once a minute at most. */
@@ -62,6 +64,10 @@ const complaints = {
   outcomeUnread: [
     "warn",
     "success could not be read in the application's answer: the outcome is unknown (denylist.onUnknownOutcome)",
+  ],
+  nothingHandedOut: [
+    "error",
+    "the answer handed out no valid token of a subject where the rule says (handsOut, sparing): with only, no other session ended; with sparing, a token handed out elsewhere has ended",
   ],
   subjectKept: [
     "warn",
@@ -138,6 +144,7 @@ export function createRequestLog(
     tokenWithoutSubject: tell("tokenWithoutSubject"),
     outcomeUnread: tell("outcomeUnread"),
     subjectKept: tell("subjectKept"),
+    nothingHandedOut: tell("nothingHandedOut"),
     redirected: createRedirectionLog(logger),
     revokedHandedOut(requestId: string, id: string) {
       complain("warn", { requestId, token: `tok:${id}` }, handedOutMessage);

@@ -1,11 +1,16 @@
 import { type Entry, type EntryKind, keyOfName } from "../denylist/denylist.ts";
+import { joinEntries } from "../denylist/joined-entries.ts";
 import { endOfAllIssued, forGood, keptBeyondSeconds } from "../denylist/retention.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
 import type { Name } from "../token/names.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
+import { type Spares, sparesNothing, sparingOf } from "./spares.ts";
 
-/** What a 2xx on a revoking route ends: the token that the request carried, or all of its subject's. */
-export const revocationScopes = ["token", "subject"] as const;
+/**
+ * What a 2xx on a revoking route ends: the token that the request carried, all of its subject's, or all of these but the
+ * one that was carried and those that were handed out.
+ */
+export const revocationScopes = ["token", "subject", "others"] as const;
 /** One of them. */
 export type RevocationScope = (typeof revocationScopes)[number];
 
@@ -61,34 +66,55 @@ export function endOfAll(
 
 /** What the application's 2xx ends. */
 export interface Ends {
-  readonly scope: RevocationScope;
+  /** Undefined: only the other sessions of whoever was handed a token. */
+  readonly scope: RevocationScope | undefined;
   /** Tokens that the request carried. */
   readonly tokens: readonly VerifiedToken[];
   readonly subjects: readonly Name[];
+  /** What is spared if others end. */
+  readonly spares?: Spares | undefined;
+  /** Set if whoever was handed a token keeps that session alone. */
+  readonly onlyHandedOut?: boolean | undefined;
 }
 
 /** The revocations of a 2xx that was seen now; nothing twice. */
-export function entriesFor(
-  { scope, tokens, subjects }: Ends,
-  now: EpochSeconds,
-  lifetimes: Lifetimes,
-): Entry[] {
+export function entriesFor(ends: Ends, now: EpochSeconds, lifetimes: Lifetimes): Entry[] {
+  const { scope, tokens, subjects, spares = sparesNothing, onlyHandedOut = false } = ends;
+  const ended = (subject: Name) => ({
+    ...subjectEntry(subject, now, lifetimes),
+    ...(scope === "others" && { sparing: sparingOf(spares, now) }),
+  });
   const entries = [
-    ...tokens.flatMap((token) => entriesOf(scope, token, now, lifetimes)),
-    ...subjects.map((subject) => subjectEntry(subject, now, lifetimes)),
+    ...tokens.flatMap((token) => (scope === "others" ? [] : [tokenEntry(token)])),
+    ...tokens.flatMap((token) => (scope === "token" ? [] : (subjectOf(token) ?? []))).map(ended),
+    ...subjects.map(ended),
+    ...(onlyHandedOut ? entriesOfOthers(spares, now, lifetimes) : []),
   ];
-  return [...new Map(entries.map((entry) => [keyOfName(entry), entry])).values()];
+  return joinEqualNames(entries);
 }
 
-function entriesOf(
-  scope: RevocationScope,
-  token: VerifiedToken,
+/** The revocations that leave the subjects of tokens which were handed out those tokens alone. */
+function entriesOfOthers(
+  { handedOut, since }: Spares,
   now: EpochSeconds,
   lifetimes: Lifetimes,
 ): Entry[] {
-  // The token by itself, too: where its issuer's clock is ahead, it says that it was issued later than now.
-  const own = tokenEntry(token);
-  const subject = subjectOf(token);
-  if (scope === "token" || subject === undefined) return [own];
-  return [own, subjectEntry(subject, now, lifetimes)];
+  return handedOut.flatMap((token) => {
+    const subject = subjectOf(token);
+    if (subject === undefined) return [];
+    const own = handedOut.filter((each) => each.subject === token.subject);
+    const sparing = sparingOf({ kept: [], handedOut: own, since }, now);
+    return [{ ...subjectEntry(subject, now, lifetimes), sparing }];
+  });
+}
+
+/** One entry a name: whatever one of them ends. */
+function joinEqualNames(entries: readonly Entry[]): Entry[] {
+  const byName = new Map<string, Entry>();
+  for (const entry of entries) {
+    const key = keyOfName(entry);
+    const earlier = byName.get(key);
+    byName.set(key, earlier === undefined ? entry : joinEntries(earlier, entry));
+  }
+  return [...byName.values()];
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
+import { formatSparing, sparedName } from "../../src/denylist/cut.ts";
 import type { Denylist, Entry, EntryName, TokenNames } from "../../src/denylist/denylist.ts";
 
 /** How the suite gets a denylist, and the same one again after a crash. */
@@ -35,6 +36,13 @@ export function cutoffFor(subject: string, cutoff: number): Entry {
   return { ...entryFor(subject), kind: "sub", cutoff };
 }
 
+/** The same that spares one token, for as long as nothing else ends it. */
+export function sparingCutoff(subject: string, cutoff: number, spared: EntryName): Entry {
+  const name = sparedName(spared.value);
+  const sparing = formatSparing({ madeMs: 5, spared: [{ name, handedOutMs: 0, after: 0 }] });
+  return { ...cutoffFor(subject, cutoff), sparing };
+}
+
 /** A token that an entry names: that very one, or one of the subject, issued then. */
 export function tokenOf({ kind, value }: EntryName, issuedAt?: number): TokenNames {
   return kind === "tok" ? { id: value } : { id: entryFor("none").value, subject: value, issuedAt };
@@ -49,6 +57,18 @@ export async function standingOf(
   const token = tokenOf(name, issuedAt);
   const known = denylist.lookUp(token);
   return known === "ask" ? denylist.ask(token) : known;
+}
+
+/** The same for one of a subject's tokens. */
+async function standingOfOne(
+  denylist: Denylist,
+  token: string,
+  { value: subject }: EntryName,
+  issuedAt = 999,
+): Promise<string> {
+  const names = { id: entryFor(token).value, subject, issuedAt };
+  const known = denylist.lookUp(names);
+  return known === "ask" ? denylist.ask(names) : known;
 }
 
 /** What every denylist must do, whatever it is made of. */
@@ -123,6 +143,29 @@ export function describeDenylist(what: string, { open }: DenylistSetup): void {
         assert.equal(await standingOf(store, cutoff, 1001), "live");
         assert.equal(await standingOf(store, cutoff, undefined), "revoked");
         assert.equal(await standingOf(store, cutoffFor("bob", 0), 999), "live");
+      }
+    });
+
+    it("spares what a cut-off names, through a crash too", async (t) => {
+      const { denylist, reopen } = await open(t);
+      const sparing = sparingCutoff("alice", 1000, entryFor("kept"));
+      const intent = await denylist.intend([sparing]);
+      await intent.revoke([sparing]);
+      for (const store of [denylist, await reopen()]) {
+        assert.equal(await standingOfOne(store, "kept", sparing), "live");
+        assert.equal(await standingOfOne(store, "other", sparing), "revoked");
+      }
+    });
+
+    it("spares nothing that another cut-off ends, whichever comes first", async (t) => {
+      const { denylist, reopen } = await open(t);
+      const sparing = sparingCutoff("alice", 1000, entryFor("kept"));
+      await denylist.revoke([sparing]);
+      // One that was made before it.
+      await denylist.revoke([cutoffFor("alice", 999)]);
+      for (const store of [denylist, await reopen()]) {
+        assert.equal(await standingOfOne(store, "kept", sparing), "revoked");
+        assert.equal(await standingOfOne(store, "kept", sparing, 1000), "live");
       }
     });
 

@@ -179,6 +179,31 @@ export const otherToken = group({
   ),
 }).superRefine(checkSource(requestPlaces));
 
+const answerFields = {
+  responseJson: about(
+    "A JSON Pointer (RFC 6901) into the application's answer.",
+    jsonPointer.optional(),
+  ),
+  responseHeader: about("A header of the application's answer.", headerName.optional()),
+  responseCookie: about(
+    "A cookie that the application's answer sets.",
+    text("the name of a cookie").optional(),
+  ),
+};
+
+const answerPlaces = ["responseJson", "responseHeader", "responseCookie"] as const;
+
+/** Where an answer hands a token out. */
+export const handedOutToken = group(answerFields).superRefine(checkPlace(answerPlaces));
+
+/** Another token that stays where others end: the request carries it, or the answer hands it out. */
+export const sparedToken = group({
+  ...inHead,
+  ...pathField,
+  ...bodyFields,
+  ...answerFields,
+}).superRefine(checkSource([...requestPlaces, ...answerPlaces]));
+
 type Check = Parameters<ReturnType<typeof group>["superRefine"]>[0];
 
 /** Exactly one of these settings. */

@@ -7,11 +7,13 @@ import {
   bodyFields,
   checkPlace,
   claimName,
+  handedOutToken,
   headerName,
   jsonPointer,
   otherToken,
   pathField,
   routeSource,
+  sparedToken,
 } from "./fields.ts";
 import { about, choice, flag, group, list, text } from "./readers.ts";
 import { success } from "./success.ts";
@@ -88,10 +90,10 @@ const route = group({
     choice(["public", "optional", "protected"]).default("protected"),
   ),
   revoke: about(
-    "What a 2xx there ends: the token that was carried, or every token of its subject.",
+    "What a 2xx there ends: the token that was carried, every token of its subject, or every other one.",
     choice(revocationScopes).optional(),
     {
-      why: "subject ends all tokens of the subject that were issued until then, on all devices. Tokens state in whole seconds when they were issued, so the answer is held until the second is over: a login right after it counts as later. If any rule says subject, every token without iat is refused as invalid, on all routes. Matches in any letter case, with or without a trailing slash.",
+      why: "others spares the token that was carried, its session (tokens.sessionClaim), and what sparing names. subject ends all tokens of the subject that were issued until then, on all devices. Tokens state in whole seconds when they were issued, so the answer is held until the second is over: a login right after it counts as later. If any rule says subject or others, or has only, every token without iat is refused as invalid, on all routes. Matches in any letter case, with or without a trailing slash.",
     },
   ),
   when: about(
@@ -140,21 +142,25 @@ const route = group({
       why: "The body counts too: a refresh route that carries the refresh token is checked for that token.",
     },
   ),
+  sparing: about(
+    "What else stays with revoke: others: tokens that the request carries, or that the answer hands out.",
+    list(sparedToken, "places").min(1, "expected at least one place").optional(),
+    {
+      why: "{ cookie: refresh } for the refresh token of the device on which the password was changed; { responseJson: /token }, { responseHeader: … } or { responseCookie: … } for a token that the answer hands out in its place, also in the second in which all others end. Only JWTs with a valid signature are spared, and from this cut-off alone: one that was revoked stays revoked.",
+    },
+  ),
   handsOut: about(
     "Where the answer hands tokens out, such as a login's: { responseJson: /token }. One that has been revoked is logged and counted.",
-    list(
-      group({
-        responseJson: about(
-          "A JSON Pointer (RFC 6901) into the application's answer.",
-          jsonPointer,
-        ),
-      }),
-      "places",
-    )
-      .min(1, "expected at least one place")
-      .optional(),
+    list(handedOutToken, "places").min(1, "expected at least one place").optional(),
     {
-      why: "Tokens without jti are the same, byte for byte, if somebody logs in again within a second of the logout, and are refused from the start. The answer is read up to limits.bodyBytes, and passed on as it is.",
+      why: "{ responseJson: /token }, { responseHeader: … } or { responseCookie: … }. Tokens without jti are the same, byte for byte, if somebody logs in again within a second of the logout, and are refused from the start. A body is read up to limits.bodyBytes, and passed on as it is.",
+    },
+  ),
+  only: about(
+    "latest: a login ends all other sessions of whoever is handed a token (handsOut).",
+    choice(["latest"]).optional(),
+    {
+      why: "The tokens that the answer hands out stay, and so does the session that they name (tokens.sessionClaim); everything else that was issued to their subject until then ends. The answer is held until the second is over, half a second on average, and for as long as the denylist cannot take it: name every place of a pair in handsOut, or the other token ends.",
     },
   ),
   tokens: about(
@@ -239,6 +245,19 @@ export const routes = about(
         when: { requestJson: "/password" },
         revoke: "subject",
       },
+      {
+        path: "/account/password",
+        methods: ["POST"],
+        revoke: "others",
+        sparing: [{ cookie: "refresh" }, { responseJson: "/token" }],
+      },
+      {
+        path: "/sessions",
+        methods: ["POST"],
+        access: "public",
+        handsOut: [{ responseJson: "/access" }, { responseJson: "/refresh" }],
+        only: "latest",
+      },
       { path: "/graphql", graphql: { mutation: "logout" }, revoke: "token" },
       { path: "/events", stream: true },
     ],
@@ -250,6 +269,7 @@ interface RuleSettings {
   readonly from?: unknown;
   readonly alsoRevoke?: unknown;
   readonly subjectFrom?: unknown;
+  readonly sparing?: unknown;
 }
 
 /** A segment of the path that a source names must be one. */
@@ -262,7 +282,7 @@ function checkSegments(rule: RuleSettings, context: z.RefinementCtx): void {
     const message = `expected the name of a segment of the rule's path, such as {${name}}`;
     context.addIssue({ code: "custom", message, path: [...path, "path"] });
   };
-  for (const setting of ["from", "alsoRevoke"] as const) {
+  for (const setting of ["from", "alsoRevoke", "sparing"] as const) {
     const sources = (rule[setting] ?? []) as readonly unknown[];
     sources.forEach((source, index) => {
       check(source, [setting, index]);
@@ -286,7 +306,8 @@ type RouteSetting =
   | "revoked"
   | "allowEncodedSlash"
   | "handsOut"
-  | "access";
+  | "sparing"
+  | "only";
 
 /** What hosts, headers and bodies say is up to the client: a rule that looks at them exempts nothing. */
 function checkAddsOnly(
@@ -319,15 +340,7 @@ function checkRoute(
   needs("expired", "revoke", "only a route that revokes may be reached with an expired token");
   needs("revoked", "revoke", "only a route that revokes may be reached with a revoked token");
   if (rule.when !== undefined || rule.graphql !== undefined) checkAddsOnly(rule, context);
-  if (rule["subjectFrom"] !== undefined && rule["revoke"] !== "subject") {
-    const message = "expected revoke: subject beside it: it says whose tokens end";
-    context.addIssue({ code: "custom", message, path: ["subjectFrom"] });
-  }
-  if (rule["access"] === "public" && rule["revoke"] === "subject" && !rule["subjectFrom"]) {
-    const message =
-      "expected subjectFrom beside access: public and revoke: subject: no token is needed there, so nobody need be named, and nothing would end; say where the subject is, or subjectFrom: carried if the request carries its token";
-    context.addIssue({ code: "custom", message, path: ["revoke"] });
-  }
+  checkCutOff(rule, context);
   if (rule["handsOut"] !== undefined && rule["revoke"] !== undefined) {
     const message = "expected no revoke beside it: it is for routes that log in";
     context.addIssue({ code: "custom", message, path: ["handsOut"] });
@@ -342,4 +355,36 @@ function checkRoute(
     "from",
     "it says where this route's opaque token is sent, such as from: [ { cookie: refresh } ]; access tokens are read as JWTs",
   );
+}
+
+/** What belongs to rules that end all tokens of a subject, or all others. */
+function checkCutOff(
+  rule: { readonly [setting in RouteSetting]?: unknown },
+  context: z.RefinementCtx,
+): void {
+  const refuse = (setting: RouteSetting, message: string) =>
+    context.addIssue({ code: "custom", message, path: [setting] });
+  const { revoke } = rule;
+  const endsAll = revoke === "subject" || revoke === "others";
+  if (rule.subjectFrom !== undefined && !endsAll) {
+    refuse(
+      "subjectFrom",
+      "expected revoke: subject or revoke: others beside it: it says whose tokens end",
+    );
+  }
+  if (rule.access === "public" && endsAll && !rule.subjectFrom) {
+    refuse(
+      "revoke",
+      `expected subjectFrom beside access: public and revoke: ${revoke}: no token is needed there, so nobody need be named, and nothing would end; say where the subject is, or subjectFrom: carried if the request carries its token`,
+    );
+  }
+  if (rule.sparing !== undefined && revoke !== "others") {
+    refuse("sparing", "expected revoke: others beside it: it says which tokens stay");
+  }
+  if (rule.alsoRevoke !== undefined && revoke === "others") {
+    refuse("alsoRevoke", "expected it without revoke: others, which ends all others anyway");
+  }
+  if (rule.only !== undefined && rule.handsOut === undefined) {
+    refuse("only", "expected handsOut beside it: it says where the tokens are that stay");
+  }
 }

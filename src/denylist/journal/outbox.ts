@@ -1,5 +1,6 @@
 import type { EpochSeconds } from "../../platform/clock.ts";
 import { type Entry, type EntryName, keyOfName } from "../denylist.ts";
+import { joinEntries, says } from "../joined-entries.ts";
 import type { JournalRecord } from "./record.ts";
 
 /**
@@ -20,7 +21,7 @@ export class Outbox {
     const key = keyOfName(entry);
     const earlier = this.#pending.get(key);
     this.#pending.delete(key);
-    this.#pending.set(key, earlier === undefined ? entry : later(earlier, entry));
+    this.#pending.set(key, earlier === undefined ? entry : joinEntries(earlier, entry));
   }
 
   /** Sees to it that an entry is pending; changes nothing if what is pending says as much. */
@@ -76,18 +77,4 @@ export class Outbox {
   records(): JournalRecord[] {
     return [...this.#known].map(([shard, epoch]) => ({ verb: "known", shard, epoch }));
   }
-}
-
-/** Whether an entry says all that another one of its name says. */
-function says(one: Entry, other: Entry): boolean {
-  return one.expiresAt >= other.expiresAt && (one.cutoff ?? 0) >= (other.cutoff ?? 0);
-}
-
-/** What two revocations of one name come to: of two expiries and two cut-offs the later holds. */
-function later(one: Entry, other: Entry): Entry {
-  return {
-    ...other,
-    expiresAt: Math.max(one.expiresAt, other.expiresAt),
-    ...(other.cutoff === undefined ? {} : { cutoff: Math.max(one.cutoff ?? 0, other.cutoff) }),
-  };
 }

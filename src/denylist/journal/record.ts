@@ -57,6 +57,7 @@ export type ReadRecord = JournalRecord | { readonly verb: "ignored"; readonly te
  *     5d1c9a3e revoked tok mJ1s…(43 characters) 1764000000
  *     c2014e8b revoked sub 9sKd… 1764000000 1763990000
  *     77a0b1c4 acked tok mJ1s…
+ *     1f70a2de revoked+ sub 9sKd… 1764000000 1763990000 120;mJ1s…(22 characters)/0/0
  *     91b02c77 intent 17 tok mJ1s… 1764000000
  *     0ac3d1f2 settled 17
  */
@@ -73,13 +74,13 @@ function textOf(record: JournalRecord): string {
   switch (record.verb) {
     case "revoked":
     case "shared":
-      return `${record.verb} ${formatEntry(record.entry)}`;
+      return `${verbFor(record.verb, record.entry)} ${formatEntry(record.entry)}`;
     case "acked":
       return `acked ${record.name.kind} ${record.name.value}`;
     case "known":
       return `known ${record.shard} ${record.epoch}`;
     case "intent":
-      return `intent ${record.id} ${formatEntry(record.entry)}`;
+      return `${verbFor(record.verb, record.entry)} ${record.id} ${formatEntry(record.entry)}`;
     case "settled":
       return `settled ${record.id}`;
     case "swept":
@@ -88,6 +89,16 @@ function textOf(record: JournalRecord): string {
       return `lifetime ${record.life.from} ${record.life.seconds}`;
   }
 }
+
+/**
+ * A cut-off that spares something has a verb of its own: a revgate that does not know what that means has to stop, since
+ * it would end nothing.
+ */
+function verbFor(verb: "revoked" | "shared" | "intent", { sparing }: Entry): string {
+  return sparing === undefined ? verb : `${verb}${sparingSuffix}`;
+}
+
+const sparingSuffix = "+";
 
 /** Whether a record can be read again once it is written; no other may get into a journal. */
 export function isSound(record: JournalRecord): boolean {
@@ -132,7 +143,7 @@ export function parseRecord(line: string): ReadRecord | undefined {
 export function parseText(text: string): ReadRecord | undefined {
   const space = text.indexOf(" ");
   const word = space < 0 ? text : text.slice(0, space);
-  const verb = verbs.find((each) => each === word);
+  const verb = verbs.find((each) => each === word) ?? sparingVerbs.get(word);
   if (verb === undefined) return undefined;
   return parseWords(verb, text.slice(word.length + 1)) ?? { verb: "ignored", text };
 }
@@ -147,6 +158,10 @@ const verbs = [
   "swept",
   "lifetime",
 ] as const;
+
+const sparingVerbs = new Map(
+  (["revoked", "shared", "intent"] as const).map((verb) => [`${verb}${sparingSuffix}`, verb]),
+);
 
 /** Reads what comes behind a verb; undefined if it can be no record. */
 function parseWords(verb: JournalRecord["verb"], text: string): JournalRecord | undefined {

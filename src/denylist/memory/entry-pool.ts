@@ -21,6 +21,8 @@ export class EntryPool {
   /** One byte an entry: 1 if Redis has acknowledged all that the entry says. */
   readonly #shared: Uint8Array[] = [];
   readonly #words: number;
+  /** What cut-offs spare, by their entries: few have any. */
+  readonly #sparing = new Map<number, string>();
   /** Entries ever used: numbers are below it. */
   #end = 0;
   /** The first entry that can be used again, plus one; 0 where there is none. */
@@ -64,6 +66,7 @@ export class EntryPool {
     const at = this.#startOf(entry);
     this.#latestFreed = Math.max(this.#latestFreed, block[at + expiryAt] ?? 0);
     block[at + expiryAt] = 0;
+    this.#sparing.delete(entry);
     block[at] = this.#free;
     this.#free = entry + 1;
   }
@@ -94,6 +97,17 @@ export class EntryPool {
   cutoffOf(entry: number): number | undefined {
     if (this.#words <= cutoffAt) return undefined;
     return this.#blockOf(entry)[this.#startOf(entry) + cutoffAt];
+  }
+
+  /** What its cut-off spares; undefined: nothing. */
+  sparingOf(entry: number): string | undefined {
+    return this.#sparing.get(entry);
+  }
+
+  /** Changes what the cut-off of an entry spares. */
+  spare(entry: number, sparing: string | undefined): void {
+    if (sparing === undefined) this.#sparing.delete(entry);
+    else this.#sparing.set(entry, sparing);
   }
 
   /** Changes the times of an entry. */

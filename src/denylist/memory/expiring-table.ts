@@ -1,10 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { Clock, EpochSeconds } from "../../platform/clock.ts";
+import { type Cut, endsAll, joinCuts } from "../cut.ts";
 import { EntryPool, wordsPerKey } from "./entry-pool.ts";
 import { type Mix, NameIndex } from "./name-index.ts";
 
 /** A power of two. Indexes grow one by one, so that the growth of a large table is no pause. */
 const indexCount = 256;
+
+/** Of names without a cut-off. */
+const noCut: Cut = { cutoff: 0 };
 
 /** The value of each base64url character, by its code. */
 const sixBits = new Uint8Array(128);
@@ -64,31 +68,55 @@ export class ExpiringTable {
     return entry === undefined ? undefined : this.#pool.cutoffOf(entry);
   }
 
+  /** What the cut-off of that name spares; undefined: nothing. */
+  sparingOf(value: string): string | undefined {
+    const entry = this.#findLive(value);
+    return entry === undefined ? undefined : this.#pool.sparingOf(entry);
+  }
+
   /**
-   * Adds a name, or extends it: of two expiries and of two cut-offs the later holds.
+   * Adds a name, or extends it: of two expiries the later holds, and of two cut-offs whatever one of them ends.
    *
    * Returns whether that says more than the table knew.
    */
-  add(value: string, expiresAt: EpochSeconds, cutoff: EpochSeconds = 0): boolean {
+  add(value: string, expiresAt: EpochSeconds, cut: Cut = noCut): boolean {
     const mixed = this.#seek(value);
     const index = this.#indexOf(mixed);
     // Only then is it asked what time it is: a clock that is compared with others costs more than all the rest.
     if (index.isFull) this.#size -= index.makeRoom(this.#clock.nowSeconds());
-    const [expiry, later] = [wholeSeconds(expiresAt), wholeSeconds(cutoff)];
+    const [expiry, cutoff] = [wholeSeconds(expiresAt), wholeSeconds(cut.cutoff)];
     const entry = index.find(this.#sought, mixed);
     if (entry === undefined) {
-      index.insert(this.#pool.add(this.#sought, expiry, later), mixed);
+      const added = this.#pool.add(this.#sought, expiry, cutoff);
+      if (cut.sparing !== undefined) this.#pool.spare(added, cut.sparing);
+      index.insert(added, mixed);
       this.#size += 1;
       return true;
     }
     const held = this.#pool.expiryOf(entry);
-    const heldCutoff = this.#pool.cutoffOf(entry) ?? later;
-    const isNews = expiry > held || later > heldCutoff;
-    if (isNews) {
-      this.#pool.update(entry, Math.max(held, expiry), Math.max(heldCutoff, later));
-      this.#pool.markShared(entry, false);
-    }
+    const isNews = this.#extend(entry, { cutoff, sparing: cut.sparing }) || expiry > held;
+    if (expiry > held) this.#pool.update(entry, expiry, this.#pool.cutoffOf(entry) ?? 0);
+    if (isNews) this.#pool.markShared(entry, false);
     return isNews;
+  }
+
+  /** Has the cut-off of an entry end whatever another one does, too; returns whether that is more. */
+  #extend(entry: number, cut: Cut): boolean {
+    const held = this.#cutOf(entry);
+    if (held === undefined) return false;
+    if (held.sparing === undefined && cut.sparing === undefined && cut.cutoff <= held.cutoff) {
+      return false;
+    }
+    const { cutoff, sparing } = joinCuts(held, cut);
+    if (cutoff === held.cutoff && sparing === held.sparing) return false;
+    this.#pool.update(entry, this.#pool.expiryOf(entry), cutoff);
+    this.#pool.spare(entry, sparing);
+    return true;
+  }
+
+  #cutOf(entry: number): Cut | undefined {
+    const cutoff = this.#pool.cutoffOf(entry);
+    return cutoff === undefined ? undefined : { cutoff, sparing: this.#pool.sparingOf(entry) };
   }
 
   /**
@@ -96,12 +124,15 @@ export class ExpiringTable {
    *
    * It changes nothing if the table knows more of that name than Redis has acknowledged.
    */
-  markShared(value: string, expiresAt: EpochSeconds, cutoff: EpochSeconds = 0): void {
+  markShared(value: string, expiresAt: EpochSeconds, cut: Cut = noCut): void {
     const entry = this.#find(value);
     if (entry === undefined) return;
+    const held = this.#cutOf(entry);
     const says = this.#pool.expiryOf(entry) <= wholeSeconds(expiresAt);
-    const cuts = (this.#pool.cutoffOf(entry) ?? 0) <= wholeSeconds(cutoff);
-    if (says && cuts) this.#pool.markShared(entry, true);
+    const acknowledged = { ...cut, cutoff: wholeSeconds(cut.cutoff) };
+    if (says && (held === undefined || endsAll(acknowledged, held))) {
+      this.#pool.markShared(entry, true);
+    }
   }
 
   /** Whether Redis has acknowledged all that the table knows of that name. */

@@ -6,6 +6,7 @@ import {
   fallsUnder,
   type TokenNames,
 } from "../denylist.ts";
+import { cutOf } from "../joined-entries.ts";
 import { keptBeyondSeconds } from "../retention.ts";
 import { ExpiringTable } from "./expiring-table.ts";
 
@@ -88,13 +89,15 @@ export class RevocationTable {
     const { sub } = this.#tables;
     if (sub.size === 0) return false;
     const cutoff = sub.cutoffOf(subject);
-    return cutoff !== undefined && fallsUnder(token, cutoff);
+    if (cutoff === undefined || !fallsUnder(token, { cutoff })) return false;
+    // Few are spared anything, and only those that fall under a cut-off have to be looked at twice.
+    return fallsUnder(token, { cutoff, sparing: sub.sparingOf(subject) });
   }
 
   /** Adds a revocation; returns whether that says more than the table knew. */
   add(entry: Entry): boolean {
     const table = this.#tables[entry.kind];
-    const isNews = table.add(entry.value, entry.expiresAt, entry.cutoff);
+    const isNews = table.add(entry.value, entry.expiresAt, cutOf(entry));
     // To make room, the table may have dropped others.
     if (table.forgottenUntil > this.#forgottenUntil) this.#drawSweepLine();
     for (const listener of this.#listeners) listener(entry);
@@ -102,8 +105,8 @@ export class RevocationTable {
   }
 
   /** Notes that Redis has acknowledged an entry; changes nothing if the table knows more of its name. */
-  markShared({ kind, value, expiresAt, cutoff }: Entry): void {
-    this.#tables[kind].markShared(value, expiresAt, cutoff);
+  markShared(entry: Entry): void {
+    this.#tables[entry.kind].markShared(entry.value, entry.expiresAt, cutOf(entry));
   }
 
   /** Whether Redis has acknowledged all that the table knows of a name. */

@@ -1,4 +1,5 @@
 import { latestSecond } from "../sound.ts";
+import { joinedCuts, sparingKeys } from "./cut-scripts.ts";
 import { state } from "./script-state.ts";
 
 /**
@@ -7,21 +8,22 @@ import { state } from "./script-state.ts";
  */
 const maxValueBytes = 100;
 
-/** Cuts values that are longer; false stands for one that is not there. */
-const shortened = `
-local function shortened(values)
+/** Cuts values that are longer, and adds to those of subjects what they spare; false stands for one that is not there. */
+const readable = `${sparingKeys}
+local function readable(values, keys, first)
   for i, value in ipairs(values) do
-    if value and #value > ${maxValueBytes} then values[i] = string.sub(value, 1, ${maxValueBytes}) end
+    if value and #value > ${maxValueBytes} then values[i] = string.sub(value, 1, ${maxValueBytes})
+    elseif value then values[i] = withSparing(keys[first + i - 1], value) end
   end
   return values
 end
 `;
 
 /** KEYS 6…: entries. Returns the state and the value of each, nil where there is none. */
-export const values = `${state}${shortened}
+export const values = `${state}${readable}
 local found = {}
 if #KEYS > 5 then found = redis.call('MGET', unpack(KEYS, 6)) end
-return {state(), shortened(found)}
+return {state(), readable(found, KEYS, 6)}
 `;
 
 /**
@@ -32,14 +34,14 @@ return {state(), shortened(found)}
  *
  * On a server by itself: it names keys that it was not given. Keys that are longer than any entry's are left out.
  */
-export const page = `${state}${shortened}
+export const page = `${state}${readable}
 local found = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
 local held = {}
 if #found[2] > 0 then held = redis.call('MGET', unpack(found[2])) end
-shortened(held)
+readable(held, found[2], 1)
 local keys, texts = {}, {}
 for i, key in ipairs(found[2]) do
-  if held[i] and #key <= #ARGV[2] + 43 then
+  if held[i] and #key <= #ARGV[2] + 43 and not isSparingKey(key) then
     keys[#keys + 1] = key
     texts[#texts + 1] = held[i]
   end
@@ -51,45 +53,57 @@ return {state(), found[1], #keys, table.concat(keys, '\\n'), table.concat(texts,
 /**
  * KEYS 6…: entries. ARGV 1: the epoch that it is for, as it stands in the store; 2: milliseconds for which a
  * running grace period is to go on, at least; 3: how many lines the log keeps, about; 4: how many lines to add;
- * then each line with its details; then for each entry its expiry and its cut-off ('' without one), in seconds
- * since 1970, and its life in seconds.
+ * then each line with its details; then for each entry its expiry and its cut-off with what that spares ('' without
+ * one), in seconds since 1970, and its life in seconds.
  *
- * Of two expiries, lives and cut-offs the later holds; a value that none of ours has written is replaced. The
- * life is relative, and only for tidying up.
+ * Of two expiries and lives the later holds, and of two cut-offs whatever one of them ends; a value that none of ours
+ * has written is replaced. The life is relative, and only for tidying up.
  * The lines come behind the keys, in the same step: a line that is there says that its keys are. Returns the
  * state, the id of the last line ('' if it is another epoch, and nothing was written), and how many entries were there.
  */
-export const put = `${state}
+export const put = `${state}${sparingKeys}${joinedCuts}
 if textAt(KEYS[1]) ~= ARGV[1] or string.sub(ARGV[1], -#server) ~= server then
   return {state(), '', 0}
 end
 local function bounded(digits)
   return digits and digits ~= '' and #digits <= 10 and tonumber(digits) <= ${latestSecond}
 end
-local function merge(key, at)
-  local expiry, cutoff, life = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
+local function spare(key, cutoff, sparing, life)
+  local other = sparingKeyOf(key)
+  if other and sparing ~= '' then redis.call('SET', other, cutoff .. ' ' .. sparing, 'EX', life)
+  elseif other then redis.call('DEL', other) end
+end
+local function merge(key, at, cutoff, sparing)
+  local expiry, life = tonumber(ARGV[at]), tonumber(ARGV[at + 2])
   local held = redis.pcall('GET', key)
-  local heldExpiry, heldCutoff
-  if type(held) == 'string' then heldExpiry, heldCutoff = string.match(held, '^(%d+) ?(%d*)$') end
+  local heldExpiry, heldCutoff, heldSparing
+  if type(held) == 'string' then
+    heldExpiry, heldCutoff, heldSparing = string.match(withSparing(key, held), '^(%d+) ?(%d*) ?(%S*)$')
+  end
   if bounded(heldExpiry) and (cutoff == '') == (heldCutoff == '') then
     expiry = math.max(expiry, tonumber(heldExpiry))
     life = math.max(life, math.min(redis.call('TTL', key), ${latestSecond}))
-    if bounded(heldCutoff) and tonumber(heldCutoff) > tonumber(cutoff) then cutoff = heldCutoff end
+    if bounded(heldCutoff) then cutoff, sparing = joinCuts(cutoff, sparing, heldCutoff, heldSparing) end
   end
   local value = string.format('%.0f', expiry)
   if cutoff ~= '' then value = value .. ' ' .. cutoff end
   redis.call('SET', key, value, 'EX', life)
+  spare(key, cutoff, sparing, life)
 end
 local lines = tonumber(ARGV[4])
 local first = 5 + 2 * lines
 local there = 0
 for i = 6, #KEYS do
   local at = first + (i - 6) * 3
-  local value, life = ARGV[at], ARGV[at + 2]
-  if ARGV[at + 1] ~= '' then value = value .. ' ' .. ARGV[at + 1] end
-  if not redis.call('SET', KEYS[i], value, 'EX', life, 'NX') then
+  local cut, life = ARGV[at + 1], ARGV[at + 2]
+  local cutoff, sparing = string.match(cut, '^(%d*) ?(%S*)$')
+  local value = ARGV[at]
+  if cutoff ~= '' then value = value .. ' ' .. cutoff end
+  if redis.call('SET', KEYS[i], value, 'EX', life, 'NX') then
+    if cutoff ~= '' then spare(KEYS[i], cutoff, sparing, life) end
+  else
     there = there + 1
-    merge(KEYS[i], at)
+    merge(KEYS[i], at, cutoff, sparing)
   end
 end
 local last = ''

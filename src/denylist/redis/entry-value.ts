@@ -2,6 +2,7 @@ import { StoreUnavailableError } from "../../errors.ts";
 import type { EpochSeconds } from "../../platform/clock.ts";
 import { type Entry, type EntryName, hasCutoff } from "../denylist.ts";
 import { formatTimes, readTimes } from "../entry-text.ts";
+import { says } from "../joined-entries.ts";
 import { latestSecond } from "../sound.ts";
 
 /** Reads the values of so many names; null is a name that is not there. */
@@ -18,17 +19,18 @@ function isValue(value: unknown): value is string | null {
 export function covers(value: string | null, entry: Entry): boolean {
   if (value === null) return false;
   if (value === formatTimes(entry)) return true;
-  const held = readTimes(entry, value);
+  const held = readValue(entry, value);
   if (held === undefined) return false;
-  return (
-    held.expiresAt >= Math.ceil(entry.expiresAt) &&
-    (held.cutoff ?? 0) >= Math.ceil(entry.cutoff ?? 0)
-  );
+  return says(held, entry);
 }
 
 /** Reads the value of an entry's key; undefined if none of ours can have written it. */
 export function readValue(name: EntryName, value: string): Entry | undefined {
-  return readTimes(name, value);
+  const entry = readTimes(name, value);
+  if (entry !== undefined) return entry;
+  // What is spared comes from a key of its own: if that can't be read, nothing is.
+  const [expiry, cutoff, sparing] = value.split(" ");
+  return sparing === undefined ? undefined : readTimes(name, `${expiry} ${cutoff}`);
 }
 
 /** As long as the schema lets any token live: ten years, and some tolerance. */

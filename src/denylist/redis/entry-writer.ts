@@ -73,9 +73,9 @@ export class EntryWriter {
 
   #entryArguments(entries: readonly Entry[]): (string | number)[] {
     const now = this.#options.clock.nowSeconds();
-    return entries.flatMap(({ expiresAt, cutoff }) => [
+    return entries.flatMap(({ expiresAt, cutoff, sparing }) => [
       Math.ceil(expiresAt),
-      cutoff === undefined ? "" : Math.ceil(cutoff),
+      cutoff === undefined ? "" : [Math.ceil(cutoff), sparing ?? ""].join(" ").trimEnd(),
       Math.max(1, Math.ceil(expiresAt - now)) + slackSeconds,
     ]);
   }

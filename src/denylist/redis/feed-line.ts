@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { Entry } from "../denylist.ts";
+import { isSparing } from "../cut.ts";
+import { type Entry, hasCutoff } from "../denylist.ts";
 import { formatEntry, parseEntry } from "../entry-text.ts";
 import { isSoundEpochId } from "../sound.ts";
 import type { KeySpace } from "./key-space.ts";
@@ -35,12 +36,17 @@ const marks = { none: "-", announced: "announced", logged: "at" } as const;
 
 /** One entry a line, which every version can read; `announced` if it is written after the line. */
 export function entryLine(entry: Entry, { announced = false } = {}): NewLine {
-  return { line: formatEntry(entry), more: announced ? marks.announced : marks.none };
+  return singleLine(entry, announced ? marks.announced : marks.none);
 }
 
 /** The same for an entry that the log of its own shard has in that line. */
 export function loggedLine(entry: Entry, shard: string, tail: Tail): NewLine {
-  return { line: formatEntry(entry), more: `${marks.logged} ${shard} ${tail.id} ${tail.text}` };
+  return singleLine(entry, `${marks.logged} ${shard} ${tail.id} ${tail.text}`);
+}
+
+/** What a cut-off spares stands beside it: whoever does not know of that reads one that spares nothing. */
+function singleLine({ sparing, ...entry }: Entry, mark: string): NewLine {
+  return { line: formatEntry(entry), more: sparing === undefined ? mark : `${mark}\n${sparing}` };
 }
 
 /** Many entries in one line, which only sidecars of this form can read. */
@@ -89,10 +95,9 @@ export function readFeedLine(
   const entry = parseEntry(text);
   if (entry !== undefined) {
     const mark = firstLineOf(more);
-    return {
-      ...{ ...read, entries: [entry], announced: mark === marks.announced },
-      ...readLogged(mark, keys),
-    };
+    const entries = [withSparing(entry, more.slice(mark.length + 1))];
+    const announced = mark === marks.announced;
+    return { ...{ ...read, entries, announced }, ...readLogged(mark, keys) };
   }
   const [verb, what = "", ...rest] = text.split(" ");
   if (rest.length > 0) return ignored();
@@ -100,6 +105,10 @@ export function readFeedLine(
   if (verb === "lost" && keys.hasShard(what)) return { ...read, lost: what };
   // Sidecars of every form begin epochs with such a line.
   return verb === "epoch" && isSoundEpochId(what) ? { ...read, old: false } : ignored();
+}
+
+function withSparing(entry: Entry, sparing: string): Entry {
+  return hasCutoff(entry.kind) && isSparing(sparing) ? { ...entry, sparing } : entry;
 }
 
 function firstLineOf(text: string): string {

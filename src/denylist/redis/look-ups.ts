@@ -80,7 +80,7 @@ export class LookUps {
     const revoked = names.some((name, index) => {
       const value = values[index] ?? null;
       // One that can't be read counts: nobody can say any more what it spares.
-      return value !== null && fallsUnder(token, readValue(name, value)?.cutoff);
+      return value !== null && fallsUnder(token, readValue(name, value) ?? {});
     });
     // What is there counts, whatever else has been lost.
     if (revoked || trusted) return revoked;

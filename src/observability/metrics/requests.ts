@@ -29,6 +29,8 @@ export interface GateMetrics<Outcome extends string> {
   readonly unprovenRefused: { inc(): void };
   /** An answer handed out a token that had been revoked. */
   readonly revokedHandedOut: { inc(): void };
+  /** An answer handed out no token where one was to be spared, or to leave its session alone. */
+  readonly nothingHandedOut: { inc(): void };
   /** A revoking request was lost on its way, and what it would have revoked is revoked to be safe. */
   readonly onUnknownOutcome: (entries: readonly Revoked[]) => void;
   /** A response is being held while these are revoked; what it returns is called when the hold is over. */
@@ -100,6 +102,7 @@ function createSubjectCounters(
   | "subjectsKept"
   | "unprovenRefused"
   | "revokedHandedOut"
+  | "nothingHandedOut"
 > {
   return {
     subjectsNotFound: make.counter(
@@ -121,6 +124,10 @@ function createSubjectCounters(
     unprovenRefused: make.counter(
       "revgate_unproven_revocations_refused_total",
       "Revoking requests refused with 503 because of limits.unprovenRevocations.",
+    ),
+    nothingHandedOut: make.counter(
+      "revgate_nothing_handed_out_total",
+      "Successful answers on routes with only or sparing that handed out no valid token of a subject: with only, nobody's other sessions ended; with sparing, the new token was not spared. Alert on every increase.",
     ),
     revokedHandedOut: make.counter(
       "revgate_revoked_tokens_handed_out_total",

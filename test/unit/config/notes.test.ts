@@ -40,6 +40,18 @@ describe("what an operator is told of rules", () => {
     assert.deepEqual(notesFor({ ...reset, access: "protected" }), []);
   });
 
+  it("is that others end with the refresh token, and how long a login takes that ends them", () => {
+    const others = { path: "/password", revoke: "others" };
+    const unnamed = /a refresh token that comes with it ends/;
+    const handedOut = { responseJson: "/token" };
+    assert.match(notesFor(others)[0] ?? "", unnamed);
+    assert.match(notesFor({ ...others, sparing: [handedOut] })[0] ?? "", unnamed);
+    assert.deepEqual(notesFor({ ...others, sparing: [{ cookie: "refresh" }] }), []);
+    const login = { path: "/login", access: "public", handsOut: [handedOut] };
+    assert.match(notesFor({ ...login, only: "latest" })[0] ?? "", /when its second is over/);
+    assert.deepEqual(notesFor(login), []);
+  });
+
   it("is that browsers would be sent in circles", () => {
     const keys = [{ publicKeyFile: "a.pem" }];
     const notes = (rule: object, redirect: string) =>

@@ -73,7 +73,37 @@ describe("subjectFrom", () => {
   it("needs revoke: subject beside it", () => {
     const subjectFrom = { form: "user" };
     for (const rule of [{ subjectFrom }, { subjectFrom, revoke: "token" }]) {
-      assert.match(problemsOf(rule)[0] ?? "", /^expected revoke: subject beside it/);
+      assert.match(
+        problemsOf(rule)[0] ?? "",
+        /^expected revoke: subject or revoke: others beside it/,
+      );
+    }
+  });
+
+  it("is not all that a rule needs which ends others", () => {
+    const handsOut = [{ responseJson: "/token" }];
+    const sparing = [{ cookie: "refresh" }, ...handsOut];
+    const rules: [object, RegExp | undefined][] = [
+      [{ access: "protected", revoke: "others" }, undefined],
+      [{ access: "protected", revoke: "others", sparing }, undefined],
+      [{ revoke: "others", subjectFrom: { responseJson: "/user" }, sparing: handsOut }, undefined],
+      [{ revoke: "others" }, /^expected subjectFrom beside access: public and revoke: others/],
+      [{ access: "protected", revoke: "subject", sparing }, /^expected revoke: others beside it/],
+      [{ access: "protected", revoke: "others", alsoRevoke: handsOut }, /./],
+      [{ access: "protected", revoke: "others", sparing: [{ path: "id" }] }, /segment of the rule/],
+      [{ access: "protected", revoke: "others", sparing: [{}] }, /^expected one of header/],
+      [{ only: "latest", handsOut }, undefined],
+      [{ only: "latest" }, /^expected handsOut beside it/],
+      [{ only: "latest", handsOut, revoke: "token" }, /^expected no revoke beside it/],
+      [
+        { handsOut: [{ responseJson: "/a", responseCookie: "b" }] },
+        /^expected one of responseJson/,
+      ],
+    ];
+    for (const [rule, expected] of rules) {
+      const [problem] = problemsOf(rule);
+      if (expected === undefined) assert.equal(problem, undefined, JSON.stringify(rule));
+      else assert.match(problem ?? "", expected, JSON.stringify(rule));
     }
   });
 

@@ -5,6 +5,7 @@ import { holdFor } from "../../../src/gateway/hold.ts";
 import type { Carried, HoldOptions } from "../../../src/gateway/hold-options.ts";
 import { createUnprovenBudget } from "../../../src/gateway/unproven.ts";
 import { plainNames } from "../../../src/token/names.ts";
+import type { Verifier } from "../../../src/token/verifier.ts";
 
 const token = {
   id: "x".repeat(43),
@@ -12,6 +13,12 @@ const token = {
   notBefore: undefined,
   subject: undefined,
   issuedAt: undefined,
+};
+const verifier: Verifier = {
+  verify: () => ({ kind: "invalid" }),
+  seen: { tokens: 0, subject: 0, sid: 0, jti: 0 },
+  names: plainNames,
+  forget: () => {},
 };
 const revoking = { access: "protected", revoke: "token" } as const;
 
@@ -44,13 +51,15 @@ function optionsWith(changes: Partial<HoldOptions> = {}, revoke = async () => {}
     holdTimeoutMs: 60_000,
     onHold: () => (released) => void said.push(released ? "released" : "withheld"),
     onLost: () => void said.push("lost"),
+    onHandedOut: () => {},
+    onNothingHandedOut: () => void said.push("nothing handed out"),
     onSubjectUnknown: () => void said.push("nobody"),
     onSubjectKept: () => void said.push("kept"),
     onUnreadable: () => void said.push("unread"),
     onRedirection: (status) => void said.push(`redirected ${status}`),
     unproven: createUnprovenBudget(100),
     bodyBytes: 1000,
-    names: plainNames,
+    verifier,
     ...changes,
   };
   return { options, said };
@@ -241,8 +250,10 @@ describe("holdFor", () => {
       onSubjectKept() {},
       unproven: createUnprovenBudget(100),
       bodyBytes: 1000,
-      names: plainNames,
+      verifier,
       onUnreadable: () => {},
+      onHandedOut: () => {},
+      onNothingHandedOut: () => {},
       onRedirection: () => {},
     } as const;
     const route = { access: "protected", revoke: "subject" } as const;

@@ -217,4 +217,22 @@ describe("routes", () => {
       assert.equal(closedAt(path.replace(/^／/, "/／")), undefined, path);
     }
   });
+
+  it("end together whatever one of them ends, and spare what all of them spare", () => {
+    const refresh = { kind: "cookie", name: "refresh" } as const;
+    const token = { kind: "responseJson", pointer: "/token" } as const;
+    const find = table(
+      { path: "/password", revoke: "others", sparing: { sent: [refresh], handedOut: [token] } },
+      { path: "/PASSWORD", revoke: "others", sparing: { sent: [refresh], handedOut: [] } },
+      { path: "/logout", revoke: "token" },
+      { path: "/Logout", revoke: "others", sparing: { sent: [refresh], handedOut: [] } },
+      { path: "/login", access: "public", handsOut: [token], only: "latest" },
+    );
+    assert.deepEqual(find("/password"), {
+      ...closed,
+      ...{ revoke: "others", sparing: { sent: [refresh], handedOut: [] } },
+    });
+    assert.deepEqual(find("/logout"), { ...closed, revoke: "subject" });
+    assert.deepEqual(find("/LOGIN"), { ...closed, handsOut: [token], only: "latest" });
+  });
 });

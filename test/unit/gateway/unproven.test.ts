@@ -50,7 +50,7 @@ describe("what a request proves", () => {
         clock: { nowSeconds: () => now },
         lifetimes: { clockToleranceSeconds: 5, maxLifetimeSeconds: 3600 },
       },
-      { kind: "pass", route, token: undefined, further: [], ...admitted },
+      { kind: "pass", route, token: undefined, further: [], spared: [], ...admitted },
       subjects,
     );
 

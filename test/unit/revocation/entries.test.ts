@@ -86,4 +86,37 @@ describe("entriesFor", () => {
       [own],
     );
   });
+
+  const spares = { kept: [token], handedOut: [], since: 100 };
+  const nameOf = (text: string) => text.repeat(22);
+
+  it("names all others of a subject's, and not the token itself, where these are to end", () => {
+    const session = { ...token, sid: "d".repeat(43) };
+    const [entry, ...more] = entriesFor(
+      { scope: "others", tokens: [session], subjects: [], spares: { ...spares, kept: [session] } },
+      100.25,
+      lifetimes,
+    );
+    assert.deepEqual([entry?.kind, entry?.cutoff, more], ["sub", 100, []]);
+    assert.equal(entry?.sparing, `250;${nameOf("d")}/0/0;${nameOf("t")}/0/0`);
+  });
+
+  it("takes for new what was issued since the request, and never a session", () => {
+    const session = "d".repeat(43);
+    const handedOut = [
+      { ...token, id: "n".repeat(43), sid: session, issuedAt: 100 },
+      { ...token, id: "o".repeat(43), issuedAt: 99 },
+    ];
+    const ends = { scope: undefined, tokens: [], subjects: [], onlyHandedOut: true };
+    const [entry, ...more] = entriesFor(
+      { ...ends, spares: { ...spares, handedOut } },
+      100.25,
+      lifetimes,
+    );
+    assert.deepEqual(more, []);
+    assert.equal(
+      entry?.sparing,
+      `250;${nameOf("d")}/0/0;${nameOf("n")}/100250/0;${nameOf("o")}/0/0`,
+    );
+  });
 });

@@ -37,8 +37,8 @@ describe("ExpiringTable", () => {
     const table = new ExpiringTable(clock, { withCutoffs: true });
     const count = 5000;
     for (let i = 0; i < count; i += 1) {
-      table.add(nameOf(i), i % 2 === 0 ? 10 : 100, i + 1);
-      table.add(nameOf(i), 5, i);
+      table.add(nameOf(i), i % 2 === 0 ? 10 : 100, { cutoff: i + 1 });
+      table.add(nameOf(i), 5, { cutoff: i });
     }
     clock.seconds = 10;
     table.sweep(1 << 20);
@@ -50,11 +50,11 @@ describe("ExpiringTable", () => {
   it("says whether an entry is news", () => {
     const clock = { nowSeconds: () => 0 };
     const table = new ExpiringTable(clock, { withCutoffs: true });
-    assert.equal(table.add(nameOf("a"), 10, 5), true);
-    assert.equal(table.add(nameOf("a"), 10, 5), false);
-    assert.equal(table.add(nameOf("a"), 9, 4), false);
-    assert.equal(table.add(nameOf("a"), 10, 6), true);
-    assert.equal(table.add(nameOf("a"), 11, 6), true);
+    assert.equal(table.add(nameOf("a"), 10, { cutoff: 5 }), true);
+    assert.equal(table.add(nameOf("a"), 10, { cutoff: 5 }), false);
+    assert.equal(table.add(nameOf("a"), 9, { cutoff: 4 }), false);
+    assert.equal(table.add(nameOf("a"), 10, { cutoff: 6 }), true);
+    assert.equal(table.add(nameOf("a"), 11, { cutoff: 6 }), true);
     const plain = new ExpiringTable(clock);
     assert.equal(plain.add(nameOf("a"), 10), true);
     assert.equal(plain.add(nameOf("a"), 10), false);

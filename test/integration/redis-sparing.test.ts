@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { type Cut, formatSparing, joinCuts } from "../../src/denylist/cut.ts";
+import type { Denylist } from "../../src/denylist/denylist.ts";
+import { joinedCuts } from "../../src/denylist/redis/cut-scripts.ts";
+import { cutoffFor, entryFor, sparingCutoff } from "../contract/denylist-suite.ts";
+import { startRedis } from "../helpers/redis.ts";
+import { openStoreOn } from "../helpers/store.ts";
+import { until } from "../helpers/until.ts";
+
+async function openReady(...args: Parameters<typeof openStoreOn>) {
+  const store = await openStoreOn(...args);
+  await until(() => store.denylist.health().ready);
+  return store;
+}
+
+const [kept, other] = [entryFor("kept"), entryFor("other")];
+const sparing = sparingCutoff("alice", 1000, kept);
+
+async function standing(denylist: Denylist, id: string, issuedAt = 1000): Promise<string> {
+  const token = { id, subject: sparing.value, issuedAt };
+  const known = denylist.lookUp(token);
+  return known === "ask" ? denylist.ask(token) : known;
+}
+
+describe("what a cut-off spares, in Redis", { concurrency: 4 }, () => {
+  it("is the same to all: by the feed, by a load, by asking, and after a loss", async (t) => {
+    const redis = await startRedis(t);
+    const writer = await openReady(t, redis.port);
+    const byFeed = await openReady(t, redis.port);
+    await writer.denylist.revoke([sparing]);
+    const byLoad = await openReady(t, redis.port);
+    const byAsking = await openReady(t, redis.port, { denylist: { reads: "every-request" } });
+    const all = [writer, byFeed, byLoad, byAsking];
+    const check = async () => {
+      for (const { denylist } of all) {
+        assert.equal(await standing(denylist, kept.value), "live");
+        assert.equal(await standing(denylist, other.value), "revoked");
+        assert.equal(await standing(denylist, other.value, 1001), "live");
+      }
+    };
+    await check();
+    await redis.client.flushall();
+    await until(async () => (await redis.client.exists(`revgate:spr:${sparing.value}`)) === 1);
+    for (const { denylist } of all) await until(() => denylist.health().ready);
+    await check();
+    // Another sidecar's that spares nothing, of the second before.
+    await byFeed.denylist.revoke([cutoffFor("alice", 999)]);
+    for (const { denylist } of all) {
+      assert.equal(await standing(denylist, kept.value, 999), "revoked");
+      assert.equal(await standing(denylist, kept.value, 1000), "live");
+    }
+  });
+
+  it("is nothing to a sidecar of before, to whom the whole subject has ended", async (t) => {
+    const redis = await startRedis(t);
+    const { denylist } = await openReady(t, redis.port);
+    await denylist.revoke([sparing]);
+    const plain = `${sparing.expiresAt} 1000`;
+    assert.equal(await redis.client.get(`revgate:sub:${sparing.value}`), plain);
+    const feed = await redis.client.xrange("revgate:feed", "-", "+");
+    assert.ok(feed.some(([, [, line]]) => line === `sub ${sparing.value} ${plain}`));
+  });
+
+  it("is nothing if its key is lost, is not readable, or belongs to another cut-off", async (t) => {
+    const redis = await startRedis(t);
+    const { denylist } = await openReady(t, redis.port);
+    const key = `revgate:spr:${sparing.value}`;
+    await denylist.revoke([sparing]);
+    const held = (await redis.client.get(key)) ?? "";
+    for (const value of [undefined, "1000 x", "1000 5;a/b/c", held.replace("1000", "999")]) {
+      if (value === undefined) await redis.client.del(key);
+      else await redis.client.set(key, value);
+      const { denylist: later } = await openReady(t, redis.port);
+      assert.equal(await standing(later, kept.value), "revoked", value);
+      assert.equal(await standing(later, kept.value, 1001), "live", value);
+      await later.close();
+    }
+  });
+
+  it("is put together there as it is here", async (t) => {
+    const { client } = await startRedis(t);
+    const script = `${joinedCuts}
+local cutoff, sparing = joinCuts(unpack(ARGV))
+return cutoff .. ' ' .. sparing`;
+    const name = fc.integer({ min: 0, max: 3 }).map((index) => String(index).repeat(22));
+    const spared = fc.record({
+      name,
+      handedOutMs: fc.oneof(fc.constant(0), fc.integer({ min: 100_000, max: 102_999 })),
+      after: fc.oneof(fc.constant(0), fc.integer({ min: 98, max: 101 })),
+    });
+    const cut: fc.Arbitrary<Cut> = fc
+      .record({
+        cutoff: fc.integer({ min: 100, max: 102 }),
+        madeMs: fc.integer({ min: 0, max: 999 }),
+        spared: fc.option(fc.uniqueArray(spared, { selector: (each) => each.name }), {
+          nil: undefined,
+        }),
+      })
+      .map(({ cutoff, madeMs, spared: some }) => ({
+        cutoff,
+        sparing: some && formatSparing({ madeMs, spared: some }),
+      }));
+    await fc.assert(
+      fc.asyncProperty(cut, cut, async (one, another) => {
+        const args = [one, another].flatMap((each) => [each.cutoff, each.sparing ?? ""]);
+        const { cutoff, sparing: joined = "" } = joinCuts(one, another);
+        assert.equal(await client.eval(script, 0, ...args), `${cutoff} ${joined}`);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
