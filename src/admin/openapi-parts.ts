@@ -19,7 +19,7 @@ export const eventError = {
 
 /** The answers that every operation may give. */
 export const failures = {
-  "400": { description: "The request is not one.", ...json(error) },
+  "400": { description: "The request is malformed.", ...json(error) },
   "401": { description: "The bearer secret is missing or wrong.", ...json(error) },
   "421": { description: "The Host is not one of the listener's; see admin.hosts.", ...json(error) },
   "413": { description: "The body is longer than 64 KB.", ...json(error) },
@@ -27,7 +27,7 @@ export const failures = {
   "429": { description: "Too many requests; see Retry-After.", ...json(error) },
   "503": {
     description:
-      "Recorded, but not in force everywhere yet, or not to be found out now; see Retry-After.",
+      "Recorded but not in force everywhere yet, or the answer is not available now; see Retry-After.",
     ...json(error),
   },
 } as const;
@@ -54,7 +54,7 @@ export const token = {
           token_type_hint: {
             type: "string",
             description:
-              "refresh_token: one that is no JWT of a known issuer's is revoked by its text.",
+              "refresh_token: a token that is not a JWT of a known issuer is revoked by its text.",
           },
         },
       },
@@ -72,11 +72,14 @@ export const revocation = {
       type: "string",
       description: "A hash of what it names (with denylist.nameKeyFile an HMAC), base64url.",
     },
-    expiresAt: { type: "number", description: "Seconds since 1970 until which it is in force." },
+    expiresAt: { type: "number", description: "When it ends, in seconds since 1970." },
     warning: {
       type: "string",
-      description: "Set if no token that was seen can have ended by it, and why.",
+      description: "Set if the revocation can have ended no token seen since the start; says why.",
     },
-    cutoff: { type: "number", description: "With sub: tokens issued up to this second are meant." },
+    cutoff: {
+      type: "number",
+      description: "With sub: tokens issued up to this second are revoked.",
+    },
   },
 } as const;

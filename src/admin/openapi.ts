@@ -17,7 +17,7 @@ const openApi = {
     },
     "/introspect": {
       post: {
-        summary: "Says whether a token would be let through, and what it claims (RFC 7662).",
+        summary: "Tells whether a token would be accepted, and returns its claims (RFC 7662).",
         requestBody: token,
         responses: {
           "200": {
@@ -34,11 +34,11 @@ const openApi = {
     },
     "/explain": {
       post: {
-        summary: "Says of each check whether a token passes it; remembers nothing.",
+        summary: "Tells for each check whether a token passes it; stores nothing.",
         requestBody: token,
         responses: {
           "200": {
-            description: "Whether it would be let through on a protected route, and why.",
+            description: "Whether the token would be accepted on a protected route, and why.",
             ...json({
               type: "object",
               required: ["passes", "checks"],
@@ -67,7 +67,7 @@ const openApi = {
     },
     "/backchannel-logout": {
       post: {
-        summary: "Takes a logout token (OpenID Connect Back-Channel Logout 1.0), where configured.",
+        summary: "Receives a logout token (OpenID Connect Back-Channel Logout 1.0), if configured.",
         // Its own signature is what it is trusted by.
         security: [],
         requestBody: {
@@ -83,9 +83,9 @@ const openApi = {
           },
         },
         responses: {
-          "200": { description: "What it names is ended, everywhere." },
+          "200": { description: "The sessions it names have ended, at every sidecar." },
           "400": {
-            description: "It is not accepted, or could not be carried out.",
+            description: "Not accepted, or it could not be carried out.",
             ...json(error),
           },
           ...without(failures, "400", "401", "503"),
@@ -94,14 +94,14 @@ const openApi = {
     },
     "/events": {
       post: {
-        summary: "Takes a security event (RFC 8935, CAEP, RISC), where configured.",
+        summary: "Receives a security event (RFC 8935, CAEP, RISC), if configured.",
         security: [],
         requestBody: {
           required: true,
           content: { "application/secevent+jwt": { schema: { type: "string" } } },
         },
         responses: {
-          "202": { description: "It is accepted; what it ends is ended, everywhere." },
+          "202": { description: "Accepted; the sessions it names have ended, at every sidecar." },
           ...Object.fromEntries(
             Object.entries(without(failures, "401")).map(([status, { description }]) => [
               status,
@@ -114,10 +114,10 @@ const openApi = {
     "/drain": {
       post: {
         summary:
-          "Has clients leave: /readyz answers 503, every response closes its connection; what comes all the same is served.",
+          "Makes clients leave: /readyz answers 503 and every response closes its connection. Requests that still arrive are served.",
         responses: {
           "202": {
-            description: "It has begun; how many connections are left.",
+            description: "Draining has begun; the number of connections that are left.",
             ...json({
               type: "object",
               required: ["connections"],
@@ -139,24 +139,30 @@ const openApi = {
               subject: { type: ["string", "integer"] },
               sid: { type: "string" },
               jti: { type: "string" },
-              issuer: { type: "string", description: "Needed where there are several." },
+              issuer: {
+                type: "string",
+                description: "Required if several issuers are configured.",
+              },
             },
           }),
         },
         responses: {
-          "201": { description: "It is in force everywhere.", ...json(revocation) },
+          "201": {
+            description: "The revocation is in force at every sidecar.",
+            ...json(revocation),
+          },
           ...failures,
         },
       },
       get: {
-        summary: "What is in force, in no order.",
+        summary: "The revocations in force, in no particular order.",
         parameters: [
           { name: "limit", in: "query", schema: { type: "integer", maximum: 1000 } },
           { name: "after", in: "query", schema: { type: "integer" } },
         ],
         responses: {
           "200": {
-            description: "A page of them; next is the after of the next one, or null.",
+            description: "One page; next is the value of after for the next page, or null.",
             ...json({
               type: "object",
               required: ["revocations", "next"],

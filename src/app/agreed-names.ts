@@ -30,8 +30,9 @@ export function agreeOnNames(
     exchange: (found, wanted) => replica.exchangeNameForms(found, wanted),
     isTrusting,
     onTrouble(reason) {
-      if (reason === undefined) logger.info("the names in redis are made as here");
-      else logger.error({ reason }, "the names in redis are made in another way");
+      if (reason === undefined)
+        logger.info("redis and this sidecar form names in the same way again");
+      else logger.error({ reason }, "redis and this sidecar form names in different ways");
     },
   });
   return withAgreedNames(denylist, {

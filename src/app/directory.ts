@@ -32,7 +32,7 @@ export function keepDirectory(
       trouble = undefined;
     } catch (error) {
       trouble = String(describe(error));
-      logger.error({ cause: trouble }, "the data directory is not this process's alone any more");
+      logger.error({ cause: trouble }, "another process may use the data directory too");
     }
   }
   return {
@@ -45,13 +45,18 @@ export function keepDirectory(
       onSync: (seconds) => metrics.journalSyncSeconds.observe(seconds),
       onDisk(error) {
         metrics.journalFailing.set(error === undefined ? 0 : 1);
-        if (error === undefined) logger.info("the journal is written again");
+        if (error === undefined) logger.info("the journal can be written again");
         else logger.error({ cause: describe(error) }, "the journal cannot be written");
       },
       onLoss({ reason, whole }) {
         metrics.journalLosses.inc();
-        const lost = whole ? "nothing is lost" : "revocations are in force here, and on no disk";
-        logger.error({ reason, lost }, "the journal's file was changed, and has been made again");
+        const lost = whole
+          ? "nothing is lost"
+          : "revocations are in force in memory but not on disk";
+        logger.error(
+          { reason, lost },
+          "the journal's file was changed by another process and has been rewritten",
+        );
         // Whoever took the journal may have taken the lock as well.
         void renew();
       },

@@ -169,7 +169,7 @@ function chooseEngine({ settings }: Config, logger: Logger): Engine {
   if (engine !== settings.server.engine) {
     logger.warn(
       { node, tested: testedMajors, "server.engine": engine },
-      "revgate was not tested on this version of Node: requests are served in Node's own way",
+      "revgate was not tested on this version of Node: it uses server.engine: node",
     );
   }
   return engine;

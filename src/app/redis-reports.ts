@@ -16,8 +16,8 @@ const troubleMeanings = {
   load: "the denylist in redis cannot be loaded",
   ask: "redis cannot be asked",
   send: "revocations cannot be sent to redis",
-  restore: "what redis lacks cannot be written back",
-  secrets: "redis does not take the secrets that have changed",
+  restore: "missing entries cannot be written back to redis",
+  secrets: "redis does not accept the changed secrets",
 } as const satisfies Record<TroubleSource, string>;
 
 /** Logs what keeps the store from being relied on each time that its cause changes, and shows it in metrics. */

@@ -47,11 +47,14 @@ export class Reloads {
       metrics.lastReloadSuccess.setToCurrentTime();
       if (needRestart.length === 0) logger.info("the configuration has been reloaded");
       else
-        logger.warn({ needRestart }, "the configuration has been reloaded, but for some settings");
+        logger.warn(
+          { needRestart },
+          "the configuration has been reloaded, except for some settings",
+        );
     } catch (error) {
       this.trouble = troubleOf(error);
       const problems = error instanceof ConfigError ? error.problems : [describe(error)];
-      logger.error({ problems }, "the configuration cannot be used; the one before stays in force");
+      logger.error({ problems }, "the configuration is invalid; the previous one stays in force");
       metrics.lastReloadSuccessful.set(0);
       metrics.reloads.failed.inc();
       return;

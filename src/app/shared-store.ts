@@ -48,9 +48,13 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
     onPending: (count) => metrics.outboxPending.set(count),
     onReferenceTime: (time) => clock.refer(time),
     onTrouble,
-    onLoss: (shard, why) => logger.warn({ shard, why }, "redis has lost data, or may have"),
+    onLoss: (shard, why) =>
+      logger.warn({ shard, why }, "redis has lost data, or may have lost data lost data"),
     onBeginning: (shard, why) =>
-      logger.info({ shard, why }, "the denylist in redis is begun: it is new, or was not in use"),
+      logger.info(
+        { shard, why },
+        "the denylist in redis has been created: redis was empty or not in use",
+      ),
     onEpoch: reportEpoch(context, redis),
   });
   return {
@@ -76,10 +80,10 @@ function secretsAdopter(
     if (isSameData(known, next)) return;
     known = next;
     logger.info(
-      "the secrets for redis have changed; they are used as soon as redis has taken them",
+      "the secrets for redis have changed; they will be used as soon as redis accepts them",
     );
     void shared.adopt(redisAccess(redis, next)).then((taken) => {
-      if (taken) logger.info("redis has taken the secrets that have changed");
+      if (taken) logger.info("redis has accepted the changed secrets");
     });
   };
 }
@@ -114,10 +118,7 @@ function agreeOnLives(
     ...{ local: embedded, outbox, replica, clock, onIgnored },
     ownSeconds: rememberedSeconds(config),
     onChange(changes) {
-      context.logger.info(
-        { changes },
-        "the sidecars of this store remember revocations for so long",
-      );
+      context.logger.info({ changes }, "the sidecars of this store keep revocations for this long");
       onShorterLives();
     },
   });
@@ -131,7 +132,7 @@ function reportEpoch({ metrics, logger }: StoreContext, { staleness }: RedisSett
     const [used, configured] = [`${stalenessMs}ms`, `${staleness}ms`];
     logger.warn(
       { used, configured },
-      "the store in redis has another staleness than the configuration; the store's is used",
+      "staleness in redis differs from the configuration; the value in redis is used",
     );
   };
 }

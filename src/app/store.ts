@@ -33,7 +33,7 @@ export interface Store {
   onShorterLives(listener: () => void): void;
   /** Goes by another configuration from now on. */
   configure(config: Config): void;
-  /** Why the data directory is not this process's alone any more; undefined if it is. */
+  /** Why another process may use the data directory too; undefined if it is. */
   readonly trouble: string | undefined;
   readonly journalBytes: () => number;
   /** Seconds since the table was last proved to have all that Redis has; 0 without Redis. */
@@ -69,7 +69,7 @@ async function openHeldStore(
   const outbox = redis && new Outbox();
   const { forms } = createNames(namingOf(config));
   await noteNameForms(dataDirOf(config), forms, (error) =>
-    context.logger.warn({ cause: describe(error) }, "the forms of names could not be noted"),
+    context.logger.warn({ cause: describe(error) }, "the form of names could not be recorded"),
   );
   const onIgnored = reportIgnored(context);
   const embedded = await openEmbeddedDenylist({
@@ -141,7 +141,7 @@ function reportCrash(
   { journal }: EmbeddedDenylist,
 ): void {
   if (journal.tornRecords > 0) {
-    logger.warn("dropped a record at the end of the journal that was being written at a crash");
+    logger.warn("dropped the last record of the journal: it was incomplete, because of a crash");
   }
   const count = journal.unsettled.length;
   if (count === 0) return;
@@ -154,7 +154,7 @@ function reportCrash(
   }
   logger.warn(
     { count, onUnknownOutcome },
-    "revoking requests were under way at a crash, and their outcome is unknown",
+    "revoking requests were in progress at a crash; their outcome is unknown",
   );
 }
 
@@ -167,7 +167,7 @@ function reportIgnored({ metrics, logger }: StoreContext): OnIgnored {
     logged.add(`${source} ${cause}`);
     logger.warn(
       { source, reason: cause, found: excerpt },
-      "ignored what no revgate can have written; further ones are counted in revgate_ignored_total",
+      "ignored data that revgate did not write; the next ones are only counted, in revgate_ignored_total",
     );
   };
 }

@@ -32,8 +32,8 @@ export function openClockHints(
 }
 
 const hintMeanings = {
-  iat: "a token says that it was issued in the future: this machine's clock or its issuer's is wrong",
-  date: "the application has another time: this machine's clock or the application's is wrong",
+  iat: "a token was issued in the future: this machine's clock or its issuer's is wrong",
+  date: "the application's clock differs from this machine's: one of them is wrong",
 } as const satisfies Record<ClockHintSource, string>;
 
 /** Opens the clock that everything goes by, and says what becomes of it. */
@@ -50,11 +50,11 @@ export function openTime(
     if (change.kind === "stepped") {
       metrics.clockSteps.inc();
       const bySeconds = Math.round(change.byMs) / 1000;
-      logger.warn({ bySeconds }, "the wall clock has jumped; everything is loaded once more");
+      logger.warn({ bySeconds }, "the wall clock has jumped; all revocations are loaded again");
       return;
     }
     metrics.clockTrusted.set(change.kind === "settled" ? 1 : 0);
-    if (change.kind === "settled") logger.info("the time is not in doubt any more");
+    if (change.kind === "settled") logger.info("the time is certain again");
     else logger.error({ reason: change.reason }, "the time is in doubt: not ready");
   });
   return clock;

@@ -201,7 +201,10 @@ export function openKeys(
         maxAgeMs: maxAge,
         maxBytes,
         onLeftOut: (keys) =>
-          logger.warn({ url: url.href, leftOut: keys }, "keys of a key set are left out"),
+          logger.warn(
+            { url: url.href, leftOut: keys },
+            "some keys of a key set cannot be used and are left out",
+          ),
         onFetch(result) {
           const failed = result instanceof Error;
           metrics.jwksFetches[failed ? "failed" : "ok"].inc();
@@ -221,10 +224,10 @@ export function openKeys(
       if (result instanceof Error) {
         logger.error(
           { cause: describe(result) },
-          "the key files cannot be used; the keys stay what they were",
+          "the key files cannot be used; the previous keys stay in use",
         );
       } else {
-        logger.info({ keys: result }, "the key files hold other keys, which are used from now on");
+        logger.info({ keys: result }, "the key files have changed; the new keys are in use");
       }
     },
   });

@@ -14,15 +14,15 @@ Reads the configuration and every file it names, and reports all problems at onc
 
   FILE:LINE:COLUMN SETTING: what was expected, what was found
 
-Exits 0 where the configuration can be used, 2 where it can't. Connects to nothing. Notes tell what a rule
-does, or can't do, that its words do not show; revgate run logs them.
+Exits 0 if the configuration is valid, 2 if it is not. Connects to nothing. Notes point out effects of a rule
+that are easy to miss; revgate run logs them.
 
-With --explain it says of a request, or of each line "METHOD PATH" of standard input, which rule decides
+With --explain it tells for a request, or for each line "METHOD PATH" of standard input, which rule decides
 whether a token is needed, and what a 2xx of the application revokes.
 
 Options:
 ${configOptionHelp}
-      --explain       what holds for requests, instead of what is wrong`,
+      --explain       tell what applies to requests, instead of what is wrong`,
 
   async run(args, io) {
     const { values, positionals } = readArguments(args, { explain: { type: "boolean" } }, 2);

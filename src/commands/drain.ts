@@ -14,13 +14,13 @@ const lookEveryMs = 200;
 export const drain: Command = {
   help: `Usage: revgate drain [--config FILE] [--wait SECONDS]
 
-From now on /readyz answers 503 and every response closes its connection. What comes all the same is still
-served, since whoever routes requests here learns of it later. There is no way back but a restart. Meant for
-a preStop hook: a native sidecar gets SIGTERM only after the application has ended.
+From now on /readyz answers 503 and every response closes its connection. Requests that still arrive are
+served, because load balancers notice later. Only a restart ends it. Meant for a preStop hook: a native
+sidecar gets SIGTERM only after the application has ended.
 
 Options:
 ${configOptionHelp}
-      --wait SECONDS  returns when no connection is left, at the latest after so long (default: 0)`,
+      --wait SECONDS  return when no connection is left, or after this time at most (default: 0)`,
 
   async run(args, io) {
     const { values } = readArguments(args, { wait: { type: "string", default: "0" } }, 0);

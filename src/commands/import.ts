@@ -31,18 +31,18 @@ const options = { "dry-run": { type: "boolean", default: false } } as const;
 export const importTokens: Command = {
   help: `Usage: revgate import [--config FILE] [--dry-run] [FILE] < token_blacklist.txt
 
-Reads lines with one token each, and revokes each token until its own exp. Whatever else is in the line is
-not used: a time or a date behind it, the prefix of a key in Redis before it, quotes, commas, tabs. Lines
-without a token, with several, and with one that has expired, are counted and the first are named by their
-number; the rest comes in. Signatures are not checked: a token with a wrong one is refused anyway.
+Reads lines with one token each, and revokes each token until its own exp. Everything else in the line is
+ignored: a time or a date after it, the prefix of a Redis key before it, quotes, commas, tabs. Lines
+without a token, with several, or with an expired one are counted, and the first are named by their
+number; the rest are imported. Signatures are not checked: a token with a wrong one is refused anyway.
 
 Works through the running revgate of the configuration's data directory; if none is running, the store is
 opened directly. If Redis is configured and does not answer, nothing is imported.
 
-Exits 0 if every line with a live token came in, even if there were others.
+Exits 0 if every line with a live token was imported, even if other lines were skipped.
 
 Options:
-  --dry-run           say what would be imported, and import nothing
+  --dry-run           count what would be imported, and import nothing
 ${configOptionHelp}`,
 
   async run(args, io) {

@@ -7,7 +7,7 @@ import { withStore } from "./with-store.ts";
 export const list: Command = {
   help: `Usage: revgate list [--config FILE]
 
-Prints a line for each revocation: what it names, and when it ends by itself.
+Prints a line for each revocation: what it names, and when it ends.
 
   tok:mJ1sQ…  2026-11-26T10:00:00.000Z
 

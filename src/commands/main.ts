@@ -13,7 +13,7 @@ interface Listed {
 const commands: readonly Listed[] = [
   {
     name: "run",
-    summary: "serve: stand in front of the application",
+    summary: "serve: check requests and forward them to the application",
     load: async () => (await import("./run.ts")).run,
   },
   {
@@ -23,7 +23,7 @@ const commands: readonly Listed[] = [
   },
   {
     name: "check-config",
-    summary: "say everything that is wrong with a configuration, and where",
+    summary: "report everything that is wrong with a configuration, and where",
     load: async () => (await import("./check-config.ts")).checkConfig,
   },
   {
@@ -33,7 +33,7 @@ const commands: readonly Listed[] = [
   },
   {
     name: "check",
-    summary: "say whether one token would be let through, and why not",
+    summary: "tell whether a token would be accepted, and why not",
     load: async () => (await import("./tokens.ts")).check,
   },
   {
@@ -43,12 +43,12 @@ const commands: readonly Listed[] = [
   },
   {
     name: "import",
-    summary: "take over an existing blacklist file",
+    summary: "import an existing blacklist file",
     load: async () => (await import("./import.ts")).importTokens,
   },
   {
     name: "drain",
-    summary: "have clients leave a running revgate, before it is stopped",
+    summary: "make clients leave a running revgate before it is stopped",
     load: async () => (await import("./drain.ts")).drain,
   },
   {
@@ -59,7 +59,7 @@ const commands: readonly Listed[] = [
 ];
 
 const help = `revgate makes logging out real: it stands in front of an application that issues JWTs, refuses
-tokens that were given up, and learns from the application's own logout route which those are.
+revoked tokens, and learns from the application's own logout route which those are.
 
 Usage: revgate COMMAND [options]
 

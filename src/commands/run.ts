@@ -19,16 +19,16 @@ export const run: Command = {
   help: `Usage: revgate run [--config FILE]
 
 Listens for clients (listen), checks every request and forwards it to the application (upstream).
-Writes JSON lines to standard output. SIGTERM and SIGINT end it well: it stops accepting, lets what
-is under way finish (limits.drainTimeout), and exits 0.
+Writes JSON lines to standard output. On SIGTERM and SIGINT it stops accepting connections, lets requests
+in progress finish (limits.drainTimeout), and exits 0.
 
-A change of the configuration, or of a file it names, is taken on within seconds, at SIGHUP at once, and
-fails no request. One that can't be used changes nothing: the log says why, /readyz and the metrics say
-so. listen.host, listen.port, admin.host, admin.port, limits.headerBytes, denylist, and whether there is
+A change of the configuration, or of a file it names, takes effect within seconds, on SIGHUP at once, and
+fails no request. An invalid one changes nothing: the log gives the reason, and /readyz and the metrics
+report it. listen.host, listen.port, admin.host, admin.port, limits.headerBytes, denylist, and whether there is
 listen.tls, stay what they are until a restart.
 
-Spans of requests are exported over OTLP where OTEL_EXPORTER_OTLP_ENDPOINT, or another of OpenTelemetry's
-standard variables, says whereto.
+Spans of requests are exported over OTLP if OTEL_EXPORTER_OTLP_ENDPOINT, or another of OpenTelemetry's
+standard variables, names an endpoint.
 
 Options:
 ${configOptionHelp}

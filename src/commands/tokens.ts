@@ -15,7 +15,7 @@ const tokenOptions = { file: { type: "string", short: "f" } } as const;
 const tokenHelp = `The token is read from standard input, or from a file with --file. It can be given as an argument
 too, but then it stays in the shell's history and in the process list.
 
-Works through the running revgate of the configuration's data directory; where none is running, the
+Works through the running revgate of the configuration's data directory; if none is running, the
 store is opened directly.
 
 Options:
@@ -80,11 +80,11 @@ export const revoke: Command = {
   help: `Usage: revgate revoke [--config FILE] [--file FILE | TOKEN] < token
        revgate revoke [--config FILE] --subject NAME | --sid ID | --jti ID [--issuer ISSUER]
 
-Ends a token before its time, as a logout would. Exits 0 when it is revoked (or had expired), 1 when
-it is not one of ours: a token whose signature is wrong is refused anyway.
+Revokes a token, as a logout would. Exits 0 if it is revoked (or had expired), 1 if it is not valid: a
+token with a wrong signature is refused anyway.
 
-With --subject it ends all tokens of a subject that were issued until now, with --sid those of a
-session, with --jti the one of that id. Where several issuers are configured, --issuer says whose.
+With --subject it revokes all tokens of a subject that were issued until now, with --sid those of a
+session, with --jti the token with that id. If several issuers are configured, --issuer names one.
 
 ${tokenHelp}`,
 

@@ -57,7 +57,7 @@ export function readDocument(
   const problems = document.errors.slice(0, 1).map(({ code, pos, message }) => {
     // The parser's words for this are those of the stack that it ran out of.
     const isDeep = code === "RESOURCE_EXHAUSTION";
-    return `${at(pos[0])}: ${isDeep ? "nested too deep to be read" : message}`;
+    return `${at(pos[0])}: ${isDeep ? "nested too deeply to be read" : message}`;
   });
   for (const { node, name } of interpolate(document, environment)) {
     problems.push(
@@ -98,9 +98,9 @@ function toValue(document: Document): { readonly value: unknown } | { readonly p
       problem: `expected settings nested ${maxDepth} deep at most, or an alias contains itself`,
     };
   } catch (error) {
-    if (error instanceof RangeError) return { problem: "nested too deep to be read" };
+    if (error instanceof RangeError) return { problem: "nested too deeply to be read" };
     // The parser's words for an alias to nothing, and for aliases of aliases that multiply.
-    return { problem: `${(error as Error).message}; write out in full what the alias stands for` };
+    return { problem: `${(error as Error).message}; write out what the alias stands for` };
   }
 }
 

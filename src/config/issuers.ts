@@ -48,7 +48,7 @@ interface IssuerProblem {
 /** The main issuer once more among the others: its subjects would have two names, and be ended by one. */
 export function repeatedIssuers({ tokens: { issuer, issuers } }: Mentions): IssuerProblem[] {
   const message =
-    "expected another issuer than tokens.issuer; put all keys of that into tokens.keys";
+    "expected another issuer than tokens.issuer; put all keys of that issuer into tokens.keys";
   return issuers.flatMap((other, index) =>
     other.issuer === issuer ? [{ path: ["tokens", "issuers", index, "issuer"], message }] : [],
   );

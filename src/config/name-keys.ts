@@ -26,7 +26,7 @@ export async function readNameKeys(
   };
   const [current, former] = [await keyIn("nameKeyFile"), await keyIn("formerNameKeyFile")];
   if (current !== undefined && former !== undefined && current.equals(former)) {
-    report(["denylist", "formerNameKeyFile"], "expected another key than that of nameKeyFile");
+    report(["denylist", "formerNameKeyFile"], "expected a key that differs from nameKeyFile");
   }
   return { current, former };
 }

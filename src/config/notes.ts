@@ -26,7 +26,7 @@ function notesOnErrors({ errors, routes }: Noted): Note[] {
   });
   if (path === undefined || isOpen) return [];
   const message =
-    "no rule lets GET through there without a token (access: public): browsers would be sent there again and again";
+    "no rule allows GET there without a token (access: public): browsers would be redirected in a loop";
   return [{ path: ["errors", "html", "redirect"], message }];
 }
 
@@ -46,7 +46,7 @@ function notesOnRules({ routes }: Noted): Note[] {
 /** With `{"code":400}` in a 200, a wrong code by mail or SMS would end the sessions of whomever it names. */
 function noteOnSuccess({ subjectFrom, success }: Rule): string | undefined {
   if (success !== undefined || !namesByRequest(subjectFrom)) return undefined;
-  return "the request alone names the subject, and every 2xx counts: if the application answers 200 to a failure as well, success says which answers count";
+  return "only the request names the subject, and every 2xx counts: if the application answers 200 to failures too, set success to say which answers count";
 }
 
 function namesByRequest(subjectFrom: Rule["subjectFrom"]): boolean {
@@ -57,21 +57,21 @@ function namesByRequest(subjectFrom: Rule["subjectFrom"]): boolean {
 function noteOnSubject({ subjectFrom }: Rule): string | undefined {
   if (subjectFrom === undefined || subjectFrom === "carried") return undefined;
   if (!namesByRequest(subjectFrom)) return undefined;
-  const remedy = "responseJson or responseHeader names the one that the application meant";
+  const remedy = "responseJson or responseHeader names the subject that the application used";
   return subjectFrom.onUnknownOutcome === "revoke"
-    ? `whoever can make the application fail here can end the sessions of whomever the request names (onUnknownOutcome: revoke); ${remedy}`
-    : `the request alone names the subject: if the application's answer is lost, nothing is revoked (onUnknownOutcome: keep); ${remedy}`;
+    ? `a client that makes the application fail here ends the sessions of any subject it names (onUnknownOutcome: revoke); ${remedy}`
+    : `only the request names the subject: if the application's answer is lost, nothing is revoked (onUnknownOutcome: keep); ${remedy}`;
 }
 
 function noteOnNobody({ access, revoke, subjectFrom }: Rule): string | undefined {
   const endsAll = revoke === "subject" || revoke === "others";
   if (access !== "optional" || !endsAll || subjectFrom !== undefined) return undefined;
-  return "a request without a token ends nothing here; subjectFrom says where the subject is named";
+  return "a request without a token revokes nothing here; set subjectFrom to say where the subject is named";
 }
 
 function noteOnOpaque({ revoke, tokens }: Rule): string | undefined {
   if (revoke === undefined || tokens !== "opaque") return undefined;
-  return "a 2xx to any text is remembered here as a revocation; limits.unprovenRevocations bounds how many";
+  return "every 2xx is kept here as a revocation, whatever text was sent; limits.unprovenRevocations limits their number";
 }
 
 /** Whoever changes a password stays logged in until the access token is over, and is out then: seldom what is meant. */

@@ -66,7 +66,7 @@ export function createCommandServer(
 
 function describeFailure(error: unknown): { readonly error: string; readonly message: string } {
   if (error instanceof RevgateError) return { error: error.code, message: error.message };
-  return { error: "control_failed", message: "a defect of revgate; its log has the error" };
+  return { error: "control_failed", message: "a bug in revgate; its log has the error" };
 }
 
 function sendLine(socket: Socket, value: unknown): boolean {

@@ -43,5 +43,5 @@ async function* exchange(socket: Socket, request: unknown): AsyncGenerator<unkno
     // Whoever has heard enough does not keep the other side waiting.
     socket.destroy();
   }
-  throw new ControlError("the running revgate ended before it had answered");
+  throw new ControlError("the running revgate ended before it answered");
 }

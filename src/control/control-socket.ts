@@ -156,7 +156,7 @@ async function dropDead(dataDir: string, path: string, aside: string): Promise<v
 
 function inUse(dataDir: string): DataDirInUseError {
   return new DataDirInUseError(
-    `${dataDir} is in use by another revgate; every sidecar needs a denylist.dataDir of its own`,
+    `${dataDir} is in use by another revgate; every sidecar needs its own denylist.dataDir`,
   );
 }
 

@@ -39,5 +39,5 @@ export function nameRevocation(
   const by = Object.entries(names)
     .filter(([, name]) => denylist.lookUp({ id: nobody, ...name }) === "revoked")
     .map(([kind]) => kind);
-  return by.length === 0 ? "revoked, as the store says" : `revoked by ${by.join(", ")}`;
+  return by.length === 0 ? "revoked, according to the store" : `revoked by ${by.join(", ")}`;
 }

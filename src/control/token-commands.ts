@@ -83,7 +83,7 @@ export async function introspect(
 async function verifyOrFail(verifier: Verifier, credential: string): Promise<KnownVerification> {
   const verification = await verifyInFull(verifier, credential);
   if (verification.kind !== "unknown_key" && verification.kind !== "unchecked") return verification;
-  throw new StoreUnavailableError("the keys of the token's issuer cannot be fetched at present");
+  throw new StoreUnavailableError("the keys of the token's issuer cannot be fetched now");
 }
 
 type KnownVerification = Exclude<Verification, { kind: "unknown_key" | "unchecked" }>;

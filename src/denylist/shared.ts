@@ -18,8 +18,8 @@ import type { SharedDenylistOptions } from "./shared-options.ts";
 const retryRecoveredMs = 500;
 /** How long a request waits for a proof that is late. */
 const lateProofMs = 1000;
-const elsewhere = "the address of redis may lead elsewhere by now";
-const recovering = "revocations from before the last stop are not in force everywhere yet";
+const elsewhere = "the address of redis may lead to another server now";
+const recovering = "revocations made before the last stop are not in force at every sidecar yet";
 
 /**
  * A denylist that several sidecars share through Redis.
@@ -158,7 +158,7 @@ export class SharedDenylist implements Denylist {
     const [recorded, shared] = await Promise.allSettled([record(), sent]);
     if (recorded.status === "rejected") throw recorded.reason;
     if (shared.status === "rejected") {
-      const reason = "recorded here, but not known to be in force everywhere";
+      const reason = "recorded here, but possibly not in force at every sidecar yet";
       throw new RevocationPendingError(reason, shared.reason);
     }
   }

@@ -77,7 +77,7 @@ export function heldRevocation(intent: Intent, held: Held, options: HoldOptions)
       try {
         await within(Promise.all([carryOut(), untilCutOff(entries, clock)]), {
           limitMs: options.holdTimeoutMs,
-          tooLate: () => new RevocationPendingError("the revocation takes too long; it goes on"),
+          tooLate: () => new RevocationPendingError("the revocation takes too long; it continues"),
         });
       } catch (error) {
         onEnd(false);

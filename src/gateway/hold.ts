@@ -47,7 +47,7 @@ export function holdFor(
     denylist.intend(entriesAt(time.admittedSeconds, { named: certainOf(carried) })),
     {
       limitMs: options.holdTimeoutMs,
-      tooLate: () => new StoreUnavailableError("the journal takes too long to note the request"),
+      tooLate: () => new StoreUnavailableError("the journal took too long to record the request"),
       // The request has been refused: nothing will be done.
       onLate(intent) {
         intent.drop();

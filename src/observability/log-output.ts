@@ -68,7 +68,7 @@ function toStream(descriptor: number, drop: (lines: number, why: string) => void
   return {
     put(line) {
       if (broken !== undefined) return broken;
-      if (stream.writableLength + line.length > maxWaitingBytes) return "nobody reads it";
+      if (stream.writableLength + line.length > maxWaitingBytes) return "no one reads it";
       stream.write(line, (error) => {
         if (error) drop(1, (error as NodeJS.ErrnoException).code ?? error.message);
       });
@@ -103,6 +103,6 @@ function toFile(descriptor: number): Sink {
 
 function missingLine(lines: number, cause: string): string {
   const time = new Date().toISOString();
-  const msg = "lines of the log could not be written, and were dropped";
+  const msg = "log lines could not be written and were dropped";
   return `${JSON.stringify({ level: "warn", time, lines, cause, msg })}\n`;
 }

@@ -61,7 +61,7 @@ export function createMetrics<Outcome extends string>(
     uncaught: createUncaughtCounters(make),
     logLinesDropped: make.counter(
       "revgate_log_lines_dropped_total",
-      "Lines of the log that could not be written (a full disk, a pipe that nobody reads), and were dropped.",
+      "Log lines that were dropped because they could not be written: the disk is full, or no one reads the pipe.",
     ),
     observe: (sources) => observeSources(make, sources),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
@@ -71,7 +71,7 @@ export function createMetrics<Outcome extends string>(
 function stateBuild(registry: Registry, version: string): void {
   const buildInfo = new Gauge({
     name: "revgate_build_info",
-    help: "Always 1; the labels say what runs.",
+    help: "Always 1; the labels name the versions that run.",
     labelNames: ["version", "node"],
     registers: [registry],
   });

@@ -23,7 +23,7 @@ export type TroubleGauge = Readonly<Record<TroubleSource, { set(value: number): 
 export function createTroubleGauge(registry: Registry): TroubleGauge {
   const gauge = new Gauge({
     name: "revgate_redis_trouble",
-    help: "1 if something keeps the store in Redis from being relied on, by source: following the feed, finding the server by its name, loading, asking, sending revocations, writing back what Redis lacks, or secrets that have changed. The log says why, once.",
+    help: "1 if the store in Redis cannot be relied on, by source: following the feed, finding the server by its name, loading, asking, sending revocations, writing back missing entries, or changed secrets. The log gives the reason once.",
     labelNames: ["source"],
     registers: [registry],
   });
@@ -65,7 +65,7 @@ export type CauseGauge = (present: ReadonlySet<RedisCause>) => void;
 export function createCauseGauge(registry: Registry): CauseGauge {
   const gauge = new Gauge({
     name: "revgate_redis_failure",
-    help: "1 while Redis fails for this cause: wrongpass, noauth and noperm are its own words for a wrong password, for none, and for a user that lacks a right.",
+    help: "1 while Redis fails for this cause. wrongpass, noauth and noperm are Redis's codes for a wrong password, no password, and a user without a permission.",
     labelNames: ["cause"],
     registers: [registry],
   });

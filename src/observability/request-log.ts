@@ -37,10 +37,10 @@ export interface RequestLog {
 
 const quietMs = 60_000;
 const handedOutMessage =
-  "the application handed out a token that has been revoked: it is the same as one of before, and is refused; with jti in its tokens no two are the same (docs/routes.md, handsOut)";
+  "the application handed out a token that was already revoked, so it is refused; a jti in each token makes tokens distinct (docs/routes.md, handsOut)";
 /** A token may be kilobytes long, and a reason quotes its claims. */
 const maxReasonLength = 200;
-const repeatedMessage = `the same token was refused ${writtenRefusals} times within a minute; lines of its further refusals are left out for the rest of it`;
+const repeatedMessage = `the same token was refused ${writtenRefusals} times within a minute; its next refusals are not logged for the rest of the minute`;
 /** A rule with `*` has any number of paths. */
 const maxRedirectedPaths = 100;
 
@@ -59,11 +59,11 @@ const complaints = {
   subjectUnknown: ["error", "subjectFrom found no subject; nothing was revoked"],
   tokenWithoutSubject: [
     "error",
-    "refused: the token names no subject by subjectClaim (a text or a whole number), and this route would end all tokens of its subject",
+    "refused: subjectClaim names no text or whole number in the token, and this route ends all tokens of the subject",
   ],
   outcomeUnread: [
     "warn",
-    "success could not be read in the application's answer: the outcome is unknown (denylist.onUnknownOutcome)",
+    "the application's answer could not be read for success: the outcome is unknown (denylist.onUnknownOutcome)",
   ],
   nothingHandedOut: [
     "error",
@@ -71,7 +71,7 @@ const complaints = {
   ],
   subjectKept: [
     "warn",
-    "the outcome is unknown, and the request alone names the subject: its tokens were kept",
+    "the outcome is unknown and only the request names the subject: its tokens stay valid",
   ],
 } as const;
 
@@ -82,7 +82,7 @@ function createRedirectionLog(logger: Logger): RequestLog["redirected"] {
     told.add(path);
     logger.warn(
       { status, path },
-      "a revoking route was answered with a redirection, and nothing was revoked; if that is its success, say so in the rule: success: { status: [2xx, 302, 303] }",
+      "a revoking route answered with a redirect, so nothing was revoked; if a redirect means success here, add to the rule: success: { status: [2xx, 302, 303] }",
     );
   };
 }
@@ -118,7 +118,7 @@ function createReasonLog(
 ): RequestLog["tokenInvalid"] {
   return (requestId, why) => {
     if (!logger.isLevelEnabled("debug") || !mayWrite("the token is invalid")) return;
-    const reason = why()?.slice(0, maxReasonLength) ?? "it is bound to another certificate";
+    const reason = why()?.slice(0, maxReasonLength) ?? "it is bound to a different certificate";
     logger.debug({ requestId, reason }, "the token is invalid");
   };
 }
@@ -129,7 +129,10 @@ export function createRequestLog(
   { requests: mode, maxRefusalsPerSecond }: RequestLogOptions,
 ): RequestLog {
   const mayWrite = createLineBudget(maxRefusalsPerSecond, (kind: string, lines) => {
-    logger.warn({ like: kind, lines }, "lines were left out: log.maxRefusalsPerSecond");
+    logger.warn(
+      { like: kind, lines },
+      "refusals were not logged: log.maxRefusalsPerSecond was reached",
+    );
   });
   const complain = (level: "warn" | "error", facts: Record<string, unknown>, message: string) => {
     if (mayWrite(message)) logger[level](facts, message);
@@ -162,7 +165,7 @@ export function createRequestLog(
       unprovenAtMs = nowMs;
       logger.error(
         { requestId },
-        "too many revocations rest on requests without a live token; they get 503 until limits.unprovenRevocations allows for more",
+        "too many revocations came from requests without a live token; they get 503 until limits.unprovenRevocations allows more",
       );
     },
   });

@@ -32,7 +32,7 @@ export const claimChecks: readonly ClaimCheck[] = [
     // A security event (RFC 8417), such as a logout token, is signed by the same issuer, and lets nobody in.
     complaint: (claims) =>
       "events" in claims
-        ? "it has an events claim: a security event, which lets nobody in"
+        ? "it has an events claim: a security event, not an access token"
         : undefined,
   },
   {

@@ -35,10 +35,7 @@ describe("check-config", () => {
     const rule = "{ path: /reset, access: public, revoke: subject, subjectFrom: { form: user } }";
     const { code, stdout } = await checkConfig(t, `${keys}\nroutes:\n  - ${rule}\n`);
     assert.equal(code, 0);
-    assert.match(
-      stdout,
-      /revgate\.yaml:3:5 routes\[0\]: note: the request alone names the subject/,
-    );
+    assert.match(stdout, /revgate\.yaml:3:5 routes\[0\]: note: only the request names the subject/);
   });
 
   it("names all five of five mistakes with line and column, and exits 2", async (t) => {
@@ -123,7 +120,11 @@ tokens:
       "tokens: { from: [ { header: a, cookie: b } ], keys: [ { publicKeyFile: public.pem } ] }",
       /expected one of header, cookie/,
     ],
-    ["an upstream with a path", `${keys}\nupstream: { url: "http://a/b" }`, /nothing behind/],
+    [
+      "an upstream with a path",
+      `${keys}\nupstream: { url: "http://a/b" }`,
+      /with host and port only/,
+    ],
     [
       "a body that is not JSON",
       `${keys}\nerrors: { body: '{"m": "\${message}"}' }`,

@@ -179,7 +179,7 @@ describe("an application", () => {
       const reply = await send(`${gate.url}/me`, { headers });
       assert.deepEqual([reply.status, reply.json["error"]], [502, "upstream_unreachable"]);
     }
-    assert.equal(gate.logged().split("it speaks HTTP/2 only").length, 4);
+    assert.equal(gate.logged().split("the application speaks HTTP/2 only").length, 4);
   });
 
   it("whose body is no HTTP from its first byte on is answered 502, not with a broken response", async (t) => {

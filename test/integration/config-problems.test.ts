@@ -78,7 +78,7 @@ describe("what is said of a configuration that can't be used", () => {
     const issuers = `[ { issuer: 'https://a', keys: [ ${key} ] } ]`;
     const yaml = `tokens:\n  keys: [ ${key} ]\n  issuer: https://a\n  issuers: ${issuers}`;
     assert.deepEqual(await problemsOf(t, yaml), [
-      "4:24 tokens.issuers[0].issuer: expected another issuer than tokens.issuer; put all keys of that into tokens.keys",
+      "4:24 tokens.issuers[0].issuer: expected another issuer than tokens.issuer; put all keys of that issuer into tokens.keys",
     ]);
   });
 

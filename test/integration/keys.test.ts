@@ -409,7 +409,7 @@ describe("key files", () => {
     const old = makeToken();
     assert.equal(await answerFor(gate, old), "200");
     replace("nonsense");
-    while (!gate.logged().includes("the keys stay what they were")) await answerFor(gate, old);
+    while (!gate.logged().includes("the previous keys stay in use")) await answerFor(gate, old);
     assert.equal(await answerFor(gate, old), "200");
     const next = nextKeyPair();
     replace(next.publicKey.export({ type: "spki", format: "pem" }).toString());

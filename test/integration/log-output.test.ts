@@ -97,13 +97,13 @@ describe("a log that can't be written", () => {
     reader.on("data", (chunk) => {
       log += chunk;
     });
-    while (!log.includes("lines of the log could not be written")) {
+    while (!log.includes("log lines could not be written")) {
       await send(`${gate.url}/me`);
     }
     const line = log.split("\n").find((each) => each.includes("could not be written"));
     const { lines, cause } = JSON.parse(line ?? "") as { lines: number; cause: string };
     assert.ok(lines >= 10 && lines <= (await dropped(gate)));
-    assert.equal(cause, "nobody reads it");
+    assert.equal(cause, "no one reads it");
     assert.equal(await gate.end(), 0);
   });
 

@@ -94,7 +94,7 @@ describe("a Cluster whose nodes send each other a slot", () => {
     // The first gives it away, and the second does not take it.
     await first.client.call("CLUSTER", "SETSLOT", String(slot), "NODE", await idOf(second));
     const { denylist, replica } = await openStoreOn(t, 0, { redis: { topology } });
-    const disagree = new RegExp(`do not agree who has slot ${slot} `);
+    const disagree = new RegExp(`do not agree which of them has slot ${slot} `);
     await until(() => disagree.test(denylist.health().reason ?? ""));
     const refused = async () => {
       const stats = await Promise.all(nodes.map(({ client }) => client.info("commandstats")));

@@ -123,7 +123,7 @@ describe("what proves a sidecar to Redis", { concurrency: true }, () => {
       await setPassword(redis, "5hut-sesame");
       await until(async () => /^200 $/.test(await readiness(gate)));
       await until(async () => /redis_failure\{cause="wrongpass"\} 0/.test(await metrics(gate)));
-      assert.equal(gate.logged().split("does not take the secrets").length, 3);
+      assert.equal(gate.logged().split("does not accept the changed secrets").length, 3);
       await disconnectAll(redis);
       await logOut(gate);
       assert.doesNotMatch(gate.logged(), /sesame/);
@@ -155,7 +155,7 @@ describe("what proves a sidecar to Redis", { concurrency: true }, () => {
       await sentinel.client.call("ACL", "SETUSER", "watch", "resetpass", ">5hut-sesame");
       writeFileSync(join(directory, "sentinel-password"), "5hut-sesame\n");
       await reload(gate);
-      await until(() => gate.logged().includes("redis has taken the secrets"));
+      await until(() => gate.logged().includes("redis has accepted the changed secrets"));
       for (const server of sentinel.servers) await disconnectAll(server);
       await logOut(gate);
     });
@@ -275,7 +275,7 @@ describe("what proves a sidecar to Redis", { concurrency: true }, () => {
         for (const node of nodes) await setPassword(node, "5hut-sesame");
         writeFileSync(join(directory, passwordFile), "5hut-sesame\n");
         await reload(gate);
-        await until(() => gate.logged().includes("redis has taken the secrets"));
+        await until(() => gate.logged().includes("redis has accepted the changed secrets"));
         for (const node of nodes) await disconnectAll(node);
         await logOut(gate);
       });

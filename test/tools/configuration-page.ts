@@ -52,7 +52,7 @@ With the first line of a configuration being
 
 editors complete and check it by [\`config.schema.json\`](../config.schema.json).
 
-A change of the file, or of one that it names, is taken on while revgate runs. \`listen.host\`, \`listen.port\`,
+A change of the file, or of one that it names, takes effect while revgate runs. \`listen.host\`, \`listen.port\`,
 \`admin.host\`, \`admin.port\`, \`limits.headerBytes\`, \`denylist\`, and whether there is \`listen.tls\`, need a restart.
 `;
 

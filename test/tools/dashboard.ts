@@ -57,7 +57,7 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
     },
     {
       title: "Added latency",
-      description: "From a request's head to the decision about it.",
+      description: "Time from receiving a request's head to deciding about it.",
       unit: "s",
       series: quantiles("revgate_check_duration_seconds"),
     },
@@ -186,7 +186,7 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
     },
     {
       title: "Signature checks",
-      description: "Many more than logins is a flood of forged tokens.",
+      description: "Far more than logins means a flood of forged tokens.",
       unit: "ops",
       series: [
         { expr: sum(rate("revgate_signature_checks_total")), legend: "checks" },
@@ -233,8 +233,7 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
     },
     {
       title: "Configuration",
-      description:
-        "1 while the one that is there is the one in force; changes taken on and refused.",
+      description: "1 if the configuration on disk is in force; reloads by result.",
       unit: "short",
       series: [
         { expr: each("revgate_config_last_reload_successful"), legend: "in force {{instance}}" },

@@ -61,7 +61,7 @@ const questions: readonly Question[] = [
 export const init: Command = {
   help: `Usage: revgate init [options]
 
-Asks for what no option says, where standard input is a terminal, and takes the default otherwise; "-" means
+Asks for what no option says if standard input is a terminal, and takes the default otherwise; "-" means
 none. Writes a commented configuration that check-config accepts, and beside it config.schema.json, by which
 editors complete it. Replaces no file unless told to.
 
@@ -74,7 +74,7 @@ ${questions.map(({ flag, takes, ask, standard }) => `  --${flag} ${takes}\n     
   --yes
       Asks nothing.
 
-A ROUTE is a path, with a method or several in front where not every one is meant: "POST,PUT /password".`,
+A ROUTE is a path, with one or more methods in front of it unless all are meant: "POST,PUT /password".`,
 
   async run(args, io) {
     const options = Object.fromEntries(

@@ -47,12 +47,12 @@ tokens:
 
 # What is open, and what ends a token once the application answers 2xx. Everything else needs a valid token.
 # revoke: token ends the token that was carried, revoke: subject every token of its user.
-# access: public looks at no token. Where visitors and users share a page, access: optional is what you want: none is
-# fine, one that is sent must be live, such as { path: /articles/*, methods: [GET], access: optional }.
+# access: public checks no token. For a page that visitors and users share, use access: optional: no token is needed,
+# but one that is sent must be live, such as { path: /articles/*, methods: [GET], access: optional }.
 routes:${routes.length === 0 ? " []" : `\n${routes.map((route) => `  - ${yaml(route)}`).join("\n")}`}
 
 denylist:
-  # A directory of this sidecar's own; it must outlive the container.
+  # A directory for this sidecar alone; it must outlive the container.
   dataDir: ${yaml(facts["data-dir"])}
 ${redisOf(facts.redis)}`;
 }

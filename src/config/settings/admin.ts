@@ -8,7 +8,7 @@ export const admin = about(
     host: about("The address to listen on.", text("an address to listen on").default("0.0.0.0")),
     port: about("The port for probes and Prometheus.", port(9090)),
     tokenFile: about(
-      "A secret of 16 characters or more, with which sessions can be ended from outside.",
+      "The secret of the API, 16 characters or more; the API ends sessions from outside.",
       file.optional(),
       {
         why: "RFC 7009 POST /revoke, RFC 7662 POST /introspect, POST and GET /revocations; GET /openapi.json describes them.",
@@ -19,11 +19,11 @@ export const admin = about(
       "Names by which clients reach the status page and the API, besides addresses and localhost.",
       list(hostName, "names").default([]),
       {
-        why: "A request to another Host gets 421, so that no page of somebody else's gets in by a name of its own. Probes, /metrics and signals are exempt.",
+        why: "A request to another Host gets 421, so that no foreign page gets in through a name that leads here (DNS rebinding). Probes, /metrics and signals are exempt.",
       },
     ),
     maxConnections: about(
-      "Max number of connections; a further one takes the place of one that sends nothing.",
+      "Max number of connections; one more takes the place of an idle one.",
       whole(128, 8, 65_535, "connections"),
     ),
     requestsPerSecond: about(

@@ -53,7 +53,7 @@ const codes = byError(
 
 const html = group({
   redirect: about(
-    "Where they are sent: a path, or an address with https:.",
+    "The page: a path, or an address with https:.",
     text("a path or an address").refine(
       (value) => /^(?:\/(?![/\\])|https?:\/\/)[!-~]*$/.test(value),
       'expected a path such as "/login", or an address such as "https://id.example.com/login"',
@@ -61,7 +61,7 @@ const html = group({
     { example: "/login" },
   ),
   clearCookies: about(
-    "Cookies that are cleared on the way.",
+    "Cookies to clear with the redirect.",
     list(
       text("the name of a cookie").regex(/^[\w!#$%&'*+.^`|~-]+$/, "expected the name of a cookie"),
       "names of cookies",
@@ -95,7 +95,7 @@ export const errors = about(
         .union([status, statuses], { error: `expected ${expectedStatus}, or statuses by error` })
         .optional(),
       {
-        why: "200 is for clients that look at a code in the body. Then load balancers, caches and monitoring see no failure: alert on revgate_requests_total, whose outcomes stay. A logout that is not in force everywhere (revocation_pending) is 503 all the same. Only a 401 has WWW-Authenticate.",
+        why: "200 is for clients that read a code in the body. Load balancers, caches and monitoring then see no failure: alert on revgate_requests_total, whose outcomes do not change. A logout that is not in force everywhere (revocation_pending) stays 503. Only a 401 has WWW-Authenticate.",
         example: { token_expired: 419 },
       },
     ),
@@ -112,11 +112,11 @@ export const errors = about(
         )
         .default(defaultBody),
       {
-        why: "For APIs that have a shape of their own. Who accepts application/problem+json gets RFC 9457.",
+        why: "For APIs that have their own shape. Clients that accept application/problem+json get RFC 9457.",
       },
     ),
     html: about(
-      "Sends browsers to a page instead, if they ask for one (GET, Accept: text/html) and get 401.",
+      "Redirects browsers to a page instead, if they ask for a page (GET, Accept: text/html) and get 401.",
       html.optional(),
       { why: "The page must be reachable without a token." },
     ),
@@ -133,7 +133,7 @@ export const cors = about(
         text("an origin").refine((value) => isOriginPattern(value), `expected ${origin}`),
         "origins",
       ).default([]),
-      { why: "The application's answers speak for themselves." },
+      { why: "revgate does not change the application's answers." },
     ),
     allowHeaders: about(
       "The headers that preflight: answer allows pages to send.",

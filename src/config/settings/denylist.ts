@@ -8,10 +8,10 @@ export const denylist = about(
   "Where revocations are kept.",
   group({
     dataDir: about(
-      "A directory of this sidecar's own that outlives the container, for the journal.",
+      "A directory for the journal, used by this sidecar alone; it must outlive the container.",
       text("the path of a directory").default("/var/lib/revgate"),
       {
-        why: "Without Redis it is the only memory, with Redis it holds what Redis has not acknowledged.",
+        why: "Without Redis it is the only record; with Redis it also holds what Redis has not acknowledged yet.",
       },
     ),
     onUnknownOutcome: about(
@@ -20,32 +20,35 @@ export const denylist = about(
       { why: "Being asked to log in again is the smaller harm." },
     ),
     nameKeyFile: about(
-      "A secret of 32 bytes or more, the same on every sidecar: the store then has HMACs for names.",
+      "A secret of 32 bytes or more, the same on every sidecar: names in the store are then HMACs.",
       file.optional(),
       {
         example: "name-key",
-        why: "Without it whoever reads the journal or Redis can find out by guessing who has logged out.",
+        why: "Without it, anyone who reads the journal or Redis can find out by guessing who has logged out.",
       },
     ),
     formerNameKeyFile: about(
-      "The secret before that one, while revocations made with it may be in force.",
+      "The previous secret, while revocations made with it may be in force.",
       file.optional(),
       { example: "former-name-key" },
     ),
     formerNames: about(
-      "Also write and look up the names of revgate 0.1, and those without a name key.",
+      "Also write and look up names in the form of revgate 0.1, and names without a key.",
       flag(true),
       {
-        why: "false as soon as every sidecar has been upgraded and tokens.maxLifetime has passed since.",
+        why: "Set it to false once every sidecar has been upgraded and tokens.maxLifetime has passed since.",
       },
     ),
     holdTimeout: about(
-      "Max time that a logout waits for disk and Redis: before it is forwarded, and again behind its 2xx.",
+      "Max time that a logout waits for disk and Redis: before it is forwarded, and again after its 2xx.",
       duration("30s", "100ms", "10m"),
       {
-        why: "Then it is answered 503: denylist_unavailable, and nothing was forwarded; or revocation_pending, and the revocation goes on.",
+        why: "Then the answer is 503: denylist_unavailable if nothing was forwarded, or revocation_pending while the revocation continues.",
       },
     ),
-    redis: about("With several sidecars they share their revocations here.", redis.optional()),
+    redis: about(
+      "The Redis through which several sidecars share their revocations.",
+      redis.optional(),
+    ),
   }).prefault({}),
 );

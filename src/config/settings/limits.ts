@@ -18,23 +18,23 @@ export const log = about(
   }).prefault({}),
 );
 
-/** Bounds on what clients can make grow or wait. */
+/** Limits on what clients can make grow or wait. */
 export const limits = about(
-  "Bounds on what clients can make grow or wait.",
+  "Limits on what clients can make grow or wait.",
   group({
     headerBytes: about(
       "Max size of the head of a request or of a response. A request has at most 255 header lines.",
       whole(16_384, 1024, 1_048_576, "bytes"),
     ),
     tokenBytes: about(
-      "Max size of a credential; longer ones are refused unseen.",
+      "Max size of a credential; longer ones are refused without being read.",
       whole(8192, 256, 1_048_576, "bytes"),
     ),
     bodyBytes: about(
-      "Max size of a body that is read, on routes whose rules look into it.",
+      "Max size of a body that revgate reads, on routes whose rules look into it.",
       whole(65_536, 1024, 1_048_576, "bytes"),
       {
-        why: "Longer ones are not read, and passed on whole: a request whose token stands in such a body is refused, other tokens and subjects in it are not found, when counts as met, and success in such an answer is unknown.",
+        why: "Longer ones are passed on unread: a request whose token is in such a body is refused, other tokens and subjects in it are not found, when counts as met, and success in such an answer is unknown.",
       },
     ),
     signatureCheckShare: about(
@@ -45,35 +45,35 @@ export const limits = about(
       },
     ),
     headersTimeout: about(
-      "Max time of a client for the head of a request.",
+      "Max time for a client to send the head of a request.",
       duration("10s", "100ms", "5m"),
     ),
     requestTimeout: about(
-      "Max time of a client for a whole request.",
+      "Max time for a client to send a whole request.",
       duration("5m", "100ms", "1d"),
     ),
     receiveTimeout: about(
       "Max time that a client may pause in the middle of the body of its request.",
       duration("60s", "1s", "1h"),
-      { why: "Then it is answered 408 request_timeout, and nothing counts as done." },
+      { why: "The answer is 408 request_timeout, and nothing counts as done." },
     ),
     sendTimeout: about(
-      "Max time that a client may take nothing of what it is sent; then its connection is closed.",
+      "Max time that a client may read nothing of its response; then its connection is closed.",
       duration("60s", "1s", "1h"),
       {
-        why: "Every byte that it takes begins the time anew. Until then it holds a connection to the application. It counts for WebSockets, too.",
+        why: "Each byte read restarts the time. Meanwhile the client holds a connection to the application. Applies to WebSockets too.",
       },
     ),
     idleTimeout: about(
       "How long a connection without a request is kept.",
       duration("65s", "100ms", "1h"),
-      { why: "Longer than the load balancer's, so that the balancer is the one to close." },
+      { why: "Make it longer than the load balancer's, so that the balancer closes first." },
     ),
     unprovenRevocations: about(
-      "Max revocations an hour that rest on a request alone, without a live token; beyond that 503.",
+      "Max revocations an hour caused by requests without a live token; more are answered 503.",
       whole(3600, 1, 10_000_000, "revocations"),
       {
-        why: "Of opaque tokens, and of subjects that the request names: an application that answers 2xx to any text (as RFC 7009 asks) would let anybody fill memory and disk with them. At 3600, 30 days hold 2.6 million: about 70 MB. What the application refuses does not count.",
+        why: "They revoke opaque tokens, or subjects that the request names: with an application that answers 2xx to any text (as RFC 7009 asks), anyone could fill memory and disk. At 3600, 30 days hold 2.6 million: about 70 MB. Requests that the application refuses do not count.",
       },
     ),
     maxConnections: about(
@@ -81,7 +81,7 @@ export const limits = about(
       whole(10_000, 1, 1_000_000, "connections"),
     ),
     drainTimeout: about(
-      "How long SIGTERM waits for what is under way; shorter than terminationGracePeriodSeconds.",
+      "How long SIGTERM waits for requests in progress; must be shorter than terminationGracePeriodSeconds.",
       duration("20s", "0s", "1h"),
     ),
   })

@@ -6,18 +6,18 @@ const tls = group({
   certFile: about("The certificate chain, PEM.", file),
   keyFile: about("Its private key, PEM.", file),
   clientCaFile: about(
-    "Authorities whose certificates clients have to show, PEM (mutual TLS). Others are refused with certificate_required.",
+    "Authorities that must have issued the clients' certificates, PEM (mutual TLS). Other clients are refused with certificate_required.",
     file.optional(),
     {
       example: "clients-ca.pem",
-      why: "A token that is bound to a certificate (cnf with x5t#S256, RFC 8705) then passes only with that one.",
+      why: "A token that is bound to a certificate (cnf with x5t#S256, RFC 8705) is then accepted only with that certificate.",
     },
   ),
   clientCertificates: about(
-    "required: clients show a certificate of clientCaFile; optional: those with bound tokens show theirs, whoever issued it.",
+    "required: clients must show a certificate issued by clientCaFile; optional: only clients with bound tokens must, and any issuer will do.",
     choice(["required", "optional"]).default("required"),
     {
-      why: "The hash in the token says which certificate it is; the connection proves that the client has its key.",
+      why: "The hash in the token identifies the certificate; the connection proves that the client has its key.",
     },
   ),
 }).superRefine(({ clientCaFile, clientCertificates }, context) => {
@@ -36,14 +36,14 @@ export const listen = about(
   "Where clients connect.",
   group({
     host: about("The address to listen on.", text("an address to listen on").default("0.0.0.0")),
-    port: about("The port that clients are pointed at.", port(8080), {
+    port: about("The port that clients connect to.", port(8080), {
       why: "Point the Service here, and let nothing else reach the application's port.",
     }),
-    tls: about("TLS on this side; most pods leave it to the mesh or the ingress.", tls.optional(), {
+    tls: about("TLS for clients; most pods leave it to the mesh or the ingress.", tls.optional(), {
       example: { certFile: "tls.crt", keyFile: "tls.key" },
     }),
     trustedProxies: about(
-      "Addresses or ranges of proxies in front of revgate. Their X-Forwarded-* and Forwarded headers are believed and extended; those of any other peer are dropped and made anew.",
+      "Addresses or ranges of proxies in front of revgate. Their X-Forwarded-* and Forwarded headers are trusted and extended; those of any other peer are dropped and set by revgate.",
       list(addressRange, "addresses or ranges").default([]),
     ),
   }).prefault({}),
@@ -51,12 +51,12 @@ export const listen = about(
 
 /** Connections that outlive the judgement of their request. */
 export const liveConnections = about(
-  "WebSocket connections, and responses that are still being sent. They end when their token is revoked.",
+  "WebSocket connections, and responses still being sent. revgate cuts them when their token is revoked.",
   group({
     atExpiry: about(
       "What happens to a live connection when its token expires.",
       choice(["cut", "keep"]).default("cut"),
-      { why: "keep is for applications that check what comes later themselves." },
+      { why: "keep is for applications that check later messages themselves." },
     ),
   }).prefault({}),
 );

@@ -93,7 +93,7 @@ export function group<Shape extends z.ZodRawShape>(shape: Shape) {
 
 /** An address with one of the schemes and no path. */
 export function origin(schemes: readonly string[], example: string) {
-  const expected = `expected ${schemes.map((scheme) => `${scheme}//`).join(" or ")} with host and port and nothing behind, such as "${example}"`;
+  const expected = `expected ${schemes.map((scheme) => `${scheme}//`).join(" or ")} with host and port only, such as "${example}"`;
   return z
     .string({ error: expected })
     .meta({ description: expected.replace(/^expected /, "") })
@@ -106,7 +106,7 @@ const maxSocketPathBytes = 103;
 
 /** Where a server is: an address with one of the schemes, or the socket with a path (`unix:/run/app.sock`). */
 export function server(schemes: readonly string[], example: string) {
-  const expected = `expected ${schemes.map((scheme) => `${scheme}//`).join(" or ")} with host and port and nothing behind, such as "${example}", or unix: with the absolute path of a socket, such as "unix:/run/app.sock"`;
+  const expected = `expected ${schemes.map((scheme) => `${scheme}//`).join(" or ")} with host and port only, such as "${example}", or unix: with the absolute path of a socket, such as "unix:/run/app.sock"`;
   return z
     .string({ error: expected })
     .meta({ description: expected.replace(/^expected /, "") })

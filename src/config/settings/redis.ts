@@ -2,7 +2,7 @@ import { file } from "./fields.ts";
 import { about, choice, duration, flag, group, list, text, whole } from "./readers.ts";
 
 const server =
-  'redis:// or rediss:// with a host, and nothing but a database number behind, such as "redis://redis:6379/0"';
+  'redis:// or rediss:// with a host, and at most a database number after it, such as "redis://redis:6379/0"';
 const node = 'redis:// or rediss:// with host and port, such as "redis://redis-1:6379"';
 const nodes = list(
   text(node).refine((value) => isRedisUrl(value, "node"), `expected ${node}`),
@@ -39,10 +39,10 @@ export const redis = group({
     { example: "rediss://redis:6379/0" },
   ),
   sentinels: about(
-    "Several servers, of which Sentinel names the primary; in place of url.",
+    "Several servers, of which Sentinel names the primary; instead of url.",
     sentinels.optional(),
   ),
-  cluster: about("A Cluster, by some of its nodes; in place of url.", nodes.optional(), {
+  cluster: about("A Cluster, by some of its nodes; instead of url.", nodes.optional(), {
     example: ["rediss://redis-1:6379", "rediss://redis-2:6379"],
   }),
   username: about("The user, if the url names none.", text("a user name").optional(), {
@@ -57,60 +57,57 @@ export const redis = group({
   }),
   keyFile: about("Its key, in PEM.", file.optional(), { example: "redis-client-key.pem" }),
   serverName: about(
-    "The name that each server's certificate must have, if it is not the one by which it is reached.",
+    "The name that each server's certificate must have, if it differs from the name in its address.",
     text("a host name").optional(),
     {
       example: "redis.example",
-      why: "Nodes of a Cluster and sentinels may name servers by address.",
+      why: "Nodes of a Cluster and sentinels may name servers by IP address.",
     },
   ),
   reads: about(
-    "local: memory answers while it is proved to be no older than staleness, and Redis is asked otherwise; every-request: Redis is asked each time.",
+    "local: memory answers while it is proved to be no older than staleness, otherwise revgate asks Redis; every-request: revgate asks Redis each time.",
     choice(["local", "every-request"]).default("local"),
-    { why: "Look-ups of the same moment travel together." },
+    { why: "Lookups of the same moment are sent together." },
   ),
   staleness: about(
     "Max age of a sidecar's memory, and how long each logout is held.",
     duration("150ms", "20ms", "2s"),
     {
-      why: "The store keeps the value that it was begun with, for all sidecars. To change it, roll the new value out and delete the key revgate:epoch.",
+      why: "The store keeps the value of the first sidecar, for all sidecars. To change it, roll out the new value and delete the key revgate:epoch.",
     },
   ),
   grace: about(
-    "After a loss of data in Redis: how long a missing key may still be one that was lost.",
+    "After a loss of data in Redis: how long a missing key counts as possibly lost.",
     duration("5s", "100ms", "5m"),
     {
-      why: "Sidecars write back what they know; requests that have to ask get 503 meanwhile. It must cover the time in which every sidecar notices, connects again and writes back: seconds.",
+      why: "Sidecars write back what they know; meanwhile requests that must ask Redis get 503. It must be long enough for every sidecar to notice, reconnect and write back: seconds.",
     },
   ),
   whenUnavailable: about(
-    "deny: 503 while Redis does not answer; serve-known: what this sidecar knows decides.",
+    "deny: 503 while Redis does not answer; serve-known: this sidecar decides by what it knows.",
     choice(["deny", "serve-known"]).default("deny"),
-    { why: "With serve-known, logouts at other sidecars do not count meanwhile." },
+    { why: "With serve-known, tokens logged out at other sidecars meanwhile are accepted." },
   ),
   waitReplicas: about(
     "How many replicas must have a logout before it counts.",
     whole(0, 0, 10, "replicas"),
     {
-      why: "An answer counts only from a primary that has so many: no failover loses a logout then, and no primary that was replaced is believed.",
+      why: "Only a primary with that many replicas is trusted, so no failover loses a logout, and a replaced primary is not trusted.",
     },
   ),
   allowEviction: about(
-    "Believes a Redis that may evict keys, and so forget revocations.",
+    "Trusts a Redis that may evict keys, and so forget revocations.",
     flag(false),
-    { why: "With any maxmemory-policy but noeviction, nothing it says is believed otherwise." },
+    { why: "Without it, revgate trusts Redis only with maxmemory-policy noeviction." },
   ),
   feedLines: about(
     "About how many revocations the feed keeps.",
     whole(10_000, 100, 10_000_000, "lines"),
-    { why: "A sidecar that falls behind further loads everything." },
+    { why: "A sidecar that falls behind by more loads everything again." },
   ),
-  keyPrefix: about(
-    "What the names of all keys begin with.",
-    text("a prefix for keys").default("revgate:"),
-  ),
+  keyPrefix: about("The prefix of all keys.", text("a prefix for keys").default("revgate:")),
   connectTimeout: about("Max time to connect.", duration("2s", "10ms", "1m")),
-  commandTimeout: about("Max time of an answer.", duration("1s", "10ms", "1m")),
+  commandTimeout: about("Max time for an answer.", duration("1s", "10ms", "1m")),
 }).superRefine((settings, context) => {
   const given = topologies.filter((way) => settings[way] !== undefined);
   if (given.length !== 1) {

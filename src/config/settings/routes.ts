@@ -47,7 +47,7 @@ const subjectSource = group({
     "How to treat an unknown outcome if the request alone names the subject: keep (the default) or revoke.",
     choice(unknownOutcomes).optional(),
     {
-      why: "With revoke, whoever can make the application fail or hang can end the sessions of whomever the request names.",
+      why: "With revoke, a client that makes the application fail or hang ends the sessions of any subject it names.",
     },
   ),
 })
@@ -132,7 +132,7 @@ const route = group({
       })
       .optional(),
     {
-      why: "{ requestJson: /user/id } (a JSON Pointer), { form: user }, { path: id } for /users/{id}, { query: user }, { responseJson: /user/id } or { responseHeader: x-user-id }; beside it issuer, if there are several. Put it on the step that completes the reset, never on the one that asks for a mail: a 2xx ends the sessions of the subject it names. If no subject is found, the answer goes through, and it is counted and logged. If the request alone names it and the outcome is unknown, nothing is revoked (onUnknownOutcome): prefer responseJson, which names the subject that the application meant. carried: the token's own; a request without one is counted as naming nobody.",
+      why: "{ requestJson: /user/id } (a JSON Pointer), { form: user }, { path: id } for /users/{id}, { query: user }, { responseJson: /user/id } or { responseHeader: x-user-id }; beside it issuer, if there are several. Put it on the step that completes the reset, never on the one that asks for a mail: a 2xx ends the sessions of the subject it names. If no subject is found, the answer goes through, and it is counted and logged. If the request alone names it and the outcome is unknown, nothing is revoked (onUnknownOutcome): prefer responseJson, which names the subject that the application meant. carried: the token's own; a request without one counts as naming no subject.",
     },
   ),
   from: about(
@@ -157,7 +157,7 @@ const route = group({
     },
   ),
   only: about(
-    "latest: a login ends all other sessions of whoever is handed a token (handsOut).",
+    "latest: a login ends all other sessions of the subject that is handed a token (handsOut).",
     choice(["latest"]).optional(),
     {
       why: "The tokens that the answer hands out stay, and so does the session that they name (tokens.sessionClaim); everything else that was issued to their subject until then ends. The answer is held until the second is over, half a second on average, and for as long as the denylist cannot take it: name every place of a pair in handsOut, or the other token ends.",
@@ -347,7 +347,7 @@ function checkRoute(
   }
   if (rule["allowEncodedSlash"] === true && (rule["revoke"] ?? rule["from"]) !== undefined) {
     const message =
-      "expected neither revoke nor from beside it: nobody can say whether the path is the one they are for";
+      "expected neither revoke nor from beside it: it is unclear whether the path is the one they are for";
     context.addIssue({ code: "custom", message, path: ["allowEncodedSlash"] });
   }
   needs(
@@ -375,7 +375,7 @@ function checkCutOff(
   if (rule.access === "public" && endsAll && !rule.subjectFrom) {
     refuse(
       "revoke",
-      `expected subjectFrom beside access: public and revoke: ${revoke}: no token is needed there, so nobody need be named, and nothing would end; say where the subject is, or subjectFrom: carried if the request carries its token`,
+      `expected subjectFrom with access: public and revoke: ${revoke}: no token is needed there, so a request may name no subject and revoke nothing; say where the subject is, or subjectFrom: carried if the request carries its token`,
     );
   }
   if (rule.sparing !== undefined && revoke !== "others") {

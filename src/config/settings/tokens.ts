@@ -20,7 +20,7 @@ const identityHeader = headerName.refine(
 
 const issuer = group({
   issuer: about("The iss of its tokens.", text("an issuer")),
-  audience: about("Whom its tokens are for; one, or a list.", audience.optional()),
+  audience: about("The audience of its tokens; one, or a list.", audience.optional()),
   algorithms,
   keys: about(
     "The keys that verify them.",
@@ -35,7 +35,7 @@ const jwks = group({
     "Min time from the end of a fetch caused by a request's unknown kid to the next such fetch.",
     duration("10s", "100ms", "1h"),
     {
-      why: "Identity providers' events and operators' commands do not depend on it: they wait for a fetch of their own, of which there is one a second.",
+      why: "Identity providers' events and operators' commands are exempt: they wait for a fetch of their own, at most one a second.",
     },
   ),
   timeout: about("Max time of a fetch.", duration("5s", "10ms", "1m")),
@@ -43,7 +43,7 @@ const jwks = group({
     "Max age of a key set that can't be fetched again; then its keys are dropped, and its issuer's tokens get 503.",
     duration("1d", "1s", "20d"),
     {
-      why: "A key that its issuer has withdrawn must not live for as long as somebody keeps the set from being fetched.",
+      why: "A key that its issuer has withdrawn must not stay valid for as long as an attacker blocks the fetches.",
     },
   ),
   maxBytes: about("Max size of a key set.", whole(262_144, 1024, 10_485_760, "bytes")),
@@ -59,12 +59,12 @@ export const tokens = about(
   "The tokens that the application hands out.",
   group({
     from: about(
-      "Where clients send them, first to last. Sources that carry different tokens are refused, never chosen from.",
+      "Where clients send tokens, in order. If two sources carry different tokens, the request is refused; revgate never chooses.",
       list(credentialSource, "sources")
         .min(1, "expected at least one source")
         .default([{ header: "token" }]),
       {
-        why: "Also: { header: authorization, scheme: Bearer }, { cookie: session }, { query: access_token } and { webSocketProtocol: bearer }. The same header with and without scheme is one in which either is sent.",
+        why: "Also: { header: authorization, scheme: Bearer }, { cookie: session }, { query: access_token } and { webSocketProtocol: bearer }. List a header with and without scheme if clients send either.",
       },
     ),
     algorithms,
@@ -72,7 +72,7 @@ export const tokens = about(
       "The keys that verify them.",
       list(tokenKey, "keys").min(1, "expected at least one key"),
       {
-        why: "Public keys or certificates in PEM, shared secrets with secretFile, key sets with jwksFile, and what an issuer publishes (its jwks_uri). Files and sets may change while revgate runs; if they become unusable, the last usable keys stay.",
+        why: "Public keys or certificates in PEM, shared secrets with secretFile, key sets with jwksFile, and key sets that an issuer publishes (its jwks_uri). Files and sets may change while revgate runs; if they become unusable, the last usable keys stay.",
         example: [{ publicKeyFile: "jwt-public.pem" }],
         furtherExamples: [
           { publicKeyFile: "jwt-public-2026.pem", kid: "key-2026" },
@@ -92,10 +92,10 @@ export const tokens = about(
       { example: "shop" },
     ),
     issuers: about(
-      "Further issuers, each with keys, audience and algorithms of its own.",
+      "More issuers, each with its own keys, audience and algorithms.",
       list(issuer, "issuers").prefault([]),
       {
-        why: "A subject of one issuer is never the subject of the same name of another.",
+        why: "Subjects of different issuers are different, even if they have the same name.",
         furtherExamples: [
           {
             issuer: "https://other.example.com",
@@ -117,16 +117,16 @@ export const tokens = about(
       "The claim that names the subject, for revoke: subject.",
       claimNames.subjectClaim.default("sub"),
       {
-        why: "A JSON Pointer (/user/id) leads into objects. Whole numbers count by their decimal text. Tokens without such a subject are refused on routes with revoke: subject. An issuer or a key may have another.",
+        why: "A JSON Pointer (/user/id) reads nested objects. Whole numbers count as their decimal text. Tokens without a subject are refused on routes with revoke: subject. An issuer or a key may name another claim.",
       },
     ),
     sessionClaim: about(
       "The claim that names the session, for logouts at an identity provider.",
       claimNames.sessionClaim.default("sid"),
-      { why: "A JSON Pointer too." },
+      { why: "A JSON Pointer works here too." },
     ),
     forwardClaims: about(
-      "Headers that tell the application verified claims, such as { sub: x-user-id } or { /user/id: x-user-id }. Clients' own copies are dropped, on every route.",
+      "Headers that pass verified claims to the application, such as { sub: x-user-id } or { /user/id: x-user-id }. Clients' own copies are dropped, on every route.",
       z
         .record(z.string(), identityHeader, {
           error: "expected claims and the names of their headers",
@@ -135,18 +135,18 @@ export const tokens = about(
       { why: "Values beyond printable ASCII are percent-encoded." },
     ),
     forwardCredential: about("Whether the application receives the token itself.", flag(true), {
-      why: "With false, headers, cookies, fields of the query and subprotocols of tokens.from are taken out of every request.",
+      why: "With false, the headers, cookies, query fields and subprotocols of tokens.from are removed from every request.",
     }),
     clockTolerance: about(
       "Max difference between clocks, for exp and nbf; revocations are kept that much longer.",
       duration("5s", "0s", "5m"),
     ),
     maxLifetime: about(
-      "Tokens that live longer are refused: what is accepted must be revocable for as long as it lives.",
+      "Tokens that live longer are refused: revgate must be able to remember a revocation for as long as the token lives.",
       duration("30d", "1s", "3650d"),
     ),
     cacheEntries: about(
-      "Max number of verified tokens that are remembered, by hash, so that a signature is checked once.",
+      "Max number of verified tokens kept, by hash, so that each signature is checked once.",
       whole(10_000, 1, 1_000_000, "tokens"),
       { why: "About 400 bytes each." },
     ),

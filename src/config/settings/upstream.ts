@@ -9,7 +9,7 @@ export const upstream = about(
       "Its address: http: or https:, host and port; or unix: and the path of its socket.",
       server(["http:", "https:"], "http://127.0.0.1:3000").prefault("http://127.0.0.1:3000"),
       {
-        why: "In a pod it should listen on loopback only, or on a socket in a volume that both containers mount.",
+        why: "In a pod the application should listen on loopback only, or on a socket in a volume that both containers mount.",
       },
     ),
     caFile: about(
@@ -17,18 +17,18 @@ export const upstream = about(
       file.optional(),
       {
         example: "upstream-ca.pem",
-        why: "Node trusts those that it brings, and NODE_EXTRA_CA_CERTS; not what the system has.",
+        why: "Node trusts its built-in authorities and NODE_EXTRA_CA_CERTS, not those of the system.",
       },
     ),
     serverName: about(
-      "For https: the name to ask for (SNI) and to find in the certificate, if not the host of the url.",
+      "For https: the server name to send (SNI) and to expect in the certificate, if it is not the host of the url.",
       text("a host name")
         .regex(/^(?=.*[A-Za-z])[A-Za-z0-9.-]+$/, "expected a host name")
         .optional(),
       { example: "app.internal" },
     ),
     certFile: about(
-      "For https: the certificate that revgate shows, PEM, with its chain; beside keyFile.",
+      "For https: the client certificate of revgate, PEM, with its chain; set keyFile too.",
       file.optional(),
       { example: "revgate-client.crt" },
     ),
@@ -36,10 +36,10 @@ export const upstream = about(
       example: "revgate-client.key",
     }),
     addForwarded: about(
-      "Adds Forwarded (RFC 7239) to every request, and not only behind what a trusted proxy says there.",
+      "Adds Forwarded (RFC 7239) to every request, not only if a trusted proxy sent one.",
       flag(false),
       {
-        why: "Many frameworks believe it before X-Forwarded-*, and would take revgate's plain http for the client's.",
+        why: "Many frameworks prefer it to X-Forwarded-*, and would take revgate's plain http for the client's scheme.",
       },
     ),
     addVia: about("Names revgate in Via, in requests and responses.", flag(false), {
@@ -47,14 +47,14 @@ export const upstream = about(
     }),
     connectTimeout: about("Max time to connect to it.", duration("2s", "10ms", "5m")),
     responseTimeout: about(
-      "Max time from the request being sent to the head of the response.",
+      "Max time from sending the request to the head of the response.",
       duration("60s", "10ms", "1h"),
     ),
     idleTimeout: about(
       "Max time between two parts of the body of a response.",
       duration("60s", "10ms", "1d"),
       {
-        why: "An application that stops in the middle is given up, and so is the response. Not on routes with stream: true, nor while it is the client that does not read.",
+        why: "If it is exceeded, the response is cut off. Does not apply on routes with stream: true, nor while the client does not read.",
       },
     ),
     maxConnections: about(
@@ -64,7 +64,7 @@ export const upstream = about(
     maxQueued: about(
       "Max requests that wait for a connection; more are answered 503 upstream_busy.",
       whole(10_000, 0, 1_000_000, "requests"),
-      { why: "Each takes a few kilobytes while it waits." },
+      { why: "Each waiting request takes a few kilobytes." },
     ),
     queueTimeout: about(
       "Max time that a request waits for a connection; then it is answered 503 upstream_busy.",

@@ -205,8 +205,8 @@ function brought(record: ReadRecord, version: JournalVersion): ReadRecord {
 
 function damageAt(path: string, line: number): JournalDamagedError {
   return new JournalDamagedError(
-    `${path}:${line}: not a record, and not the last line: the file was changed or the disk lost data. ` +
-      `Revocations in that line are unknown. To go on without it: make a copy, delete line ${line}, start again, ` +
-      "and revoke again what was revoked around that time",
+    `${path}:${line}: not a record, and not the last line: another process changed the file, or the disk lost data. ` +
+      `The revocations in that line are unknown. To continue without it: make a copy, delete line ${line}, start again, ` +
+      "and repeat the revocations made around that time",
   );
 }

@@ -116,7 +116,7 @@ export class Courier {
       if (epoch !== undefined) return epoch;
       await sleep(pauseBetweenAttemptsMs);
     }
-    throw new StoreUnavailableError("redis has changed, and is not the one that is followed yet");
+    throw new StoreUnavailableError("redis has changed servers; the new one is not followed yet");
   }
 
   /**

@@ -173,7 +173,7 @@ function linesOf(lines: unknown, count: number): readonly string[] {
 }
 
 function unknownPage(): StoreUnavailableError {
-  return new StoreUnavailableError("redis answers something else than a page of entries");
+  return new StoreUnavailableError("redis sent an unexpected answer in place of a page of entries");
 }
 
 /** Asks for the next page while one is dealt with. */

@@ -8,7 +8,7 @@ import { latestSecond } from "../sound.ts";
 /** Reads the values of so many names; null is a name that is not there. */
 export function readValues(values: unknown, count: number): (string | null)[] {
   if (Array.isArray(values) && values.length === count && values.every(isValue)) return values;
-  throw new StoreUnavailableError("redis answers something else than the values of entries");
+  throw new StoreUnavailableError("redis sent an unexpected answer in place of entry values");
 }
 
 function isValue(value: unknown): value is string | null {

@@ -52,8 +52,7 @@ export class FleetLives {
   }
 
   /** Why nothing can be relied on that depends on it; undefined if it was read a moment ago. */
-  unread: string | undefined =
-    "for how long revocations are remembered has not been read from redis yet";
+  unread: string | undefined = "the retention of revocations has not been read from redis yet";
 
   /** Goes by another configuration from now on. */
   configure(seconds: number): void {
@@ -135,7 +134,7 @@ export class FleetLives {
   }
 
   #expire(): void {
-    this.unread = "for how long revocations are remembered was read from redis too long ago";
+    this.unread = "the retention of revocations was read from redis too long ago";
   }
 
   /** Puts what is known and needed here beside what stands in Redis; resolves to whether there were news. */

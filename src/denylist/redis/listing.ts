@@ -25,7 +25,7 @@ export async function* namesBySlot(
     const owner = maps.find(({ map }) => ownSlots(map)?.has(slot));
     const listed = owner && (await connection.keysIn(owner.node, slot));
     if (listed === undefined || ownSlots(listed.map)?.has(slot) !== true) {
-      throw new StoreUnavailableError(`slot ${slot} of the cluster is moving, or nobody has it`);
+      throw new StoreUnavailableError(`slot ${slot} of the cluster is moving, or no node has it`);
     }
     const names = namesIn(listed.keys, keys);
     for (let at = 0; at < names.length; at += namesPerBatch) {

@@ -21,7 +21,7 @@ export function readWhereabouts(reply: unknown, { text }: Pick<Tail, "text">): W
   // Another line in its place: the shard went back, and was written to since.
   if (where === "there") return found === text ? "there" : "gone";
   if (where === "gone" || where === "trimmed") return where;
-  throw new StoreUnavailableError("redis answers something else than where a line is");
+  throw new StoreUnavailableError("redis sent an unexpected answer in place of a line's position");
 }
 
 /** A line of a stream as Redis returns it: its id and its fields, names and values alternating. */
@@ -30,7 +30,7 @@ export type StreamLine = readonly [id: LineId, fields: readonly unknown[]];
 /** Reads lines of a stream. Throws StoreUnavailableError if it is anything else. */
 export function readStreamLines(reply: unknown): readonly StreamLine[] {
   if (Array.isArray(reply) && reply.every(isStreamLine)) return reply;
-  throw new StoreUnavailableError("redis answers something else than lines of the feed");
+  throw new StoreUnavailableError("redis sent an unexpected answer in place of feed lines");
 }
 
 function isStreamLine(line: unknown): line is StreamLine {

@@ -9,7 +9,7 @@ export type AskShard = (shard: string, names: readonly EntryName[]) => Promise<S
 /** Redis answers, but what is not there may have been lost. */
 export class MayBeLostError extends StoreUnavailableError {
   constructor() {
-    super("redis has lost data, and is being filled again");
+    super("redis has lost data and is being refilled");
   }
 }
 

@@ -54,7 +54,7 @@ async function askOnce(options: NameWatchOptions): Promise<boolean> {
     return agreed;
   } catch (error) {
     if (signal.aborted) return false;
-    troubles.set("name", `redis cannot be connected anew: ${(error as Error).message}`);
+    troubles.set("name", `a new connection to redis cannot be made: ${(error as Error).message}`);
     return false;
   }
 }

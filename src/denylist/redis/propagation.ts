@@ -58,7 +58,7 @@ export class Propagation {
       const { state } = await replica.look(replica.keys.feedShard);
       if (state.kind === "trusted" && this.#options.freshness.isAgreed()) return state;
       if (performance.now() > giveUpAtMs) {
-        throw new StoreUnavailableError("redis has lost data, and is being filled again");
+        throw new StoreUnavailableError("redis has lost data and is being refilled");
       }
       await sleep(settlingPollMs, undefined, { signal: this.#options.signal });
     }

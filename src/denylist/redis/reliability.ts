@@ -2,7 +2,7 @@ import { disbelieved, type ShardState } from "./store-state.ts";
 import type { Troubles } from "./troubles.ts";
 
 const notReadYet = "redis has not been read yet";
-const notFilledYet = "redis has not been filled yet: its denylist is new, or was begun anew";
+const notFilledYet = "redis has not been filled yet: its denylist is new or was reset";
 
 /** Tells whether there will be answers, and if not, why, in words for an operator. */
 export class Reliability {
@@ -38,7 +38,7 @@ export class Reliability {
   /** A sidecar that starts reads all there is, and nothing has been lost for that. */
   #whyUnreliable({ kind }: ShardState): string {
     if (this.#wasSettled || this.#disbelief !== "") {
-      return `redis has lost data, or is new, and is being filled again${this.#disbelief}`;
+      return `redis is empty or has lost data, and is being refilled${this.#disbelief}`;
     }
     return kind === "trusted" ? notReadYet : notFilledYet;
   }

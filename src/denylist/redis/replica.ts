@@ -208,7 +208,7 @@ export class RedisReplica {
   ): Promise<string> {
     const held = await this.#write(connection, "exchange", [key], [found, wanted]);
     if (typeof held === "string") return held;
-    throw new StoreUnavailableError("redis answers something else than a text of revgate's");
+    throw new StoreUnavailableError("redis sent an unexpected answer in place of a text");
   }
 
   /** What the servers do when their memory is full: `noeviction` everywhere, or the first other policy. */
@@ -260,7 +260,9 @@ export class RedisReplica {
     const [read] = Array.isArray(reply) ? (reply as unknown[]) : [];
     const state = readState(read, { replicas, allowEviction });
     if (state === undefined) {
-      throw new StoreUnavailableError("redis is no primary with as many replicas as waitReplicas");
+      throw new StoreUnavailableError(
+        "redis is not a primary with the replicas that waitReplicas asks for",
+      );
     }
     const reason = disbelieved(state);
     if (reason !== undefined) this.#options.onIgnored?.(ignored("epoch", reason, state.found));

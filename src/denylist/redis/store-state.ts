@@ -74,7 +74,7 @@ export function stalenessOf(found: string): number | undefined {
 /** Why a shard has no epoch that counts, if a new store or an idle one looks the same as a loss. */
 export const looksUnused = {
   empty: "it is empty, or new",
-  idle: "keys may have expired early, or nobody looked for long",
+  idle: "keys may have expired early, or no sidecar looked for a long time",
 } as const;
 
 /** What a server must be like for its word to count. */
@@ -92,7 +92,7 @@ export interface StateRules {
  */
 export function readState(reply: unknown, rules: StateRules): ShardState | undefined {
   if (!isStateReply(reply)) {
-    throw new StoreUnavailableError("redis answers something else than revgate's scripts return");
+    throw new StoreUnavailableError("redis sent an unexpected answer to a script");
   }
   const [found, server, role, connected, graceMs, guard, evicted] = reply;
   if (role !== "master" || connected < rules.replicas) return undefined;

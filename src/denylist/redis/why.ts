@@ -30,7 +30,7 @@ export function whyNot(error: unknown, script: ScriptName | undefined): string {
 function whyRedirected(said: string): string {
   const slot = /^(?:MOVED|ASK) (\d+) /.exec(said)?.[1];
   if (slot === undefined) return `redis refuses: ${said.slice(0, longestExcerpt)}`;
-  return `the nodes of the redis cluster do not agree who has slot ${slot} (redis-cli --cluster fix)`;
+  return `the nodes of the redis cluster do not agree which of them has slot ${slot} (redis-cli --cluster fix)`;
 }
 
 function refusedIn(message: string, script: ScriptName | undefined): string | undefined {

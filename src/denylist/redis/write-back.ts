@@ -118,5 +118,5 @@ function linesFor(entries: readonly Entry[], announced: boolean): NewLine[] {
 
 /** A shard did not stay in the epoch that it was looked at in. */
 export function changedAgain(): StoreUnavailableError {
-  return new StoreUnavailableError("redis has changed once more");
+  return new StoreUnavailableError("redis has changed again");
 }

@@ -47,12 +47,12 @@ export function createDenylistMetrics(registry: Registry, make: Makers): Denylis
     redisCauses: createCauseGauge(registry),
     redisEpochs: make.counter(
       "revgate_redis_epochs_total",
-      "Epochs of the store in Redis that were seen: the first, and one for each loss of data or change of server.",
+      "Epochs of the store in Redis seen so far: the first, and one for each loss of data or change of server.",
     ),
     ignored: make.counters(
       {
         name: "revgate_ignored_total",
-        help: "What no revgate can have written, and what is therefore ignored: lines of the journal, lines of the feed, values of an entry, an epoch, lifetimes or sidecars in Redis. Another program writes there.",
+        help: "Data that was ignored because revgate did not write it, by where it was: lines of the journal, lines of the feed, values of an entry, an epoch, lifetimes or sidecars in Redis. Another program writes there.",
       },
       "source",
       ignoredSources,
@@ -81,11 +81,11 @@ function createLocalMetrics(
     journalFailing: make.gauge("revgate_journal_failing", "1 if the journal cannot be written."),
     journalLosses: make.counter(
       "revgate_journal_losses_total",
-      "Times that the journal's file was removed or changed under the process, and was made again.",
+      "How often another process removed or changed the journal's file, and revgate rewrote it.",
     ),
     clockTrusted: make.gauge(
       "revgate_clock_trusted",
-      "1 if the clocks agree; 0 while the time is in doubt: then /readyz is 503 and says why, no cut-off is made, and tokens that have expired by one clock alone get 503.",
+      "1 if the clocks agree, 0 if the time is in doubt. In doubt, /readyz is 503 and gives the reason, no cut-off is made, and tokens that have expired by only one of the clocks get 503.",
     ),
     clockSteps: make.counter(
       "revgate_clock_steps_total",
@@ -94,7 +94,7 @@ function createLocalMetrics(
     clockHints: make.counters(
       {
         name: "revgate_clock_hints_total",
-        help: "Signs that the clock of this machine, of an issuer or of the application is wrong, by what showed them: iat (a token issued in the future), date (the Date of a response differs). One token a second and one response in five seconds are looked at.",
+        help: "Signs that the clock of this machine, an issuer or the application is wrong, by source: iat (a token issued in the future), date (the Date of a response differs). revgate samples one token a second and one response every five seconds.",
       },
       "source",
       clockHintSources,

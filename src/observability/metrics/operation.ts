@@ -17,11 +17,11 @@ export function createConfigMetrics(make: Makers): ConfigMetrics {
   );
   const lastReloadSuccess = make.gauge(
     "revgate_config_last_reload_success_timestamp_seconds",
-    "When the configuration in force was adopted.",
+    "When the configuration in force was loaded.",
   );
   lastReloadSuccessful.set(1);
   lastReloadSuccess.setToCurrentTime();
-  const help = "Changed configurations, by result: adopted (ok) or rejected (failed).";
+  const help = "Reloads of the configuration, by result: loaded (ok) or rejected (failed).";
   const reloads = { name: "revgate_config_reloads_total", help };
   return {
     reloads: make.counters(reloads, "result", ["ok", "failed"]),
@@ -41,7 +41,7 @@ export interface AdminMetrics {
 /** Makes what is counted of the admin port. */
 export function createAdminMetrics(make: Makers): AdminMetrics {
   const help =
-    "Requests to the admin port that were refused for a foreign Host, a wrong secret, an event that is not believed (event) or can't be verified since its issuer's keys can't be had (keys); those beyond what one peer may send of them (too_many); and connections or bodies that had to make room (crowded).";
+    "Requests to the admin port that were refused, by reason: a foreign Host, a wrong secret, an event that failed verification (event), an event whose issuer's keys cannot be fetched (keys), more of these than one peer may send (too_many), and connections or bodies dropped to make room for others (crowded).";
   return {
     refused: make.counters({ name: "revgate_admin_refused_total", help }, "reason", adminRefusals),
   };
@@ -53,6 +53,6 @@ export type UncaughtCounters = Readonly<Record<Door, { inc(): void }>>;
 /** Makes the counters of the last line of defence. */
 export function createUncaughtCounters(make: Makers): UncaughtCounters {
   const help =
-    "Errors that only the last line of defence caught, by where they came in: clients, admin, control (the control socket), process (anything else). Always a defect of revgate; alert on every increase.";
+    "Unexpected errors, by where they occurred: clients, admin, control (the control socket), process (anything else). Always a bug in revgate; alert on every increase.";
   return make.counters({ name: "revgate_uncaught_errors_total", help }, "door", doors);
 }

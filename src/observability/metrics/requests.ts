@@ -67,12 +67,12 @@ export function createGateMetrics<Outcome extends string>(
     ),
     checkSeconds: make.plainHistogram(
       "revgate_check_duration_seconds",
-      "From a request's head to the decision about it.",
+      "Time from receiving a request's head to deciding about it.",
       checkBuckets,
     ),
     upstreamSeconds: make.plainHistogram(
       "revgate_upstream_duration_seconds",
-      "From a forwarded request to the head of the application's response.",
+      "Time from forwarding a request to the head of the application's response.",
       upstreamBuckets,
     ),
     ...createWaits(make),
@@ -80,13 +80,13 @@ export function createGateMetrics<Outcome extends string>(
     cuts: make.counters(
       {
         name: "revgate_connections_cut_total",
-        help: "WebSocket connections and streaming responses that were ended with their token, by reason.",
+        help: "WebSocket connections and streaming responses cut because their token ended, by reason.",
       },
       "reason",
       cutReasons,
     ),
     ...createSubjectCounters(make),
-    upgradedConnections: make.gauge("revgate_upgraded_connections", "WebSocket connections open."),
+    upgradedConnections: make.gauge("revgate_upgraded_connections", "Open WebSocket connections."),
     startHold: createHolds(make, countRevoked),
   };
 }
@@ -107,7 +107,7 @@ function createSubjectCounters(
   return {
     subjectsNotFound: make.counter(
       "revgate_subjects_not_found_total",
-      "Successful answers on routes with subjectFrom in which, or in whose request, no subject was found: nothing was revoked. Alert on every increase.",
+      "Successful answers on routes with subjectFrom where neither the answer nor its request named a subject, so nothing was revoked. Alert on every increase.",
     ),
     tokensWithoutSubject: make.counter(
       "revgate_tokens_without_subject_total",
@@ -115,11 +115,11 @@ function createSubjectCounters(
     ),
     outcomesUnread: make.counter(
       "revgate_outcomes_unread_total",
-      "Answers on revoking routes in which success could not be read: no JSON, too long, or without the member.",
+      "Answers on revoking routes that could not be read for success: not JSON, too long, or without the member.",
     ),
     subjectsKept: make.counter(
       "revgate_subjects_kept_total",
-      "Unknown outcomes on routes whose request alone names the subject: its tokens were kept.",
+      "Unknown outcomes on routes where only the request names the subject; its tokens stay valid.",
     ),
     unprovenRefused: make.counter(
       "revgate_unproven_revocations_refused_total",
@@ -127,11 +127,11 @@ function createSubjectCounters(
     ),
     nothingHandedOut: make.counter(
       "revgate_nothing_handed_out_total",
-      "Successful answers on routes with only or sparing that handed out no valid token of a subject: with only, nobody's other sessions ended; with sparing, the new token was not spared. Alert on every increase.",
+      "Successful answers on routes with only or sparing that handed out no valid token of a subject: with only, no other session ended; with sparing, the new token was not spared. Alert on every increase.",
     ),
     revokedHandedOut: make.counter(
       "revgate_revoked_tokens_handed_out_total",
-      "Answers on routes with handsOut that gave a client a token which had been revoked: tokens without jti come out the same within a second.",
+      "Answers on routes with handsOut that gave a client an already revoked token: without jti, two tokens issued within a second are identical.",
     ),
   };
 }
@@ -158,13 +158,13 @@ function createWaits(
     ),
     queueSeconds: make.plainHistogram(
       "revgate_upstream_queue_duration_seconds",
-      "How long requests waited for a connection to the application; those for which one was idle are not counted.",
+      "How long requests waited for a connection to the application. Requests that found an idle one are not counted.",
       upstreamBuckets,
     ),
     stalledClients: make.counters(
       {
         name: "revgate_stalled_clients_total",
-        help: "Clients that were given up because they took nothing (limits.sendTimeout), or sent nothing of a body (limits.receiveTimeout).",
+        help: "Clients that were disconnected because they read nothing (limits.sendTimeout), or sent nothing of a body (limits.receiveTimeout).",
       },
       "stopped",
       ["reading", "sending"],

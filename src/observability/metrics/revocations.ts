@@ -25,7 +25,7 @@ export type CountRevoked = (trigger: RevocationTrigger, entries: readonly Revoke
 export function createRevocations(registry: Registry, kinds: readonly string[]): CountRevoked {
   const counter = new Counter({
     name: "revgate_revocations_total",
-    help: "Revocations, by what they name (kind; tok: one token) and by what caused them (trigger): route, unknown_outcome (the outcome of a revoking request is unknown), recovery (one that was under way at a crash), command, import, signal (an identity provider's event).",
+    help: "Revocations, by what they name (kind; tok: one token) and by what caused them (trigger): route, unknown_outcome (the outcome of a revoking request is unknown), recovery (in progress at a crash), command, import, signal (an identity provider's event).",
     labelNames: ["trigger", "kind"],
     registers: [registry],
   });
@@ -50,10 +50,10 @@ export function createHolds(make: Makers, countRevoked: CountRevoked): StartHold
     "How long the application's answer was held until the revocation was in force.",
     syncBuckets,
   );
-  const holds = make.gauge("revgate_holds", "Answers that are being held.");
+  const holds = make.gauge("revgate_holds", "Answers being held now.");
   const withheld = make.counter(
     "revgate_holds_withheld_total",
-    "Answers that were not released because the revocation could not be made to hold: the client got revocation_pending.",
+    "Answers withheld because the revocation could not be put in force: the client got revocation_pending.",
   );
   return (entries) => {
     const stop = holdSeconds.startTimer();

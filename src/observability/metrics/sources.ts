@@ -24,12 +24,12 @@ export function observeSources({ reading: read }: Makers, sources: MetricSources
   read("revgate_journal_size_bytes", "Size of the journal.", sources.journalBytes);
   read(
     "revgate_redis_staleness_seconds",
-    "Age of the proof that memory holds all that Redis does. Below staleness, no request waits for Redis. +Inf before the first proof, 0 without Redis.",
+    "Age of the last proof that memory holds everything Redis does. Below staleness, no request waits for Redis. +Inf before the first proof, 0 without Redis.",
     sources.redisStaleness,
   );
   read(
     "revgate_jwks_age_seconds",
-    "Seconds since the oldest published key set in use was fetched, or since the start if it never was; 0 without any. Beyond tokens.jwks.maxAge its keys are dropped, and its issuer's tokens, or its transmitter's events, get 503.",
+    "Seconds since the oldest key set in use was fetched, or since the start if it never was; 0 without key sets. Beyond tokens.jwks.maxAge its keys are dropped, and its issuer's tokens or events get 503.",
     sources.jwksAge,
   );
   read(
@@ -39,17 +39,17 @@ export function observeSources({ reading: read }: Makers, sources: MetricSources
   );
   read(
     "revgate_upstream_connections",
-    "Connections to the application, those that carry WebSockets not counted.",
+    "Connections to the application, without those of WebSockets.",
     sources.upstreamConnections,
   );
   read(
     "revgate_upstream_queue",
-    "Requests that wait for a connection to the application.",
+    "Requests waiting for a connection to the application.",
     sources.upstreamQueued,
   );
   read(
     "revgate_live_connections",
-    "WebSocket connections and streaming responses that end with their token.",
+    "WebSocket connections and streaming responses that end if their token does.",
     sources.liveConnections,
   );
 }

@@ -24,19 +24,19 @@ export function createTokenMetrics(make: Makers): TokenMetrics {
     signals: make.counters(
       {
         name: "revgate_signals_total",
-        help: "Logout tokens and security events of identity providers, by result: revoked (tokens ended), ignored (it concerned none known here, or came before), refused, failed (the store could not take it; the provider is to try again).",
+        help: "Logout tokens and security events of identity providers, by result: revoked (tokens ended), ignored (a duplicate, or it concerns no token here), refused, failed (the store was unavailable; the provider should retry).",
       },
       "result",
       signalResults,
     ),
     signatureChecks: make.counter(
       "revgate_signature_checks_total",
-      "Signatures checked: for each token that is new here, valid or forged, one for each key that may have made it. Many more than logins is a flood of forged tokens.",
+      "Signatures checked: for each new token, valid or forged, one per key that may have signed it. Far more than logins means a flood of forged tokens.",
     ),
     cacheLookups: make.counters(
       {
         name: "revgate_verification_cache_lookups_total",
-        help: "Look-ups of verified tokens, by result: hit or miss. A miss costs a signature check.",
+        help: "Lookups of verified tokens, by result: hit or miss. A miss costs a signature check.",
       },
       "result",
       ["hit", "miss"],

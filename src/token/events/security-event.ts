@@ -50,7 +50,7 @@ export class EventKeysUnavailable extends Error {
 
   /** Says nothing of where the keys are: whoever sent the event may be anybody. */
   constructor() {
-    super("the keys of the event's issuer cannot be had at present");
+    super("the keys of the event's issuer cannot be fetched now");
   }
 }
 
@@ -136,7 +136,7 @@ function sourcesOf<Source extends EventSource>(
   if (issuers.length === 0) throw new EventRefused("invalid_issuer", "iss is not known here");
   const audiences = Array.isArray(aud) ? aud : [aud];
   const meant = issuers.filter(({ audience }) => audiences.includes(audience));
-  if (meant.length === 0) throw new EventRefused("invalid_audience", "aud names somebody else");
+  if (meant.length === 0) throw new EventRefused("invalid_audience", "aud names another audience");
   return meant;
 }
 

@@ -50,7 +50,7 @@ function unfit(key: KeyObject, source: string, allowed: readonly Algorithm[]): K
   const minBytes = minSecretBytes(allowed);
   if (key.type === "secret" && minBytes !== undefined) {
     return new KeyUnusableError(
-      `${source}: ${describeKey(key)}, expected ${minBytes} or more; make a longer one, or set insecureShortSecret: true beside secretFile`,
+      `${source}: ${describeKey(key)}, expected ${minBytes} or more; make a longer one, or set insecureShortSecret: true next to secretFile`,
     );
   }
   return new KeyUnusableError(

@@ -17,7 +17,7 @@ export function readPublicKeys(bytes: Buffer, source: string): KeyObject[] {
   const text = bytes.toString("latin1");
   if (text.includes("PRIVATE KEY")) {
     throw new KeyUnusableError(
-      `${source}: holds a private key; revgate needs, and should be given, only the public one (openssl pkey -in ${source} -pubout)`,
+      `${source}: holds a private key; revgate needs only the public one and should not have the other (openssl pkey -in ${source} -pubout)`,
     );
   }
   const found = [...text.matchAll(blocks)].filter(([, label = ""]) => keyBlocks.includes(label));

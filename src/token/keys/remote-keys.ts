@@ -168,7 +168,7 @@ export class RemoteKeys implements KeyRing {
   /** Trusts no key any more if the set is too old. */
   #dropIfTooOld(): void {
     if (this.#fetchedAt === undefined || this.ageMs < this.#options.maxAgeMs) return;
-    this.trouble += "; those at hand are older than tokens.jwks.maxAge, and no longer trusted";
+    this.trouble += "; the keys at hand are older than tokens.jwks.maxAge and no longer trusted";
     if (this.keys.length === 0) return;
     this.#text = undefined;
     this.#replace([]);

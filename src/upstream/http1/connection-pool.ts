@@ -173,9 +173,10 @@ export class ConnectionPool implements ConnectionOwner {
       this.#forget(socket);
       exchange?.onError(error, false);
     };
-    const onClose = () => fail(new UpstreamError("closed", "the connection was closed at once"));
+    const onClose = () =>
+      fail(new UpstreamError("closed", "the connection was closed immediately"));
     const timer = setTimeout(() => {
-      fail(new UpstreamError("connect_timeout", "the application cannot be connected to in time"));
+      fail(new UpstreamError("connect_timeout", "no connection to the application in time"));
     }, this.#options.connectTimeoutMs);
     const settle = () => {
       this.#connecting -= 1;

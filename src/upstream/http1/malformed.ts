@@ -20,7 +20,9 @@ export function noHttp1(received: Buffer, at: number): UpstreamError {
     head.readUIntBE(0, 3) % 6 === 0 &&
     head.readUInt32BE(5) === 0;
   return isSettings
-    ? malformed("an HTTP/2 SETTINGS frame: it speaks HTTP/2 only, and revgate HTTP/1.1 to it")
+    ? malformed(
+        "an HTTP/2 SETTINGS frame: the application speaks HTTP/2 only, revgate sends it HTTP/1.1",
+      )
     : malformed("a head that is not HTTP/1.1");
 }
 

@@ -42,7 +42,7 @@ export class RequestQueue {
   add(exchange: Exchange): void {
     const { maxQueued, queueTimeoutMs } = this.#options;
     if (this.length >= maxQueued) {
-      exchange.onError(busy(`${maxQueued} requests wait for a connection to it already`), false);
+      exchange.onError(busy(`${maxQueued} requests already wait for a connection to it`), false);
       return;
     }
     const waiting = { exchange, sinceMs: performance.now(), before: this.#last, behind: undefined };

@@ -117,7 +117,7 @@ export class ResponseParser {
       case "trailers":
         return this.#readTrailers(chunk, at);
       case "nothing":
-        throw malformed("bytes that nobody asked for");
+        throw malformed("bytes after the end of the answer");
     }
   }
 
@@ -235,6 +235,6 @@ export class ResponseParser {
 function closed(): UpstreamError {
   return new UpstreamError(
     "closed",
-    "the application closed the connection before its answer was whole",
+    "the application closed the connection before its answer was complete",
   );
 }

@@ -16,13 +16,13 @@ describe("what an operator is told of rules", () => {
     for (const subjectFrom of [{ requestJson: "/user" }, { form: "user" }]) {
       const success = { responseJson: "/code", in: [0] };
       const [note = "", ...more] = notesFor({ path: "/" }, { ...reset, subjectFrom, success });
-      assert.match(
-        note,
-        /^routes\.1: the request alone names .* nothing is revoked .*responseJson/,
-      );
+      assert.match(note, /^routes\.1: only the request names .* nothing is revoked .*responseJson/);
       assert.deepEqual(more, []);
       const trusting = { ...subjectFrom, onUnknownOutcome: "revoke" };
-      assert.match(notesFor({ ...reset, subjectFrom: trusting })[0] ?? "", /whoever can make/);
+      assert.match(
+        notesFor({ ...reset, subjectFrom: trusting })[0] ?? "",
+        /a client that makes the application fail/,
+      );
     }
     assert.deepEqual(notesFor({ ...reset, subjectFrom: { responseJson: "/user" } }), []);
   });
@@ -35,7 +35,7 @@ describe("what an operator is told of rules", () => {
   it("is that an optional rule without subjectFrom ends nothing for a request without a token", () => {
     assert.match(
       notesFor({ ...reset, access: "optional" })[0] ?? "",
-      /a request without a token ends nothing here/,
+      /a request without a token revokes nothing here/,
     );
     assert.deepEqual(notesFor({ ...reset, access: "protected" }), []);
   });
@@ -65,7 +65,7 @@ describe("what an operator is told of rules", () => {
       { ...login, access: "protected" },
       { ...login, methods: ["POST"] },
     ]) {
-      assert.match(notes(rule, "/login")[0]?.message ?? "", /again and again$/);
+      assert.match(notes(rule, "/login")[0]?.message ?? "", /in a loop$/);
     }
     assert.equal(notes(login, "/Login").length, 1);
   });

@@ -63,7 +63,7 @@ describe("subjectFrom", () => {
 
   it("is needed where no token is, or nothing would end", () => {
     const [problem, ...more] = problemsOf({ revoke: "subject" });
-    assert.match(problem ?? "", /^expected subjectFrom beside access: public and revoke: subject/);
+    assert.match(problem ?? "", /^expected subjectFrom with access: public and revoke: subject/);
     assert.deepEqual(more, []);
     assert.deepEqual(problemsOf({ revoke: "subject", subjectFrom: "carried" }), []);
     assert.deepEqual(problemsOf({ revoke: "subject", access: "protected" }), []);
@@ -87,7 +87,7 @@ describe("subjectFrom", () => {
       [{ access: "protected", revoke: "others" }, undefined],
       [{ access: "protected", revoke: "others", sparing }, undefined],
       [{ revoke: "others", subjectFrom: { responseJson: "/user" }, sparing: handsOut }, undefined],
-      [{ revoke: "others" }, /^expected subjectFrom beside access: public and revoke: others/],
+      [{ revoke: "others" }, /^expected subjectFrom with access: public and revoke: others/],
       [{ access: "protected", revoke: "subject", sparing }, /^expected revoke: others beside it/],
       [{ access: "protected", revoke: "others", alsoRevoke: handsOut }, /./],
       [{ access: "protected", revoke: "others", sparing: [{ path: "id" }] }, /segment of the rule/],
