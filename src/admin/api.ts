@@ -3,6 +3,7 @@ import type { StoreCommand } from "../control/store-command.ts";
 import type { Entry } from "../denylist/denylist.ts";
 import { maxJsonDepth, readJson } from "../http/json.ts";
 import { createBucket } from "../platform/buckets.ts";
+import { isEndedClaim } from "../revocation/ended-claims.ts";
 import { claimText } from "../token/claims.ts";
 import { type Answer, BadRequest, failure, tooManyRequests } from "./answer.ts";
 import { createBodyReader, type ReadBody, readForm } from "./body.ts";
@@ -108,7 +109,7 @@ function readWhose(value: Readonly<Record<string, unknown>>) {
   const [named, ...more] = Object.entries(claims);
   const [claim, sent] = named ?? [];
   const text = claimText(sent);
-  const isKnown = claim === "subject" || claim === "jti" || claim === "sid";
+  const isKnown = isEndedClaim(claim);
   if (more.length > 0 || !isKnown || text === undefined) {
     throw new BadRequest(
       'expected one of "subject", "jti" and "sid", with a text or a whole number',

@@ -1,5 +1,6 @@
 import type { TokenStanding } from "../control/token-commands.ts";
 import { UsageError } from "../errors.ts";
+import { type EndedClaim, endedClaimNames } from "../revocation/ended-claims.ts";
 import {
   configFile,
   configOptionHelp,
@@ -43,7 +44,7 @@ const claimOptions = {
 } as const;
 
 interface Whose {
-  readonly claim: "subject" | "sid" | "jti";
+  readonly claim: EndedClaim;
   readonly value: string;
   readonly issuer: string | undefined;
   readonly values: { readonly config?: string | undefined };
@@ -53,7 +54,7 @@ interface Whose {
 function readWhose(args: readonly string[]): Whose | undefined {
   if (!args.some((arg) => /^--(?:subject|sid|jti|issuer)\b/.test(arg))) return undefined;
   const { values } = readArguments(args, claimOptions, 0);
-  const named = (["subject", "sid", "jti"] as const).filter((claim) => values[claim] !== undefined);
+  const named = endedClaimNames.filter((claim) => values[claim] !== undefined);
   const [claim, ...more] = named;
   if (claim === undefined || more.length > 0) {
     throw new UsageError("expected one of --subject, --sid and --jti");

@@ -1,6 +1,7 @@
 import type { Entry } from "../denylist/denylist.ts";
 import { ControlError } from "../errors.ts";
 import { certainSeconds, untilCutOff } from "../revocation/cut-off.ts";
+import { type EndedClaim, endedClaims } from "../revocation/ended-claims.ts";
 import { endOfAll, subjectEntry } from "../revocation/entries.ts";
 import { isNeverCarried } from "../token/seen-tokens.ts";
 import type { StoreCommandsOptions } from "./store-command.ts";
@@ -10,15 +11,13 @@ const described = {
   subject: "a subject (tokens.subjectClaim)",
   sid: "a session (tokens.sessionClaim)",
   jti: "a jti",
-} as const;
-
-const kindOf = { subject: "sub", jti: "jti", sid: "sid" } as const;
+} as const satisfies Record<EndedClaim, string>;
 
 /** Ends what a claim names; resolves when that holds everywhere, and a login that follows is not meant. */
 export async function end(
   { denylist, clock, tokens: { verifier, lifetimes, namespaces }, onRevoked }: StoreCommandsOptions,
   whose: {
-    readonly claim: keyof typeof kindOf;
+    readonly claim: EndedClaim;
     readonly value: string;
     readonly issuer?: string | undefined;
   },
@@ -29,7 +28,7 @@ export async function end(
       `expected one of the configured issuers (${known.join(", ")}), got ${whose.issuer ?? "none"}`,
     );
   }
-  const kind = kindOf[whose.claim];
+  const kind = endedClaims[whose.claim];
   const name = verifier.names.claim(kind, namespaces.get(whose.issuer), whose.value);
   if (name === undefined) throw new ControlError(`expected a text as ${whose.claim}`);
   const now = kind === "sub" ? certainSeconds(clock) : clock.nowSeconds();

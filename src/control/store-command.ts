@@ -3,6 +3,7 @@ import { type Denylist, type Entry, entryKinds } from "../denylist/denylist.ts";
 import { isSoundEntry } from "../denylist/sound.ts";
 import type { RevocationTrigger } from "../observability/metrics/revocations.ts";
 import type { Clock } from "../platform/clock.ts";
+import { endedClaimNames } from "../revocation/ended-claims.ts";
 import type { Lifetimes } from "../revocation/entries.ts";
 import type { TokenExplanation } from "../token/explain-token.ts";
 import type { Verifier } from "../token/verifier.ts";
@@ -29,7 +30,7 @@ export const storeCommand = z.discriminatedUnion("command", [
   }),
   z.strictObject({
     command: z.literal("end"),
-    claim: z.enum(["subject", "jti", "sid"]),
+    claim: z.enum(endedClaimNames),
     value: z.string().min(1),
     issuer: z.string().optional(),
   }),

@@ -31,8 +31,7 @@ export interface ForwardOptions {
   readonly target: string;
   /** What was read of the request's body by now. */
   readonly received?: Buffer | undefined;
-  /** Name and value alternating. */
-  readonly headers: string[];
+  readonly headers: FieldLines;
   /** What is passed on of the trailers behind its body. */
   readonly passTrailers: (trailers: FieldLines) => FieldLines;
   /** Whether revgate names itself in the `Via` of the response. */

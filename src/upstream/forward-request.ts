@@ -1,4 +1,4 @@
-import { type BodyFraming, bodyFramingOf } from "../http/field-lines.ts";
+import { type BodyFraming, bodyFramingOf, type FieldLines } from "../http/field-lines.ts";
 import type { ForwardOptions, ForwardOutcome } from "./forward-options.ts";
 import { HeldBody, type Hold } from "./held-response.ts";
 import type { ConnectionPool } from "./http1/connection-pool.ts";
@@ -11,7 +11,7 @@ import { ResponseRelay, type ResponseSource } from "./response-relay.ts";
 import { classifyUpstreamError } from "./upstream-error.ts";
 
 const nothing = Buffer.alloc(0);
-const none: readonly string[] = [];
+const none: FieldLines = [];
 const repeatable = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
@@ -141,7 +141,7 @@ class Forwarding implements Exchange, ResponseSource {
     });
   }
 
-  onEnd(trailers: readonly string[]): void {
+  onEnd(trailers: FieldLines): void {
     this.#carrier = undefined;
     if (this.#state === "holding") this.#held?.end(trailers);
     else if (this.#state === "streaming") this.#complete(trailers);
@@ -209,7 +209,7 @@ class Forwarding implements Exchange, ResponseSource {
     this.onPartial();
   }
 
-  #complete(trailers: readonly string[]): void {
+  #complete(trailers: FieldLines): void {
     const relay = this.#relay;
     if (relay === undefined) return;
     relay.end(trailers);

@@ -1,10 +1,10 @@
+import type { FieldLines } from "../http/field-lines.ts";
 import type { ResponseRelay } from "./response-relay.ts";
 
 /** A response whose head has come, and that is not passed on yet. */
 export interface HeldResponse {
   readonly status: number;
-  /** Name and value alternating. */
-  readonly headers: readonly string[];
+  readonly headers: FieldLines;
   /**
    * Resolves to its whole body; to undefined if that is longer, breaks off, or takes too long. Call it
    * before anything is awaited, at most once.
@@ -34,7 +34,7 @@ export class HeldBody {
   readonly #timeoutMs: number;
   readonly #onUnread: () => void;
   readonly #chunks: Buffer[] = [];
-  #trailers: readonly string[] | undefined;
+  #trailers: FieldLines | undefined;
   #reader: Reader | undefined;
 
   /** `onUnread`: a reader has given up, and nobody takes the body until it is released. */
@@ -55,13 +55,13 @@ export class HeldBody {
   }
 
   /** It is whole. */
-  end(trailers: readonly string[]): void {
+  end(trailers: FieldLines): void {
     this.#trailers = trailers;
     this.#reader?.settle(Buffer.concat(this.#chunks));
   }
 
   /** Sends on what has come; returns the trailers if it is whole. */
-  passOn(relay: Pick<ResponseRelay, "flushHead" | "write">): readonly string[] | undefined {
+  passOn(relay: Pick<ResponseRelay, "flushHead" | "write">): FieldLines | undefined {
     if (this.#chunks.length === 0) relay.flushHead();
     for (const chunk of this.#chunks) relay.write(chunk);
     return this.#trailers;

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { FieldLines } from "../http/field-lines.ts";
 import type { Answer } from "../node-http/answer.ts";
 import { breakOff } from "./broken-response.ts";
 import type { ResponseHead } from "./http1/response-events.ts";
@@ -88,7 +89,7 @@ export class ResponseRelay {
   }
 
   /** It is whole. */
-  end(trailers: readonly string[]): void {
+  end(trailers: FieldLines): void {
     this.#writeHead();
     const { stream } = this.#answer;
     if (trailers.length > 0) stream.addTrailers(responseTrailers(trailers));

@@ -64,6 +64,8 @@ export interface RawConnection {
   received(): string;
   /** Resolves when what was received matches. */
   until(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Resolves when a text has been received so often. (A pattern that counts may take twice as long for each.) */
+  untilTimes(word: string, times: number): Promise<true>;
   /** Resolves when the other side has closed, with everything received. */
   untilClosed(): Promise<string>;
 }
@@ -108,6 +110,8 @@ export async function openRaw(t: Pick<TestContext, "after">, port: number): Prom
     write: (data) => void socket.write(data, "latin1"),
     received: () => text,
     until: (pattern) => wait(() => pattern.exec(text) ?? undefined, String(pattern)),
+    untilTimes: (word, times) =>
+      wait(() => text.split(word).length > times || undefined, `${word}, ${times} times`),
     untilClosed: () => wait(() => (closed ? text : undefined), "the end"),
   };
 }

@@ -109,3 +109,16 @@ export async function openStoreOn(
   t.after(() => shared.close());
   return { denylist: shared, local, replica, outbox };
 }
+
+/** The same, as soon as it is ready. */
+export async function openReady(...args: Parameters<typeof openStoreOn>): Promise<TestStore> {
+  const store = await openStoreOn(...args);
+  await until(() => store.denylist.health().ready);
+  return store;
+}
+
+/** Waits until a sidecar answers from memory. */
+export function untilFresh({ denylist }: Pick<TestStore, "denylist">): Promise<void> {
+  const nobody = { id: "-".repeat(43) };
+  return until(() => denylist.lookUp(nobody) === "live");
+}

@@ -1,8 +1,16 @@
+const firstPauseMs = 5;
+const longestPauseMs = 20;
+
 /**
  * Waits for something that is about to become true; the test's own time-out is the limit.
  *
- * It looks every few milliseconds: whoever looks all the time takes the processor from what it waits for.
+ * It looks every few milliseconds, less often the longer it takes: whoever looks all the time takes the
+ * processor from what it waits for.
  */
 export async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 5));
+  const startedMs = performance.now();
+  while (!(await isTrue())) {
+    const pauseMs = Math.min(longestPauseMs, firstPauseMs + (performance.now() - startedMs) / 50);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
 }

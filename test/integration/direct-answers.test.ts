@@ -105,10 +105,10 @@ describe("an answer past Node's response", () => {
     const connection = await openRaw(t, port);
     for (let i = 1; i <= 3; i += 1) {
       connection.write(get);
-      await connection.until(new RegExp(`(?:hello.*){${i}}`, "s"));
+      await connection.untilTimes("hello", i);
     }
     connection.write(get.repeat(10));
-    await connection.until(/(?:hello.*){13}/s);
+    await connection.untilTimes("hello", 13);
     assert.deepEqual(byNode, []);
     // Nobody is left behind a response that was not Node's, nor the other way round.
     for (const path of ["/streamed", "/a", "/ends"]) connection.write(to(path));
@@ -270,7 +270,7 @@ describe("an idle connection with direct answers", { concurrency: true }, () => 
     });
     for (let i = 1; !ended; i += 1) {
       connection.write(get);
-      await connection.until(new RegExp(`(?:hello.*){${i}}`, "s"));
+      await connection.untilTimes("hello", i);
       await pause(100);
     }
     await ending;
@@ -443,7 +443,7 @@ describe("a connection with direct answers", () => {
     await until(() => byNode.length > 0);
     for (let i = 1; i <= 20; i += 1) {
       other.write(get);
-      await other.until(new RegExp(`(?:hello.*){${i}}`, "s"));
+      await other.untilTimes("hello", i);
     }
     assert.equal(byNode.length, 1 + 32 + 1);
     waiting[0]?.sendWhole(answerOf());

@@ -17,7 +17,7 @@ import {
   tokenOf,
 } from "../contract/denylist-suite.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
-import { openStoreOn, type TestStoreOptions } from "../helpers/store.ts";
+import { openStoreOn, type TestStoreOptions, untilFresh } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { until } from "../helpers/until.ts";
 
@@ -37,9 +37,6 @@ async function openSidecar(t: TestContext, { port }: TestRedis, options: TestSto
 }
 
 type Sidecar = Awaited<ReturnType<typeof openSidecar>>;
-
-const untilFresh = ({ denylist }: Sidecar) =>
-  until(() => denylist.lookUp(tokenOf(entryFor("nobody"))) === "live");
 
 /** Reads a sidecar's journal as its next start would. */
 async function readBack({ dataDir, local }: Sidecar): Promise<number> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it, type TestContext } from "node:test";
+import { describe, it } from "node:test";
 import {
   cutoffFor,
   entryFor,
@@ -14,22 +14,14 @@ import { startRelay } from "../helpers/relay.ts";
 import {
   beginEpoch,
   connectReplica,
+  openReady,
   openStoreOn,
   type TestStore,
   type TestStoreOptions,
+  untilFresh,
 } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { until } from "../helpers/until.ts";
-
-async function openReady(t: TestContext, port: number, options: TestStoreOptions = {}) {
-  const store = await openStoreOn(t, port, options);
-  await until(() => store.denylist.health().ready);
-  return store;
-}
-
-/** Waits until a sidecar answers from memory. */
-const untilFresh = ({ denylist }: TestStore) =>
-  until(() => denylist.lookUp(tokenOf(entryFor("nobody"))) === "live");
 
 /** Watches a sidecar until it knows an entry; it must never say meanwhile that the entry is not there. */
 async function neverLive({ denylist }: TestStore, entry: ReturnType<typeof entryFor>) {

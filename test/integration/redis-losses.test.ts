@@ -5,17 +5,8 @@ import { entryFor, many, standingOf, tokenOf } from "../contract/denylist-suite.
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
 import { startRelay } from "../helpers/relay.ts";
 import { makeSteppingClocks } from "../helpers/stepping-clock.ts";
-import { openStoreOn, type TestStore, type TestStoreOptions } from "../helpers/store.ts";
+import { openReady, openStoreOn, type TestStore, untilFresh } from "../helpers/store.ts";
 import { until } from "../helpers/until.ts";
-
-async function openReady(t: TestContext, port: number, options: TestStoreOptions = {}) {
-  const store = await openStoreOn(t, port, options);
-  await until(() => store.denylist.health().ready);
-  return store;
-}
-
-const untilFresh = ({ denylist }: TestStore) =>
-  until(() => denylist.lookUp(tokenOf(entryFor("nobody"))) === "live");
 
 /** Waits until Redis has the keys of all these again. */
 async function untilHeld({ client }: TestRedis, { replica }: TestStore, entries = many("x", 0)) {

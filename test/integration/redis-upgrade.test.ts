@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { cutoffFor, entryFor, many, standingOf, tokenOf } from "../contract/denylist-suite.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
-import { openStoreOn } from "../helpers/store.ts";
+import { openReady } from "../helpers/store.ts";
 import { until } from "../helpers/until.ts";
 
 /** Seconds from now until the entries of this file end. */
@@ -31,12 +31,6 @@ async function writeAsBefore({ client }: TestRedis) {
       );
     },
   };
-}
-
-async function openReady(...args: Parameters<typeof openStoreOn>) {
-  const store = await openStoreOn(...args);
-  await until(() => store.denylist.health().ready);
-  return store;
 }
 
 describe("a store that a sidecar of the form before has written", () => {

@@ -144,7 +144,7 @@ export class Connection implements Carrier, ResponseEvents {
     this.#exchange?.onData(chunk);
   }
 
-  onEnd(trailers: readonly string[]): void {
+  onEnd(trailers: FieldLines): void {
     this.#letGo()?.onEnd(trailers);
   }
 

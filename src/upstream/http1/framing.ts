@@ -1,3 +1,4 @@
+import type { FieldLines } from "../../http/field-lines.ts";
 import { malformed } from "./malformed.ts";
 
 /** What a head says of where its message ends, and of the connection behind it. */
@@ -14,11 +15,11 @@ export interface Framing {
 const lengthSyntax = /^0*\d{1,15}$/;
 
 /**
- * Reads the framing from a field section, name and value alternating (RFC 9112 sections 6 and 9).
+ * Reads the framing from a field section (RFC 9112 sections 6 and 9).
  *
  * Throws an UpstreamError if it has a second reading: two lengths, two codings, a coding other than `chunked`.
  */
-export function readFraming(headers: readonly string[]): Framing {
+export function readFraming(headers: FieldLines): Framing {
   const framing: Framing = {
     length: undefined,
     chunked: false,

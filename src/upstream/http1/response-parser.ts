@@ -1,3 +1,4 @@
+import type { FieldLines } from "../../http/field-lines.ts";
 import { UpstreamError } from "../upstream-error.ts";
 import { chunkDataEnd, chunkLineEnd, chunkSize } from "./chunked-coding.ts";
 import { readFraming } from "./framing.ts";
@@ -22,7 +23,7 @@ type Expected =
  * has so many bytes for it on its stack, less one.)
  */
 const maxBytesAtOnce = 16_383;
-const none: readonly string[] = [];
+const none: FieldLines = [];
 const nothing = Buffer.alloc(0);
 const zero = 48;
 
@@ -218,7 +219,7 @@ export class ResponseParser {
     if (body !== undefined) this.#events?.onData(body);
   }
 
-  #finish(chunk: Buffer, trailers: readonly string[]): void {
+  #finish(chunk: Buffer, trailers: FieldLines): void {
     this.#handOverBody(chunk);
     this.#stop()?.onEnd(trailers);
   }

@@ -100,7 +100,7 @@ const otherWays: [string, string, (token: string) => readonly string[]][] = [
 export const evading = defineAttacks<Site>({
   name: "Evading the denylist",
   advisories: ["GHSA-rp9m-7r4c-75qg", "CVE-2021-29492", "CVE-2026-42274", "CVE-2025-66490"],
-  open: placeInFront,
+  open: (t, place) => placeInFront(t, place),
   vectors: [
     respelledLogout("POST /logout", "the plain one"),
     ...respellingsOf("/logout").map(([path, source]) => respelledLogout(`POST ${path}`, source)),

@@ -91,7 +91,7 @@ export const exemptions = defineAttacks<Site>({
     "CVE-2026-40575",
     "GHSA-5hvv-m4w4-gf6v",
   ],
-  open: placeInFront,
+  open: (t, place) => placeInFront(t, place),
   vectors: [
     ...paths,
     ...beyond.map(([line, source]) => withoutToken(line, source)),

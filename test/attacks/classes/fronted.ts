@@ -8,10 +8,14 @@ export interface Fronted {
   readonly gate: Gatekeeper;
 }
 
-export async function placeInFront(t: TestContext, place: PlaceGatekeeper): Promise<Fronted[]> {
-  const frameworks = await startFrameworks(t);
+/** Puts a gate in front of each framework; without any, those are started as well. */
+export async function placeInFront(
+  t: TestContext,
+  place: PlaceGatekeeper,
+  frameworks?: readonly Framework[],
+): Promise<Fronted[]> {
   return Promise.all(
-    frameworks.map(async (framework) => ({
+    (frameworks ?? (await startFrameworks(t))).map(async (framework) => ({
       framework,
       gate: await place(t, { upstream: framework.url, yaml: "log: { level: silent }" }),
     })),

@@ -1,11 +1,14 @@
 import type { TestContext } from "node:test";
 import fc from "fast-check";
+import type { Framework } from "../frameworks/framework.ts";
 
 /** How long to go on, and from which seed. */
 export interface FuzzOptions {
   readonly runs: number;
   readonly seed: number | undefined;
   readonly timeLimitMs: number;
+  /** Frameworks that are there already, for those that need them. */
+  readonly frameworks?: readonly Framework[] | undefined;
 }
 
 /** What was tried, by name: printed by the long form, checked by the short one. */

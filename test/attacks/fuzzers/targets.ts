@@ -204,7 +204,7 @@ export const exemptionsFuzzer: Fuzzer = {
   claim: "nothing but what is open is reached without a token, at any framework",
   short: { ...short, atLeast: { tried: 500 } },
   fuzz: async (t, options) => ({
-    tried: await fuzzExemptions(await placeInFront(t, placeRevgate), options),
+    tried: await fuzzExemptions(await placeInFront(t, placeRevgate, options.frameworks), options),
   }),
 };
 
@@ -213,5 +213,6 @@ export const logoutsFuzzer: Fuzzer = {
   name: "logouts",
   claim: "what a framework takes for a logout ends the token",
   short: { ...short, atLeast: { loggedOut: 11 } },
-  fuzz: async (t, options) => fuzzLogouts(await placeInFront(t, placeRevgate), options),
+  fuzz: async (t, options) =>
+    fuzzLogouts(await placeInFront(t, placeRevgate, options.frameworks), options),
 };

@@ -105,7 +105,7 @@ function* deliverySteps(
   }
 }
 
-/** As SharedDenylist.#putInForce. */
+/** As Propagation.putInForce. */
 function* holdSteps(
   { now, revoker, servers }: State,
   { hold }: World,
