@@ -1,4 +1,5 @@
-import { folded } from "../http/repeated-members.ts";
+import { stepsOf } from "../http/json-pointer.ts";
+import { looselyAt } from "../http/loose-fields.ts";
 import type { Sent } from "../token/credential.ts";
 import { loadGraphqlParser, type MutationReading, readMutations } from "./graphql-operations.ts";
 import type { Scalar } from "./success.ts";
@@ -73,21 +74,10 @@ function hasMember({ member }: Condition, { body }: Sent): boolean {
   if (body.fields.kind === "none") return false;
   // No JSON: an application may read the same in it.
   if (body.fields.kind !== "json") return true;
-  const value = looselyAt(body.fields.value, member.pointer);
+  const value = looselyAt(body.fields.value, stepsOf(member.pointer));
   if (value === undefined) return false;
   const { values } = member;
   // A list or an object is no text: an application may read one of the values in it.
   if (values === undefined || (typeof value === "object" && value !== null)) return true;
   return values.some((one) => String(one) === String(value));
-}
-
-/** What a JSON Pointer leads to for an application that ignores the letter case of names. */
-function looselyAt(value: unknown, pointer: string): unknown {
-  let at = value;
-  for (const step of pointer.split("/").slice(1)) {
-    const name = folded(step.replaceAll("~1", "/").replaceAll("~0", "~"));
-    if (typeof at !== "object" || at === null) return undefined;
-    at = Object.entries(at).find(([each]) => folded(each) === name)?.[1];
-  }
-  return at;
 }

@@ -1,6 +1,12 @@
 import { decodeCookieValue } from "../http/cookies.ts";
 import type { Clock } from "../platform/clock.ts";
-import { type CredentialSource, readCredential } from "../token/credential.ts";
+import {
+  type CredentialReading,
+  type CredentialSource,
+  readCredential,
+  unreadFields,
+  valuesSent,
+} from "../token/credential.ts";
 import { readOpaqueToken } from "../token/opaque-token.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Verification, Verifier } from "../token/verifier.ts";
@@ -37,9 +43,11 @@ export function readFurtherTokens(
   visit: Visit,
 ): readonly VerifiedToken[] | FurtherUnknown {
   if (alsoRevoke === undefined || alsoRevoke.length === 0) return none;
+  const sources = alsoRevoke.map(({ source }) => source);
   const tokens: VerifiedToken[] = [];
   for (const { source, lifetimeSeconds } of alsoRevoke) {
-    const read = readOne(visit, source, (credential) =>
+    const reading = readWidely(visit, source, sources);
+    const read = readOne(reading, (credential) =>
       verifyOrName(checks, visit, { credential, lifetimeSeconds }),
     );
     if (read === undefined) continue;
@@ -62,9 +70,8 @@ export function readSparedTokens(
   if (sparing === undefined || sparing.sent.length === 0) return none;
   const tokens: VerifiedToken[] = [];
   for (const source of sparing.sent) {
-    const read = readOne(visit, source, (text) =>
-      verifyOnce(checks, visit, decodeCookieValue(text)),
-    );
+    const reading = readCredential(visit, [source], sparing.sent);
+    const read = readOne(reading, (text) => verifyOnce(checks, visit, decodeCookieValue(text)));
     if (read === undefined) continue;
     if ("kind" in read) return read;
     tokens.push(read);
@@ -72,13 +79,11 @@ export function readSparedTokens(
   return tokens;
 }
 
-/** The token in one place; undefined where the request carries none there. */
+/** The token that one place holds; undefined if it holds none. */
 function readOne(
-  visit: Visit,
-  source: CredentialSource,
+  reading: CredentialReading,
   verify: (credential: string) => Verification,
 ): VerifiedToken | FurtherUnknown | undefined {
-  const reading = readCredential(visit, [source]);
   if (reading.kind === "ambiguous") return deny("token_ambiguous");
   if (reading.kind === "missing") return undefined;
   const verification = verify(reading.credential);
@@ -87,6 +92,19 @@ function readOne(
   if (verification.kind !== "unknown_key") return verification.token;
   const { ready } = verification;
   return ready ? { kind: "wait", what: "key", ready } : deny("keys_unavailable");
+}
+
+/** Revocations apply widely: what only some applications find in the body ends, too. */
+function readWidely(
+  visit: Visit,
+  source: CredentialSource,
+  all: readonly CredentialSource[],
+): CredentialReading {
+  const [unread, ...more] = unreadFields(visit, [source], all);
+  const isOnly = unread !== undefined && more.length === 0;
+  return isOnly && valuesSent(source, visit).length === 0
+    ? { kind: "found", credential: unread }
+    : readCredential(visit, [source], all);
 }
 
 /** Who checks a route's token: signatures alone count, unless the route's tokens may be opaque. */

@@ -1,6 +1,7 @@
 import type { UnknownOutcome } from "../denylist/denylist.ts";
 import { type BodyFields, isJson, readResponseFields, valuesOf } from "../http/body-fields.ts";
 import { HeaderList } from "../http/field-lines.ts";
+import { looseValuesOf } from "../http/loose-fields.ts";
 import { claimAt, claimText } from "../token/claims.ts";
 import { parseCompactJws } from "../token/compact-jws.ts";
 import { isInBody, isInTarget, valuesSent } from "../token/credential.ts";
@@ -24,6 +25,8 @@ export interface SubjectInRequest {
 /** Stands for one whom the request should name, and does not. */
 export const nobody: SubjectInRequest = { name: undefined, ifUnknown: "keep" };
 
+type ResponseSource = { readonly kind: "responseHeader" | "responseJson" };
+
 /** The subjects that a request names, on a route that is reached without a token of theirs. */
 export function subjectsInRequest(
   { subjectsFrom = [] }: Route,
@@ -32,16 +35,26 @@ export function subjectsInRequest(
 ): readonly SubjectInRequest[] {
   return subjectsFrom.flatMap(({ source, claim, namespace, ifUnknown }) => {
     if (!isInRequest(source)) return [];
-    const sent = valuesSent(source, visit);
+    const sent = valuesWidely(source, visit);
     const values = claim === undefined ? sent : sent.map((text) => claimOf(text, claim));
     return [{ name: nameOf(values, namespace, names), ifUnknown }];
   });
 }
 
+/** Revocations apply widely: what only some applications find in the body is named, too. */
+function valuesWidely(
+  source: Exclude<SubjectSource, ResponseSource>,
+  visit: Visit,
+): readonly string[] {
+  const values = valuesSent(source, visit);
+  if (values.length > 0 || visit.body === undefined || !isInBody(source)) return values;
+  return looseValuesOf(visit.body.fields, source);
+}
+
 /** Whether a subject is named by the request alone. */
 export function isInRequest(
   source: SubjectSource,
-): source is Exclude<SubjectSource, { kind: "responseHeader" | "responseJson" }> {
+): source is Exclude<SubjectSource, ResponseSource> {
   return isInBody(source) || isInTarget(source);
 }
 

@@ -14,7 +14,12 @@ export const severalReadings: readonly string[] = ["", ""];
  */
 export function valuesInText(text: string, name: string): readonly string[] {
   const strict = new URLSearchParams(text).getAll(name);
-  return agreedValues(strict, [...new URLSearchParams(text.replaceAll(";", "&"))], name);
+  return agreedValues(strict, fieldsInText(text), name);
+}
+
+/** All fields of such a text, those behind a `;` among them. */
+export function fieldsInText(text: string): FormFields {
+  return [...new URLSearchParams(text.replaceAll(";", "&"))];
 }
 
 /** The same for fields that have been told apart already. */

@@ -1,6 +1,7 @@
 import { type BodyFields, type BodySource, valuesOf } from "../http/body-fields.ts";
 import { cookieValues, decodeCookieValue } from "../http/cookies.ts";
 import type { HeaderList } from "../http/field-lines.ts";
+import { looseValuesOf } from "../http/loose-fields.ts";
 import { queryValues } from "../http/query.ts";
 import { subprotocolValues } from "../http/subprotocols.ts";
 import { behindScheme, hasOtherJwt, hasScheme } from "./scheme.ts";
@@ -64,11 +65,13 @@ const noBody: BodyFields = { kind: "none" };
  * decided which one the application would have believed. A spelling with underscores counts as
  * the same header. A header or cookie whose scheme is another one (`Basic …` if `Bearer` is configured) holds
  * no token, unless a JWT stands in such a header beside the token of another source: many applications look for a
- * token behind whatever scheme there is. A body that can't be read is ambiguous.
+ * token behind whatever scheme there is. A body that can't be read is ambiguous, and so is what only some
+ * applications would find in one and no source of `all` is for (see unreadFields).
  */
 export function readCredential(
   sent: Sent,
   sources: readonly CredentialSource[],
+  all = sources,
 ): CredentialReading {
   let found: string | undefined;
   for (const source of sources) {
@@ -78,9 +81,36 @@ export function readCredential(
       found = value;
     }
   }
+  if (isReadElsewhere(sent, sources, all, found)) return ambiguous;
   if (found === undefined) return missing;
-  if (sources.length > 1 && hasUnreadJwt(sent, sources, found)) return ambiguous;
   return { kind: "found", credential: found };
+}
+
+/** Whether an application may go by something that no source has given. */
+function isReadElsewhere(
+  sent: Sent,
+  sources: readonly CredentialSource[],
+  all: readonly CredentialSource[],
+  found: string | undefined,
+): boolean {
+  if (sent.body !== undefined && unreadFields(sent, sources, all).length > 0) return true;
+  return found !== undefined && sources.length > 1 && hasUnreadJwt(sent, sources, found);
+}
+
+/**
+ * What some application may read in the body as the field of one of these sources, and what is read from none of
+ * `all`.
+ */
+export function unreadFields(
+  sent: Sent,
+  sources: readonly CredentialSource[],
+  all = sources,
+): readonly string[] {
+  const fields = sent.body?.fields ?? noBody;
+  const loose = sources.filter(isInBody).flatMap((source) => looseValuesOf(fields, source));
+  if (loose.length === 0) return loose;
+  const read = new Set(all.flatMap((source) => valuesSent(source, sent)));
+  return [...new Set(loose)].filter((value) => !read.has(value));
 }
 
 /** Whether a header for tokens has a JWT in it that is not the one found, whatever stands in front. */

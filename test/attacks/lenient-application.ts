@@ -22,3 +22,13 @@ function cookieRead(cookies: string | undefined): string | undefined {
 function one(value: string | string[] | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
+
+/** The refresh token that it goes by: in JSON, under its name in any letter case, or in a form; within a list, too. */
+export function refreshTokenRead(body: string): string | undefined {
+  const pairs = body.startsWith("{")
+    ? Object.entries(JSON.parse(body) as Record<string, unknown>)
+    : [...new URLSearchParams(body)];
+  const isMeant = (name: string) => /^refresh_token(?:\[\])?$/i.test(name);
+  const [, value] = pairs.find(([name]) => isMeant(name)) ?? [];
+  return value === undefined ? undefined : String(value);
+}

@@ -61,11 +61,16 @@ async function notFound(gate: TestGate): Promise<number> {
 describe("a reset without a token", () => {
   it("ends the tokens of the subject that the request names", async (t) => {
     const { gate } = await start(t);
-    for (const [path, headers, body] of [
-      ["/reset/by-json", json, (user: string) => JSON.stringify({ user: { id: user } })],
-      ["/reset/by-form", form, (user: string) => `code=1&user=${user}`],
-    ] as const) {
-      const [user, other] = [`${path}-a`, `${path}-b`];
+    for (const [index, [path, headers, body]] of (
+      [
+        ["/reset/by-json", json, (user: string) => JSON.stringify({ user: { id: user } })],
+        ["/reset/by-json", json, (user: string) => JSON.stringify({ User: { ID: user } })],
+        ["/reset/by-json", form, (user: string) => `code=1&user[id]=${user}`],
+        ["/reset/by-form", form, (user: string) => `code=1&user=${user}`],
+        ["/reset/by-form", json, (user: string) => JSON.stringify({ user })],
+      ] as const
+    ).entries()) {
+      const [user, other] = [`${index}-a`, `${index}-b`];
       const [token, others] = [makeToken({ sub: user }), makeToken({ sub: other })];
       assert.equal(await statusOf(gate, token), 200);
       const reply = await send(`${gate.url}${path}`, { method: "POST", headers, body: body(user) });
@@ -206,6 +211,7 @@ describe("a reset without a token", () => {
       '{"user":{"id":"alice","id":"bob"}}',
       "",
       "user=alice",
+      '{"user":{"ID":["alice","bob"]}}',
       long,
     ].entries()) {
       const sent = { method: "POST", headers: json, body };
@@ -343,9 +349,14 @@ describe("a token in a body", () => {
       assert.equal(await post(gate, "/refresh", refresh(text), json), "401 token_revoked");
       assert.equal(await post(gate, "/refresh", refresh(`x${text}`), json), 200);
     }
-    const inForm = { ...form, token: makeToken() };
-    assert.equal(await post(gate, "/logout", "refresh_token=in-a-form", inForm), 200);
-    assert.equal(await post(gate, "/refresh", refresh("in-a-form"), json), "401 token_revoked");
+    for (const [name, body, type] of [
+      ["in-a-form", "refresh_token=in-a-form", form],
+      ["in-another-case", '{"REFRESH_token":"in-another-case"}', json],
+      ["in-a-list", '{"refresh_token":["in-a-list"]}', json],
+    ] as const) {
+      assert.equal(await post(gate, "/logout", body, { ...type, token: makeToken() }), 200);
+      assert.equal(await post(gate, "/refresh", refresh(name), json), "401 token_revoked");
+    }
   });
 
   it("cannot be hidden from revgate and shown to the application", async (t) => {
@@ -356,11 +367,13 @@ describe("a token in a body", () => {
     for (const [body, type, error] of [
       [`{"refresh_token":"${fresh}","refresh_token":"${opaque}"}`, json, "token_ambiguous"],
       [`{"refresh_token":"${fresh}","Refresh_Token":"${opaque}"}`, json, "token_ambiguous"],
-      [`{"refresh_token":"${fresh}","x":"&refresh_token=${opaque}&"}`, form, "token_missing"],
+      [`{"refresh_token":"${fresh}","x":"&refresh_token=${opaque}&"}`, form, "token_ambiguous"],
       [refresh(fresh), { "content-type": "application/json; charset=utf-7" }, "token_ambiguous"],
       [refresh(fresh), {}, "token_ambiguous"],
-      [`{"Refresh_Token":"${opaque}"}`, json, "token_missing"],
-      [`{"refresh_token":["${opaque}"]}`, json, "token_missing"],
+      [`{"Refresh_Token":"${opaque}"}`, json, "token_ambiguous"],
+      [`{"refresh_token":["${opaque}"]}`, json, "token_ambiguous"],
+      [`refresh_token=${opaque}`, form, "token_ambiguous"],
+      ["x=1", form, "token_missing"],
       ["", json, "token_missing"],
       [JSON.stringify({ refresh_token: fresh, x: "x".repeat(2000) }), json, "token_ambiguous"],
     ] as const) {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { text } from "node:stream/consumers";
 import { startApplication } from "../../helpers/application.ts";
 import { makeToken } from "../../helpers/tokens.ts";
 import { defineAttacks, type Gatekeeper, type Vector } from "../attack.ts";
 import { exchange, head } from "../exchange.ts";
-import { tokenRead } from "../lenient-application.ts";
+import { refreshTokenRead, tokenRead } from "../lenient-application.ts";
 
 interface Site {
   readonly gate: Gatekeeper;
@@ -12,16 +13,22 @@ interface Site {
 /** A request with somebody's token that was logged out, and the sender's own that is live. */
 type Lines = (dead: string, live: string) => readonly string[];
 
+async function loggedOutToken({ gate }: Site): Promise<string> {
+  const dead = makeToken();
+  const lines = [`token: ${dead}`, "Content-Length: 0"];
+  const { status } = await exchange(gate.port, head("POST /logout HTTP/1.1", lines));
+  assert.equal(status, 200);
+  return dead;
+}
+
 /** The application must not go by a token that was logged out, wherever it finds it. */
 function readElsewhere(name: string, source: string, lines: Lines): Vector<Site> {
   return {
     name,
     source,
-    async attempt({ gate }) {
-      const dead = makeToken();
-      const [token, empty] = [`token: ${dead}`, "Content-Length: 0"];
-      const { status } = await exchange(gate.port, head("POST /logout HTTP/1.1", [token, empty]));
-      assert.equal(status, 200);
+    async attempt(site) {
+      const { gate } = site;
+      const dead = await loggedOutToken(site);
       for (const path of ["/me", "/articles/1"]) {
         const request = head(`GET ${path} HTTP/1.1`, lines(dead, makeToken()));
         const { status, headers } = await exchange(gate.port, request);
@@ -68,13 +75,54 @@ const cookies = [
   ]),
 );
 
+const form = "application/x-www-form-urlencoded";
+const bodies = [
+  ["in another letter case", (dead: string) => `{"Refresh_Token":"${dead}"}`, "Go: encoding/json"],
+  ["in a list", (dead: string) => `{"refresh_token":["${dead}"]}`, "mysqljs: lists in parameters"],
+  ["in a form", (dead: string) => `refresh_token=${dead}`, "Django REST framework: parsers", form],
+].flatMap(([name, written, source, type = "application/json"]) =>
+  [true, false].map((beside) =>
+    inBody(`a member ${name}${beside ? ", beside the sender's own token" : ""}`, String(source), {
+      beside,
+      type: String(type),
+      body: written as (dead: string) => string,
+    }),
+  ),
+);
+
+interface Body {
+  /** Whether the sender's own token is in a header. */
+  readonly beside: boolean;
+  readonly type: string;
+  readonly body: (dead: string) => string;
+}
+
+function inBody(name: string, source: string, { beside, type, body }: Body): Vector<Site> {
+  return {
+    name,
+    source,
+    async attempt(site) {
+      const dead = await loggedOutToken(site);
+      const sent = body(dead);
+      const lines = [`Content-Type: ${type}`, `Content-Length: ${sent.length}`];
+      const own = beside ? [`token: ${makeToken()}`] : [];
+      for (const path of ["/refresh", "/refresh-if-any"]) {
+        const request = head(`POST ${path} HTTP/1.1`, [...own, ...lines]) + sent;
+        const { status, headers } = await exchange(site.gate.port, request);
+        assert.ok(status === 401 || headers["went-by"] !== dead, `${path}: went by the dead token`);
+      }
+    },
+  };
+}
+
 /** At an application that finds a token wherever any framework would. */
 export const readings = defineAttacks<Site>({
   name: "A token beside the one that is judged",
   advisories: ["CWE-436", "CWE-863"],
   async open(t, place) {
-    const { url } = await startApplication(t, (request, response) => {
-      const token = tokenRead(request);
+    const { url } = await startApplication(t, async (request, response) => {
+      const body = await text(request);
+      const token = refreshTokenRead(body) ?? tokenRead(request);
       response.writeHead(200, token === undefined ? {} : { "went-by": token }).end();
     });
     const yaml = `
@@ -84,9 +132,11 @@ tokens:
 routes:
   - { path: /articles/*, access: optional }
   - { path: /logout, methods: [POST], revoke: token }
+  - { path: /refresh, from: [ { header: token }, { requestJson: /refresh_token } ] }
+  - { path: /refresh-if-any, access: optional, from: [ { header: token }, { requestJson: /refresh_token } ] }
 log: { level: silent }
 `;
     return { gate: await place(t, { upstream: url, yaml }) };
   },
-  vectors: [...schemes, ...cookies],
+  vectors: [...schemes, ...cookies, ...bodies],
 });

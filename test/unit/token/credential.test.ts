@@ -186,6 +186,24 @@ describe("readCredential", () => {
     assert.deepEqual(read([name, "bearer.a, bearer.b"], within), { kind: "ambiguous" });
   });
 
+  it("chooses neither where only some applications would find a token in the body", () => {
+    const body = (value: unknown) => ({ fields: { kind: "json", value } as const });
+    const member: CredentialSource = { kind: "json", pointer: "/refresh_token" };
+    const field: CredentialSource = { kind: "form", name: "refresh_token" };
+    const headers = new HeaderList(["token", "abc"]);
+    const at = (value: unknown, sources: readonly CredentialSource[]) =>
+      readCredential({ headers, target: "/", body: body(value) }, sources);
+    for (const value of [{ Refresh_Token: "def" }, { refresh_token: ["def"] }]) {
+      assert.deepEqual(at(value, [tokenHeader, member]), { kind: "ambiguous" });
+      assert.deepEqual(at(value, [member]), { kind: "ambiguous" });
+      assert.deepEqual(at(value, [field]), { kind: "ambiguous" });
+      assert.deepEqual(at(value, [tokenHeader]), found("abc"));
+    }
+    assert.deepEqual(at({ Refresh_Token: "abc" }, [tokenHeader, member]), found("abc"));
+    assert.deepEqual(at({ refresh_token: "def" }, [field, member]), found("def"));
+    assert.deepEqual(at({ refresh: "def" }, [tokenHeader, member]), found("abc"));
+  });
+
   const ambiguous: Record<string, string[]> = {
     "a header given twice": ["token", "abc", "Token", "def"],
     "a header given twice with one value": ["token", "abc", "token", "abc"],
