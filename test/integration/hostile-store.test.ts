@@ -92,6 +92,36 @@ describe("lines of the feed that no revgate has written", () => {
   });
 });
 
+describe("lines of the feed that are longer than any of revgate's", () => {
+  const many = (text: string) => ["line", "many abcdefgh", "more", text];
+  const long: Record<string, string[]> = {
+    "of line feeds": many(`-${"\n".repeat(4_000_000)}`),
+    "of more entries than a sidecar sends": many(`-${`\ntok ${hash} ${soon}`.repeat(2000)}`),
+    "of plain text": ["line", "x".repeat(4_000_000)],
+    "of many fields": Array.from({ length: 50_000 }, (_, index) => String(index % 2)),
+  };
+
+  it("are told, cost nobody anything, and what comes behind them is taken over", async (t) => {
+    const redis = await startRedis(t);
+    const [a, b] = [await openSidecar(t, redis), await openSidecar(t, redis)];
+    const { heapUsed } = process.memoryUsage();
+    for (const [what, fields] of Object.entries(long)) {
+      t.diagnostic(what);
+      b.found.length = 0;
+      await redis.client.xadd("revgate:feed", "*", ...fields);
+      await until(() => b.found.some(({ source }) => source === "feed"));
+      await untilFresh(b);
+      await a.denylist.revoke([entryFor(what)]);
+      assert.equal(b.denylist.lookUp(tokenOf(entryFor(what))), "revoked");
+    }
+    await until(() => process.memoryUsage().heapUsed < heapUsed + 100_000_000);
+    // The last line of all, to one that starts.
+    await redis.client.xadd("revgate:feed", "*", "line", "x".repeat(4_000_000));
+    const newcomer = await openSidecar(t, redis);
+    assert.equal(newcomer.denylist.lookUp(tokenOf(entryFor("of many fields"))), "revoked");
+  });
+});
+
 describe("an epoch that no revgate has written", () => {
   const server = (epoch: string) => epoch.split(" ").slice(3).join(" ");
   const forgeries: Record<string, (epoch: string) => string | Buffer> = {
@@ -216,7 +246,7 @@ describe("values of entries that no revgate has written", () => {
     const redis = await startRedis(t);
     const a = await openSidecar(t, redis);
     await a.denylist.revoke([entryFor("huge")]);
-    const endless = "1".repeat(20_000_000);
+    const endless = "1".repeat(4_000_000);
     await redis.client.set(a.replica.keys.keyOf(entryFor("huge")), endless);
     await redis.client.set(`revgate:tok:${endless}`, soon);
     const sent = async () =>
@@ -384,7 +414,7 @@ describe("entries that are over, more of them than any line of ours has", () => 
     } as const;
     const { value } = entryFor("over");
     // More than a call has room for as arguments.
-    const over = Array.from({ length: 200_000 }, (_, i): Entry => {
+    const over = Array.from({ length: 50_000 }, (_, i): Entry => {
       return { kind: "tok", value, expiresAt: 1000 + i };
     });
     const right = entryFor("right");

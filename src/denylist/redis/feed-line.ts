@@ -32,6 +32,9 @@ export interface FeedLine {
 }
 
 const manyVerb = "many";
+const maxFields = 4;
+/** More than a sidecar puts into one line. */
+const maxEntriesOfLine = 1000;
 const marks = { none: "-", announced: "announced", logged: "at" } as const;
 
 /** One entry a line, which every version can read; `announced` if it is written after the line. */
@@ -88,7 +91,7 @@ export function readFeedLine(
   const [, fields] = line;
   const said = wordsOf(fields);
   const base = { tail: tailOf(line), entries: [], announced: false, old: false };
-  const ignored = () => ({ ...base, ignored: fields.map(String).join(" ") });
+  const ignored = () => ({ ...base, ignored: fields.slice(0, maxFields).map(String).join(" ") });
   if (said === undefined) return ignored();
   const { text, more = marks.none } = said;
   const read = { ...base, old: said.more === undefined };
@@ -123,11 +126,11 @@ function wordsOf(fields: readonly unknown[]): { text: string; more?: string } | 
   return moreName === "more" && typeof more === "string" ? { text, more } : undefined;
 }
 
-/** Many entries; what of them can't be read is told. */
+/** Many entries; what of them can't be read is told, and that there are more than a sidecar sends. */
 function readMany(more: string) {
-  const [mark, ...texts] = more.split("\n");
+  const [mark, ...texts] = more.split("\n", maxEntriesOfLine + 2);
   const entries: Entry[] = [];
-  let marred: string | undefined;
+  let marred = texts.length > maxEntriesOfLine ? more : undefined;
   for (const text of texts) {
     const entry = parseEntry(text);
     if (entry === undefined) marred ??= text;
