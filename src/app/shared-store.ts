@@ -114,11 +114,18 @@ function agreeOnLives(
   replica: RedisReplica,
   { config, context, embedded, outbox, clock, onIgnored, onShorterLives }: SharedParts,
 ): FleetLives {
+  const ownSeconds = rememberedSeconds(config);
   return new FleetLives({
     ...{ local: embedded, outbox, replica, clock, onIgnored },
-    ownSeconds: rememberedSeconds(config),
+    ownSeconds,
     onChange(changes) {
-      context.logger.info({ changes }, "the sidecars of this store keep revocations for this long");
+      const isShorter = changes.some(({ seconds }) => seconds < ownSeconds);
+      context.logger[isShorter ? "warn" : "info"](
+        { changes },
+        isShorter
+          ? "the sidecars of this store kept revocations for less time than tokens may live here: tokens of that time are refused once it is over"
+          : "the sidecars of this store keep revocations for this long",
+      );
       onShorterLives();
     },
   });

@@ -5,7 +5,14 @@ import { ignored, type OnIgnored } from "../ignored.ts";
 import type { Outbox } from "../journal/outbox.ts";
 import { endOfAllIssued, type RememberedLife } from "../retention.ts";
 import { BackOff } from "./back-off.ts";
-import { agreeOnLives, formatLives, parseLives } from "./lives-text.ts";
+import {
+  agreeOnLives,
+  formatLives,
+  type NeededLives,
+  parseLives,
+  possibleLives,
+  type StoredLives,
+} from "./lives-text.ts";
 import type { RedisReplica } from "./replica.ts";
 
 /** What is agreed on with the other sidecars, and with whose help. */
@@ -39,6 +46,8 @@ export class FleetLives {
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
   #ownSeconds: number;
+  /** The latest time at which a sidecar was seen to need the last life. */
+  #claimedAt = 0;
   #expiry: NodeJS.Timeout | undefined;
   readonly #backOff = new BackOff({ firstMs: 200, longestMs: 2000 });
   /** Counts how often it was asked for out of turn. */
@@ -139,18 +148,13 @@ export class FleetLives {
 
   /** Puts what is known and needed here beside what stands in Redis; resolves to whether there were news. */
   async #exchange(): Promise<boolean> {
-    const { replica, local, clock, onChange, onIgnored } = this.#options;
+    const { replica, local, clock, onChange } = this.#options;
     let found = await replica.exchangeLives("", "");
     for (;;) {
       const now = clock.nowSeconds();
-      const stored = parseLives(found, now);
-      if (found !== "" && stored.lives.length === 0) {
-        onIgnored?.(ignored("lifetimes", "a text that says no lifetimes", found));
-      }
-      const wanted = agreeOnLives(stored, {
-        ...{ known: local.lives.list, ownSeconds: this.#ownSeconds, now },
-        inDoubt: clock.doubt !== undefined,
-      });
+      const [known, inDoubt] = [local.lives.list, clock.doubt !== undefined];
+      const stored = this.#readStored(found, { known, now, inDoubt });
+      const wanted = agreeOnLives(stored, { known, ownSeconds: this.#ownSeconds, now, inDoubt });
       const text = formatLives(wanted);
       const held = text === found ? found : await replica.exchangeLives(found, text);
       // Somebody else may just have changed it: then that is looked at.
@@ -158,10 +162,28 @@ export class FleetLives {
         found = held;
         continue;
       }
+      this.#claimedAt = wanted.claimedAt;
       const isNew = await local.adoptLives(wanted.lives);
       if (isNew) onChange(wanted.lives);
       return isNew;
     }
+  }
+
+  /** What stands in Redis and a sidecar can have written. */
+  #readStored(
+    found: string,
+    { known, now, inDoubt }: Omit<NeededLives, "ownSeconds">,
+  ): StoredLives {
+    const stored = parseLives(found, now);
+    const claimedAt = Math.max(stored.claimedAt, this.#claimedAt);
+    const lives = possibleLives(stored.lives, { known, now, inDoubt, claimedAt: this.#claimedAt });
+    const cause =
+      lives.length < stored.lives.length
+        ? "a shorter lifetime than a sidecar needed a moment ago"
+        : "a text that says no lifetimes";
+    const isBelieved = stored.lives.length > 0 && lives.length === stored.lives.length;
+    if (found !== "" && !isBelieved) this.#options.onIgnored?.(ignored("lifetimes", cause, found));
+    return { claimedAt, lives };
   }
 
   /** What was revoked before that was read: Redis has not got it yet. */

@@ -1,10 +1,14 @@
+import { type EpochSeconds, largestToleranceSeconds } from "../../platform/clock.ts";
 import { forGood, mergeLives, pruneLives, type RememberedLife } from "../retention.ts";
 import { isSoundTime } from "../sound.ts";
 
+/** When a sidecar last said that it needs the last life, in seconds since 1970; 0: nobody can say. */
+interface StoredClaim {
+  readonly claimedAt: EpochSeconds;
+}
+
 /** Since when the revocations of a store are remembered for how long, as it stands in Redis. */
-export interface StoredLives {
-  /** When a sidecar last said that it needs the last of them, in seconds since 1970; 0: never. */
-  readonly claimedAt: number;
+export interface StoredLives extends StoredClaim {
   readonly lives: readonly RememberedLife[];
 }
 
@@ -31,6 +35,33 @@ const claimAgainSeconds = 3600;
 /** What fits into the text that stands in Redis. */
 const maxLives = 24;
 
+/**
+ * What of that a sidecar can have written.
+ *
+ * A life is followed by a shorter one only if nobody has needed it for a day. Whoever has seen somebody need it within
+ * that day knows that such a change is a stranger's, which would have all older tokens refused. One that began before
+ * anything known here is believed: a sidecar that was away when Redis lost it may know better (decision 0029).
+ */
+export function possibleLives(
+  lives: readonly RememberedLife[],
+  { known, claimedAt, now, inDoubt }: Pick<NeededLives, "known" | "now" | "inDoubt"> & StoredClaim,
+): readonly RememberedLife[] {
+  const isNeeded = now - claimedAt < claimLastsSeconds - 2 * largestToleranceSeconds;
+  const [first] = known;
+  if (first === undefined || !isNeeded || inDoubt) return lives;
+  return lives.filter(
+    (life) =>
+      life.from < first.from ||
+      life.seconds >= lifeAt(known, life.from) ||
+      known.some(({ from, seconds }) => from === life.from && seconds === life.seconds),
+  );
+}
+
+/** For how long revocations of that moment are remembered. */
+function lifeAt(lives: readonly RememberedLife[], moment: EpochSeconds): number {
+  return lives.filter(({ from }) => from <= moment).at(-1)?.seconds ?? 0;
+}
+
 /** What is to stand in Redis: what stood there, what this sidecar knows, and what it needs. */
 export function agreeOnLives(
   { claimedAt, lives: held }: StoredLives,
@@ -42,6 +73,9 @@ export function agreeOnLives(
   if (last === undefined) {
     return { ...claimed, lives: [{ from: Math.ceil(now), seconds: ownSeconds }] };
   }
+  // What was lost may have been needed a moment ago.
+  if (claimedAt === 0)
+    return agreeOnLives({ ...claimed, lives }, { known, ownSeconds, now, inDoubt });
   const isUnclaimed = !inDoubt && now - claimedAt > claimLastsSeconds;
   if (ownSeconds > last || (ownSeconds < last && isUnclaimed)) {
     const change = { from: Math.ceil(now) + leadSeconds, seconds: ownSeconds };

@@ -25,7 +25,7 @@ function openLives(t: TestContext, kind: "trusted" | "settling" = "trusted") {
       return redis.text;
     },
   };
-  const held = new RememberedLives();
+  const [held, ignored] = [new RememberedLives(), [] as string[]];
   const fleet = new FleetLives({
     replica,
     local: {
@@ -37,6 +37,7 @@ function openLives(t: TestContext, kind: "trusted" | "settling" = "trusted") {
     clock: { nowSeconds: () => now },
     ownSeconds: 3600,
     onChange() {},
+    onIgnored: ({ cause }) => ignored.push(cause),
   });
   t.after(() => fleet.close());
   const pass = async (ms: number) => {
@@ -45,7 +46,7 @@ function openLives(t: TestContext, kind: "trusted" | "settling" = "trusted") {
       await new Promise(setImmediate);
     }
   };
-  return { fleet, redis, pass };
+  return { fleet, redis, held, ignored, pass };
 }
 
 describe("for how long the fleet remembers", () => {
@@ -75,6 +76,36 @@ describe("for how long the fleet remembers", () => {
     assert.equal(fleet.unread, undefined);
     const sub = { kind: "sub", value: "x".repeat(43), cutoff: now, expiresAt: now } as const;
     assert.ok((fleet.lengthen([sub])[0]?.expiresAt ?? 0) > now + 7200);
+  });
+
+  it("is not shortened by a stranger, whoever needed it within a day knows", async (t) => {
+    const { redis, held, ignored, pass } = openLives(t);
+    redis.text = `${now - 2000} ${now - 2000}:3600`;
+    await pass(100);
+    const livesIn = (text: string) => text.slice(text.indexOf(" "));
+    const before = {
+      ...{ text: livesIn(redis.text), lives: held.list },
+      latest: held.latestExpiry(now - 1000),
+    };
+    for (const text of [
+      `${now} ${now - 100}:1`,
+      `0 ${now - 2000}:3600 ${now - 100}:1 ${now}:3600`,
+      `${now - 200_000} ${now + 60}:60`,
+    ]) {
+      redis.text = text;
+      ignored.length = 0;
+      await pass(10_100);
+      assert.equal(livesIn(redis.text), before.text, text);
+      assert.deepEqual(held.list, before.lives, text);
+      assert.equal(held.latestExpiry(now - 1000), before.latest);
+      assert.deepEqual(ignored, ["a shorter lifetime than a sidecar needed a moment ago"]);
+    }
+    redis.text = `${now} ${now - 2000}:3600 ${now + 60}:7200`;
+    await pass(10_100);
+    assert.equal(held.list.length, 2, "a longer one is believed");
+    redis.text = `${now} ${now - 5000}:60`;
+    await pass(10_100);
+    assert.equal(held.list.length, 3, "and one from before anything known here");
   });
 
   it("is read anew when the clock has jumped", async (t) => {

@@ -5,6 +5,7 @@ import {
   formatLives,
   leadSeconds,
   parseLives,
+  possibleLives,
 } from "../../../../src/denylist/redis/lives-text.ts";
 
 const [hour, day] = [3600, 86_400];
@@ -35,6 +36,24 @@ describe("what stands in Redis of how long revocations are remembered", () => {
       seconds: hour,
     });
     assert.deepEqual(agreeOnLives(held, { ...later, inDoubt: true }), held, "by a clock in doubt");
+  });
+
+  it("is not shortened by somebody who finds it lost: it may have been needed a moment ago", () => {
+    const known = [{ from: now - day, seconds: 4 * hour }];
+    const agreed = agreeOnLives(nothing, { ...needed, known });
+    assert.deepEqual(agreed, { claimedAt: now, lives: known });
+  });
+
+  it("is shortened by others only if nobody was seen to need it for a day", () => {
+    const known = [{ from: now - 9 * day, seconds: 4 * hour }];
+    const shorter = { from: now - 10, seconds: hour };
+    const seen = { known, now, inDoubt: false, claimedAt: now - day / 2 };
+    const possible = (more: object) => possibleLives([...known, shorter], { ...seen, ...more });
+    assert.deepEqual(possible({}), known);
+    assert.deepEqual(possible({ claimedAt: now - day }), [...known, shorter]);
+    assert.deepEqual(possible({ inDoubt: true }), [...known, shorter]);
+    assert.deepEqual(possible({ known: [] }), [...known, shorter]);
+    assert.deepEqual(possible({ known: [...known, shorter] }), [...known, shorter]);
   });
 
   it("is claimed by whoever needs the last life, not more than once an hour", () => {
