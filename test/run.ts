@@ -35,8 +35,8 @@ const files = folders.flatMap((folder) => {
 });
 if (files.length === 0) throw new Error("name the folders of test/ to run");
 
-// Half of the time tests wait: for a disk, a time-out, a grace period.
-const concurrency = Math.ceil(1.5 * Math.max(2, availableParallelism()));
+// Most of the time tests wait: for a disk, a time-out, a grace period.
+const concurrency = 2 * Math.max(2, availableParallelism());
 const timesReporter = [
   "--import=./test/tools/cpu.mjs",
   ...["--test-reporter=tap", "--test-reporter-destination=stdout"],

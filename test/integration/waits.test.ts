@@ -113,7 +113,7 @@ describe("a wait for a connection to the application", () => {
     await untilMetric(gate, "revgate_upstream_queue", 2);
     assert.equal(await metric(gate, "revgate_upstream_connections"), 1);
     isBusy(await send(`${gate.url}/one-too-many`, { headers: { token: makeToken() } }));
-    assert.match(gate.logged(), /the application is busy: 2 requests wait/);
+    assert.match(gate.logged(), /the application is busy: 2 requests already wait/);
     for (let i = 0; i < 3; i += 1) {
       await application.untilHeld(1);
       application.held.shift()?.end("ok");
@@ -168,7 +168,7 @@ routes: [ { path: /events, stream: true } ]`;
         response.on("close", () => clearInterval(timer));
       }
     });
-    const yaml = `upstream: { url: "${application.url}", idleTimeout: 400ms }`;
+    const yaml = `upstream: { url: "${application.url}", idleTimeout: 800ms }`;
     const gate = await startGate(t, { upstream: application.url, yaml });
     const outgoing = http.get(`${gate.url}/large`, { headers: { token: makeToken() } });
     const [large] = (await once(outgoing, "response")) as [IncomingMessage];
