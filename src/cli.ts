@@ -35,4 +35,5 @@ process.exitCode = await main(process.argv.slice(2), {
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "inherit"],
     }),
+  spawnProgram: (path, args) => spawn(path, args, { stdio: ["ignore", "pipe", "inherit"] }),
 });

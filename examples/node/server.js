@@ -2,7 +2,14 @@
 // the `token` header, and knows nothing of revocation. Its logout only says that it is one.
 //
 //   PRIVATE_KEY_FILE=private.pem PUBLIC_KEY_FILE=public.pem PORT=3000 node server.js
-import { createPrivateKey, createPublicKey, randomUUID, sign, verify } from "node:crypto";
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  randomUUID,
+  sign,
+  verify,
+} from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
@@ -82,6 +89,21 @@ const server = createServer(async (request, response) => {
       : await routes[name]({ user, body });
   response.writeHead(status, { "Content-Type": "application/json" });
   response.end(JSON.stringify(answer));
+});
+
+// A WebSocket that greets, and stays open: the token is checked once, when it opens.
+server.on("upgrade", (request, socket) => {
+  socket.on("error", () => {});
+  socket.on("data", () => socket.end());
+  const user = userOf(request);
+  if (user === undefined) return socket.end("HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n");
+  const key = `${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+  const accept = createHash("sha1").update(key).digest("base64");
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+  );
+  const greeting = Buffer.from(`welcome ${user}`);
+  socket.write(Buffer.concat([Buffer.from([0x81, greeting.length]), greeting]));
 });
 
 server.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", () => {

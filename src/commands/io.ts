@@ -16,12 +16,14 @@ export interface CommandIo {
   readonly onReloadRequest: (listener: () => void) => void;
   /** Calls back with every error that reached the top of the process, which then goes on; until it is called, such an error ends it. */
   readonly onUncaught: (listener: (error: unknown) => void) => void;
-  /** Starts a Node program as this one was started: `file`, or revgate itself where it is undefined. */
+  /** Starts a Node program as this one was started: `file`, or revgate itself if it is undefined. */
   readonly spawnNode: (
     file: string | undefined,
     args: readonly string[],
     env: NodeJS.ProcessEnv,
   ) => ChildProcess;
+  /** Starts any other program, by its path. */
+  readonly spawnProgram: (path: string, args: readonly string[]) => ChildProcess;
 }
 
 /** How commands end: 0 done, 1 failed, 2 wrong usage or configuration. */

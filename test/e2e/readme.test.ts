@@ -48,6 +48,10 @@ describe("README", () => {
       encoding: "utf8",
     });
     assert.equal(status, 0, stdout);
+    const [, shown = ""] = /```text\n(✓[\s\S]*?)```/.exec(text) ?? [];
+    const lines = shown.trim().split("\n");
+    assert.ok(lines.length >= 6);
+    for (const line of lines) assert.ok(stdout.includes(`\n${line}\n`), line);
   });
 
   it("has commands that work in the order in which they stand there", async (t) => {

@@ -25,6 +25,7 @@ export async function revgate(
     onReloadRequest: () => assert.fail("nothing runs"),
     onUncaught: () => assert.fail("nothing runs"),
     spawnNode: () => assert.fail("nothing runs"),
+    spawnProgram: () => assert.fail("nothing runs"),
   });
   stdout.end();
   stderr.end();
