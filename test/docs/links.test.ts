@@ -44,4 +44,40 @@ describe("the documents", () => {
     for (const page of pages.filter((file) => /^docs\/(?:zh\/)?[\w-]+\.md$/.test(file)))
       assert.ok(page === "docs/README.md" || index.includes(`(${page.slice(5)})`), page);
   });
+
+  it("list every decision once, by topic, and mark those that a later one replaces", () => {
+    const lines = read("docs/decisions/README.md").split("\n");
+    const notes = readdirSync(join(repository, "docs/decisions")).filter((name) =>
+      /^\d/.test(name),
+    );
+    for (const note of notes) {
+      const listed = lines.filter((line) => line.includes(`](${note})`));
+      assert.equal(listed.length, 1, `docs/decisions/README.md: a line for ${note}`);
+      const replaced = /^\*Superseded|^\*\*Since\*\*.* replaces/m.test(
+        read(`docs/decisions/${note}`),
+      );
+      assert.equal(listed[0]?.includes("superseded"), replaced, `superseded: ${note}`);
+    }
+  });
+});
+
+describe("the pictures", () => {
+  const pictures = readdirSync(join(repository, "docs/images")).filter((name) =>
+    name.endsWith(".svg"),
+  );
+
+  it("are drawn for dark and light, say what they show, and load nothing", () => {
+    assert.ok(pictures.length >= 3);
+    for (const name of pictures) {
+      const text = read(`docs/images/${name}`);
+      assert.match(text, /@media \(prefers-color-scheme: dark\)/, name);
+      assert.match(text, /<title id="title">[^<]+<\/title>\n<desc id="desc">[^<]+<\/desc>/, name);
+      assert.doesNotMatch(text, /<script|href=|url\((?!#)|@import/, name);
+    }
+  });
+
+  it("are shown in the documents", () => {
+    for (const name of pictures)
+      assert.ok(read("docs/concepts.md").includes(`(images/${name})`), name);
+  });
 });

@@ -35,8 +35,9 @@ async function readClose(socket: Duplex, head: Buffer) {
   socket.on("data", (chunk: Buffer) => {
     bytes = Buffer.concat([bytes, chunk]);
   });
-  await once(socket, "end");
-  socket.destroy();
+  // However it ends: a reset has no end of its own.
+  socket.once("end", () => socket.destroy());
+  await new Promise((resolve) => socket.once("close", resolve));
   // A server's frames are short here, and not masked: opcode, length, payload.
   for (let at = 0; at + 1 < bytes.length; at += 2 + (bytes[at + 1] ?? 0)) {
     if (bytes[at] !== 0x88) continue;
