@@ -1,4 +1,4 @@
-import { entryKinds } from "../denylist/denylist.ts";
+import { revocationKinds } from "../denylist/denylist.ts";
 
 /** The body of a failure. */
 export const error = {
@@ -67,7 +67,7 @@ export const revocation = {
   type: "object",
   required: ["kind", "id", "expiresAt"],
   properties: {
-    kind: { enum: entryKinds },
+    kind: { enum: revocationKinds },
     id: {
       type: "string",
       description: "A hash of what it names (with denylist.nameKeyFile an HMAC), base64url.",

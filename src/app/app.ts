@@ -1,7 +1,7 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Config } from "../config/load.ts";
-import { entryKinds } from "../denylist/denylist.ts";
+import { revocationKinds } from "../denylist/denylist.ts";
 import { UsageError } from "../errors.ts";
 import { outcomes } from "../gateway/visit.ts";
 import { createMetrics } from "../observability/metrics.ts";
@@ -34,7 +34,7 @@ export interface RunningApp {
  * running then. Neither the application nor Redis is waited for.
  */
 export async function startApp(config: Config, context: AppContext): Promise<RunningApp> {
-  const metrics = createMetrics({ outcomes, kinds: entryKinds }, context.version);
+  const metrics = createMetrics({ outcomes, kinds: revocationKinds }, context.version);
   const { logger, stopwatch, output } = context;
   output?.onDropped((lines) => metrics.logLinesDropped.inc(lines));
   const onUncaught = createUncaughtReport({ counts: metrics.uncaught, logger });

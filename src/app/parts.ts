@@ -114,7 +114,9 @@ function assembleAdmin(
 ): Server {
   const { inForce, store, current, reloads } = parts;
   const latest = new LatestRevocations(store.clock);
-  store.denylist.onRevoked((entry) => latest.add(entry));
+  store.denylist.onRevoked((entry) => {
+    if (entry.kind !== "lnk") latest.add(entry);
+  });
   const page = createStatusPage({
     secret: () => inForce.config.files.adminToken,
     latest: () => latest.list(),
@@ -221,6 +223,7 @@ function watchRevocations(
   const live = new LiveConnections({
     clock,
     isRevoked: (token) => denylist.lookUp(token) === "revoked",
+    sessionOf: (token) => denylist.knownSession(token),
     clockToleranceSeconds: () => inForce.config.settings.tokens.clockTolerance / 1000,
     atExpiry: () => inForce.config.settings.liveConnections.atExpiry,
     onCut: (reason) => gate.cuts[reason].inc(),

@@ -58,6 +58,7 @@ function explainRequest(config: Config, routes: RouteTable, line: string): strin
     ["spares", whatStays(route).join(", and ")],
     ["hands out", (route.handsOut ?? []).map(nameSource).join(", ")],
     ["leaves", whatIsLeft(route)],
+    ["session", whatBelongs(route)],
     ["lets pass", exemptions(route).join(", ")],
     ["streams", route.streams ? "responses may pause for as long as they like" : ""],
     ["by", applying.map(nameRule).join(", ")],
@@ -80,7 +81,9 @@ function accessOf({ access }: Route, ground: string): string {
 function whatEnds(route: Route): string[] {
   if (route.revoke === undefined) return [];
   const { alsoRevoke = [], subjectsFrom = [] } = route;
-  const all = endsByCutOff(route) ? "every token of its subject" : "the token it carries";
+  const all = endsByCutOff(route)
+    ? "every token of its subject"
+    : `the token it carries${route.revoke === "session" ? " and its session" : ""}`;
   return [
     ...(route.sparesCarried ? [] : [all]),
     ...subjectsFrom.map(
@@ -105,6 +108,11 @@ function whatStays({ revoke, sparing }: Route): string[] {
 
 function whatIsLeft({ only }: Route): string {
   return only === "latest" ? "its subject these tokens alone" : "";
+}
+
+function whatBelongs({ session, reused }: Route): string {
+  if (session === undefined) return "";
+  return `${session} with these tokens${reused ? "; the one it carries is replaced, and ends it if it comes again" : ""}`;
 }
 
 /** What some of the rules look at besides method and path. */

@@ -7,7 +7,7 @@ import { type Config, loadConfig } from "../config/load.ts";
 import { connectControl } from "../control/control-client.ts";
 import type { StoreCommand } from "../control/store-command.ts";
 import { createStoreCommands } from "../control/store-commands.ts";
-import { type Denylist, entryKinds } from "../denylist/denylist.ts";
+import { type Denylist, revocationKinds } from "../denylist/denylist.ts";
 import { ControlError, StoreUnavailableError } from "../errors.ts";
 import { createLogger } from "../observability/logger.ts";
 import { createMetrics } from "../observability/metrics.ts";
@@ -41,7 +41,7 @@ export async function withStore<Result>(
 
   const context = {
     logger: createLogger("silent", []),
-    metrics: createMetrics({ outcomes: [], kinds: entryKinds }, "").store,
+    metrics: createMetrics({ outcomes: [], kinds: revocationKinds }, "").store,
   };
   const store = await openStore(config, context);
   const verification = openVerifier(config, {

@@ -132,6 +132,8 @@ export function routeRules({ routes, tokens }: Settings): RouteRule[] {
     sparing: rule.sparing && sparingOf(rule.sparing, rule.path),
     handsOut: rule.handsOut?.flatMap((source) => handedOutOf(source) ?? []),
     only: rule.only,
+    session: rule.session,
+    reused: rule.reused,
     allowsEncodedSlash: rule.allowEncodedSlash,
   }));
 }

@@ -29,7 +29,7 @@ export function createStoreCommands(options: StoreCommandsOptions): ControlHandl
       case "drain":
         return yield drain(options);
       case "list":
-        yield* denylist.entries();
+        for await (const entry of denylist.entries()) if (entry.kind !== "lnk") yield entry;
     }
   };
 }

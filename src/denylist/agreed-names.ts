@@ -34,6 +34,12 @@ export function withAgreedNames(denylist: Denylist, agreement: NameAgreement): D
       if (standing === "live") check();
       return standing;
     },
+    knownSession: (token) => denylist.knownSession(token),
+    async sessionOf(token) {
+      const session = await denylist.sessionOf(token);
+      if (session === undefined) check();
+      return session;
+    },
     revoke: (entries) => inForce(denylist.revoke(entries)),
     async intend(entries) {
       const intent = await denylist.intend(entries);

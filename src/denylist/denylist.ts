@@ -6,7 +6,12 @@ import { sparedAfter } from "./cut.ts";
  * of a session, by that claim; `sub` all tokens of a subject that were issued at or before a cut-off, by
  * that claim. `token/names.ts` makes the hashes.
  */
-export const entryKinds = ["tok", "jti", "sid", "sub"] as const;
+export const revocationKinds = ["tok", "jti", "sid", "sub"] as const;
+/**
+ * And what is no revocation, but kept like one: `lnk` says to which session a token belongs that was handed out. Whatever
+ * ends that session (a `sid`) ends the token.
+ */
+export const entryKinds = [...revocationKinds, "lnk"] as const;
 /** One of the kinds. */
 export type EntryKind = (typeof entryKinds)[number];
 
@@ -28,6 +33,8 @@ export interface Entry extends EntryName {
   readonly cutoff?: EpochSeconds | undefined;
   /** With `sub`: what of these it spares (see cut.ts); undefined: nothing. */
   readonly sparing?: string | undefined;
+  /** With `lnk`: the value of the session's name. */
+  readonly session?: string | undefined;
   /** Values of former names of the same thing, under which it is revoked as well (see former-names.ts). */
   readonly former?: readonly string[] | undefined;
 }
@@ -50,6 +57,23 @@ export interface TokenNames {
 /** Whether entries of that kind have a cut-off: only those do, and none of them is without. */
 export function hasCutoff(kind: EntryKind): boolean {
   return kind === "sub";
+}
+
+/** Whether an entry is over when one token is: others are kept for as long as any token may live. */
+export function namesOneToken(kind: EntryKind): boolean {
+  return kind === "tok" || kind === "lnk";
+}
+
+/** The names under which a token can have been linked to a session. */
+export function linksOf({ id, others = [] }: TokenNames): EntryName[] {
+  const former = others.filter(({ kind }) => kind === "tok");
+  return [id, ...former.map(({ value }) => value)].map((value) => ({ kind: "lnk", value }));
+}
+
+/** A token that also has the name of the session to which it was linked. */
+export function inSession(token: TokenNames, session: string | undefined): TokenNames {
+  if (session === undefined) return token;
+  return { ...token, others: [...(token.others ?? []), { kind: "sid", value: session }] };
 }
 
 /** All names under which a token can have been revoked. */
@@ -125,6 +149,12 @@ export interface Denylist {
    * Rejects with StoreUnavailableError when there is no answer; whoever asked must refuse.
    */
   ask(token: TokenNames): Promise<"revoked" | "live">;
+
+  /** The session to which a token was linked, as far as memory knows; undefined: none. */
+  knownSession(token: TokenNames): string | undefined;
+
+  /** The same for certain. Rejects with StoreUnavailableError if it can't be known. */
+  sessionOf(token: TokenNames): Promise<string | undefined>;
 
   /**
    * Puts entries in force, here at once.

@@ -69,6 +69,7 @@ export async function openEmbeddedDenylist(
     journal,
     lookUp: (token) => loader.lookUp(token),
     ask: (token) => loader.ask(token),
+    ...sessionsIn(table, loader),
     reload: () => loader.load(),
     ...livesIn(journal, lives, clock),
     revoke: (entries) => revoke(entries),
@@ -113,6 +114,20 @@ async function loadTable(options: EmbeddedDenylistOptions, retention: Clock) {
     lives,
   });
   return { table, journal, lives };
+}
+
+/** To which sessions tokens were linked. */
+function sessionsIn(
+  table: RevocationTable,
+  loader: TableLoader,
+): Pick<Denylist, "knownSession" | "sessionOf"> {
+  return {
+    knownSession: (token) => table.sessionOf(token),
+    async sessionOf(token) {
+      await loader.settled();
+      return table.sessionOf(token);
+    },
+  };
 }
 
 /** How long revocations are remembered, and the records of it. */

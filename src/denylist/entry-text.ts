@@ -25,9 +25,10 @@ export function parseEntry(text: string): Entry | undefined {
 const kindLength = 3;
 const timesAt = kindLength + 1 + 43 + 1;
 
-/** The times of an entry in words: its expiry, and its cut-off, with what that spares, if it has one. */
-export function formatTimes({ expiresAt, cutoff, sparing }: Entry): string {
+/** The times of an entry in words: its expiry, and its cut-off, with what that spares, or its session. */
+export function formatTimes({ expiresAt, cutoff, sparing, session }: Entry): string {
   const expiry = String(Math.ceil(expiresAt));
+  if (session !== undefined) return `${expiry} ${session}`;
   if (cutoff === undefined) return expiry;
   const cut = `${expiry} ${Math.ceil(cutoff)}`;
   return sparing === undefined ? cut : `${cut} ${sparing}`;
@@ -39,6 +40,7 @@ export function readTimes({ kind, value }: EntryName, text: string): Entry | und
   const expiresAt = readTime(space < 0 ? text : text.slice(0, space));
   if (expiresAt === undefined) return undefined;
   if (space < 0) return soundOnly({ kind, value, expiresAt });
+  if (kind === "lnk") return soundOnly({ kind, value, expiresAt, session: text.slice(space + 1) });
   const next = text.indexOf(" ", space + 1);
   const cutoff = readTime(text.slice(space + 1, next < 0 ? undefined : next));
   if (cutoff === undefined) return undefined;

@@ -10,6 +10,8 @@ export function withFormerNames(denylist: Denylist): Denylist {
   return {
     lookUp: denylist.lookUp,
     ask: (token) => denylist.ask(token),
+    knownSession: (token) => denylist.knownSession(token),
+    sessionOf: (token) => denylist.sessionOf(token),
     revoke: (entries) => denylist.revoke(entries.flatMap(underAllNames)),
     async intend(entries) {
       const intent = await denylist.intend(entries.flatMap(underAllNames));

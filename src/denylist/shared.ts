@@ -129,6 +129,19 @@ export class SharedDenylist implements Denylist {
     return this.#follower.freshness.freshWithin(lateProofMs);
   }
 
+  knownSession(token: TokenNames): string | undefined {
+    return this.#options.local.knownSession(token);
+  }
+
+  async sessionOf(token: TokenNames): Promise<string | undefined> {
+    const { local, reads, replica } = this.#options;
+    const known = local.knownSession(token);
+    if (known !== undefined) return known;
+    if (this.#recovering) throw new StoreUnavailableError(recovering);
+    if (reads === "local" && this.#follower.freshness.isFresh()) return undefined;
+    return replica.sessionOf(token);
+  }
+
   revoke(entries: readonly Entry[]): Promise<void> {
     const kept = this.#lengthen(entries);
     return this.#share(kept, () => this.#options.local.revoke(kept));

@@ -35,8 +35,11 @@ export function isSoundEntry(entry: Entry): boolean {
 }
 
 /** Whether an entry can have such times: a cut-off belongs to those of subjects, and to no other. */
-export function hasSoundTimes({ kind, expiresAt, cutoff, sparing }: Entry): boolean {
+export function hasSoundTimes({ kind, expiresAt, cutoff, sparing, session }: Entry): boolean {
   if (!isSoundTime(expiresAt)) return false;
+  if (kind === "lnk" ? session === undefined || !nameValue.test(session) : session !== undefined) {
+    return false;
+  }
   if (sparing !== undefined && !(hasCutoff(kind) && isSparing(sparing))) return false;
   return hasCutoff(kind) ? cutoff !== undefined && isSoundCutoff(cutoff) : cutoff === undefined;
 }

@@ -30,13 +30,19 @@ export class TableLoader {
   async ask(token: TokenNames): Promise<"revoked" | "live"> {
     await this.#loading;
     if (this.#table.has(token)) return "revoked";
-    if (this.#failure !== undefined) {
-      throw new StoreUnavailableError("the journal cannot be read", this.#failure);
-    }
+    await this.settled();
     if (this.#table.mayHaveForgotten(token)) {
       throw new StoreUnavailableError("a clock was ahead: its revocation may have been forgotten");
     }
     return "live";
+  }
+
+  /** Resolves when the table is loaded; rejects with StoreUnavailableError if it could not be. */
+  async settled(): Promise<void> {
+    await this.#loading;
+    if (this.#failure !== undefined) {
+      throw new StoreUnavailableError("the journal cannot be read", this.#failure);
+    }
   }
 
   /** Why the journal could not be loaded; undefined if it was, or is being loaded. */

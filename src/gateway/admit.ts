@@ -132,7 +132,10 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
     lookUp: checks.denylist.lookUp,
     isTimeInDoubt: () => checks.clock.doubt !== undefined,
   });
-  if (verdict.kind === "deny") return denyToken(checks, visit, credential, verdict);
+  if (verdict.kind === "deny") {
+    noteReused(checks, visit, { route, credential, verdict });
+    return denyToken(checks, visit, credential, verdict);
+  }
   if (verdict.kind === "wait") return verdict;
   if (verdict.token !== undefined && lacksSubject(route, verdict.token)) {
     checks.metrics.tokensWithoutSubject.inc();
@@ -146,6 +149,26 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
   if ("kind" in spared) return spared;
   if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token, further, spared };
   return { kind: "pass", route, token: verdict.token, further, spared };
+}
+
+/** Notes that a revoked token came to a route whose tokens are used once. */
+function noteReused(
+  checks: Checks,
+  visit: Visit,
+  {
+    route,
+    credential,
+    verdict,
+  }: {
+    readonly route: Route;
+    readonly credential: CredentialReading;
+    readonly verdict: Denial;
+  },
+): void {
+  if (route.reused === undefined || verdict.reason !== "token_revoked") return;
+  if (credential.kind !== "found") return;
+  const verification = verifierFor(checks, route, visit)(credential.credential);
+  if ("token" in verification) visit.reusedToken = verification.token;
 }
 
 /** Notes whose refusal it is, for the log. */
@@ -243,6 +266,7 @@ async function askDenylist(
     const revoked = standing === "revoked" || denylist.lookUp(token) === "revoked";
     if (!revoked) return admitted;
     visit.refusedToken = token.id;
+    if (admitted.route.reused !== undefined) visit.reusedToken = token;
     return deny("token_revoked");
   } catch {
     return deny("denylist_unavailable");

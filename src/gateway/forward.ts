@@ -3,6 +3,8 @@ import type { Answer } from "../node-http/answer.ts";
 import type { GateMetrics } from "../observability/metrics/requests.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Lifetimes } from "../revocation/entries.ts";
+import { withSessions } from "../revocation/sessions.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Verifier } from "../token/verifier.ts";
 import type { ForwardOutcome } from "../upstream/forward-options.ts";
 import { forwardRequest } from "../upstream/forward-request.ts";
@@ -12,7 +14,9 @@ import { type RequestHeaderOptions, requestTrailers } from "../upstream/request-
 import { type Admitted, admit, type Checks } from "./admit.ts";
 import { forwardedHeaders, forwardedTarget } from "./forwarded-headers.ts";
 import { watchHandedOut } from "./handed-out.ts";
+import { linkHandedOut } from "./handed-out-links.ts";
 import { holdFor } from "./hold.ts";
+import type { Carried, HoldOptions } from "./hold-options.ts";
 import { type LiveConnections, watchLive } from "./live-connections.ts";
 import { nobody, subjectsInRequest } from "./named-subjects.ts";
 import { pathForLog } from "./path-for-log.ts";
@@ -30,7 +34,7 @@ export interface Forwarding
     HintReaders {
   readonly application: ConnectionPool;
   readonly live: LiveConnections;
-  readonly denylist: Pick<Denylist, "intend" | "lookUp" | "ask">;
+  readonly denylist: Pick<Denylist, "intend" | "revoke" | "lookUp" | "ask" | "sessionOf">;
   readonly unproven: UnprovenBudget;
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
@@ -104,7 +108,30 @@ function holdOn(gate: Forwarding, visit: Visit, admitted: Admitted): Promise<Hol
   const unproven = countUnproven(gate, admitted, subjects);
   const kept = [...sent, ...spared];
   const carried = { tokens: [...own, ...further], kept, subjects, unproven };
-  return holdFor(route, carried, {
+  const options = holdOptions(gate, visit);
+  if (!needsSessions(route)) return holdFor(route, carried, options);
+  return carriedWithSessions(gate, carried).then(
+    (linked) => holdFor(route, linked, options) ?? releasesAtOnce,
+  );
+}
+
+const releasesAtOnce: Hold = { onResponse: () => undefined, onLost: async () => {} };
+
+/** Whether it matters on a route to which session a token was linked. */
+function needsSessions({ revoke, session }: Admitted["route"]): boolean {
+  return revoke === "session" || revoke === "others" || session === "continues";
+}
+
+async function carriedWithSessions({ denylist }: Forwarding, carried: Carried): Promise<Carried> {
+  const [tokens, kept] = await Promise.all([
+    withSessions(carried.tokens, denylist),
+    withSessions(carried.kept ?? [], denylist),
+  ]);
+  return { ...carried, tokens, kept };
+}
+
+function holdOptions(gate: Forwarding, visit: Visit): HoldOptions {
+  return {
     verifier: gate.verifier,
     denylist: gate.denylist,
     clock: gate.clock,
@@ -114,6 +141,10 @@ function holdOn(gate: Forwarding, visit: Visit, admitted: Admitted): Promise<Hol
     bodyBytes: gate.bodyBytes,
     onHold: gate.metrics.startHold,
     onLost: gate.metrics.onUnknownOutcome,
+    onSessionUnknown: () => {
+      gate.metrics.sessionsNotFound.inc();
+      gate.log.sessionUnknown(visit.requestId);
+    },
     onSubjectUnknown: () => {
       gate.metrics.subjectsNotFound.inc();
       gate.log.subjectUnknown(visit.requestId);
@@ -122,14 +153,7 @@ function holdOn(gate: Forwarding, visit: Visit, admitted: Admitted): Promise<Hol
       gate.metrics.outcomesUnread.inc();
       gate.log.outcomeUnread(visit.requestId);
     },
-    onHandedOut: (tokens) => {
-      const revoked = tokens.filter((each) => gate.denylist.lookUp(each) === "revoked");
-      for (const { id } of revoked) tellRevoked(gate, visit, id);
-    },
-    onNothingHandedOut: () => {
-      gate.metrics.nothingHandedOut.inc();
-      gate.log.nothingHandedOut(visit.requestId);
-    },
+    ...toldOfHandedOut(gate, visit),
     onRedirection: (status) =>
       gate.log.redirected(status, pathForLog(visit.target, visit.secretSegments)),
     onSubjectKept: () => {
@@ -137,14 +161,35 @@ function holdOn(gate: Forwarding, visit: Visit, admitted: Admitted): Promise<Hol
       gate.log.subjectKept(visit.requestId);
     },
     unproven: watched(gate, visit),
-  });
+  };
+}
+
+/** Who is told of the tokens that an answer hands out, or that it hands out none. */
+function toldOfHandedOut(gate: Forwarding, visit: Visit) {
+  return {
+    onHandedOut(tokens: readonly VerifiedToken[]) {
+      const revoked = tokens.filter((each) => gate.denylist.lookUp(each) === "revoked");
+      for (const { id } of revoked) tellRevoked(gate, visit, id);
+    },
+    onNothingHandedOut() {
+      gate.metrics.nothingHandedOut.inc();
+      gate.log.nothingHandedOut(visit.requestId);
+    },
+  };
 }
 
 /** What looks at the tokens that the application's answer hands out, if a rule says where. */
-function watchOn(gate: Forwarding, visit: Visit, { route }: Admitted): Hold | undefined {
+function watchOn(gate: Forwarding, visit: Visit, { route, token }: Admitted): Hold | undefined {
   const { verifier, denylist, bodyBytes } = gate;
   const { handsOut: sources } = route;
   if (sources === undefined) return undefined;
+  if (route.session !== undefined) {
+    const onUnlinked = (cause: Error) => {
+      gate.metrics.linksLate.inc();
+      gate.log.linkLate(visit.requestId, cause);
+    };
+    return linkHandedOut(route, token, { ...gate, ...toldOfHandedOut(gate, visit), onUnlinked });
+  }
   const onRevoked = (id: string) => tellRevoked(gate, visit, id);
   return watchHandedOut({ sources, verifier, denylist, bodyBytes, onRevoked });
 }

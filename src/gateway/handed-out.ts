@@ -2,6 +2,8 @@ import type { Denylist } from "../denylist/denylist.ts";
 import { type BodyFields, isJson, readResponseFields, valuesOf } from "../http/body-fields.ts";
 import { decodeCookieValue, setCookieValues } from "../http/cookies.ts";
 import { HeaderList } from "../http/field-lines.ts";
+import type { EpochSeconds } from "../platform/clock.ts";
+import { readOpaqueToken } from "../token/opaque-token.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import { type Verifier, verifyInFull } from "../token/verifier.ts";
 import type { HeldResponse, Hold } from "../upstream/held-response.ts";
@@ -50,21 +52,26 @@ async function look(response: HeldResponse, options: HandedOutOptions): Promise<
 /**
  * The tokens that an answer hands out, with their signatures checked; a key that is new is fetched.
  *
- * What is no token of an issuer's is left out.
+ * What is no token of an issuer's is left out, or taken as it stands, until then, with `opaqueUntil`.
  */
 export async function readHandedOut(
   sources: readonly HandedOutSource[],
   response: HeldResponse,
-  reading: HandedOutReading,
+  reading: HandedOutReading & { readonly opaqueUntil?: EpochSeconds | undefined },
 ): Promise<readonly VerifiedToken[]> {
+  const { verifier, opaqueUntil } = reading;
   const credentials = await credentialsIn(response, sources, reading);
-  const verifications = await Promise.all(
-    credentials.map((credential) => verifyInFull(reading.verifier, credential)),
-  );
-  return verifications.flatMap((verification) =>
-    "token" in verification && verification.kind !== "expired" ? [verification.token] : [],
-  );
+  const read = credentials.map(async (credential) => {
+    const verification = await verifyInFull(verifier, credential);
+    if ("token" in verification) return verification.kind === "expired" ? [] : [verification.token];
+    if (opaqueUntil === undefined || credential.length > maxOpaqueLength) return [];
+    return [readOpaqueToken(credential, opaqueUntil, verifier.names)];
+  });
+  return (await Promise.all(read)).flat();
 }
+
+/** Longer texts are no tokens. */
+const maxOpaqueLength = 8192;
 
 /** What stands in some places of an answer. Its body is read if one of them is there, and it says that it is JSON. */
 async function credentialsIn(

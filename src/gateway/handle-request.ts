@@ -5,7 +5,8 @@ import { forward } from "./forward.ts";
 import type { Gate } from "./gate.ts";
 import { recordChecks, recordOutcome } from "./record.ts";
 import { refuse } from "./refuse.ts";
-import { endUncaught } from "./uncaught.ts";
+import { endReused } from "./reused-token.ts";
+import { endUncaught, guardStep } from "./uncaught.ts";
 import { beginVisit, type Visit } from "./visit.ts";
 
 /**
@@ -44,10 +45,16 @@ function act(gate: Gate, visit: Visit, answer: Answer, admission: Admission): vo
       forward(gate, visit, answer, { admitted: admission, checkedMs });
       break;
     case "deny":
-      refuse(gate, visit, answer, admission.reason);
+      if (visit.reusedToken === undefined) refuse(gate, visit, answer, admission.reason);
+      else guardStep(gate, visit, answer, () => refuseReused(gate, visit, answer));
       break;
     case "answer":
       answer.stream.writeHead(204, [...admission.headers]).end();
       recordOutcome(gate, visit, "preflight_answered", 204);
   }
+}
+
+async function refuseReused(gate: Gate, visit: Visit, answer: Answer): Promise<void> {
+  await endReused(gate, visit);
+  refuse(gate, visit, answer, "token_revoked");
 }

@@ -22,6 +22,8 @@ export interface HoldOptions {
   readonly onHold: (entries: readonly Entry[]) => (released: boolean) => void;
   /** Told of what is revoked because nobody can know what the application did. */
   readonly onLost: (entries: readonly Entry[]) => void;
+  /** Told if a session should have ended, and the request's tokens name none and were linked to none. */
+  readonly onSessionUnknown: () => void;
   /** Told where something was done to a subject of which nobody can tell who it is. */
   readonly onSubjectUnknown: () => void;
   /** Told if an answer came from which nobody can tell whether the application did it. */

@@ -2,9 +2,12 @@ import type { Intent } from "../denylist/denylist.ts";
 import { StoreUnavailableError } from "../errors.ts";
 import { within } from "../platform/within.ts";
 import { entriesFor } from "../revocation/entries.ts";
+import { linksFor } from "../revocation/sessions.ts";
 import { timeSinceAdmission } from "../revocation/time-since-admission.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
 import type { HeldResponse, Hold } from "../upstream/held-response.ts";
 import { readHandedOut } from "./handed-out.ts";
+import { linkTogether } from "./handed-out-links.ts";
 import { certainOf, type EntriesAt, type Held, heldRevocation } from "./held-revocation.ts";
 import type { Carried, HoldOptions } from "./hold-options.ts";
 import { namesSubjectsInResponse, subjectsInResponse } from "./named-subjects.ts";
@@ -41,7 +44,8 @@ export function holdFor(
     const subjects = named.filter((name) => name !== undefined);
     const spares = { kept: carried.kept ?? [], handedOut, since: time.admittedSeconds };
     const ends = { scope, tokens: carried.tokens, subjects, spares };
-    return entriesFor({ ...ends, onlyHandedOut: only !== undefined }, seconds, lifetimes);
+    const entries = entriesFor({ ...ends, onlyHandedOut: only !== undefined }, seconds, lifetimes);
+    return [...entries, ...linksFor(handedOut)];
   };
   const intended = within(
     denylist.intend(entriesAt(time.admittedSeconds, { named: certainOf(carried) })),
@@ -63,9 +67,10 @@ function holdWith(intent: Intent, held: Held, options: HoldOptions): Hold {
   const { onUnknownOutcome } = options;
   const acts = heldRevocation(intent, held, options);
   const onSuccess = (response: HeldResponse) => {
+    if (route.revoke === "session" && !carried.tokens.some(hasSession)) options.onSessionUnknown();
     const named = carried.subjects.map(({ name }) => name);
     if (!readsTokens(route) && !namesSubjectsInResponse(route)) return acts.revoke({ named });
-    return readAnswer(route, response, options).then(async (answer) => {
+    return readAnswer(held, response, options).then(async (answer) => {
       await acts.revoke({ ...answer, named: [...named, ...answer.named] });
       options.onHandedOut(answer.handedOut);
     });
@@ -107,18 +112,32 @@ function readsTokens({ sparing, only }: Route): boolean {
   return only !== undefined || (sparing !== undefined && sparing.handedOut.length > 0);
 }
 
+function hasSession({ sid, session }: VerifiedToken): boolean {
+  return (sid ?? session) !== undefined;
+}
+
 /** What the application's answer says of whose tokens end, and which stay. */
-async function readAnswer(route: Route, response: HeldResponse, options: HoldOptions) {
-  const { bodyBytes, verifier } = options;
-  const { sparing, only, handsOut = [] } = route;
+async function readAnswer(held: Held, response: HeldResponse, options: HoldOptions) {
+  const { route, time } = held;
+  const { bodyBytes, verifier, lifetimes } = options;
+  const { sparing, only, session, handsOut = [] } = route;
   const sources = [...(sparing?.handedOut ?? []), ...(only === undefined ? [] : handsOut)];
+  const opaqueUntil =
+    session === undefined ? undefined : time.admittedSeconds + lifetimes.maxLifetimeSeconds;
   const [named, handedOut] = await Promise.all([
     subjectsInResponse(route, response, { bodyBytes, names: verifier.names }),
-    readHandedOut(sources, response, options),
+    readHandedOut(sources, response, { ...options, opaqueUntil }),
   ]);
   const isUseless = handedOut.every(({ subject }) => subject === undefined);
   if (sources.length > 0 && isUseless) options.onNothingHandedOut();
-  return { named, handedOut };
+  return { named, handedOut: linkedTo(held, handedOut) };
+}
+
+/** What is handed out in the place of a token belongs to its session; at a login, one begins. */
+function linkedTo({ route, carried }: Held, handedOut: readonly VerifiedToken[]) {
+  const before = route.session === "begins" ? undefined : carried.kept?.[0];
+  if (route.session === undefined && before?.session === undefined) return handedOut;
+  return linkTogether(handedOut, before);
 }
 
 /** The same response, whose body may be asked for more than once. */

@@ -1,4 +1,11 @@
-import { type Entry, fallsUnder, keyOfName, namesOf } from "../denylist/denylist.ts";
+import {
+  type Entry,
+  fallsUnder,
+  inSession,
+  keyOfName,
+  namesOf,
+  type TokenNames,
+} from "../denylist/denylist.ts";
 import type { CutReason } from "../observability/metrics/requests.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
@@ -12,6 +19,8 @@ export interface LiveConnectionsOptions {
   readonly clock: Clock;
   /** Whether a token has been revoked, as far as memory knows. */
   readonly isRevoked: (token: VerifiedToken) => boolean;
+  /** The session to which a token was linked, as far as memory knows. */
+  readonly sessionOf: (token: VerifiedToken) => string | undefined;
   /** Seconds by which clocks may differ: a token counts that much longer than its `exp`. */
   readonly clockToleranceSeconds: () => number;
   /** Whether a connection ends when its token does. */
@@ -21,7 +30,7 @@ export interface LiveConnectionsOptions {
 }
 
 interface Live {
-  readonly token: VerifiedToken;
+  readonly token: TokenNames & Pick<VerifiedToken, "expiresAt">;
   readonly cut: Cut;
   expiry: NodeJS.Timeout | undefined;
 }
@@ -54,9 +63,12 @@ export class LiveConnections {
    * A revocation that came in since the token was checked counts: it was told to nobody.
    */
   add(token: VerifiedToken, cut: Cut): () => void {
-    const live: Live = { token, cut, expiry: undefined };
+    // What links it is known before it is used for the first time.
+    const { expiresAt } = token;
+    const linked = { ...inSession(token, this.#options.sessionOf(token)), expiresAt };
+    const live: Live = { token: linked, cut, expiry: undefined };
     this.#size += 1;
-    for (const name of namesOf(token)) {
+    for (const name of namesOf(linked)) {
       const key = keyOfName(name);
       const held = this.#byName.get(key);
       if (held === undefined) this.#byName.set(key, new Set([live]));

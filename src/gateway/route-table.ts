@@ -162,16 +162,26 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
   };
 }
 
-function handedOutBy(rules: readonly RouteRule[]): Pick<Route, "handsOut" | "only"> {
+function handedOutBy(
+  rules: readonly RouteRule[],
+): Pick<Route, "handsOut" | "only" | "session" | "reused"> {
   const handsOut = rules.flatMap((rule) => rule.handsOut ?? []);
   const only = rules.find((rule) => rule.only)?.only;
-  return { ...(handsOut.length > 0 && { handsOut }), ...(only && { only }) };
+  const session = rules.find((rule) => rule.session)?.session;
+  const reused = rules.find((rule) => rule.reused)?.reused;
+  return {
+    ...(handsOut.length > 0 && { handsOut }),
+    ...(only && { only }),
+    ...(session && { session }),
+    ...(reused && { reused }),
+  };
 }
 
 /** What several rules end together: the carried token by one and all others by another are all of them. */
 function widestOf(scopes: readonly RevocationScope[]): RevocationScope | undefined {
   const [first, ...more] = new Set(scopes);
-  return more.length === 0 ? first : "subject";
+  if (more.length === 0) return first;
+  return scopes.every((scope) => scope === "token" || scope === "session") ? "session" : "subject";
 }
 
 /** What each of the rules that end all others spares. */

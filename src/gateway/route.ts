@@ -73,6 +73,10 @@ export interface Route {
   readonly handsOut?: readonly HandedOutSource[] | undefined;
   /** Set if whoever is handed one keeps that session alone. */
   readonly only?: "latest" | undefined;
+  /** Set if what it hands out belongs together: with what was carried, too, if that session goes on. */
+  readonly session?: "begins" | "continues" | undefined;
+  /** Set if the token that it carries is replaced, and ends its session if it comes again. */
+  readonly reused?: "end" | undefined;
   /** Where its token is sent; undefined: where all are. */
   readonly from?: readonly CredentialSource[] | undefined;
   /** Set where that may be a token that revgate can't look into: for how long one lives, in seconds. */

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { HeaderList } from "../http/field-lines.ts";
 import type { Answer } from "../node-http/answer.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
 import { originForm } from "./origin-form.ts";
 import type { SecretSegments } from "./path-for-log.ts";
 import type { Peer } from "./peer.ts";
@@ -42,6 +43,8 @@ export interface Visit {
   mayOmitToken: boolean;
   /** Segments of its path that are in no log. */
   secretSegments: SecretSegments;
+  /** The token for which it is refused, if it was to be used once: its session ends. */
+  reusedToken: VerifiedToken | undefined;
   /** What the token is called in the denylist for which the request is refused. */
   refusedToken: string | undefined;
   /** Whether it has waited until signatures may be checked for it. */
@@ -76,6 +79,7 @@ export function beginVisit(reception: Reception, request: IncomingMessage, answe
     body: undefined,
     mayOmitToken: false,
     secretSegments: undefined,
+    reusedToken: undefined,
     refusedToken: undefined,
     hasTurn: false,
     keysSoughtFor: undefined,

@@ -27,6 +27,12 @@ export interface RequestLog {
   redirected(status: number, path: string | undefined): void;
   /** An answer handed out a token that had been revoked; `id` is what it is called in the denylist. */
   revokedHandedOut(requestId: string, id: string): void;
+  /** A session should have ended, and nobody can tell which. */
+  sessionUnknown(requestId: string): void;
+  /** A token that had been replaced came again; `id` is what it is called in the denylist. */
+  reusedToken(requestId: string, id: string): void;
+  /** Tokens were handed out whose link to their session is not known everywhere yet. */
+  linkLate(requestId: string, cause: Error): void;
   /** An answer handed out no token by which others could end, or that could be spared. */
   nothingHandedOut(requestId: string): void;
   /** The outcome is unknown, and the subject that the request alone names keeps its tokens. */
@@ -38,6 +44,8 @@ export interface RequestLog {
 const quietMs = 60_000;
 const handedOutMessage =
   "the application handed out a token that was already revoked, so it is refused; a jti in each token makes tokens distinct (docs/routes.md, handsOut)";
+const reusedMessage =
+  "a token that had been replaced came again: it was stolen, or its client lost an answer; its session was ended";
 /** A token may be kilobytes long, and a reason quotes its claims. */
 const maxReasonLength = 200;
 const repeatedMessage = `the same token was refused ${writtenRefusals} times within a minute; its next refusals are not logged for the rest of the minute`;
@@ -64,6 +72,10 @@ const complaints = {
   outcomeUnread: [
     "warn",
     "the application's answer could not be read for success: the outcome is unknown (denylist.onUnknownOutcome)",
+  ],
+  sessionUnknown: [
+    "error",
+    "the request's tokens name no session (tokens.sessionClaim) and were linked to none when they were handed out (session): only these tokens ended",
   ],
   nothingHandedOut: [
     "error",
@@ -148,6 +160,17 @@ export function createRequestLog(
     outcomeUnread: tell("outcomeUnread"),
     subjectKept: tell("subjectKept"),
     nothingHandedOut: tell("nothingHandedOut"),
+    sessionUnknown: tell("sessionUnknown"),
+    reusedToken(requestId: string, id: string) {
+      complain("warn", { requestId, token: `tok:${id}` }, reusedMessage);
+    },
+    linkLate(requestId: string, cause: Error) {
+      complain(
+        "warn",
+        { requestId, cause: describe(cause) },
+        "the link of tokens that were handed out is late",
+      );
+    },
     redirected: createRedirectionLog(logger),
     revokedHandedOut(requestId: string, id: string) {
       complain("warn", { requestId, token: `tok:${id}` }, handedOutMessage);

@@ -7,10 +7,10 @@ import type { VerifiedToken } from "../token/verified-token.ts";
 import { type Spares, sparesNothing, sparingOf } from "./spares.ts";
 
 /**
- * What a 2xx on a revoking route ends: the token that the request carried, all of its subject's, or all of these but the
- * one that was carried and those that were handed out.
+ * What a 2xx on a revoking route ends: the token that the request carried, its session, all tokens of its subject, or all
+ * of these but the one that was carried and those that were handed out.
  */
-export const revocationScopes = ["token", "subject", "others"] as const;
+export const revocationScopes = ["token", "session", "subject", "others"] as const;
 /** One of them. */
 export type RevocationScope = (typeof revocationScopes)[number];
 
@@ -34,6 +34,11 @@ export function tokenEntry(token: VerifiedToken): Entry {
 function subjectOf(token: VerifiedToken): Name | undefined {
   const { subject } = token;
   return subject === undefined ? undefined : { value: subject, former: formerIn(token, "sub") };
+}
+
+function subjectsOf(token: VerifiedToken): Name[] {
+  const subject = subjectOf(token);
+  return subject === undefined ? [] : [subject];
 }
 
 function formerIn({ former = [] }: VerifiedToken, kind: EntryKind): string[] {
@@ -64,6 +69,20 @@ export function endOfAll(
   return undated ? forGood : endOfAllIssued(now, maxLifetimeSeconds);
 }
 
+/** The revocations of the sessions of a token: the one that it names, and the one to which it was linked. */
+export function sessionEntries(
+  { sid, session, former = [] }: Pick<VerifiedToken, "sid" | "session" | "former">,
+  now: EpochSeconds,
+  lifetimes: Lifetimes,
+): Entry[] {
+  const expiresAt = endOfAll(now, lifetimes);
+  const names = former.flatMap(({ kind, value }) => (kind === "sid" ? [value] : []));
+  return [
+    ...(sid === undefined ? [] : [{ kind: "sid", value: sid, former: names, expiresAt } as const]),
+    ...(session === undefined ? [] : [{ kind: "sid", value: session, expiresAt } as const]),
+  ];
+}
+
 /** What the application's 2xx ends. */
 export interface Ends {
   /** Undefined: only the other sessions of whoever was handed a token. */
@@ -86,7 +105,10 @@ export function entriesFor(ends: Ends, now: EpochSeconds, lifetimes: Lifetimes):
   });
   const entries = [
     ...tokens.flatMap((token) => (scope === "others" ? [] : [tokenEntry(token)])),
-    ...tokens.flatMap((token) => (scope === "token" ? [] : (subjectOf(token) ?? []))).map(ended),
+    ...tokens.flatMap((token) =>
+      scope === "session" ? sessionEntries(token, now, lifetimes) : [],
+    ),
+    ...(scope === "token" || scope === "session" ? [] : tokens.flatMap(subjectsOf)).map(ended),
     ...subjects.map(ended),
     ...(onlyHandedOut ? entriesOfOthers(spares, now, lifetimes) : []),
   ];

@@ -36,8 +36,9 @@ export function sparingOf({ kept, handedOut, since }: Spares, now: EpochSeconds)
 }
 
 /** What a token, or its session, is called in all forms. */
-function namesOf({ id, sid, former = [] }: VerifiedToken, kind: "tok" | "sid"): string[] {
-  const own = kind === "tok" ? id : sid;
+function namesOf(token: VerifiedToken, kind: "tok" | "sid"): string[] {
+  const { id, sid, session, former = [] } = token;
+  const own = kind === "tok" ? [id] : [sid, session].filter((name) => name !== undefined);
   const others = former.flatMap((name) => (name.kind === kind ? [name.value] : []));
-  return [...(own === undefined ? [] : [own]), ...others].map(sparedName);
+  return [...own, ...others].map(sparedName);
 }

@@ -19,6 +19,8 @@ export interface VerifiedToken {
   readonly former?: readonly NamedAs[] | undefined;
   /** All further names under which it may have been revoked: the former ones, and any of another token. */
   readonly others?: readonly NamedAs[] | undefined;
+  /** What the session is called to which it was linked when it was handed out; looked up only where that matters. */
+  readonly session?: string | undefined;
   readonly issuedAt: EpochSeconds | undefined;
   readonly expiresAt: EpochSeconds;
   readonly notBefore: EpochSeconds | undefined;

@@ -169,6 +169,25 @@ export function describeDenylist(what: string, { open }: DenylistSetup): void {
       }
     });
 
+    it("ends what was linked to a session, before and behind its end, through a crash too", async (t) => {
+      const { denylist, reopen } = await open(t);
+      const session = entryFor("first").value;
+      const link = (what: string): Entry => ({ ...entryFor(what), kind: "lnk", session });
+      await denylist.revoke([link("access"), link("refresh")]);
+      assert.equal(await denylist.sessionOf(tokenOf(entryFor("refresh"))), session);
+      assert.equal(await denylist.sessionOf(tokenOf(entryFor("another"))), undefined);
+      assert.equal(await standingOf(denylist, entryFor("access")), "live");
+      await denylist.revoke([{ kind: "sid", value: session, expiresAt: start + 1000 }]);
+      await denylist.revoke([link("late")]);
+      for (const store of [denylist, await reopen()]) {
+        for (const what of ["access", "refresh", "late"]) {
+          assert.equal(await standingOf(store, entryFor(what)), "revoked", what);
+        }
+        assert.equal(await standingOf(store, entryFor("another")), "live");
+        assert.equal(await store.sessionOf(tokenOf(entryFor("late"))), session);
+      }
+    });
+
     it("refuses the tokens of a session, and the one with an id, and no others", async (t) => {
       const { denylist, reopen } = await open(t);
       const value = entryFor("named").value;

@@ -24,6 +24,7 @@ const kinds = header.slice(1);
 const routes = `${exampleRoutes}  - { path: /bye, methods: [POST], revoke: token, expired: forward, revoked: forward }
   - { path: /forgotten, methods: [POST], access: public, revoke: subject, subjectFrom: { requestJson: /user } }
   - { path: /password, methods: [POST], revoke: others }
+  - { path: /session, methods: [POST], revoke: session }
   - { path: /articles/*, methods: [GET], access: optional }
   - { path: /refresh, methods: [POST], from: [ { header: token } ], tokens: opaque }
 `;
@@ -40,6 +41,7 @@ const requestLines: Record<string, RequestLine> = {
   protected: { method: "GET", path: "/me", headers: "" },
   revoking: { method: "POST", path: "/logout", headers: "Content-Length: 0\r\n" },
   "ending others": { method: "POST", path: "/password", headers: "Content-Length: 0\r\n" },
+  "ending a session": { method: "POST", path: "/session", headers: "Content-Length: 0\r\n" },
   public: { method: "POST", path: "/login", headers: "Content-Length: 0\r\n" },
   optional: { method: "GET", path: "/articles/1", headers: "" },
   "public and revoking": {

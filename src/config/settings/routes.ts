@@ -90,10 +90,10 @@ const route = group({
     choice(["public", "optional", "protected"]).default("protected"),
   ),
   revoke: about(
-    "What a 2xx there ends: the token that was carried, every token of its subject, or every other one.",
+    "What a 2xx there ends: the token that was carried, its session, every token of its subject, or every other one.",
     choice(revocationScopes).optional(),
     {
-      why: "others spares the token that was carried, its session (tokens.sessionClaim), and what sparing names. subject ends all tokens of the subject that were issued until then, on all devices. Tokens state in whole seconds when they were issued, so the answer is held until the second is over: a login right after it counts as later. If any rule says subject or others, or has only, every token without iat is refused as invalid, on all routes. Matches in any letter case, with or without a trailing slash.",
+      why: "session ends whatever names the same one (tokens.sessionClaim), and whatever was handed out together (session). others spares the token that was carried, its session (tokens.sessionClaim), and what sparing names. subject ends all tokens of the subject that were issued until then, on all devices. Tokens state in whole seconds when they were issued, so the answer is held until the second is over: a login right after it counts as later. If any rule says subject or others, or has only, every token without iat is refused as invalid, on all routes. Matches in any letter case, with or without a trailing slash.",
     },
   ),
   when: about(
@@ -163,6 +163,20 @@ const route = group({
       why: "The tokens that the answer hands out stay, and so does the session that they name (tokens.sessionClaim); everything else that was issued to their subject until then ends. The answer is held until the second is over, half a second on average, and for as long as the denylist cannot take it: name every place of a pair in handsOut, or the other token ends.",
     },
   ),
+  session: about(
+    "The tokens that the answer hands out (handsOut) belong together: begins, or continues the session of the token that is carried.",
+    choice(["begins", "continues"]).optional(),
+    {
+      why: "For tokens that name no session of their own: revoke: session by any one of them ends all, opaque ones too. Put begins on logins, and continues wherever tokens are replaced (a refresh; pages that set a new cookie). The answer waits until every sidecar knows, as a logout's does; if the store is away it is sent anyway, and is counted.",
+    },
+  ),
+  reused: about(
+    "end: a token that was replaced there and comes again ends its session.",
+    choice(["end"]).optional(),
+    {
+      why: "For refresh tokens that are used once (RFC 9700 section 4.14.2). A client that loses an answer and asks again is logged out, too. The replaced token is revoked as soon as the answer has gone out.",
+    },
+  ),
   tokens: about(
     "opaque: tokens there may be ones that revgate can't read; they pass unless they have been revoked.",
     choice(["jwt", "opaque"]).optional(),
@@ -226,7 +240,15 @@ export const routes = about(
         revoke: "subject",
         subjectFrom: { responseJson: "/user/id", issuer: "https://id.example.com" },
       },
-      { path: "/refresh", methods: ["POST"], from: [{ cookie: "refresh" }], tokens: "opaque" },
+      {
+        path: "/refresh",
+        methods: ["POST"],
+        from: [{ cookie: "refresh" }],
+        tokens: "opaque",
+        handsOut: [{ responseJson: "/access" }, { responseCookie: "refresh" }],
+        session: "continues",
+        reused: "end",
+      },
       {
         path: "/sessions/{token}",
         methods: ["DELETE"],
@@ -307,7 +329,9 @@ type RouteSetting =
   | "allowEncodedSlash"
   | "handsOut"
   | "sparing"
-  | "only";
+  | "only"
+  | "session"
+  | "reused";
 
 /** What hosts, headers and bodies say is up to the client: a rule that looks at them exempts nothing. */
 function checkAddsOnly(
@@ -341,6 +365,7 @@ function checkRoute(
   needs("revoked", "revoke", "only a route that revokes may be reached with a revoked token");
   if (rule.when !== undefined || rule.graphql !== undefined) checkAddsOnly(rule, context);
   checkCutOff(rule, context);
+  checkHandedOut(rule, context);
   if (rule["handsOut"] !== undefined && rule["revoke"] !== undefined) {
     const message = "expected no revoke beside it: it is for routes that log in";
     context.addIssue({ code: "custom", message, path: ["handsOut"] });
@@ -384,7 +409,29 @@ function checkCutOff(
   if (rule.alsoRevoke !== undefined && revoke === "others") {
     refuse("alsoRevoke", "expected it without revoke: others, which ends all others anyway");
   }
-  if (rule.only !== undefined && rule.handsOut === undefined) {
+}
+
+/** What belongs to rules whose answers hand tokens out. */
+function checkHandedOut(
+  rule: { readonly [setting in RouteSetting]?: unknown },
+  context: z.RefinementCtx,
+): void {
+  const refuse = (setting: RouteSetting, message: string) =>
+    context.addIssue({ code: "custom", message, path: [setting] });
+  const { only, session, handsOut } = rule;
+  if (only !== undefined && handsOut === undefined) {
     refuse("only", "expected handsOut beside it: it says where the tokens are that stay");
+  }
+  if (session !== undefined && handsOut === undefined) {
+    refuse(
+      "session",
+      "expected handsOut beside it: it says where the tokens are that belong together",
+    );
+  }
+  if (session === "continues" && rule.access === "public") {
+    refuse("session", "expected begins beside access: public: no token is looked at there");
+  }
+  if (rule.reused !== undefined && session !== "continues") {
+    refuse("reused", "expected session: continues beside it: it says where tokens are replaced");
   }
 }

@@ -91,14 +91,14 @@ function textOf(record: JournalRecord): string {
 }
 
 /**
- * A cut-off that spares something has a verb of its own: a revgate that does not know what that means has to stop, since
- * it would end nothing.
+ * A cut-off that spares something has a verb of its own, and so have links: a revgate that does not know what that
+ * means has to stop, since it would end nothing.
  */
-function verbFor(verb: "revoked" | "shared" | "intent", { sparing }: Entry): string {
-  return sparing === undefined ? verb : `${verb}${sparingSuffix}`;
+function verbFor(verb: "revoked" | "shared" | "intent", { sparing, session }: Entry): string {
+  return sparing === undefined && session === undefined ? verb : `${verb}${laterSuffix}`;
 }
 
-const sparingSuffix = "+";
+const laterSuffix = "+";
 
 /** Whether a record can be read again once it is written; no other may get into a journal. */
 export function isSound(record: JournalRecord): boolean {
@@ -143,7 +143,7 @@ export function parseRecord(line: string): ReadRecord | undefined {
 export function parseText(text: string): ReadRecord | undefined {
   const space = text.indexOf(" ");
   const word = space < 0 ? text : text.slice(0, space);
-  const verb = verbs.find((each) => each === word) ?? sparingVerbs.get(word);
+  const verb = verbs.find((each) => each === word) ?? laterVerbs.get(word);
   if (verb === undefined) return undefined;
   return parseWords(verb, text.slice(word.length + 1)) ?? { verb: "ignored", text };
 }
@@ -159,8 +159,8 @@ const verbs = [
   "lifetime",
 ] as const;
 
-const sparingVerbs = new Map(
-  (["revoked", "shared", "intent"] as const).map((verb) => [`${verb}${sparingSuffix}`, verb]),
+const laterVerbs = new Map(
+  (["revoked", "shared", "intent"] as const).map((verb) => [`${verb}${laterSuffix}`, verb]),
 );
 
 /** Reads what comes behind a verb; undefined if it can be no record. */

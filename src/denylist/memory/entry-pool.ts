@@ -21,8 +21,8 @@ export class EntryPool {
   /** One byte an entry: 1 if Redis has acknowledged all that the entry says. */
   readonly #shared: Uint8Array[] = [];
   readonly #words: number;
-  /** What cut-offs spare, by their entries: few have any. */
-  readonly #sparing = new Map<number, string>();
+  /** What cut-offs spare, or to which session a token belongs: few entries have such a text. */
+  readonly #texts = new Map<number, string>();
   /** Entries ever used: numbers are below it. */
   #end = 0;
   /** The first entry that can be used again, plus one; 0 where there is none. */
@@ -66,7 +66,7 @@ export class EntryPool {
     const at = this.#startOf(entry);
     this.#latestFreed = Math.max(this.#latestFreed, block[at + expiryAt] ?? 0);
     block[at + expiryAt] = 0;
-    this.#sparing.delete(entry);
+    this.#texts.delete(entry);
     block[at] = this.#free;
     this.#free = entry + 1;
   }
@@ -99,15 +99,16 @@ export class EntryPool {
     return this.#blockOf(entry)[this.#startOf(entry) + cutoffAt];
   }
 
-  /** What its cut-off spares; undefined: nothing. */
-  sparingOf(entry: number): string | undefined {
-    return this.#sparing.get(entry);
+  /** What belongs to its name besides times; undefined: nothing. */
+  textOf(entry: number): string | undefined {
+    return this.#texts.get(entry);
   }
 
-  /** Changes what the cut-off of an entry spares. */
-  spare(entry: number, sparing: string | undefined): void {
-    if (sparing === undefined) this.#sparing.delete(entry);
-    else this.#sparing.set(entry, sparing);
+  /** Changes what belongs to the name of an entry. */
+  setText(entry: number, text: string | undefined): void {
+    if (text === undefined) this.#texts.delete(entry);
+    // A copy: a part of a line that was read would keep all of the line.
+    else this.#texts.set(entry, Buffer.from(text, "latin1").toString("latin1"));
   }
 
   /** Changes the times of an entry. */

@@ -68,10 +68,10 @@ export class ExpiringTable {
     return entry === undefined ? undefined : this.#pool.cutoffOf(entry);
   }
 
-  /** What the cut-off of that name spares; undefined: nothing. */
-  sparingOf(value: string): string | undefined {
+  /** What the cut-off of that name spares, or what it was linked to; undefined: nothing. */
+  textOf(value: string): string | undefined {
     const entry = this.#findLive(value);
-    return entry === undefined ? undefined : this.#pool.sparingOf(entry);
+    return entry === undefined ? undefined : this.#pool.textOf(entry);
   }
 
   /**
@@ -88,7 +88,7 @@ export class ExpiringTable {
     const entry = index.find(this.#sought, mixed);
     if (entry === undefined) {
       const added = this.#pool.add(this.#sought, expiry, cutoff);
-      if (cut.sparing !== undefined) this.#pool.spare(added, cut.sparing);
+      if (cut.sparing !== undefined) this.#pool.setText(added, cut.sparing);
       index.insert(added, mixed);
       this.#size += 1;
       return true;
@@ -98,6 +98,11 @@ export class ExpiringTable {
     if (expiry > held) this.#pool.update(entry, expiry, this.#pool.cutoffOf(entry) ?? 0);
     if (isNews) this.#pool.markShared(entry, false);
     return isNews;
+  }
+
+  /** Adds a name with what it is linked to, which never changes; returns whether that says more than was known. */
+  link(value: string, expiresAt: EpochSeconds, to: string): boolean {
+    return this.add(value, expiresAt, { cutoff: 0, sparing: to });
   }
 
   /** Has the cut-off of an entry end whatever another one does, too; returns whether that is more. */
@@ -110,13 +115,13 @@ export class ExpiringTable {
     const { cutoff, sparing } = joinCuts(held, cut);
     if (cutoff === held.cutoff && sparing === held.sparing) return false;
     this.#pool.update(entry, this.#pool.expiryOf(entry), cutoff);
-    this.#pool.spare(entry, sparing);
+    this.#pool.setText(entry, sparing);
     return true;
   }
 
   #cutOf(entry: number): Cut | undefined {
     const cutoff = this.#pool.cutoffOf(entry);
-    return cutoff === undefined ? undefined : { cutoff, sparing: this.#pool.sparingOf(entry) };
+    return cutoff === undefined ? undefined : { cutoff, sparing: this.#pool.textOf(entry) };
   }
 
   /**

@@ -4,6 +4,8 @@ import {
   type EntryKind,
   type EntryName,
   fallsUnder,
+  inSession,
+  linksOf,
   type TokenNames,
 } from "../denylist.ts";
 import { cutOf } from "../joined-entries.ts";
@@ -29,13 +31,25 @@ export class RevocationTable {
       jti: new ExpiringTable(clock),
       sid: new ExpiringTable(clock),
       sub: new ExpiringTable(clock, { withCutoffs: true }),
+      lnk: new ExpiringTable(clock),
     };
   }
 
   /** Entries held, those included that expired since the last sweep. */
   get size(): number {
-    const { tok, jti, sid, sub } = this.#tables;
-    return tok.size + jti.size + sid.size + sub.size;
+    const { tok, jti, sid, sub, lnk } = this.#tables;
+    return tok.size + jti.size + sid.size + sub.size + lnk.size;
+  }
+
+  /** The session to which a token was linked; undefined: none that is known. */
+  sessionOf(token: TokenNames): string | undefined {
+    const { lnk } = this.#tables;
+    if (lnk.size === 0) return undefined;
+    const own = lnk.textOf(token.id);
+    if (own !== undefined || token.others === undefined) return own;
+    return linksOf(token)
+      .map(({ value }) => lnk.textOf(value))
+      .find((session) => session !== undefined);
   }
 
   /**
@@ -71,14 +85,21 @@ export class RevocationTable {
     return expiresAt !== undefined && expiresAt + keptBeyondSeconds <= this.forgottenUntil;
   }
 
-  /** Whether one of the token's names has been revoked. */
+  /** Whether one of the token's names has been revoked, or the session to which it was linked. */
   has(token: TokenNames): boolean {
     const { tok, jti, sid } = this.#tables;
     if (tok.has(token.id)) return true;
     if (jti.size > 0 && token.jti !== undefined && jti.has(token.jti)) return true;
-    if (sid.size > 0 && token.sid !== undefined && sid.has(token.sid)) return true;
+    if (sid.size > 0 && this.#hasEndedSession(token)) return true;
     if (token.subject !== undefined && this.#isCutOff(token.subject, token)) return true;
     return token.others?.some((name) => this.#isRevokedBy(name, token)) ?? false;
+  }
+
+  #hasEndedSession(token: TokenNames): boolean {
+    const { sid } = this.#tables;
+    if (token.sid !== undefined && sid.has(token.sid)) return true;
+    const session = this.sessionOf(token);
+    return session !== undefined && sid.has(session);
   }
 
   #isRevokedBy({ kind, value }: EntryName, token: TokenNames): boolean {
@@ -91,13 +112,19 @@ export class RevocationTable {
     const cutoff = sub.cutoffOf(subject);
     if (cutoff === undefined || !fallsUnder(token, { cutoff })) return false;
     // Few are spared anything, and only those that fall under a cut-off have to be looked at twice.
-    return fallsUnder(token, { cutoff, sparing: sub.sparingOf(subject) });
+    const sparing = sub.textOf(subject);
+    if (sparing === undefined) return true;
+    return fallsUnder(inSession(token, this.sessionOf(token)), { cutoff, sparing });
   }
 
   /** Adds a revocation; returns whether that says more than the table knew. */
   add(entry: Entry): boolean {
     const table = this.#tables[entry.kind];
-    const isNews = table.add(entry.value, entry.expiresAt, cutOf(entry));
+    const { value, expiresAt, session } = entry;
+    const isNews =
+      session === undefined
+        ? table.add(value, expiresAt, cutOf(entry))
+        : table.link(value, expiresAt, session);
     // To make room, the table may have dropped others.
     if (table.forgottenUntil > this.#forgottenUntil) this.#drawSweepLine();
     for (const listener of this.#listeners) listener(entry);
@@ -127,10 +154,10 @@ export class RevocationTable {
 
   /** Not when it is asked for: every request asks. */
   #drawSweepLine(): void {
-    const { tok, jti, sid, sub } = this.#tables;
+    const { tok, jti, sid, sub, lnk } = this.#tables;
     this.#forgottenUntil = Math.max(
       ...[this.#cameLate, this.#leftOut, tok.forgottenUntil, jti.forgottenUntil],
-      ...[sid.forgottenUntil, sub.forgottenUntil],
+      ...[sid.forgottenUntil, sub.forgottenUntil, lnk.forgottenUntil],
     );
   }
 }

@@ -54,7 +54,7 @@ return {state(), found[1], #keys, table.concat(keys, '\\n'), table.concat(texts,
  * KEYS 6…: entries. ARGV 1: the epoch that it is for, as it stands in the store; 2: milliseconds for which a
  * running grace period is to go on, at least; 3: how many lines the log keeps, about; 4: how many lines to add;
  * then each line with its details; then for each entry its expiry and its cut-off with what that spares ('' without
- * one), in seconds since 1970, and its life in seconds.
+ * one), in seconds since 1970, or "=" and its session, and its life in seconds.
  *
  * Of two expiries and lives the later holds, and of two cut-offs whatever one of them ends; a value that none of ours
  * has written is replaced. The life is relative, and only for tidying up.
@@ -96,11 +96,16 @@ local there = 0
 for i = 6, #KEYS do
   local at = first + (i - 6) * 3
   local cut, life = ARGV[at + 1], ARGV[at + 2]
-  local cutoff, sparing = string.match(cut, '^(%d*) ?(%S*)$')
+  local session = string.match(cut, '^=(.*)$')
+  local cutoff, sparing = string.match(session and '' or cut, '^(%d*) ?(%S*)$')
   local value = ARGV[at]
   if cutoff ~= '' then value = value .. ' ' .. cutoff end
+  if session then value = value .. ' ' .. session end
   if redis.call('SET', KEYS[i], value, 'EX', life, 'NX') then
     if cutoff ~= '' then spare(KEYS[i], cutoff, sparing, life) end
+  elseif session then
+    there = there + 1
+    redis.call('SET', KEYS[i], value, 'EX', life)
   else
     there = there + 1
     merge(KEYS[i], at, cutoff, sparing)

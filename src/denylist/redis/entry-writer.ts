@@ -73,10 +73,16 @@ export class EntryWriter {
 
   #entryArguments(entries: readonly Entry[]): (string | number)[] {
     const now = this.#options.clock.nowSeconds();
-    return entries.flatMap(({ expiresAt, cutoff, sparing }) => [
+    return entries.flatMap(({ expiresAt, ...details }) => [
       Math.ceil(expiresAt),
-      cutoff === undefined ? "" : [Math.ceil(cutoff), sparing ?? ""].join(" ").trimEnd(),
+      detailsOf(details),
       Math.max(1, Math.ceil(expiresAt - now)) + slackSeconds,
     ]);
   }
+}
+
+/** What stands behind an expiry in the arguments of the script. */
+function detailsOf({ cutoff, sparing = "", session }: Omit<Entry, "expiresAt">): string {
+  if (session !== undefined) return `=${session}`;
+  return cutoff === undefined ? "" : `${Math.ceil(cutoff)} ${sparing}`.trimEnd();
 }

@@ -1,5 +1,5 @@
 import type { Clock } from "../../platform/clock.ts";
-import type { Entry } from "../denylist.ts";
+import { type Entry, namesOneToken } from "../denylist.ts";
 import type { EmbeddedDenylist } from "../embedded.ts";
 import { ignored, type OnIgnored } from "../ignored.ts";
 import type { Outbox } from "../journal/outbox.ts";
@@ -80,7 +80,9 @@ export class FleetLives {
     const now = this.#options.clock.nowSeconds();
     const until = endOfAllIssued(now, this.#options.local.lives.longest(now));
     return entries.map((entry) =>
-      entry.kind === "tok" || entry.expiresAt >= until ? entry : { ...entry, expiresAt: until },
+      namesOneToken(entry.kind) || entry.expiresAt >= until
+        ? entry
+        : { ...entry, expiresAt: until },
     );
   }
 
@@ -189,7 +191,7 @@ export class FleetLives {
   /** What was revoked before that was read: Redis has not got it yet. */
   #lengthenPending(): void {
     const { outbox, local } = this.#options;
-    const pending = outbox.first(outbox.size).filter(({ kind }) => kind !== "tok");
+    const pending = outbox.first(outbox.size).filter(({ kind }) => !namesOneToken(kind));
     const longer = this.lengthen(pending).filter((entry, index) => entry !== pending[index]);
     // A disk that fails is told elsewhere; they are in the outbox all the same.
     if (longer.length > 0) local.revoke(longer).catch(() => {});

@@ -1,5 +1,12 @@
 import { StoreUnavailableError } from "../../errors.ts";
-import { type EntryName, fallsUnder, namesOf, type TokenNames } from "../denylist.ts";
+import {
+  type EntryName,
+  fallsUnder,
+  inSession,
+  linksOf,
+  namesOf,
+  type TokenNames,
+} from "../denylist.ts";
 import { readValue } from "./entry-value.ts";
 import type { KeySpace } from "./key-space.ts";
 
@@ -27,6 +34,13 @@ interface LookUp {
   readonly reject: (error: Error) => void;
 }
 
+/** What stands under a name, and whether its shard can say that nothing does. */
+interface Found {
+  readonly name: EntryName;
+  readonly value: string | null;
+  readonly trusted: boolean;
+}
+
 const lookUpsPerAsk = 300;
 const mostWaiting = 20_000;
 
@@ -49,42 +63,38 @@ export class LookUps {
    * nothing: a shard that may have lost entries can't say that one is not there.
    */
   async ask(token: TokenNames): Promise<"revoked" | "live"> {
-    const names = namesOf(token);
-    const shards = new Set(names.map((name) => this.#keys.shardOf(name)));
-    const [only = ""] = shards;
-    const revoked =
-      shards.size === 1
-        ? await this.#isRevoked(token, only, names)
-        : await this.#isRevokedInOneOf(token, shards, names);
-    return revoked ? "revoked" : "live";
-  }
-
-  async #isRevokedInOneOf(
-    token: TokenNames,
-    shards: ReadonlySet<string>,
-    names: readonly EntryName[],
-  ): Promise<boolean> {
-    const answers = [...shards].map((shard) => {
-      const there = names.filter((name) => this.#keys.shardOf(name) === shard);
-      return this.#isRevoked(token, shard, there);
-    });
-    return (await Promise.all(answers)).includes(true);
-  }
-
-  async #isRevoked(
-    token: TokenNames,
-    shard: string,
-    names: readonly EntryName[],
-  ): Promise<boolean> {
-    const { trusted, values } = await this.#valuesOf(shard, names);
-    const revoked = names.some((name, index) => {
-      const value = values[index] ?? null;
-      // One that can't be read counts: nobody can say any more what it spares.
-      return value !== null && fallsUnder(token, readValue(name, value) ?? {});
-    });
+    const found = await this.#find([...namesOf(token), ...linksOf(token)]);
+    const session = sessionIn(found);
+    const linked = inSession(token, session);
+    if (isRevoked(linked, found)) return "revoked";
+    const more = session === undefined ? [] : await this.#find([{ kind: "sid", value: session }]);
+    if (isRevoked(linked, more)) return "revoked";
     // What is there counts, whatever else has been lost.
-    if (revoked || trusted) return revoked;
+    if ([...found, ...more].every(({ trusted }) => trusted)) return "live";
     throw new MayBeLostError();
+  }
+
+  /** The session to which a token was linked; rejects as `ask` does. */
+  async sessionOf(token: TokenNames): Promise<string | undefined> {
+    const found = await this.#find(linksOf(token));
+    const session = sessionIn(found);
+    if (session !== undefined || found.every(({ trusted }) => trusted)) return session;
+    throw new MayBeLostError();
+  }
+
+  async #find(names: readonly EntryName[]): Promise<readonly Found[]> {
+    const byShard = new Map<string, EntryName[]>();
+    for (const name of names) {
+      const shard = this.#keys.shardOf(name);
+      const some = byShard.get(shard);
+      if (some === undefined) byShard.set(shard, [name]);
+      else some.push(name);
+    }
+    const answers = [...byShard].map(async ([shard, some]) => {
+      const { trusted, values } = await this.#valuesOf(shard, some);
+      return some.map((name, index): Found => ({ name, value: values[index] ?? null, trusted }));
+    });
+    return (await Promise.all(answers)).flat();
   }
 
   #valuesOf(shard: string, names: readonly EntryName[]): Promise<ShardAnswer> {
@@ -128,4 +138,21 @@ export class LookUps {
       this.#count -= batch.length;
     }
   }
+}
+
+function isRevoked(token: TokenNames, found: readonly Found[]): boolean {
+  return found.some(
+    ({ name, value }) =>
+      value !== null &&
+      name.kind !== "lnk" &&
+      // One that can't be read counts: nobody can say any more what it spares.
+      fallsUnder(token, readValue(name, value) ?? {}),
+  );
+}
+
+function sessionIn(found: readonly Found[]): string | undefined {
+  const links = found.filter(({ name }) => name.kind === "lnk");
+  return links
+    .map(({ name, value }) => (value === null ? undefined : readValue(name, value)?.session))
+    .find((session) => session !== undefined);
 }

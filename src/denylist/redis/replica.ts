@@ -167,6 +167,11 @@ export class RedisReplica {
     return this.#lookUps.ask(token);
   }
 
+  /** The session to which a token was linked. */
+  sessionOf(token: TokenNames): Promise<string | undefined> {
+    return this.#lookUps.sessionOf(token);
+  }
+
   /** As EntryWriter.put. */
   put(...args: Parameters<EntryWriter["put"]>): ReturnType<EntryWriter["put"]> {
     return this.#entryWriter.put(...args);

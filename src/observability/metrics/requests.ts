@@ -29,6 +29,12 @@ export interface GateMetrics<Outcome extends string> {
   readonly unprovenRefused: { inc(): void };
   /** An answer handed out a token that had been revoked. */
   readonly revokedHandedOut: { inc(): void };
+  /** A session should have ended, and nobody can tell which. */
+  readonly sessionsNotFound: { inc(): void };
+  /** A token that had been replaced came again, and its session was ended. */
+  readonly reusedTokens: { inc(): void };
+  /** Tokens were handed out whose link to their session is not known everywhere yet. */
+  readonly linksLate: { inc(): void };
   /** An answer handed out no token where one was to be spared, or to leave its session alone. */
   readonly nothingHandedOut: { inc(): void };
   /** A revoking request was lost on its way, and what it would have revoked is revoked to be safe. */
@@ -86,6 +92,7 @@ export function createGateMetrics<Outcome extends string>(
       cutReasons,
     ),
     ...createSubjectCounters(make),
+    ...createSessionCounters(make),
     upgradedConnections: make.gauge("revgate_upgraded_connections", "Open WebSocket connections."),
     startHold: createHolds(make, countRevoked),
   };
@@ -132,6 +139,26 @@ function createSubjectCounters(
     revokedHandedOut: make.counter(
       "revgate_revoked_tokens_handed_out_total",
       "Answers on routes with handsOut that gave a client an already revoked token: without jti, two tokens issued within a second are identical.",
+    ),
+  };
+}
+
+/** What is counted of tokens that belong together. */
+function createSessionCounters(
+  make: Makers,
+): Pick<GateMetrics<string>, "sessionsNotFound" | "reusedTokens" | "linksLate"> {
+  return {
+    sessionsNotFound: make.counter(
+      "revgate_sessions_not_found_total",
+      "Successful answers on routes with revoke: session to requests whose tokens name no session (tokens.sessionClaim) and were linked to none: only these tokens ended. Alert on every increase.",
+    ),
+    reusedTokens: make.counter(
+      "revgate_reused_tokens_total",
+      "Tokens that had been replaced and came again on a route with reused: end: their sessions were ended. Either side of a stolen refresh token, or a client that lost an answer.",
+    ),
+    linksLate: make.counter(
+      "revgate_links_late_total",
+      "Answers that handed out tokens whose link to their session was not known everywhere yet: the disk or Redis was away. It is tried again.",
     ),
   };
 }

@@ -53,6 +53,7 @@ function optionsWith(changes: Partial<HoldOptions> = {}, revoke = async () => {}
     onLost: () => void said.push("lost"),
     onHandedOut: () => {},
     onNothingHandedOut: () => void said.push("nothing handed out"),
+    onSessionUnknown: () => void said.push("no session"),
     onSubjectUnknown: () => void said.push("nobody"),
     onSubjectKept: () => void said.push("kept"),
     onUnreadable: () => void said.push("unread"),
@@ -254,6 +255,7 @@ describe("holdFor", () => {
       onUnreadable: () => {},
       onHandedOut: () => {},
       onNothingHandedOut: () => {},
+      onSessionUnknown: () => {},
       onRedirection: () => {},
     } as const;
     const route = { access: "protected", revoke: "subject" } as const;

@@ -13,12 +13,16 @@ const token = {
   notBefore: undefined,
 };
 
-function setUp(t: TestContext, changes: { atExpiry?: "keep"; isRevoked?: () => boolean } = {}) {
+function setUp(
+  t: TestContext,
+  changes: { atExpiry?: "keep"; isRevoked?: () => boolean; session?: string } = {},
+) {
   t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 500_000 });
   const cuts: string[] = [];
   const live = new LiveConnections({
     clock: { nowSeconds: () => Date.now() / 1000 },
     isRevoked: changes.isRevoked ?? (() => false),
+    sessionOf: () => changes.session,
     clockToleranceSeconds: () => 5,
     atExpiry: () => changes.atExpiry ?? "cut",
     onCut: (reason) => void cuts.push(`counted ${reason}`),
@@ -58,6 +62,15 @@ describe("LiveConnections", () => {
     add("later", { issuedAt: 101 });
     live.revoke({ kind: "sub", value: token.subject, expiresAt: 2000, cutoff: 100 });
     assert.deepEqual(cuts, []);
+  });
+
+  it("cuts what was linked to a session that ends", (t) => {
+    const { live, cuts, add } = setUp(t, { session: "l".repeat(43) });
+    const end = add("one");
+    add("two");
+    end();
+    live.revoke({ kind: "sid", value: "l".repeat(43), expiresAt: 2000 });
+    assert.deepEqual(cuts, ["counted token_revoked", "two token_revoked"]);
   });
 
   it("cuts at expiry, and not before anybody's clock says so", async (t) => {

@@ -23,7 +23,7 @@ describe("LookUps", () => {
     const answers = await Promise.all(tokens.map((each) => lookUps.ask(each)));
     assert.deepEqual(answers, ["live", "live"]);
     const kinds = asked.map(([, names]) => names.map(({ kind }) => kind));
-    assert.deepEqual(kinds, [["tok", "sub", "tok", "jti", "sid", "sub"]]);
+    assert.deepEqual(kinds, [["tok", "sub", "lnk", "tok", "jti", "sid", "sub", "lnk"]]);
   });
 
   it("ask each shard for the names that are there", async () => {
@@ -32,10 +32,21 @@ describe("LookUps", () => {
     assert.deepEqual(
       asked.map(([shard, names]) => [shard, names.map(({ kind }) => kind)]),
       [
-        ["t", ["tok"]],
+        ["t", ["tok", "lnk"]],
         ["s", ["sub"]],
       ],
     );
+  });
+
+  it("ask for the session to which a token was linked, and no other token's", async () => {
+    const session = "w".repeat(43);
+    const { lookUps, asked } = lookUpsIn({ lnk: `9000 ${session}`, sid: "9000" });
+    assert.equal(await lookUps.ask(token), "revoked");
+    assert.deepEqual(asked.at(-1)?.[1], [{ kind: "sid", value: session }]);
+    assert.equal(await lookUps.sessionOf(token), session);
+    assert.equal(await lookUpsIn({ sid: "9000" }).lookUps.ask(token), "live");
+    // Nobody can say that a token has no session by a shard that may have lost its link.
+    await assert.rejects(lookUpsIn({}, false).lookUps.sessionOf(token), /lost data/);
   });
 
   it("give no all-clear by a shard that has lost data, whatever else is there", async () => {

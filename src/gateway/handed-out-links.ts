@@ -1,0 +1,81 @@
+import type { Denylist } from "../denylist/denylist.ts";
+import { StoreUnavailableError } from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import { within } from "../platform/within.ts";
+import { type Lifetimes, tokenEntry } from "../revocation/entries.ts";
+import { inSession, linksFor } from "../revocation/sessions.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
+import type { HeldResponse, Hold } from "../upstream/held-response.ts";
+import { type HandedOutReading, readHandedOut } from "./handed-out.ts";
+import type { Route } from "./route.ts";
+
+/** What links the tokens of an answer, and who is told. */
+export interface LinkOptions extends HandedOutReading {
+  readonly denylist: Pick<Denylist, "revoke" | "sessionOf">;
+  readonly clock: Clock;
+  readonly lifetimes: Lifetimes;
+  readonly holdTimeoutMs: number;
+  /** Told of the tokens that were handed out, when they are linked. */
+  readonly onHandedOut: (tokens: readonly VerifiedToken[]) => void;
+  /** Told if an answer with which a session begins handed out nothing. */
+  readonly onNothingHandedOut: () => void;
+  /** Told if tokens went out whose link is not known everywhere yet. */
+  readonly onUnlinked: (cause: Error) => void;
+}
+
+/**
+ * Notes which tokens belong together that an answer hands out, before it is passed on.
+ *
+ * The answer goes out even if the note is late: somebody who logs in does not wait for Redis to come back. The link is
+ * in the outbox then, and it is told.
+ */
+export function linkHandedOut(
+  route: Route,
+  carried: VerifiedToken | undefined,
+  options: LinkOptions,
+): Hold {
+  return {
+    onResponse: ({ status, ...response }) =>
+      status >= 200 && status < 400
+        ? link(route, { carried, response: { status, ...response } }, options)
+        : undefined,
+    onLost: async () => {},
+  };
+}
+
+async function link(
+  route: Route,
+  { carried, response }: { carried: VerifiedToken | undefined; response: HeldResponse },
+  options: LinkOptions,
+): Promise<void> {
+  const { clock, lifetimes, denylist } = options;
+  const opaqueUntil = clock.nowSeconds() + lifetimes.maxLifetimeSeconds;
+  const reading = { ...options, opaqueUntil };
+  const handedOut = await readHandedOut(route.handsOut ?? [], response, reading);
+  if (handedOut.length === 0) {
+    if (route.session === "begins") options.onNothingHandedOut();
+    return;
+  }
+  const noted = async () => {
+    const before = route.session === "continues" ? carried : undefined;
+    const session = before && (await denylist.sessionOf(before));
+    const linked = linkTogether(handedOut, before && inSession(before, session));
+    const replaced = route.reused === "end" && before ? [tokenEntry(before)] : [];
+    await denylist.revoke([...linksFor(linked), ...replaced]);
+  };
+  await within(noted(), {
+    limitMs: options.holdTimeoutMs,
+    tooLate: () => new StoreUnavailableError("linking tokens takes too long; it goes on"),
+  }).catch(options.onUnlinked);
+  options.onHandedOut(handedOut);
+}
+
+/** Tokens that were handed out, as those of one session: of the token's that was carried if its session goes on. */
+export function linkTogether(
+  handedOut: readonly VerifiedToken[],
+  carried: VerifiedToken | undefined,
+): readonly VerifiedToken[] {
+  const session = carried?.session ?? handedOut[0]?.id;
+  const news = carried === undefined || carried.session !== undefined ? [] : [carried];
+  return [...handedOut, ...news].map((token) => inSession(token, session));
+}

@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { EventEmitter, once } from "node:events";
+import { describe, it, type TestContext } from "node:test";
+import { startApplication } from "../helpers/application.ts";
+import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
+import { type Reply, send } from "../helpers/http.ts";
+import { startRedis } from "../helpers/redis.ts";
+import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
+
+const pair = "handsOut: [ { responseJson: /access }, { responseJson: /refresh } ]";
+const refresh = "from: [ { header: refresh } ], tokens: opaque";
+const routes = `
+routes:
+  - { path: /login, methods: [POST], access: public, ${pair}, session: begins }
+  - { path: /refresh, methods: [POST], ${refresh}, ${pair}, session: continues }
+  - { path: /strict, methods: [POST], ${refresh}, ${pair}, session: continues, reused: end }
+  - { path: /logout, methods: [POST], revoke: session }
+  - { path: /refresh-logout, methods: [POST], ${refresh}, revoke: session }
+  - { path: /others, methods: [POST], revoke: others }
+  - { path: /alone, methods: [POST], access: public, ${pair}, session: begins, only: latest }
+  - { path: /page, handsOut: [ { responseCookie: session } ], session: continues }
+tokens: { keys: [ { publicKeyFile: public.pem } ], sessionClaim: session }`;
+
+/** What the application hands out: an access token, and a refresh token that means nothing to anybody else. */
+const handOut = () => JSON.stringify({ access: makeToken(), refresh: randomUUID() });
+
+async function start(t: TestContext, count: number) {
+  const waiting = new EventEmitter();
+  const application = await startApplication(t, async (request, response) => {
+    request.resume();
+    if (request.headers["x-waits"] !== undefined) {
+      const released = once(waiting, "released");
+      waiting.emit("asked");
+      await released;
+    }
+    const cookie = { "Set-Cookie": `session=${makeToken()}; Path=/` };
+    response.writeHead(Number(request.headers["x-status"] ?? 200), {
+      "Content-Type": "application/json",
+      ...(request.url === "/page" && cookie),
+    });
+    response.end(request.headers["x-says"] ?? handOut());
+  });
+  const redis = count > 1 ? await startRedis(t) : undefined;
+  const store = `, redis: { url: "${redis?.url}", commandTimeout: 5s, grace: 300ms }`;
+  const yaml = `${routes}\ndenylist: { dataDir: data${redis ? store : ""} }`;
+  const gates = await Promise.all(
+    Array.from({ length: count }, () => startGate(t, { upstream: application.url, yaml })),
+  );
+  for (const gate of gates) await untilReady(gate);
+  const [first, last = first] = gates;
+  assert.ok(first && last);
+  return { waiting, redis, first, last };
+}
+
+const post = (gate: TestGate, path: string, headers: Record<string, string> = {}) =>
+  send(`${gate.url}${path}`, { method: "POST", headers });
+
+interface Pair {
+  readonly access: string;
+  readonly refresh: string;
+}
+
+const pairIn = (reply: Reply): Pair => {
+  assert.equal(reply.status, 200, reply.text);
+  return reply.json as unknown as Pair;
+};
+
+/** Asks again while it cannot be said: on a busy machine, a sidecar may have to ask Redis, in vain. */
+async function isLive({ url }: TestGate, token: string): Promise<boolean> {
+  for (;;) {
+    const { status } = await send(`${url}/me`, { headers: { token } });
+    if (status !== 503) return status === 200;
+  }
+}
+
+/** Whether a refresh token is let through. */
+async function mayRefresh(gate: TestGate, token: string): Promise<boolean> {
+  const { status } = await post(gate, "/refresh", { refresh: token, "x-status": "404" });
+  return status === 404;
+}
+
+const metric = async (gate: TestGate, line: RegExp) =>
+  line.test((await send(`${gate.adminUrl}/metrics`)).text);
+
+describe("linked tokens", { concurrency: 3 }, () => {
+  it("end together by any one of them, on every sidecar, and no other session does", async (t) => {
+    const { first, last } = await start(t, 2);
+    const phone = pairIn(await post(first, "/login"));
+    const laptop = pairIn(await post(first, "/login"));
+    // Replaced at the other sidecar, twice.
+    const second = pairIn(await post(last, "/refresh", { refresh: phone.refresh }));
+    const third = pairIn(await post(first, "/refresh", { refresh: second.refresh }));
+    const all = [phone, second, third];
+    for (const { access } of [...all, laptop]) assert.ok(await isLive(last, access));
+    assert.equal((await post(last, "/refresh-logout", { refresh: third.refresh })).status, 200);
+    for (const gate of [first, last]) {
+      for (const { access, refresh: token } of all) {
+        assert.deepEqual(
+          [await isLive(gate, access), await mayRefresh(gate, token)],
+          [false, false],
+        );
+      }
+      assert.ok(await isLive(gate, laptop.access));
+      assert.ok(await mayRefresh(gate, laptop.refresh));
+    }
+  });
+
+  it("end with the access token, and what is handed out meanwhile is dead from the start", async (t) => {
+    const { first, waiting } = await start(t, 1);
+    const { access, refresh: token } = pairIn(await post(first, "/login"));
+    const asked = once(waiting, "asked");
+    const late = post(first, "/refresh", { refresh: token, "x-waits": "1" });
+    await asked;
+    assert.equal((await post(first, "/logout", { token: access })).status, 200);
+    waiting.emit("released");
+    const renewed = pairIn(await late);
+    assert.deepEqual(
+      [await isLive(first, renewed.access), await mayRefresh(first, renewed.refresh)],
+      [false, false],
+    );
+  });
+
+  it("are still known after a restart, and after a Redis that has lost everything", async (t) => {
+    const { first, last, redis } = await start(t, 2);
+    const { access, refresh: token } = pairIn(await post(first, "/login"));
+    await redis?.client.flushall();
+    await until(async () => (await redis?.client.keys("revgate:lnk:*"))?.length === 2);
+    await untilReady(last);
+    await first.stop();
+    assert.equal((await post(last, "/logout", { token: access })).status, 200);
+    assert.equal(await mayRefresh(last, token), false);
+  });
+
+  it("end if a token that was replaced comes again, if that is asked for", async (t) => {
+    const { first, last } = await start(t, 2);
+    const stolen = pairIn(await post(first, "/login"));
+    const renewed = pairIn(await post(first, "/strict", { refresh: stolen.refresh }));
+    assert.deepEqual(
+      [await isLive(last, stolen.access), await mayRefresh(last, renewed.refresh)],
+      [true, true],
+    );
+    for (let i = 0; i < 3; i += 1) {
+      const reply = await post(last, "/strict", { refresh: stolen.refresh });
+      assert.equal(reply.json["error"], "token_revoked");
+    }
+    for (const gate of [first, last]) {
+      assert.deepEqual(
+        [await isLive(gate, renewed.access), await mayRefresh(gate, renewed.refresh)],
+        [false, false],
+      );
+    }
+    assert.ok(await metric(last, /^revgate_reused_tokens_total 1$/m));
+    assert.match(last.logged(), /that had been replaced came again/);
+  });
+
+  it("come in cookies that are replaced on every page", async (t) => {
+    const { first } = await start(t, 1);
+    const { access } = pairIn(await post(first, "/login"));
+    const cookies: string[] = [];
+    let token = access;
+    for (let page = 0; page < 3; page += 1) {
+      const reply = await send(`${first.url}/page`, { headers: { token } });
+      token = /^session=([^;]+)/.exec(reply.headers["set-cookie"]?.[0] ?? "")?.[1] ?? "";
+      cookies.push(token);
+    }
+    await post(first, "/logout", { token });
+    for (const each of [access, ...cookies]) assert.equal(await isLive(first, each), false);
+  });
+
+  it("are spared together with the one that is carried, or that is handed out alone", async (t) => {
+    const { first } = await start(t, 1);
+    const phone = pairIn(await post(first, "/login"));
+    const renewed = pairIn(await post(first, "/refresh", { refresh: phone.refresh }));
+    const other = makeToken();
+    await post(first, "/others", { token: renewed.access });
+    assert.deepEqual(
+      [await isLive(first, phone.access), await isLive(first, other)],
+      [true, false],
+    );
+    const alone = pairIn(await post(first, "/alone"));
+    assert.deepEqual(
+      [await isLive(first, phone.access), await isLive(first, alone.access)],
+      [false, true],
+    );
+    await post(first, "/refresh-logout", { refresh: alone.refresh });
+    assert.equal(await isLive(first, alone.access), false);
+  });
+
+  it("are told of if nobody knows their session, or the application has handed out none", async (t) => {
+    const { first } = await start(t, 1);
+    const [unlinked, named, sameSession] = [
+      makeToken(),
+      makeToken({ session: "s" }),
+      makeToken({ session: "s" }),
+    ];
+    await post(first, "/logout", { token: unlinked });
+    assert.equal(await isLive(first, unlinked), false);
+    assert.ok(await metric(first, /^revgate_sessions_not_found_total 1$/m));
+    await post(first, "/logout", { token: named });
+    assert.equal(await isLive(first, sameSession), false);
+    assert.ok(await metric(first, /^revgate_sessions_not_found_total 1$/m));
+    await post(first, "/login", { "x-says": "{}" });
+    assert.ok(await metric(first, /^revgate_nothing_handed_out_total 1$/m));
+  });
+
+  it("go out, and are told of, while Redis is away; they belong together when it is back", async (t) => {
+    const { first, redis } = await start(t, 2);
+    await redis?.kill();
+    const reply = await post(first, "/login");
+    const { access, refresh: token } = pairIn(reply);
+    assert.ok(await metric(first, /^revgate_links_late_total 1$/m));
+    await redis?.start();
+    await untilReady(first);
+    assert.equal((await post(first, "/logout", { token: access })).status, 200);
+    assert.equal(await mayRefresh(first, token), false);
+  });
+});
