@@ -10,6 +10,7 @@ import {
   targetOptions,
 } from "../config/routes.ts";
 import type { ControlHandler } from "../control/command-server.ts";
+import { createBodyPlaces } from "../gateway/body-places.ts";
 import { createCheckTurns } from "../gateway/check-turns.ts";
 import type { Gate } from "../gateway/gate.ts";
 import type { LiveConnections } from "../gateway/live-connections.ts";
@@ -127,6 +128,7 @@ function assembleGate(
     waitForKeys: createBoundedWait(maxWaitingForKeys),
     checkTurns: createCheckTurns(settings.limits.signatureCheckShare / 100, metrics.gate),
     bodyBytes: settings.limits.bodyBytes,
+    takeBodyPlace: createBodyPlaces(settings.limits.bodyBytes),
     ...{ clock: store.clock, clockHints: store.clockHints },
     lifetimes: lifetimesOf(settings),
     denylist: store.denylist,

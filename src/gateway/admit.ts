@@ -6,6 +6,7 @@ import type { BoundedWait } from "../platform/bounded-wait.ts";
 import {
   type CredentialReading,
   type CredentialSource,
+  isInBody,
   isInTarget,
   readCredential,
   unreadValue,
@@ -24,11 +25,11 @@ import { methodReadings } from "./method.ts";
 import type { Route } from "./route.ts";
 import type { RouteTable } from "./route-table.ts";
 import { readTarget, type Target, type TargetOptions } from "./target.ts";
-import { type Denial, deny, type Wait } from "./verdict.ts";
-import { type Outcome, readBody, type Visit } from "./visit.ts";
+import { type Denial, deny, type Verdict, type Wait } from "./verdict.ts";
+import { type BodyChecks, type Outcome, readBody, type Visit } from "./visit.ts";
 
 /** What requests are judged by. */
-export interface Checks extends TokenChecks {
+export interface Checks extends TokenChecks, BodyChecks {
   readonly target: TargetOptions;
   readonly routes: RouteTable;
   readonly sources: readonly CredentialSource[];
@@ -36,8 +37,6 @@ export interface Checks extends TokenChecks {
   readonly denylist: Pick<Denylist, "lookUp" | "ask">;
   /** Has a request wait for a key beside others. */
   readonly waitForKeys: BoundedWait;
-  /** The longest body, in bytes, that is read for the sake of what is in it. */
-  readonly bodyBytes: number;
   readonly metrics: GateMetrics<Outcome>;
   readonly log: RequestLog;
   /** Why a credential is invalid, in one line. */
@@ -115,28 +114,15 @@ function judgePreflight({ cors, sources }: Checks, visit: Visit): Admission | un
 }
 
 function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
-  const { request, headers, body } = visit;
+  const { request, headers } = visit;
   const methods = methodReadings(request.method ?? "", headers);
   const route = checks.routes.find(methods, target, visit);
   if (route === undefined) return deny("request_ambiguous");
-  if (route.needsBody && body === undefined) {
-    return { kind: "wait", what: "body", ready: readBody(visit, checks.bodyBytes) };
-  }
-  if (body?.stalled === true) return deny("request_timeout");
+  const withoutBody = judgeBody(checks, visit, route);
+  if (withoutBody !== undefined) return withoutBody;
 
-  const credential = readSent(checks, visit, route);
-  const verdict = decide({
-    route,
-    credential,
-    verify: verifierFor(checks, route, visit),
-    lookUp: checks.denylist.lookUp,
-    isTimeInDoubt: () => checks.clock.doubt !== undefined,
-  });
-  if (verdict.kind === "deny") {
-    noteReused(checks, visit, { route, credential, verdict });
-    return denyToken(checks, visit, credential, verdict);
-  }
-  if (verdict.kind === "wait") return verdict;
+  const verdict = judgeToken(checks, visit, route);
+  if (verdict.kind === "deny" || verdict.kind === "wait") return verdict;
   if (verdict.token !== undefined && lacksSubject(route, verdict.token)) {
     checks.metrics.tokensWithoutSubject.inc();
     checks.log.tokenWithoutSubject(visit.requestId);
@@ -149,6 +135,48 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
   if ("kind" in spared) return spared;
   if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token, further, spared };
   return { kind: "pass", route, token: verdict.token, further, spared };
+}
+
+/** Whether a request is refused or has to wait because of its body; undefined: it goes on. */
+function judgeBody(checks: Checks, visit: Visit, route: Route): Denial | Wait | undefined {
+  const { body } = visit;
+  if (route.needsBody && body === undefined) {
+    const refusal = judgeHead(checks, visit, route);
+    return refusal ?? { kind: "wait", what: "body", ready: readBody(visit, checks) };
+  }
+  if (body?.brokenOff === undefined) return undefined;
+  return deny(body.brokenOff === "stalled" ? "request_timeout" : "checks_busy");
+}
+
+/** Whether the token that a request carries lets it pass; notes whose refusal it is. */
+function judgeToken(checks: Checks, visit: Visit, route: Route): Verdict {
+  const credential = readSent(checks, visit, route);
+  const verdict = decide({
+    route,
+    credential,
+    verify: verifierFor(checks, route, visit),
+    lookUp: checks.denylist.lookUp,
+    isTimeInDoubt: () => checks.clock.doubt !== undefined,
+  });
+  if (verdict.kind !== "deny") return verdict;
+  noteReused(checks, visit, { route, credential, verdict });
+  return denyToken(checks, visit, credential, verdict);
+}
+
+/**
+ * Why a request is refused, or has to wait, by its head alone; undefined if its body has to be read. So nobody without
+ * a token has a body read, unless the token may be in it.
+ *
+ * Fewer rules may apply once the body is read, but those that ask for it only revoke: no token passes by them.
+ */
+function judgeHead(checks: Checks, visit: Visit, route: Route): Denial | Wait | undefined {
+  if (route.access === "public") return undefined;
+  const sources = route.from ?? checks.sources;
+  if (sources.some(isInBody) && readCredential(visit, sources).kind === "missing") return undefined;
+  const verdict = judgeToken(checks, visit, route);
+  if (verdict.kind === "wait") return verdict;
+  // Whether a cut-off can be made matters only if one is to be.
+  return verdict.kind === "deny" && verdict.reason !== "denylist_unavailable" ? verdict : undefined;
 }
 
 /** Notes that a revoked token came to a route whose tokens are used once. */
@@ -172,12 +200,12 @@ function noteReused(
 }
 
 /** Notes whose refusal it is, for the log. */
-function denyToken<Verdict extends Denial>(
+function denyToken<Refusal extends Denial>(
   { verifier, log, whyInvalid }: Checks,
   visit: Visit,
   reading: CredentialReading,
-  verdict: Verdict,
-): Verdict {
+  verdict: Refusal,
+): Refusal {
   if (reading.kind !== "found" || !verdict.reason.startsWith("token_")) return verdict;
   const { credential } = reading;
   const isInvalid = verdict.reason === "token_invalid";

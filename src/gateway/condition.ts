@@ -34,15 +34,28 @@ export function compileCondition(condition: Condition | undefined): ReadConditio
   if (condition === undefined) return () => met;
   const { mutations: names } = condition;
   const parse = names && loadGraphqlParser();
-  const mutations = new Set(names);
+  const read = parse && mutationReader(parse, new Set(names));
   return (sent) => {
     if (sent === undefined) return met;
     if (!isHost(condition, sent) || !hasHeaders(condition, sent) || !hasMember(condition, sent)) {
       return false;
     }
-    if (parse === undefined) return met;
-    const found = readMutations(parse, sent, mutations);
+    if (read === undefined) return met;
+    const found = read(sent);
     return found.length === 0 ? false : { mutations: found };
+  };
+}
+
+/** A request is judged again when it has waited: what its body asks for is read once. */
+function mutationReader(
+  parse: ReturnType<typeof loadGraphqlParser>,
+  mutations: ReadonlySet<string>,
+): (sent: Sent) => MutationReading {
+  const known = new WeakMap<object, MutationReading>();
+  return (sent) => {
+    const found = (sent.body && known.get(sent.body)) ?? readMutations(parse, sent, mutations);
+    if (sent.body !== undefined) known.set(sent.body, found);
+    return found;
   };
 }
 

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import type { DocumentNode, SelectionSetNode } from "graphql";
-import { queryValues } from "../http/query.ts";
+import { queryReader } from "../http/query.ts";
 import type { Sent } from "../token/credential.ts";
 
 /**
@@ -43,10 +43,11 @@ export function readMutations(
 type Texts = readonly (string | undefined)[];
 
 function textsInQuery({ target }: Sent): Texts {
-  const values = queryValues(target, "query");
+  const valuesOf = queryReader(target);
+  const values = valuesOf("query");
   if (values.length > 1) return [undefined];
   const isPersisted = ["extensions", "id", "documentId", "doc_id"].some(
-    (name) => queryValues(target, name).length > 0,
+    (name) => valuesOf(name).length > 0,
   );
   return values.length === 0 && isPersisted ? [undefined] : values;
 }

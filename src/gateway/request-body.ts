@@ -8,8 +8,8 @@ export interface ReceivedBody {
   /** What has come by now; it is sent on before the rest. */
   readonly bytes: Buffer;
   readonly fields: BodyFields;
-  /** Set if the client stopped in the middle of it. */
-  readonly stalled?: boolean;
+  /** Set if the client stopped in the middle of it, or had to make room for others. */
+  readonly brokenOff?: "stalled" | "crowded_out" | undefined;
 }
 
 /** How a body is read. */
@@ -17,8 +17,11 @@ export interface ReceiveOptions {
   readonly maxBytes: number;
   /** Takes who is to be told if the client stops in the middle. */
   readonly onStall: (listener: () => void) => void;
+  /** Takes a place among bodies that are read, and who is to be told if another gets it; returns what frees it. */
+  readonly takePlace: (onGivenAway: () => void) => () => void;
 }
 
+const nothing = Buffer.alloc(0);
 const unreadable: BodyFields = { kind: "unreadable" };
 
 /**
@@ -30,7 +33,7 @@ const unreadable: BodyFields = { kind: "unreadable" };
 export function receiveBody(
   request: IncomingMessage,
   headers: HeaderList,
-  { maxBytes, onStall }: ReceiveOptions,
+  { maxBytes, onStall, takePlace }: ReceiveOptions,
 ): Promise<ReceivedBody> {
   const length = Number(headers.first("content-length") ?? 0);
   const gathered = new GatheredBytes();
@@ -38,10 +41,12 @@ export function receiveBody(
   if (length > maxBytes) return Promise.resolve(received(unreadable));
 
   return new Promise((resolve) => {
-    const settle = (fields: BodyFields, stalled = false) => {
+    const settle = (fields: BodyFields, brokenOff?: ReceivedBody["brokenOff"]) => {
       request.off("data", take).off("end", end).off("close", leave);
-      resolve({ ...received(fields), stalled });
+      freePlace();
+      resolve(brokenOff ? { bytes: nothing, fields, brokenOff } : received(fields));
     };
+    const freePlace = takePlace(() => settle(unreadable, "crowded_out"));
     const take = (chunk: Buffer) => {
       gathered.add(chunk);
       if (gathered.length <= maxBytes) return;
@@ -50,7 +55,7 @@ export function receiveBody(
     };
     const end = () => settle(readRequestFields(gathered.bytes, headers));
     const leave = () => settle(unreadable);
-    onStall(() => settle(unreadable, true));
+    onStall(() => settle(unreadable, "stalled"));
     request.on("data", take).on("end", end).on("close", leave);
     if (request.destroyed) leave();
   });

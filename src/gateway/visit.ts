@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { HeaderList } from "../http/field-lines.ts";
 import type { Answer } from "../node-http/answer.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
+import type { TakeBodyPlace } from "./body-places.ts";
 import { originForm } from "./origin-form.ts";
 import type { SecretSegments } from "./path-for-log.ts";
 import type { Peer } from "./peer.ts";
@@ -86,11 +87,22 @@ export function beginVisit(reception: Reception, request: IncomingMessage, answe
   };
 }
 
+/** How bodies are read before it is known whether their requests may pass. */
+export interface BodyChecks {
+  /** The longest body, in bytes, that is read for the sake of what is in it. */
+  readonly bodyBytes: number;
+  readonly takeBodyPlace: TakeBodyPlace;
+}
+
 /** Reads the body of a request before it is known whether it may pass. */
-export async function readBody(visit: Visit, maxBytes: number): Promise<void> {
+export async function readBody(
+  visit: Visit,
+  { bodyBytes, takeBodyPlace }: BodyChecks,
+): Promise<void> {
   askForBody(visit);
   visit.body = await receiveBody(visit.request, visit.headers, {
-    maxBytes,
+    maxBytes: bodyBytes,
+    takePlace: (onGivenAway) => takeBodyPlace(visit, onGivenAway),
     onStall: (listener) => visit.answer?.onStall(listener),
   });
 }

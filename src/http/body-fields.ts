@@ -1,5 +1,11 @@
 import type { HeaderList } from "./field-lines.ts";
-import { type FormFields, severalReadings, valuesInFields, valuesInText } from "./form-fields.ts";
+import {
+  type Form,
+  formOfFields,
+  formOfText,
+  severalReadings,
+  valuesInForm,
+} from "./form-fields.ts";
 import { readJson } from "./json.ts";
 import { valueAt } from "./json-pointer.ts";
 import { readMultipart } from "./multipart.ts";
@@ -14,8 +20,7 @@ import { hasRepeatedMember } from "./repeated-members.ts";
 export type BodyFields =
   | { readonly kind: "none" | "unreadable" }
   | { readonly kind: "json"; readonly value: unknown }
-  | { readonly kind: "form"; readonly text: string }
-  | { readonly kind: "multipart"; readonly fields: FormFields };
+  | { readonly kind: "form" | "multipart"; readonly form: Form };
 
 /** A field of a body: `pointer` is a JSON Pointer (RFC 6901), `name` a field of a form of either type. */
 export type BodySource =
@@ -46,11 +51,11 @@ export function readRequestFields(bytes: Buffer, headers: HeaderList): BodyField
   const media = mediaTypeOf(type);
   if (media === multipartType) {
     const fields = readMultipart(bytes, type);
-    return fields === undefined ? unreadable : { kind: "multipart", fields };
+    return fields === undefined ? unreadable : { kind: "multipart", form: formOfFields(fields) };
   }
   const text = decode(bytes);
   if (text === undefined || media === undefined) return unreadable;
-  if (media === formType) return { kind: "form", text };
+  if (media === formType) return { kind: "form", form: formOfText(text) };
   if (!jsonTypes.test(media)) return unreadable;
   const value = readJson(text);
   return value === undefined || hasRepeatedMember(text, anyMember)
@@ -81,8 +86,7 @@ export function valuesOf(fields: BodyFields, source: BodySource): readonly strin
   if (source.kind === "json") {
     return fields.kind === "json" ? textAt(fields.value, source.pointer) : [];
   }
-  if (fields.kind === "multipart") return valuesInFields(fields.fields, source.name);
-  return fields.kind === "form" ? valuesInText(fields.text, source.name) : [];
+  return "form" in fields ? valuesInForm(fields.form, source.name) : [];
 }
 
 /** A type without its parameters, in lower case; undefined where its text is in another charset than UTF-8. */

@@ -6,35 +6,63 @@ export type FormFields = readonly (readonly [name: string, value: string])[];
 /** Two values that differ from all others stand for "nobody can tell which is meant". */
 export const severalReadings: readonly string[] = ["", ""];
 
+/** A form or a query string, which is taken apart once, if at all, however many names are asked for. */
+export interface Form {
+  /** As the standard says. */
+  readonly strict: () => FormFields;
+  /** All fields that some framework sees, those behind a `;` among them. */
+  readonly loose: () => FormFields;
+  /** Their names as looselySpelled has them, in the same order. */
+  readonly spelled: () => readonly string[];
+}
+
+/** One of a text such as `a=b&c=d`. */
+export function formOfText(text: string): Form {
+  return formOf(
+    () => [...new URLSearchParams(text)],
+    () => [...new URLSearchParams(text.replaceAll(";", "&"))],
+  );
+}
+
+/** One whose fields have been told apart already. */
+export function formOfFields(fields: FormFields): Form {
+  return formOf(
+    () => fields,
+    () => fields,
+  );
+}
+
+function formOf(strict: () => FormFields, readLoose: () => FormFields): Form {
+  const loose = once(readLoose);
+  return {
+    strict: once(strict),
+    loose,
+    spelled: once(() => loose().map(([name]) => looselySpelled(name))),
+  };
+}
+
+function once<Value>(make: () => Value): () => Value {
+  let made: { readonly value: Value } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
 /**
- * The values that `a=b&c=d` (a form or a query string) has for a name: none, one, or several.
+ * The values that a form has for a name: none, one, or several.
  *
  * Frameworks differ on `;` between fields, on `name[]`, and on spaces and dots in names; where that makes a
  * difference, there are several. An empty value counts as none.
  */
-export function valuesInText(text: string, name: string): readonly string[] {
-  const strict = new URLSearchParams(text).getAll(name);
-  return agreedValues(strict, fieldsInText(text), name);
-}
-
-/** All fields of such a text, those behind a `;` among them. */
-export function fieldsInText(text: string): FormFields {
-  return [...new URLSearchParams(text.replaceAll(";", "&"))];
-}
-
-/** The same for fields that have been told apart already. */
-export function valuesInFields(fields: FormFields, name: string): readonly string[] {
-  const strict = fields.flatMap(([written, value]) => (written === name ? [value] : []));
-  return agreedValues(strict, fields, name);
-}
-
-function agreedValues(strict: readonly string[], all: FormFields, name: string): readonly string[] {
-  const spelled = looselySpelled(name);
-  const loose = all.filter(([written]) => looselySpelled(written) === spelled);
-  const agreed =
-    loose.length === strict.length && loose.every(([, value], i) => value === strict[i]);
+export function valuesInForm({ strict, loose, spelled }: Form, name: string): readonly string[] {
+  const meant = strict().flatMap(([written, value]) => (written === name ? [value] : []));
+  const wanted = looselySpelled(name);
+  const names = spelled();
+  const alike = loose().filter((_field, at) => names[at] === wanted);
+  const agreed = alike.length === meant.length && alike.every(([, value], i) => value === meant[i]);
   if (!agreed) return severalReadings;
-  return strict.length === 1 && strict[0] === "" ? [] : strict;
+  return meant.length === 1 && meant[0] === "" ? [] : meant;
 }
 
 /** A field's name as the most lenient framework compares it. */

@@ -1,5 +1,5 @@
 import type { BodyFields, BodySource } from "./body-fields.ts";
-import { type FormFields, fieldsInText } from "./form-fields.ts";
+import type { FormFields } from "./form-fields.ts";
 import { stepsOf } from "./json-pointer.ts";
 import { folded } from "./repeated-members.ts";
 
@@ -18,9 +18,8 @@ export function looseValuesOf(fields: BodyFields, source: BodySource): readonly 
     case "json":
       return textsIn(looselyAt(fields.value, steps));
     case "form":
-      return valuesAt(fieldsInText(fields.text), steps);
     case "multipart":
-      return valuesAt(fields.fields, steps);
+      return valuesAt(fields.form.loose(), steps);
     default:
       return none;
   }

@@ -1,4 +1,4 @@
-import { looselySpelled, severalReadings, valuesInText } from "./form-fields.ts";
+import { formOfText, looselySpelled, severalReadings, valuesInForm } from "./form-fields.ts";
 
 const none: readonly string[] = [];
 
@@ -10,16 +10,22 @@ const queryInPath = /;|%3B|%3F|%26|&/i;
  * more than one way.
  */
 export function queryValues(target: string, name: string): readonly string[] {
-  const question = target.indexOf("?");
-  const path = question === -1 ? target : target.slice(0, question);
-  if (queryInPath.test(path) && valuesInPath(path, name)) return severalReadings;
-  return question === -1 ? none : valuesInText(target.slice(question + 1), name);
+  return queryReader(target)(name);
 }
 
-/** Whether a server that sees a query in the path finds the name there. */
-function valuesInPath(path: string, name: string): boolean {
-  const fields = path.replace(/;|%3B|%3F|%26/gi, "&").replace(/%3D/gi, "=");
-  return valuesInText(fields, name).length > 0;
+/** Makes what gives those values, and takes the query apart once. */
+export function queryReader(target: string): (name: string) => readonly string[] {
+  const question = target.indexOf("?");
+  const path = question === -1 ? target : target.slice(0, question);
+  // A server that sees a query in the path finds names there.
+  const inPath = queryInPath.test(path)
+    ? formOfText(path.replace(/;|%3B|%3F|%26/gi, "&").replace(/%3D/gi, "="))
+    : undefined;
+  const query = question === -1 ? undefined : formOfText(target.slice(question + 1));
+  return (name) => {
+    if (inPath !== undefined && valuesInForm(inPath, name).length > 0) return severalReadings;
+    return query === undefined ? none : valuesInForm(query, name);
+  };
 }
 
 /** A target without some fields of its query; the rest stays as it was sent, byte for byte. */

@@ -278,6 +278,27 @@ describe("a body that is read before it is forwarded", () => {
     assert.equal(client.received().match(/100 Continue/g)?.length, 1);
   });
 
+  it("is not waited for if the head says why the request is refused", async (t) => {
+    const { gate, application } = await start(t);
+    const dead = makeToken();
+    const sent = { method: "POST", headers: { token: dead } };
+    assert.equal((await send(`${gate.url}/logout`, sent)).status, 200);
+    const client = await openRaw(t, gate.port);
+    const begun = application.seen.length;
+    for (const [line, reason] of [
+      ["X: y", "token_missing"],
+      ["token: x.y.z", "token_invalid"],
+      [`token: ${dead}`, "token_revoked"],
+      [`token: ${dead}\r\ntoken: ${dead}`, "token_ambiguous"],
+    ] as const) {
+      const head = `POST /logout HTTP/1.1\r\nHost: x\r\n${line}\r\nContent-Length: 1\r\n\r\n`;
+      client.write(head);
+      await client.until(new RegExp(`401[^{]*\\{[^}]*${reason}[^}]*\\}$`));
+      client.write("x");
+    }
+    assert.equal(application.seen.length, begun);
+  });
+
   it("is sent on whole, in chunks too, however long it is", async (t) => {
     const { gate } = await start(t);
     const body = JSON.stringify({ user: { id: "alice" }, padding: "x".repeat(300_000) });

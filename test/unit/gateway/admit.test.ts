@@ -81,6 +81,16 @@ describe("admit", () => {
     assert.equal(kindOf(admit(checksOf(storeOf("live")), visitOf([]))), "token_missing");
   });
 
+  it("refuses a request whose body broke off, by why it did", () => {
+    for (const [brokenOff, reason] of [
+      ["stalled", "request_timeout"],
+      ["crowded_out", "checks_busy"],
+    ] as const) {
+      const body = { bytes: Buffer.alloc(0), fields: { kind: "unreadable" }, brokenOff } as const;
+      assert.equal(kindOf(admit(checksOf(storeOf("live")), { ...withToken(), body })), reason);
+    }
+  });
+
   it("asks the store only if everything else is in order, and says later what it knows", async () => {
     const store = storeOf("ask");
     assert.equal(kindOf(admit(checksOf(store), visitOf([]))), "token_missing");

@@ -4,6 +4,7 @@ import { type Condition, compileCondition } from "../../../src/gateway/condition
 import { loadGraphqlParser, readMutations } from "../../../src/gateway/graphql-operations.ts";
 import { type BodyFields, readRequestFields } from "../../../src/http/body-fields.ts";
 import { HeaderList } from "../../../src/http/field-lines.ts";
+import { formOfText } from "../../../src/http/form-fields.ts";
 
 const parse = loadGraphqlParser();
 const none: BodyFields = { kind: "none" };
@@ -74,7 +75,7 @@ describe("readMutations", () => {
       json({ query: `mutation { x(y: ${deep("[", "]")}) }` }),
       json({ query: `{ ${"a ".repeat(5000)} }` }),
       { kind: "unreadable" },
-      { kind: "form", text: "query=mutation{logout}" },
+      { kind: "form", form: formOfText("query=mutation{logout}") },
     ] satisfies BodyFields[]) {
       assert.equal(read(fields), "unread");
     }
@@ -93,6 +94,26 @@ describe("a condition", () => {
     const sent = { headers, target: "/", ...(body !== undefined && { body: { fields } }) };
     return compileCondition(condition)(sent) !== false;
   };
+
+  it("reads what a body asks for once, however often a request is judged", () => {
+    let reads = 0;
+    const value = {
+      get query() {
+        reads += 1;
+        return "mutation { logout }";
+      },
+    };
+    const body = { fields: { kind: "json", value } as const };
+    const ask = compileCondition({ mutations: ["logout"] });
+    const sent = { headers: new HeaderList([]), target: "/", body };
+    const first = ask(sent);
+    const readAtFirst = reads;
+    assert.deepEqual(first, { mutations: ["logout"] });
+    assert.deepEqual(ask(sent), first);
+    assert.equal(reads, readAtFirst);
+    assert.notEqual(ask({ ...sent, body: { fields: body.fields } }), first);
+    assert.ok(reads > readAtFirst, "another body is read");
+  });
 
   it("is met by a member that is no text, whatever is in it", () => {
     const member = { member: { pointer: "/action", values: ["close", 7] } };
