@@ -207,7 +207,9 @@ describe("a name in front of Redis that leads elsewhere while old connections st
   it("keeps a sidecar from being ready while nobody can say where it leads", async (t) => {
     const redis = await startRedis(t);
     // Over before any look at it has its answer.
-    const { denylist } = await openStoreOn(t, redis.port, { denylist: { nameTrustMs: 0.01 } });
+    const { denylist } = await openStoreOn(t, redis.port, {
+      denylist: { nameTrustMs: 0.01, holdTimeoutMs: 300 },
+    });
     const untold = /not connected|not been|is new/;
     await until(() => !untold.test(denylist.health().reason ?? ""));
     assert.deepEqual(denylist.health(), {
@@ -215,6 +217,7 @@ describe("a name in front of Redis that leads elsewhere while old connections st
       reason: "the address of redis may lead to another server now",
     });
     await assert.rejects(denylist.ask(tokenOf(entryFor("nobody"))), /lead to another server now/);
+    await assert.rejects(denylist.revoke([entryFor("held")]), /not in force at every sidecar/);
   });
 
   it("is not hammered with commands meanwhile", async (t) => {
