@@ -248,7 +248,7 @@ routes: [ { path: /events, stream: true } ]`;
     const frame = Buffer.from((await raw.untilClosed()).split("\r\n\r\n")[1] ?? "", "latin1");
     return `close code ${frame.readUInt16BE(2)}`;
   },
-  async "whatever is under way at the end of revgate"(t) {
+  async "a request in progress when revgate stops"(t) {
     const gate = await place(t, "", (socket) => void socket.write(beginning));
     const raw = await openRaw(t, gate.port);
     raw.write(get());
