@@ -50,6 +50,21 @@ describe("what people read", () => {
   }
 });
 
+describe("the runbook", () => {
+  it("quotes lines of the log as the code has them", () => {
+    const written = filesIn("src", /\.ts$/).map((file) => literals(read(file)));
+    const quoted = [...read("docs/runbook.md").matchAll(/"([a-z][^"`\n]{15,})"/g)].map(
+      ([, text = ""]) => text,
+    );
+    for (const text of quoted)
+      assert.ok(
+        written.some((each) => each.includes(text)),
+        text,
+      );
+    assert.ok(quoted.length >= 2);
+  });
+});
+
 describe("words that are ruled out", () => {
   it("are found, and the same words in another sense are not", () => {
     const wrong = [

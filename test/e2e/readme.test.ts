@@ -27,7 +27,7 @@ function commandsIn(markdown: string): string[] {
   return blocks.flatMap(([, block = ""]) => block.trim().split("\n"));
 }
 
-/** What the configuration page shows as asked for most. */
+/** What the configuration page shows for common tasks. */
 function wishedSettings(): (string | undefined)[] {
   const [wishes = ""] = read("docs/configuration.md").split("## Every setting");
   return [...wishes.matchAll(/^\| [^|]+ \| `([^`]+)` \|$/gm)].map(([, setting]) => setting);

@@ -6,7 +6,7 @@ import {
 
 const introduction = `# Configuration
 
-## Asked for most
+## Common tasks
 
 | to | set |
 |---|---|
@@ -14,23 +14,24 @@ const introduction = `# Configuration
 | read tokens of browsers' WebSockets | \`tokens.from: [ { query: access_token }, { webSocketProtocol: bearer } ]\` |
 | end tokens with a mutation of GraphQL | \`routes: [ { path: /graphql, graphql: { mutation: logout }, revoke: token } ]\` |
 | end sessions only if a body has a password | \`routes: [ { path: /users/me, methods: [PATCH], when: { requestJson: /password }, revoke: subject } ]\` |
-| end the token that stands in the path | \`routes: [ { path: "/sessions/{token}", methods: [DELETE], revoke: token, alsoRevoke: [ { path: token } ] } ]\` |
+| end the token in the path | \`routes: [ { path: "/sessions/{token}", methods: [DELETE], revoke: token, alsoRevoke: [ { path: token } ] } ]\` |
 | share revocations among replicas | \`denylist.redis: { url: redis://redis:6379 }\` |
 | reach Redis through Sentinel | \`denylist.redis: { sentinels: { primary: mymaster, nodes: [redis://sentinel:26379] }, waitReplicas: 1 }\` |
 | use a Redis Cluster | \`denylist.redis: { cluster: [redis://redis-1:6379, redis://redis-2:6379] }\` |
 | ask Redis on each request | \`denylist.redis: { url: redis://redis:6379, reads: every-request }\` |
 | end every device of a user with a changed password | \`routes: [ { path: /password, methods: [PUT], revoke: subject } ]\` |
-| and by a reset, which is done without a token | \`routes: [ { path: /reset, access: public, revoke: subject, subjectFrom: { responseJson: /user/id } } ]\` |
+| the same for a password reset, which carries no token | \`routes: [ { path: /reset, access: public, revoke: subject, subjectFrom: { responseJson: /user/id } } ]\` |
 | end the refresh token with the access token | \`routes: [ { path: /logout, revoke: token, alsoRevoke: [ { cookie: refresh } ] } ]\` |
 | take keys from an identity provider | \`tokens.keys: [ { jwksUrl: https://id.example.com/jwks } ]\` |
-| end sessions when their user logs out there | \`signals.backchannelLogout: [ { audience: shop } ]\` |
-| tell the application who it is | \`tokens.forwardClaims: { sub: x-user-id }\` |
-| answer in Chinese | \`errors.language: zh\` |
+| end sessions when the user logs out at the identity provider | \`signals.backchannelLogout: [ { audience: shop } ]\` |
+| pass the verified user to the application | \`tokens.forwardClaims: { sub: x-user-id }\` |
+| answer in Chinese, in the words of existing APIs | \`errors.language: zh\` |
+| answer in Chinese that a page can show as it is | \`errors.language: zh-CN\` |
 | answer in the shape of an existing API | \`errors.body: '{"code":\${status},"msg":\${message}}'\` |
 | answer 200 and a code to everything | \`errors: { status: 200, codes: { token_revoked: 40101 }, body: '{"code":\${code},"msg":\${message},"data":null}' }\` |
 | send browsers to the login page | \`errors.html: { redirect: /login, clearCookies: [session] }\` |
 | let visitors in without a token, and check the token of those who send one | \`routes: [ { path: /articles/*, access: optional } ]\` |
-| let browsers of another origin in | \`cors: { allowOrigins: [https://shop.example], preflight: forward }\` |
+| allow pages of another origin | \`cors: { allowOrigins: [https://shop.example], preflight: forward }\` |
 | take values from the environment | \`\${NAME}\`, \`\${NAME:-default}\` |
 
 The [examples](../examples) have whole configurations: [Flask](../examples/flask), [Express](../examples/express) with an
@@ -38,22 +39,22 @@ access token and a refresh token, and an [OpenID provider](../examples/identity-
 
 ## Every setting
 
-Written by \`npm run docs\` from the schema that revgate reads its configuration by; do not edit.
+Written by \`npm run docs\` from the schema of the configuration; do not edit.
 
 One YAML file, by default \`revgate.yaml\`, or what \`--config\` or \`REVGATE_CONFIG\` names. Durations have a unit
 (\`150ms\`, \`5s\`, \`10m\`, \`3d\`). \`\${NAME}\` and \`\${NAME:-default}\` take values from the environment. Paths of
 files are relative to the configuration. Unknown settings are errors; \`revgate check-config\` names every mistake with
-its line and column. [\`config.example.yaml\`](../config.example.yaml) is the same as a file, and says more of why one
-would change a setting. \`[]\` stands for each item of a list.
+its line and column. [\`config.example.yaml\`](../config.example.yaml) has the same settings in one file, with reasons to change
+them. \`[]\` stands for each item of a list.
 
-With the first line of a configuration being
+If the first line of a configuration is
 
     # yaml-language-server: $schema=config.schema.json
 
 editors complete and check it by [\`config.schema.json\`](../config.schema.json).
 
-A change of the file, or of one that it names, takes effect while revgate runs. \`listen.host\`, \`listen.port\`,
-\`admin.host\`, \`admin.port\`, \`limits.headerBytes\`, \`denylist\`, and whether there is \`listen.tls\`, need a restart.
+A change of the file, or of one that it names, takes effect while revgate runs. Only changes of \`listen.host\`, \`listen.port\`,
+\`admin.host\`, \`admin.port\`, \`limits.headerBytes\` and \`denylist\` need a restart, and so does adding or removing \`listen.tls\`.
 `;
 
 /** docs/configuration.md: every setting in a table, a group a section. */

@@ -23,7 +23,7 @@ export const target = about(
   "How paths are read.",
   group({
     allowEncodedSlash: about(
-      "Lets %2F through on every protected route; frameworks disagree on what it means. A rule can allow it for its paths.",
+      "Allows %2F on every protected route. Frameworks disagree on what it means; a rule can allow it for its paths only.",
       flag(false),
     ),
   }).prefault({}),
@@ -34,7 +34,7 @@ const subjectSource = group({
   query: about("A field of the query string.", text("the name of a field").optional()),
   ...bodyFields,
   claim: about(
-    "The claim of the JWT that stands there, by name or JSON Pointer; whether it may be believed is up to the application.",
+    "The claim of the JWT there, by name or JSON Pointer. revgate does not verify that JWT; the application must.",
     claimName.optional(),
   ),
   responseJson: about(
@@ -42,9 +42,12 @@ const subjectSource = group({
     jsonPointer.optional(),
   ),
   responseHeader: about("A header of the application's answer.", headerName.optional()),
-  issuer: about("Whose subject it is, if there are several issuers.", text("an issuer").optional()),
+  issuer: about(
+    "The issuer of the subject, if there are several issuers.",
+    text("an issuer").optional(),
+  ),
   onUnknownOutcome: about(
-    "How to treat an unknown outcome if the request alone names the subject: keep (the default) or revoke.",
+    "How to treat an unknown outcome if only the request names the subject: keep (the default) or revoke.",
     choice(unknownOutcomes).optional(),
     {
       why: "With revoke, a client that makes the application fail or hang ends the sessions of any subject it names.",
@@ -73,7 +76,7 @@ const forwardOrRefuse = choice(["refuse", "forward"]).optional();
 
 const route = group({
   path: about(
-    "As the application's own. {name} as a whole segment is one segment; * is one, or everything below if it is the last.",
+    "The path as the application has it. {name} matches one whole segment; * matches one segment, or everything below if it is the last.",
     text("a path").refine(
       isPathPattern,
       'expected a path in canonical form, such as "/login", with "*" or "{name}" only as a whole segment',
@@ -86,7 +89,7 @@ const route = group({
       .optional(),
   ),
   access: about(
-    "optional: none is fine, a token that is sent must be live. public: no token is looked at, so that a revoked one passes, too. Both only if path and method are exactly as written here.",
+    "optional: no token is needed, but one that is sent must be live. public: no token is checked, so a revoked one passes too. Both match only if path and method are exactly as written here.",
     choice(["public", "optional", "protected"]).default("protected"),
   ),
   revoke: about(
@@ -97,35 +100,31 @@ const route = group({
     },
   ),
   when: about(
-    "What else has to be so for the rule to revoke: the host, headers, a member of the body.",
+    "More conditions for the rule to revoke: the host, headers, a member of the body.",
     when.optional(),
     {
-      why: "{ requestJson: /password } for a PATCH that changes a password among other things. What can't be read (no JSON, longer than limits.bodyBytes) counts as met: the answer decides. Such a rule only revokes; whether a token is needed is up to the others.",
+      why: "{ requestJson: /password } for a PATCH that changes a password among other things. A body that can't be read (not JSON, longer than limits.bodyBytes) counts as met: the answer decides. Such a rule only revokes; other rules decide whether a token is needed.",
     },
   ),
   graphql: about(
-    "The mutation that ends tokens, on a GraphQL endpoint: { mutation: logout }.",
+    "The mutation that revokes, on a GraphQL endpoint: { mutation: logout }.",
     graphql.optional(),
     {
       why: "Its success is data.logout without an error, by alias and in batches too, unless success says otherwise. A request that can't be read (a persisted query, a form) is held as well, and revokes if its answer has data.logout.",
     },
   ),
-  success: about(
-    "Which answers there count as done, if a 2xx does not say it.",
-    success.optional(),
-    {
-      why: "{ status: [2xx, 302, 303] } for a logout that redirects; { responseJson: /code, in: [0, 200] } for an API that answers 200 to everything; { responseJson: /errors, absent: true } for GraphQL. Status and member count together. An answer that can't be read (no JSON, longer than limits.bodyBytes, without the member) is an unknown outcome (denylist.onUnknownOutcome). Of several rules that match, one is enough.",
-    },
-  ),
+  success: about("Which answers count as success, if not every 2xx does.", success.optional(), {
+    why: "{ status: [2xx, 302, 303] } for a logout that redirects; { responseJson: /code, in: [0, 200] } for an API that answers 200 to everything; { responseJson: /errors, absent: true } for GraphQL. Status and member count together. An answer that can't be read (no JSON, longer than limits.bodyBytes, without the member) is an unknown outcome (denylist.onUnknownOutcome). Of several rules that match, one is enough.",
+  }),
   alsoRevoke: about(
-    "Other tokens that end with it, such as the refresh token.",
+    "Other tokens to revoke with it, such as the refresh token.",
     list(otherToken, "sources").optional(),
     {
-      why: "{ cookie: refresh, lifetime: 30d }, { header: …, scheme: … }, { requestJson: /refresh_token }, { form: refresh_token }, { query: … } or { path: token } for /sessions/{token}. A token that is no JWT of the issuer's is remembered by the hash of its text for lifetime.",
+      why: "{ cookie: refresh, lifetime: 30d }, { header: …, scheme: … }, { requestJson: /refresh_token }, { form: refresh_token }, { query: … } or { path: token } for /sessions/{token}. A token that is not a JWT of the issuer is kept by the hash of its text, for lifetime.",
     },
   ),
   subjectFrom: about(
-    "Where the subject is named, on a route that is reached without a token of that subject.",
+    "Where to find the subject, on a route that is called without a token of that subject.",
     z
       .union([z.literal("carried"), subjectSource], {
         error: 'expected carried, or a group such as { responseJson: "/user/id" }',
@@ -136,7 +135,7 @@ const route = group({
     },
   ),
   from: about(
-    "Where this route's token is sent, in place of tokens.from.",
+    "Where this route's token is sent, instead of tokens.from.",
     list(routeSource, "sources").min(1, "expected at least one source").optional(),
     {
       why: "The body counts too: a refresh route that carries the refresh token is checked for that token.",
@@ -150,10 +149,10 @@ const route = group({
     },
   ),
   handsOut: about(
-    "Where the answer hands tokens out, such as a login's: { responseJson: /token }. One that has been revoked is logged and counted.",
+    "Where the answer hands tokens out, such as a login's: { responseJson: /token }. An already revoked one is logged and counted.",
     list(handedOutToken, "places").min(1, "expected at least one place").optional(),
     {
-      why: "{ responseJson: /token }, { responseHeader: … } or { responseCookie: … }. Tokens without jti are the same, byte for byte, if somebody logs in again within a second of the logout, and are refused from the start. A body is read up to limits.bodyBytes, and passed on as it is.",
+      why: "{ responseJson: /token }, { responseHeader: … } or { responseCookie: … }. Without jti, a user who logs in again within a second of the logout gets the same token, byte for byte, which is refused from the start. A body is read up to limits.bodyBytes, and passed on as it is.",
     },
   ),
   only: about(
@@ -178,32 +177,32 @@ const route = group({
     },
   ),
   tokens: about(
-    "opaque: tokens there may be ones that revgate can't read; they pass unless they have been revoked.",
+    "opaque: tokens on this route may be unreadable for revgate; they pass unless they have been revoked.",
     choice(["jwt", "opaque"]).optional(),
     {
       why: "Needs from beside it: the body, cookie or header where this route's token is sent, such as a refresh route's. The subject of an opaque token is unknown, so revoke: subject does not end it. A JWT of the issuer's, with sub and iat, it does end.",
     },
   ),
-  expired: about("forward lets a logout be reached with an expired token.", forwardOrRefuse, {
+  expired: about("forward allows a logout with an expired token.", forwardOrRefuse, {
     why: "Matches exactly as written. Default: refuse.",
   }),
   revoked: about(
-    "forward lets a logout be reached with a revoked token (logging out twice).",
+    "forward allows a logout with a revoked token (logging out twice).",
     forwardOrRefuse,
     { why: "Matches exactly as written. Default: refuse." },
   ),
   allowEncodedSlash: about(
-    "true lets %2F through in paths of this rule, with access: public and optional too.",
+    "true allows %2F in paths of this rule, with access: public and optional too.",
     flag(false).optional(),
     {
       why: "For names with a slash in them, such as npm's GET /@scope%2fname: { path: /*, methods: [GET], access: optional, allowEncodedSlash: true }. The rule must match both with %2F as a character and as a slash, and so must no other rule stand before it, revoke, or say where a token is sent; what does not is 400 if it may be an exemption.",
     },
   ),
   stream: about(
-    "true lets responses there pause for as long as they like: no upstream.idleTimeout.",
+    "true allows responses to pause for any time: upstream.idleTimeout does not apply.",
     flag(false).optional(),
     {
-      why: "For server-sent events and other responses that wait for something to happen. Matches exactly as written.",
+      why: "For server-sent events and other responses that wait for events. Matches exactly as written.",
     },
   ),
 })
@@ -212,7 +211,7 @@ const route = group({
 
 /** What is open, and what ends a token. */
 export const routes = about(
-  "What is open, and what ends a token. What no rule names needs a valid token.",
+  "Which routes are open, and which end tokens. A route that no rule names needs a valid token.",
   list(route, "route rules").prefault([]),
   {
     why: "The first rule that matches decides about access; a revoking rule applies wherever it stands.",
