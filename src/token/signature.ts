@@ -2,9 +2,12 @@ import { verify } from "node:crypto";
 import jsonwebtoken from "jsonwebtoken";
 import type { CompactJws } from "./compact-jws.ts";
 import type { Algorithm } from "./keys/algorithms.ts";
-import type { VerificationKey } from "./keys/verification-key.ts";
+import { maxKeysTried, type VerificationKey } from "./keys/verification-key.ts";
 
-/** The keys that may have made this signature: those of its `kid` if there are any, else those without an id; all if it names none. */
+/**
+ * The keys that may have made this signature: those of its `kid` if there are any, else those without an id; all if it
+ * names none. The first `maxKeysTried` of them: whoever serves a key set could make each forged token cost a hundred checks.
+ */
 export function keysFor(
   { header }: CompactJws,
   keys: readonly VerificationKey[],
@@ -13,10 +16,10 @@ export function keysFor(
   // An extension that must be understood (RFC 7515 section 4.1.11) is one that revgate does not know.
   if ("crit" in header || "b64" in header || "zip" in header) return [];
   const fitting = keys.filter((key) => key.algorithms.includes(alg as Algorithm));
-  if (kid === undefined) return fitting;
+  if (kid === undefined) return fitting.slice(0, maxKeysTried);
   const isNamed = (key: VerificationKey) => key.kid !== undefined && key.kid === kid;
   const others = keys.some(isNamed) ? isNamed : (key: VerificationKey) => key.kid === undefined;
-  return fitting.filter(others);
+  return fitting.filter(others).slice(0, maxKeysTried);
 }
 
 /** Whether a key has made a credential's signature. Nothing else is checked. */

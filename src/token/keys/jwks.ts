@@ -3,7 +3,7 @@ import { KeyUnusableError } from "../../errors.ts";
 import { readJson } from "../../http/json.ts";
 import { isKeyId } from "../key-id.ts";
 import { type Algorithm, algorithmsFor, describeKey, whyUnfit } from "./algorithms.ts";
-import type { VerificationKey } from "./verification-key.ts";
+import { maxKeysTried, type VerificationKey } from "./verification-key.ts";
 
 /** Max number of keys in a set; no issuer has more. */
 const maxKeys = 100;
@@ -40,6 +40,10 @@ export function parseJwks(text: string, allowed: readonly Algorithm[]): KeySet {
     const read = isObject(jwk) ? readKey(jwk, allowed) : "no object";
     if (typeof read !== "string") keys.push(...read);
     else leftOut.push(`${nameOf(jwk, index)}: ${read}`);
+  }
+  if (keys.length > maxKeysTried) {
+    const more = `${keys.length - maxKeysTried} keys behind the first ${maxKeysTried}`;
+    leftOut.push(`${more}: only for tokens that name them by kid`);
   }
   if (keys.length > 0) return { keys, leftOut };
   const reasons = leftOut.length === 0 ? "" : `: ${leftOut.slice(0, 5).join("; ")}`;

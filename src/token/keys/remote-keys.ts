@@ -148,15 +148,15 @@ export class RemoteKeys implements KeyRing {
     try {
       const askedAt = this.#now();
       const text = await this.#load();
-      const set = parseJwks(text, algorithms);
-      const keys = set.keys.map((key) => ({ ...key, claims }));
+      // To make keys is dear; strangers can have the same set fetched every second.
+      const set = text === this.#text ? undefined : parseJwks(text, algorithms);
       this.#fetchedAt = askedAt;
       this.trouble = undefined;
-      onFetch(keys.length);
-      if (text === this.#text) return;
+      onFetch((set ?? this).keys.length);
+      if (set === undefined) return;
       if (set.leftOut.length > 0) onLeftOut?.(set.leftOut);
       this.#text = text;
-      this.#replace(keys);
+      this.#replace(set.keys.map((key) => ({ ...key, claims })));
     } catch (error) {
       if (this.#closed) return;
       this.trouble = `the keys of ${url.origin} cannot be fetched: ${(error as Error).message}`;

@@ -11,3 +11,6 @@ export interface VerificationKey {
   /** Set if the tokens of this key say in claims of their own whose they are. */
   readonly claims?: ClaimNames | undefined;
 }
+
+/** Max number of keys that one signature is tried with: a check by a key on P-521 takes a millisecond or two. */
+export const maxKeysTried = 20;

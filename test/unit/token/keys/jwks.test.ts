@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
+import { parseCompactJws } from "../../../../src/token/compact-jws.ts";
 import { parseJwks } from "../../../../src/token/keys/jwks.ts";
+import { keysFor } from "../../../../src/token/signature.ts";
 import { nextKeyPair } from "../../../helpers/key-pairs.ts";
 
 const rsa = nextKeyPair();
@@ -123,4 +125,25 @@ describe("parseJwks", () => {
       assert.throws(() => parseJwks(text, ["RS256"]), message);
     });
   }
+
+  it("keeps a signature from being tried with more than twenty keys, and says which need a kid", () => {
+    const member = ec.publicKey.export({ format: "jwk" });
+    const setOf = (kidAt: (index: number) => string | undefined) =>
+      Array.from({ length: 30 }, (_, index) => ({ ...member, kid: kidAt(index) }));
+    const triedFor = (kids: (index: number) => string | undefined, kid?: string) => {
+      const { keys, leftOut } = parseJwks(JSON.stringify({ keys: setOf(kids) }), ["ES256"]);
+      const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
+      const jws = parseCompactJws(`${encode({ alg: "ES256", kid })}.${encode({})}.c2ln`);
+      assert.ok(jws);
+      assert.deepEqual(leftOut, [
+        "10 keys behind the first 20: only for tokens that name them by kid",
+      ]);
+      return keysFor(jws, keys);
+    };
+    assert.equal(triedFor((index) => `k${index}`).length, 20);
+    assert.equal(triedFor(() => undefined, "k").length, 20);
+    assert.equal(triedFor(() => "k", "k").length, 20);
+    const [named, ...others] = triedFor((index) => `k${index}`, "k29");
+    assert.deepEqual([named?.kid, others.length], ["k29", 0]);
+  });
 });
