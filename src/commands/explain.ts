@@ -44,8 +44,7 @@ function explainRequest(config: Config, routes: RouteTable, line: string): strin
     return `${method} ${text}\n  refused    400 request_ambiguous: applications may read this path in more than one way${remedy}`;
   }
   const { access, applying } = routes.explain([method], target);
-  const nameRule = (position: number) =>
-    `routes[${position}] ${config.place(["routes", position])}`;
+  const nameRule = (position: number) => nameRuleAt(config, position);
   const rows = [
     [
       route.access,
@@ -61,10 +60,17 @@ function explainRequest(config: Config, routes: RouteTable, line: string): strin
     ["session", whatBelongs(route)],
     ["lets pass", exemptions(route).join(", ")],
     ["streams", route.streams ? "responses may pause for as long as they like" : ""],
+    ["answers", whoAnswers(route)],
     ["by", applying.map(nameRule).join(", ")],
   ] as const;
   const told = rows.filter(([, what]) => what !== "");
   return [line.trim(), ...told.map(([name, what]) => `  ${name.padEnd(10)} ${what}`)].join("\n");
+}
+
+/** Behind those of `routes` comes the one of a logout of revgate's own. */
+function nameRuleAt(config: Config, position: number): string {
+  if (position >= config.settings.routes.length) return `logout ${config.place(["logout"])}`;
+  return `routes[${position}] ${config.place(["routes", position])}`;
 }
 
 const needs: Readonly<Record<Route["access"], string>> = {
@@ -108,6 +114,10 @@ function whatStays({ revoke, sparing }: Route): string[] {
 
 function whatIsLeft({ only }: Route): string {
   return only === "latest" ? "its subject these tokens alone" : "";
+}
+
+function whoAnswers({ answered }: Route): string {
+  return answered === undefined ? "" : "revgate itself: it never reaches the application";
 }
 
 function whatBelongs({ session, reused }: Route): string {

@@ -48,8 +48,10 @@ export function lifetimesOf(settings: Settings): Lifetimes {
  * anybody but the operator's own command, the revocation is forgotten after `tokens.maxLifetime`, and a token
  * without `iat` may be older than that.
  */
-export function requiresIssuedAt({ routes, signals, admin, denylist }: Settings): boolean {
+export function requiresIssuedAt(settings: Settings): boolean {
+  const { routes, logout, signals, admin, denylist } = settings;
   return (
+    logout?.revoke === "subject" ||
     routes.some(({ revoke, only }) => endsByCutOff({ revoke, only })) ||
     signals.backchannelLogout.length + signals.transmitters.length > 0 ||
     admin.tokenFile !== undefined ||
@@ -108,33 +110,54 @@ export function targetOptions({ target, routes }: Settings): TargetOptions {
 }
 
 /** The route rules, in the form the gateway compiles. */
-export function routeRules({ routes, tokens }: Settings): RouteRule[] {
+export function routeRules(settings: Settings): RouteRule[] {
+  const { routes, tokens } = settings;
   const namespaces = namespacesOf(tokens);
-  return routes.map((rule) => ({
-    path: rule.path,
-    methods: rule.methods,
-    access: rule.access,
-    revoke: rule.revoke,
-    when: conditionOf(rule),
-    success: rule.success && successOf(rule.success),
-    alsoRevoke: rule.alsoRevoke?.map(
-      ({ lifetime, ...source }): FurtherToken => ({
-        source: sourceOf(source, rule.path),
-        lifetimeSeconds: lifetime / 1000,
-      }),
-    ),
-    ...subjectsOf(rule, namespaces),
-    from: rule.from && sourcesOf(rule.from, rule.path),
-    opaqueLifetimeSeconds: rule.tokens === "opaque" ? tokens.maxLifetime / 1000 : undefined,
-    expired: rule.expired,
-    revoked: rule.revoked,
-    streams: rule.stream,
-    sparing: rule.sparing && sparingOf(rule.sparing, rule.path),
-    handsOut: rule.handsOut?.flatMap((source) => handedOutOf(source) ?? []),
-    only: rule.only,
-    session: rule.session,
-    reused: rule.reused,
-    allowsEncodedSlash: rule.allowEncodedSlash,
+  const rules = routes.map(
+    (rule): RouteRule => ({
+      path: rule.path,
+      methods: rule.methods,
+      access: rule.access,
+      revoke: rule.revoke,
+      when: conditionOf(rule),
+      success: rule.success && successOf(rule.success),
+      alsoRevoke: rule.alsoRevoke && furtherTokens(rule.alsoRevoke, rule.path),
+      ...subjectsOf(rule, namespaces),
+      from: rule.from && sourcesOf(rule.from, rule.path),
+      opaqueLifetimeSeconds: rule.tokens === "opaque" ? tokens.maxLifetime / 1000 : undefined,
+      expired: rule.expired,
+      revoked: rule.revoked,
+      streams: rule.stream,
+      sparing: rule.sparing && sparingOf(rule.sparing, rule.path),
+      handsOut: rule.handsOut?.flatMap((source) => handedOutOf(source) ?? []),
+      only: rule.only,
+      session: rule.session,
+      reused: rule.reused,
+      messages: rule.messages,
+      allowsEncodedSlash: rule.allowEncodedSlash,
+    }),
+  );
+  return [...rules, ...ownLogout(settings)];
+}
+
+/** The rule of a logout that revgate answers itself: the last, behind those of `routes`. */
+function ownLogout({ logout }: Settings): RouteRule[] {
+  if (logout === undefined) return [];
+  const { path, revoke, alsoRevoke, clearCookies, redirect } = logout;
+  return [
+    {
+      ...{ path, methods: ["POST"], access: "optional", revoke },
+      alsoRevoke: alsoRevoke && furtherTokens(alsoRevoke, path),
+      ...{ expired: "forward", revoked: "forward" },
+      answered: { clearCookies, redirect },
+    },
+  ];
+}
+
+function furtherTokens(settings: NonNullable<Rule["alsoRevoke"]>, pattern: string): FurtherToken[] {
+  return settings.map(({ lifetime, ...source }) => ({
+    source: sourceOf(source, pattern),
+    lifetimeSeconds: lifetime / 1000,
   }));
 }
 

@@ -5,6 +5,7 @@ import { cors, errors } from "./settings/answers.ts";
 import { denylist } from "./settings/denylist.ts";
 import { limits, log } from "./settings/limits.ts";
 import { listen, liveConnections } from "./settings/listen.ts";
+import { logout } from "./settings/logout.ts";
 import { group } from "./settings/readers.ts";
 import { routes, target } from "./settings/routes.ts";
 import { server } from "./settings/server.ts";
@@ -24,6 +25,7 @@ export const configSchema = group({
   tokens,
   target,
   routes,
+  logout,
   signals,
   liveConnections,
   denylist,

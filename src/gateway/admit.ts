@@ -118,6 +118,7 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
   const methods = methodReadings(request.method ?? "", headers);
   const route = checks.routes.find(methods, target, visit);
   if (route === undefined) return deny("request_ambiguous");
+  visit.messages = route.messages;
   const withoutBody = judgeBody(checks, visit, route);
   if (withoutBody !== undefined) return withoutBody;
 

@@ -19,6 +19,7 @@ import { holdFor } from "./hold.ts";
 import type { Carried, HoldOptions } from "./hold-options.ts";
 import { type LiveConnections, watchLive } from "./live-connections.ts";
 import { nobody, subjectsInRequest } from "./named-subjects.ts";
+import { answerLogout } from "./own-logout.ts";
 import { pathForLog } from "./path-for-log.ts";
 import { type HintReaders, recordHead, recordOutcome } from "./record.ts";
 import { refuse } from "./refuse.ts";
@@ -57,7 +58,12 @@ export function forward(
   answer: Answer,
   { admitted, checkedMs }: { readonly admitted: Admitted; readonly checkedMs: number },
 ): void {
+  const { answered } = admitted.route;
   const send = (hold: Hold | undefined) => {
+    if (answered !== undefined) {
+      guardStep(gate, visit, answer, () => answerLogout(gate, visit, answer, { answered, hold }));
+      return;
+    }
     askForBody(visit);
     forwardRequest(gate.application, {
       request: visit.request,

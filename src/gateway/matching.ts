@@ -29,7 +29,8 @@ export interface Matching {
 export function createMatching(compiled: readonly CompiledRule[]): Matching {
   const exempt = compiled.filter((rule) => rule.access !== "protected");
   const particular = compiled.filter(
-    (rule) => rule.revoke !== undefined || rule.from !== undefined || rule.handsOut !== undefined,
+    ({ revoke, from, handsOut, messages }) =>
+      (revoke ?? from ?? handsOut ?? messages) !== undefined,
   );
   return {
     applyingTo(methods, target, sent) {

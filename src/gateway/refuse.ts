@@ -29,6 +29,7 @@ export function refuse(
     requestId: visit.requestId,
     request: { method: visit.request.method, headers: visit.headers },
     mayOmitToken: visit.mayOmitToken,
+    messages: visit.messages,
     corsHeaders: corsHeaders(visit.headers.first("origin"), refusals.cors),
   });
   recordOutcome(refusals, visit, reason, client instanceof Answer ? client.status : undefined);
@@ -46,6 +47,7 @@ export function refuseUnread(
     requestId: randomUUID(),
     request: undefined,
     mayOmitToken: false,
+    messages: undefined,
     corsHeaders: [],
   });
 }

@@ -31,6 +31,8 @@ export interface RefusalContext {
     | undefined;
   /** Whether the request could do without its token. */
   readonly mayOmitToken: boolean;
+  /** Texts that replace the others for this request. */
+  readonly messages: BodyOptions["messages"] | undefined;
   /** What a page of another origin needs to read the answer. */
   readonly corsHeaders: FieldLines;
 }
@@ -64,16 +66,18 @@ export function createResponder(options: ResponderOptions): Responder {
   const redirection = options.html && prepareRedirection(options.html);
 
   const answerFor = (reason: RefusalReason, context: RefusalContext): PreparedAnswer => {
-    const { request, mayOmitToken, requestId } = context;
+    const { request, mayOmitToken, requestId, messages } = context;
     const accept = request?.headers.first("accept");
     if (redirection !== undefined && asksForPage(reason, request?.method, accept)) {
       return redirection;
     }
     const language = languageFor(options, request?.headers);
     const facts = { language, mayOmitToken, requestId };
-    if (accept?.includes("application/problem+json")) return prepareProblem(reason, options, facts);
-    const same = isSame ? prepared.get(language)?.[mayOmitToken ? 1 : 0] : undefined;
-    return same?.[reason] ?? prepareJson(reason, options, facts);
+    const worded = wordedFor(options, reason, messages);
+    if (accept?.includes("application/problem+json")) return prepareProblem(reason, worded, facts);
+    const same =
+      isSame && worded === options ? prepared.get(language)?.[mayOmitToken ? 1 : 0] : undefined;
+    return same?.[reason] ?? prepareJson(reason, worded, facts);
   };
 
   return {
@@ -87,6 +91,16 @@ export function createResponder(options: ResponderOptions): Responder {
       client.sendPrepared(answer, headers);
     },
   };
+}
+
+/** The texts of the request's route go before all others. */
+function wordedFor(
+  options: BodyOptions,
+  reason: RefusalReason,
+  messages: BodyOptions["messages"] | undefined,
+): BodyOptions {
+  if (messages?.[reason] === undefined) return options;
+  return { ...options, messages: { ...options.messages, ...messages } };
 }
 
 function languageFor({ language }: BodyOptions, headers: HeaderList | undefined): Language {

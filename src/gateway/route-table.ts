@@ -45,7 +45,8 @@ const plainRoutes: Readonly<Record<Route["access"], Route>> = {
  * the method in all its readings; a protected rule stands in the way of later public ones, and a
  * revoking rule applies, in any letter case, with or without a trailing slash, and for any reading of
  * the method, because the application's own 2xx decides whether something happened. So does a rule that
- * says where a token is sent. What lets a token pass unseen, expired or revoked is an exemption.
+ * says where a token is sent. What lets a token pass unseen, expired or revoked is an exemption, and so is what keeps a
+ * request from the application.
  */
 export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
   const compiled = rules.map(compileRule);
@@ -155,11 +156,18 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
     ...(alsoRevoke.length > 0 && { alsoRevoke }),
     ...(from && { from }),
     ...handedOutBy(rules),
+    ...messagesOf(rules),
     ...(sparing && { sparing }),
     ...(subjectsFrom.length > 0 && { subjectsFrom, sparesCarried }),
     ...(expectsCarried && { expectsCarried }),
     ...(needsBody && { needsBody }),
   };
+}
+
+/** The texts of the first that has any. */
+function messagesOf(rules: readonly RouteRule[]): Pick<Route, "messages"> {
+  const messages = rules.find((rule) => rule.messages)?.messages;
+  return messages === undefined ? {} : { messages };
 }
 
 function handedOutBy(
@@ -201,12 +209,18 @@ function sparedByAll(rules: readonly RouteRule[]): Sparing {
 function exemptions(
   rules: readonly RouteRule[],
   { from }: Omit<Route, "access">,
-): Pick<Route, "expired" | "revoked" | "opaqueLifetimeSeconds"> {
+): Pick<Route, "expired" | "revoked" | "opaqueLifetimeSeconds" | "answered"> {
   const opaque = rules.find((rule) => from !== undefined && rule.from === from);
   const opaqueLifetimeSeconds = opaque?.opaqueLifetimeSeconds;
   return {
     ...(opaqueLifetimeSeconds !== undefined && { opaqueLifetimeSeconds }),
+    ...answeredBy(rules),
     ...(rules.some(({ expired }) => expired === "forward") && { expired: "forward" }),
     ...(rules.some(({ revoked }) => revoked === "forward") && { revoked: "forward" }),
   };
+}
+
+function answeredBy(rules: readonly RouteRule[]): Pick<Route, "answered"> {
+  const answered = rules.find((rule) => rule.answered)?.answered;
+  return answered === undefined ? {} : { answered };
 }

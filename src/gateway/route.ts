@@ -3,6 +3,7 @@ import type { BodySource } from "../http/body-fields.ts";
 import type { RevocationScope } from "../revocation/entries.ts";
 import type { CredentialSource, PathSource, QuerySource } from "../token/credential.ts";
 import type { Condition } from "./condition.ts";
+import type { BodyOptions } from "./refusal-body.ts";
 import { readsAnswer, type Success } from "./success.ts";
 
 /** A further token that a request to a revoking route may carry, and that ends with the first. */
@@ -49,6 +50,14 @@ export interface NamedSubject {
   readonly ifUnknown: UnknownOutcome;
 }
 
+/** The answer to a logout that is revgate's own. */
+export interface OwnAnswer {
+  /** Cookies that it clears. */
+  readonly clearCookies: readonly string[];
+  /** Where browsers are sent that ask for a page; undefined: nowhere. */
+  readonly redirect?: string | undefined;
+}
+
 /** What holds for one request. */
 export interface Route {
   /** Whether a token is needed; `optional`: none is, and one that is sent must be live. */
@@ -77,6 +86,10 @@ export interface Route {
   readonly session?: "begins" | "continues" | undefined;
   /** Set if the token that it carries is replaced, and ends its session if it comes again. */
   readonly reused?: "end" | undefined;
+  /** What revgate answers there itself, in place of the application; undefined: nothing. */
+  readonly answered?: OwnAnswer | undefined;
+  /** Texts of refusals there that replace the others. */
+  readonly messages?: BodyOptions["messages"] | undefined;
   /** Where its token is sent; undefined: where all are. */
   readonly from?: readonly CredentialSource[] | undefined;
   /** Set where that may be a token that revgate can't look into: for how long one lives, in seconds. */

@@ -8,6 +8,7 @@ import type { TakeBodyPlace } from "./body-places.ts";
 import { originForm } from "./origin-form.ts";
 import type { SecretSegments } from "./path-for-log.ts";
 import type { Peer } from "./peer.ts";
+import type { BodyOptions } from "./refusal-body.ts";
 import { type ReceivedBody, receiveBody } from "./request-body.ts";
 import { refusalReasons } from "./verdict.ts";
 
@@ -16,6 +17,7 @@ export const outcomes = [
   ...refusalReasons,
   "forwarded",
   "preflight_answered",
+  "logout_answered",
   "client_gone",
   "client_stalled",
   "broken_off",
@@ -42,6 +44,8 @@ export interface Visit {
   body: ReceivedBody | undefined;
   /** Whether it could do without its token: a refusal says so. */
   mayOmitToken: boolean;
+  /** Texts of refusals on its route that replace the others. */
+  messages: BodyOptions["messages"] | undefined;
   /** Segments of its path that are in no log. */
   secretSegments: SecretSegments;
   /** The token for which it is refused, if it was to be used once: its session ends. */
@@ -79,6 +83,7 @@ export function beginVisit(reception: Reception, request: IncomingMessage, answe
     times: reception.keepsTimes ? { checkedMs: undefined, headMs: undefined } : undefined,
     body: undefined,
     mayOmitToken: false,
+    messages: undefined,
     secretSegments: undefined,
     reusedToken: undefined,
     refusedToken: undefined,

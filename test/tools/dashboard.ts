@@ -48,7 +48,10 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       series: [
         {
           expr: sum(
-            rate("revgate_requests_total", 'outcome!~"forwarded|preflight_answered"'),
+            rate(
+              "revgate_requests_total",
+              'outcome!~"forwarded|preflight_answered|logout_answered"',
+            ),
             "outcome",
           ),
           legend: "{{outcome}}",

@@ -14,7 +14,8 @@ function byError<Setting extends z.ZodType>(meaning: string, setting: Setting) {
 }
 
 const expectedText = "a text, or one for each language (en, zh, zh-CN)";
-const messages = byError(
+/** Texts by error. */
+export const messages = byError(
   "Another text for this error.",
   z
     .union(
@@ -51,22 +52,26 @@ const codes = byError(
   z.union([z.number(), text("a code")], { error: "expected a number or a text" }).optional(),
 );
 
+/** Cookies that an answer of revgate's clears. */
+export const clearCookies = about(
+  "Cookies to clear with the redirect.",
+  list(
+    text("the name of a cookie").regex(/^[\w!#$%&'*+.^`|~-]+$/, "expected the name of a cookie"),
+    "names of cookies",
+  ).default([]),
+);
+
+/** A page of the application's, or another one. */
+export const pageAddress = text("a path or an address").refine(
+  (value) => /^(?:\/(?![/\\])|https?:\/\/)[!-~]*$/.test(value),
+  'expected a path such as "/login", or an address such as "https://id.example.com/login"',
+);
+
 const html = group({
-  redirect: about(
-    "The page: a path, or an address with https:.",
-    text("a path or an address").refine(
-      (value) => /^(?:\/(?![/\\])|https?:\/\/)[!-~]*$/.test(value),
-      'expected a path such as "/login", or an address such as "https://id.example.com/login"',
-    ),
-    { example: "/login" },
-  ),
-  clearCookies: about(
-    "Cookies to clear with the redirect.",
-    list(
-      text("the name of a cookie").regex(/^[\w!#$%&'*+.^`|~-]+$/, "expected the name of a cookie"),
-      "names of cookies",
-    ).default([]),
-  ),
+  redirect: about("The page: a path, or an address with https:.", pageAddress, {
+    example: "/login",
+  }),
+  clearCookies,
 });
 
 const origin =

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { unknownOutcomes } from "../../denylist/denylist.ts";
 import { isPathPattern, namedSegments } from "../../gateway/path-pattern.ts";
 import { revocationScopes } from "../../revocation/entries.ts";
+import { messages } from "./answers.ts";
 import { graphql, when } from "./condition.ts";
 import {
   bodyFields,
@@ -190,6 +191,11 @@ const route = group({
     "forward allows a logout with a revoked token (logging out twice).",
     forwardOrRefuse,
     { why: "Matches exactly as written. Default: refuse." },
+  ),
+  messages: about(
+    'Other texts of refusals there, by error, such as { token_missing: "Please log in." }.',
+    messages.optional(),
+    { why: "They go before errors.messages, in each language that they have." },
   ),
   allowEncodedSlash: about(
     "true allows %2F in paths of this rule, with access: public and optional too.",
