@@ -1,3 +1,4 @@
+import type { Config } from "../config/load.ts";
 import type { TokenStanding } from "../control/token-commands.ts";
 import { UsageError } from "../errors.ts";
 import { type EndedClaim, endedClaimNames } from "../revocation/ended-claims.ts";
@@ -11,7 +12,10 @@ import { type Command, type CommandIo, complain, type ExitCode, exitCodes, print
 import { only } from "./only.ts";
 import { withStore } from "./with-store.ts";
 
-const tokenOptions = { file: { type: "string", short: "f" } } as const;
+const tokenOptions = {
+  file: { type: "string", short: "f" },
+  opaque: { type: "boolean" },
+} as const;
 
 const tokenHelp = `The token is read from standard input, or from a file with --file. It can be given as an argument
 too, but then it stays in the shell's history and in the process list.
@@ -21,16 +25,27 @@ store is opened directly.
 
 Options:
   -f, --file FILE     read the token from FILE
+  --opaque            a text that is no JWT of an issuer's is a token, too: where rules say tokens: opaque, such as
+                      a refresh token
 ${configOptionHelp}`;
 
 async function askAbout(command: "revoke" | "check", args: readonly string[], io: CommandIo) {
   const { values, positionals } = readArguments(args, tokenOptions, 1);
   const credential = await readCredentialArgument(values, positionals[0], io);
-  const answer = await withStore(configFile(values, io), io, (ask) =>
-    only(ask({ command, credential })),
-  );
-  return answer as TokenStanding;
+  const { opaque = false } = values;
+  return withStore(configFile(values, io), io, async (ask, config) => {
+    const standing = (await only(ask({ command, credential, opaque }))) as TokenStanding;
+    return { standing, passes: !opaque && passesUnread(config) };
+  });
 }
+
+/** Whether some rules let texts pass that are no valid tokens. */
+function passesUnread({ settings: { routes } }: Config): boolean {
+  return routes.some(({ tokens, alsoRevoke }) => tokens === "opaque" || alsoRevoke !== undefined);
+}
+
+const tryOpaque =
+  "some rules take any text for a token (tokens: opaque, alsoRevoke): with --opaque, it is one for them";
 
 function until({ expiresAt }: TokenStanding): string {
   return new Date((expiresAt ?? 0) * 1000).toISOString();
@@ -92,10 +107,11 @@ ${tokenHelp}`,
   async run(args, io) {
     const whose = readWhose(args);
     if (whose !== undefined) return endWhat(whose, io);
-    const standing = await askAbout("revoke", args, io);
+    const { standing, passes } = await askAbout("revoke", args, io);
     if (standing.standing === "invalid") {
       const { reason = "it is not one of ours" } = standing;
-      complain(io, `not revoked: the token is not valid, so revgate refuses it anyway (${reason})`);
+      const consequence = passes ? tryOpaque : "so revgate refuses it anyway";
+      complain(io, `not revoked: the token is not valid, ${consequence} (${reason})`);
       return exitCodes.failed;
     }
     const message =
@@ -116,10 +132,12 @@ Prints live, revoked, expired or invalid, and why it is revoked or invalid. Exit
 ${tokenHelp}`,
 
   async run(args, io) {
-    const standing = await askAbout("check", args, io);
-    const detail = standing.id === undefined ? "" : ` tok:${standing.id} exp ${until(standing)}`;
+    const { standing, passes } = await askAbout("check", args, io);
+    const end = standing.expiresAt === undefined ? "" : ` exp ${until(standing)}`;
+    const detail = standing.id === undefined ? "" : ` tok:${standing.id}${end}`;
     const why = standing.reason === undefined ? "" : ` (${standing.reason})`;
     print(io, `${standing.standing}${detail}${why}`);
+    if (standing.standing === "invalid" && passes) complain(io, tryOpaque);
     return standing.standing === "live" ? exitCodes.done : exitCodes.failed;
   },
 };

@@ -37,6 +37,7 @@ function notesOnRules({ routes }: Noted): Note[] {
       noteOnSuccess(rule),
       noteOnNobody(rule),
       noteOnOpaque(rule),
+      noteOnUnread(rule),
       noteOnOthers(rule),
       noteOnLatest(rule),
     ].flatMap((message) => (message === undefined ? [] : [{ path: ["routes", index], message }])),
@@ -87,4 +88,9 @@ function noteOnOthers({ revoke, sparing = [] }: Rule): string | undefined {
 function noteOnLatest({ only }: Rule): string | undefined {
   if (only === undefined) return undefined;
   return "a login is answered when its second is over, and not while the denylist cannot take it; tokens that it hands out elsewhere than handsOut says end with the others";
+}
+
+function noteOnUnread({ tokens, from, access }: Rule): string | undefined {
+  if (tokens !== "opaque" || from !== undefined || access === "public") return undefined;
+  return "no token is verified here: any text passes that has not been revoked, and the application has to check it; a JWT of the issuer's ends with its subject and session, another text only by itself (revgate revoke --opaque)";
 }

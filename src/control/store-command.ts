@@ -35,7 +35,11 @@ export const storeCommand = z.discriminatedUnion("command", [
     issuer: z.string().optional(),
   }),
   z.strictObject({ command: z.literal("introspect"), credential: z.string() }),
-  z.strictObject({ command: z.literal("check"), credential: z.string() }),
+  z.strictObject({
+    command: z.literal("check"),
+    credential: z.string(),
+    opaque: z.boolean().optional(),
+  }),
   z.strictObject({ command: z.literal("explain"), credential: z.string() }),
   z.strictObject({ command: z.literal("add"), entries: z.array(entry) }),
   z.strictObject({ command: z.literal("list") }),

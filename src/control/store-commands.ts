@@ -15,7 +15,7 @@ export function createStoreCommands(options: StoreCommandsOptions): ControlHandl
       case "revoke":
         return yield await revokeToken(options, data);
       case "check":
-        return yield await check(options, data.credential);
+        return yield await check(options, data.credential, data.opaque);
       case "explain":
         return yield await explain(options, data.credential);
       case "introspect":

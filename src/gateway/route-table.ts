@@ -1,7 +1,13 @@
 import type { RevocationScope } from "../revocation/entries.ts";
 import { isInBody, type Sent } from "../token/credential.ts";
 import { asksBody } from "./condition.ts";
-import { appliesNarrowly, compileRule, createMatching, type Matching } from "./matching.ts";
+import {
+  appliesNarrowly,
+  type CompiledRule,
+  compileRule,
+  createMatching,
+  type Matching,
+} from "./matching.ts";
 import type { SecretSegments } from "./path-for-log.ts";
 import type { Route, RouteRule, Sparing } from "./route.ts";
 import { any2xx } from "./success.ts";
@@ -58,15 +64,18 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
   return {
     find(methods, target, sent) {
       if (target.contested) return findContested(matching, methods, target, sent);
-      const access = decidingAccess(methods, target)?.access ?? "protected";
+      const deciding = decidingAccess(methods, target);
+      const access = deciding?.access ?? "protected";
       if (access !== "protected" && isMappedElsewhere(matching, methods, target, sent))
         return undefined;
       const applying = applyingTo(methods, target, sent);
       const streams = streaming.some((rule) => appliesNarrowly(rule, methods, target));
-      if (applying.length === 0) return plainRoute(access, streams);
+      const opaque = opaqueLifetimeBy(deciding, methods, target);
+      if (applying.length === 0) return withOpaque(plainRoute(access, streams), opaque);
       const exact = applying.filter((rule) => appliesNarrowly(rule, methods, target));
       const together = { ...merge(applying), ...(streams && { streams }) };
-      return { access, ...together, ...exemptions(exact, together) };
+      const route = { access, ...together, ...exemptions(exact, together) };
+      return together.from === undefined ? withOpaque(route, opaque) : route;
     },
     secretSegments(target) {
       if (secret.length === 0) return undefined;
@@ -80,6 +89,21 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
       applying: applyingTo(methods, target).map(({ position }) => position),
     }),
   };
+}
+
+/** What a token may be is an exemption: by the rule that decides about access, and as written. */
+function opaqueLifetimeBy(
+  deciding: CompiledRule | undefined,
+  methods: readonly string[],
+  target: Target,
+): number | undefined {
+  if (deciding?.opaqueLifetimeSeconds === undefined) return undefined;
+  return appliesNarrowly(deciding, methods, target) ? deciding.opaqueLifetimeSeconds : undefined;
+}
+
+/** Where tokens are sent as everywhere, they may be ones that revgate can't look into, for so many seconds. */
+function withOpaque(route: Route, opaqueLifetimeSeconds: number | undefined): Route {
+  return opaqueLifetimeSeconds === undefined ? route : { ...route, opaqueLifetimeSeconds };
 }
 
 /** Servers disagree on the path: it is protected, or undecided if anything else may be meant. */

@@ -208,6 +208,30 @@ describe("commands", () => {
     assert.equal((await revgate([])).code, 2);
   });
 
+  it("end a text that some rules take for a token, and say so", async (t) => {
+    const application = await startApplication(t);
+    const yaml = "routes: [ { path: /api/admin }, { path: /api/*, tokens: opaque } ]";
+    const gate = await startGate(t, { upstream: application.url, yaml });
+    const options = ["--config", join(gate.directory, "revgate.yaml")];
+    const run = (command: string, ...more: string[]) =>
+      revgate([command, ...options, ...more], { input: "an opaque key" });
+    const status = async (path: string) =>
+      (await send(`${gate.url}${path}`, { headers: { token: "an opaque key" } })).status;
+    assert.deepEqual(
+      [await status("/api/keys"), await status("/api/admin"), await status("/me")],
+      [200, 401, 401],
+    );
+    const refused = await run("revoke");
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /^not revoked: .*some rules take any text.*--opaque/);
+    assert.equal(await status("/api/keys"), 200);
+    assert.match((await run("check", "--opaque")).stdout, /^live tok:\S{43}$/m);
+    assert.match((await run("revoke", "--opaque")).stdout, /^revoked until /);
+    assert.equal(await status("/api/keys"), 401);
+    const checked = await run("check", "--opaque");
+    assert.deepEqual([checked.code, checked.stdout.split(" ")[0]], [1, "revoked"]);
+  });
+
   it("teach with --help", async () => {
     for (const command of ["run", "check-config", "revoke", "check", "list", "import", "demo"]) {
       const { code, stdout } = await revgate([command, "--help"]);

@@ -357,7 +357,7 @@ function checkRoute(
   rule: { readonly [setting in RouteSetting]?: unknown },
   context: z.RefinementCtx,
 ): void {
-  const needs = (setting: RouteSetting, other: "revoke" | "from", why: string) => {
+  const needs = (setting: RouteSetting, other: "revoke", why: string) => {
     if (rule[setting] === undefined || rule[other] !== undefined) return;
     const message = `expected ${other} beside it: ${why}`;
     context.addIssue({ code: "custom", message, path: [setting] });
@@ -380,11 +380,6 @@ function checkRoute(
       "expected neither revoke nor from beside it: it is unclear whether the path is the one they are for";
     context.addIssue({ code: "custom", message, path: ["allowEncodedSlash"] });
   }
-  needs(
-    "tokens",
-    "from",
-    "it says where this route's opaque token is sent, such as from: [ { cookie: refresh } ]; access tokens are read as JWTs",
-  );
 }
 
 /** What belongs to rules that end all tokens of a subject, or all others. */

@@ -76,5 +76,6 @@ describe("what an operator is told of rules", () => {
     const [note = ""] = notesFor({ ...rule, revoke: "token" });
     assert.match(note, /limits\.unprovenRevocations/);
     assert.deepEqual(notesFor(rule), []);
+    assert.match(notesFor({ path: "/api/*", tokens: "opaque" })[0] ?? "", /no token is verified/);
   });
 });

@@ -235,4 +235,19 @@ describe("routes", () => {
     assert.deepEqual(find("/logout"), { ...closed, revoke: "subject" });
     assert.deepEqual(find("/LOGIN"), { ...closed, handsOut: [token], only: "latest" });
   });
+
+  it("let tokens be opaque only by the rule that decides about access, and as it is written", () => {
+    const find = table(
+      { path: "/api/admin/*" },
+      { path: "/api/logout", revoke: "token" },
+      { path: "/api/*", opaqueLifetimeSeconds: 60 },
+      { path: "/refresh", from: [{ kind: "cookie", name: "a" }] },
+      { path: "/*", opaqueLifetimeSeconds: 30 },
+    );
+    const lifetimeAt = (path: string) => find(path)?.opaqueLifetimeSeconds;
+    assert.deepEqual(
+      ["/api/keys", "/x", "/api/admin/x", "/api/logout", "/API/keys", "/refresh"].map(lifetimeAt),
+      [60, 30, undefined, undefined, undefined, undefined],
+    );
+  });
 });
