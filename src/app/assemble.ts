@@ -14,7 +14,9 @@ import { createBodyPlaces } from "../gateway/body-places.ts";
 import { createCheckTurns } from "../gateway/check-turns.ts";
 import type { Gate } from "../gateway/gate.ts";
 import type { LiveConnections } from "../gateway/live-connections.ts";
+import type { Observer } from "../gateway/observer.ts";
 import { createPeerReader } from "../gateway/peer.ts";
+import { neverCut, reportOnly, withoutHolding } from "../gateway/report-only.ts";
 import { createResponder } from "../gateway/respond.ts";
 import { compileRoutes } from "../gateway/route-table.ts";
 import { createUnprovenBudget } from "../gateway/unproven.ts";
@@ -50,6 +52,8 @@ export interface Foundation {
   readonly live: LiveConnections;
   readonly upgraded: UpgradedConnections;
   readonly tracing: Tracing | undefined;
+  /** Lets everything pass, and sees what would be refused; undefined: nothing is passed on that is refused. */
+  readonly observer: Observer | undefined;
   readonly onUncaught: ReportUncaught;
 }
 
@@ -108,12 +112,13 @@ export async function retire({ verification, signals }: Former, next: Former): P
 
 function assembleGate(
   { config, verification }: Readonly<InForce>,
-  { store, live, upgraded, metrics, logger, tracing, onUncaught }: Foundation,
+  { store, live, upgraded, metrics, logger, tracing, observer, onUncaught }: Foundation,
   application: Application,
 ): Gate {
   const { settings } = config;
   const { cors } = settings;
   const { tls } = settings.listen;
+  const log = createRequestLog(logger, settings.log);
   return {
     target: targetOptions(settings),
     routes: compileRoutes(routeRules(settings)),
@@ -131,9 +136,11 @@ function assembleGate(
     takeBodyPlace: createBodyPlaces(settings.limits.bodyBytes),
     ...{ clock: store.clock, clockHints: store.clockHints },
     lifetimes: lifetimesOf(settings),
-    denylist: store.denylist,
-    unproven: createUnprovenBudget(settings.limits.unprovenRevocations),
-    live,
+    denylist: observer ? withoutHolding(store.denylist) : store.denylist,
+    unproven: createUnprovenBudget(observer ? Infinity : settings.limits.unprovenRevocations),
+    live: observer ? neverCut : live,
+    observe: observer && reportOnly(observer, { ...verification, metrics: metrics.gate, log }),
+    onOutcome: observer?.saw,
     onUnknownOutcome: settings.denylist.onUnknownOutcome,
     holdTimeoutMs: settings.denylist.holdTimeout,
     cors: { ...cors, maxAgeSeconds: cors.maxAge / 1000 },
@@ -145,7 +152,7 @@ function assembleGate(
     readPeer: createPeerReader(settings.listen.trustedProxies),
     keepsTimes: tracing !== undefined,
     metrics: metrics.gate,
-    log: createRequestLog(logger, settings.log),
+    log,
     tracing,
     onUncaught,
   };

@@ -9,6 +9,7 @@ import type { ControlHandler } from "../control/command-server.ts";
 import { createStoreCommands } from "../control/store-commands.ts";
 import type { DenylistHealth } from "../denylist/denylist.ts";
 import { LiveConnections } from "../gateway/live-connections.ts";
+import type { Observer } from "../gateway/observer.ts";
 import { createUpgradedConnections } from "../gateway/upgraded-connections.ts";
 import type { Outcome } from "../gateway/visit.ts";
 import { type Engine, engineFor, testedMajors } from "../node-http/engine.ts";
@@ -38,6 +39,8 @@ export interface AppContext {
   readonly output?: LogOutput | undefined;
   /** Where spans of requests go; undefined: nowhere. */
   readonly tracing?: Tracing | undefined;
+  /** Makes revgate report only: nothing is refused. */
+  readonly observer?: Observer | undefined;
   /** The two clocks of the machine; tests bring their own. */
   readonly stopwatch?: Stopwatch | undefined;
 }
@@ -68,8 +71,9 @@ export interface Parts {
 
 /** Makes every part, each from those before it. Nothing is served yet, and nothing is waited for. */
 export function construct(config: Config, store: Store, making: Making): Parts {
-  const { logger, tracing, metrics, onUncaught } = making;
+  const { logger, tracing, observer, metrics, onUncaught } = making;
   const { clock } = store;
+  metrics.gate.observing.set(observer === undefined ? 0 : 1);
   const verification = openVerifier(config, {
     ...{ clock, clockHints: store.clockHints, latestExpiry: store.latestExpiry, logger },
     metrics: metrics.store,
@@ -87,7 +91,7 @@ export function construct(config: Config, store: Store, making: Making): Parts {
     onRevoked: metrics.store.countRevoked,
   });
   const current = new CurrentAssembly({
-    ...{ inForce, store, commands, metrics, logger, live, upgraded, tracing, onUncaught },
+    ...{ inForce, store, commands, metrics, logger, live, upgraded, tracing, observer, onUncaught },
   });
   const engine = chooseEngine(config, logger);
   const proxy = createProxyServer(() => current.gate, proxyOptions(config, engine));

@@ -17,6 +17,11 @@ const commands: readonly Listed[] = [
     load: async () => (await import("./run.ts")).run,
   },
   {
+    name: "observe",
+    summary: "serve and refuse nothing; say what would be refused",
+    load: async () => (await import("./observe.ts")).observe,
+  },
+  {
     name: "init",
     summary: "write a configuration from a few facts about the application",
     load: async () => (await import("./init/init.ts")).init,

@@ -39,6 +39,8 @@ export interface Checks extends TokenChecks, BodyChecks {
   readonly waitForKeys: BoundedWait;
   readonly metrics: GateMetrics<Outcome>;
   readonly log: RequestLog;
+  /** Sees what was decided, and decides otherwise; undefined: what the checks say holds. */
+  readonly observe: ((visit: Visit, admission: Admission) => Admission) | undefined;
   /** Why a credential is invalid, in one line. */
   readonly whyInvalid: (credential: string) => string | undefined;
 }
@@ -250,6 +252,15 @@ function lacksSubject(route: Route, token: VerifiedToken): boolean {
  * To judge a request again, call it again; what was read of its body is kept in the visit.
  */
 export function admit(checks: Checks, visit: Visit): Admission | Promise<Admission> {
+  const admission = check(checks, visit);
+  const { observe } = checks;
+  if (observe === undefined) return admission;
+  return admission instanceof Promise
+    ? admission.then((late) => observe(visit, late))
+    : observe(visit, admission);
+}
+
+function check(checks: Checks, visit: Visit): Admission | Promise<Admission> {
   const judgement = judge(checks, visit);
   switch (judgement.kind) {
     case "wait":
@@ -275,7 +286,7 @@ async function wait(checks: Checks, visit: Visit, judgement: Wait): Promise<Admi
   } else {
     await judgement.ready;
   }
-  return admit(checks, visit);
+  return check(checks, visit);
 }
 
 /**

@@ -34,7 +34,7 @@ export interface Forwarding
     Checks,
     HintReaders {
   readonly application: ConnectionPool;
-  readonly live: LiveConnections;
+  readonly live: Pick<LiveConnections, "add">;
   readonly denylist: Pick<Denylist, "intend" | "revoke" | "lookUp" | "ask" | "sessionOf">;
   readonly unproven: UnprovenBudget;
   readonly clock: Clock;

@@ -142,7 +142,7 @@ export class LiveConnections {
  * call when it ends by itself.
  */
 export function watchLive(
-  live: LiveConnections,
+  live: Pick<LiveConnections, "add">,
   { route, token }: { readonly route: Route; readonly token: VerifiedToken | undefined },
   cut: Cut,
 ): () => void {

@@ -11,6 +11,8 @@ import type { Outcome, Visit } from "./visit.ts";
 export interface Records {
   readonly metrics: Pick<GateMetrics<Outcome>, "requests" | "checkSeconds" | "upstreamSeconds">;
   readonly log: RequestLog;
+  /** Told of every request that has ended. */
+  readonly onOutcome?: ((visit: Visit, outcome: Outcome, status?: number) => void) | undefined;
   /** Undefined if no spans are exported. */
   readonly tracing: Pick<Tracing, "record"> | undefined;
 }
@@ -22,7 +24,7 @@ export interface HintReaders {
 
 /** Records how a request ended: counts it, and logs and traces it if that is configured. Once a request. */
 export function recordOutcome(
-  { metrics, tracing, log }: Records,
+  { metrics, tracing, log, onOutcome }: Records,
   visit: Visit,
   outcome: Outcome,
   status?: number,
@@ -30,6 +32,7 @@ export function recordOutcome(
   // What is left of a body that was read in part stands before the client's next request.
   if (visit.body !== undefined && !visit.request.readableEnded) visit.request.resume();
   metrics.requests[outcome].inc();
+  onOutcome?.(visit, outcome, status);
   tracing?.record(tracedRequest(visit, outcome, status));
   log(outcome, () => requestFacts(visit, status), visit.refusedToken);
 }

@@ -13,6 +13,8 @@ export interface RequestLog {
   (outcome: string, facts: () => Record<string, unknown>, refusedToken?: string): void;
   /** A token was refused as invalid. Written at level debug: `why` is asked only then. */
   tokenInvalid(requestId: string, why: () => string | undefined): void;
+  /** A request was passed on that would be refused, if anything were. */
+  wouldRefuse(reason: string, facts: Record<string, unknown>): void;
   /** The application could not be reached, or broke off. */
   upstreamFailure(requestId: string, cause: Error): void;
   /** A revocation could not be made to hold, and the response was not released. */
@@ -135,6 +137,17 @@ function createReasonLog(
   };
 }
 
+/** What would be refused, if anything were. */
+function createObservationLog(
+  logger: Logger,
+  mayWrite: (kind: string) => boolean,
+): RequestLog["wouldRefuse"] {
+  return (reason, facts) => {
+    if (!mayWrite(`would be refused: ${reason}`)) return;
+    logger.info({ reason, ...facts }, "would be refused");
+  };
+}
+
 /** Makes the log of requests. */
 export function createRequestLog(
   logger: Logger,
@@ -176,6 +189,7 @@ export function createRequestLog(
       complain("warn", { requestId, token: `tok:${id}` }, handedOutMessage);
     },
     tokenInvalid: createReasonLog(logger, mayWrite),
+    wouldRefuse: createObservationLog(logger, mayWrite),
     upstreamFailure(requestId: string, cause: Error) {
       complain("warn", { requestId, cause: describe(cause) }, "the application did not answer");
     },

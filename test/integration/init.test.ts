@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -64,8 +65,10 @@ describe("revgate init", () => {
       "cookie session",
       "/in",
       "",
+      "2xx, 302",
       "-",
       "-",
+      "GET /; GET,HEAD /news/*",
       "",
     ];
     const done = await revgate(["init", "--output", file, "--data-dir", "/data"], {
@@ -79,10 +82,12 @@ describe("revgate init", () => {
     assert.equal(settings.tokens.keys[0]?.jwksUrl?.href, "https://id.example.com/jwks");
     assert.deepEqual(settings.tokens.from, [{ cookie: "session" }]);
     assert.deepEqual(
-      settings.routes.map(({ path, methods }) => [path, methods]),
+      settings.routes.map(({ path, methods, access, success }) => [path, methods, access, success]),
       [
-        ["/in", undefined],
-        ["/logout", ["POST"]],
+        ["/in", undefined, "public", undefined],
+        ["/logout", ["POST"], "protected", { status: ["2xx", 302] }],
+        ["/", ["GET"], "optional", undefined],
+        ["/news/*", ["GET", "HEAD"], "optional", undefined],
       ],
     );
     assert.equal(settings.denylist.redis, undefined);
@@ -108,6 +113,37 @@ describe("revgate init", () => {
         ["/logout", ["POST"], "protected", "token"],
       ],
     );
+  });
+
+  it("takes a shared secret, and a key of another family, with the algorithms that they are for", async (t) => {
+    const { directory, file } = folder(t);
+    const tokensOf = async (name: string, content: string) => {
+      writeFileSync(join(directory, name), content);
+      const key = name.endsWith(".pem") ? join(directory, name) : `secret ${join(directory, name)}`;
+      const done = await revgate(["init", "--key", key, "--output", file, "--force"]);
+      assert.deepEqual([done.code, done.stderr], [0, ""]);
+      const { algorithms, keys } = (await loadConfig(file, {})).settings.tokens;
+      return { algorithms, keys, stdout: done.stdout };
+    };
+    const long = await tokensOf("long", `${"s".repeat(32)}\n`);
+    assert.deepEqual([long.algorithms, long.keys], [["HS256"], [{ secretFile: "long" }]]);
+    assert.doesNotMatch(long.stdout, /insecure/);
+    const short = await tokensOf("short", "24 bytes, as Strapi has\n");
+    assert.deepEqual(short.keys, [{ secretFile: "short", insecureShortSecret: true }]);
+    assert.match(short.stdout, /insecureShortSecret: .*Give the application a longer one/);
+    for (const [curve, algorithm] of [
+      ["P-256", "ES256"],
+      ["P-521", "ES512"],
+    ] as const) {
+      const { publicKey } = generateKeyPairSync("ec", { namedCurve: curve });
+      const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
+      assert.deepEqual((await tokensOf("ec.pem", pem)).algorithms, [algorithm]);
+    }
+    const edwards = generateKeyPairSync("ed25519").publicKey.export({
+      type: "spki",
+      format: "pem",
+    });
+    assert.deepEqual((await tokensOf("ed.pem", edwards.toString())).algorithms, ["EdDSA"]);
   });
 
   it("takes an application without any of the routes, whose key set is beside it", async (t) => {
@@ -148,6 +184,10 @@ describe("revgate init", () => {
     assert.match(
       await complaint("--key", key, "--logout", "logout"),
       /--logout: expected a route such as "POST \/logout", got "logout"/,
+    );
+    assert.match(
+      await complaint("--key", "secret none"),
+      /none: no such file; write the application's secret/,
     );
     assert.match(await complaint("--key", key, "--token", "x"), /--token: expected "header NAME"/);
     assert.ok(!existsSync(file));

@@ -1,33 +1,22 @@
 import { stringify } from "yaml";
 import { UsageError } from "../../errors.ts";
+import type { BaseFacts } from "./facts.ts";
+import type { Framework } from "./frameworks.ts";
+import type { KeySettings } from "./key-fact.ts";
 
-/** What has to be known of an application to stand in front of it; empty: there is none. */
-export interface BaseFacts {
-  readonly upstream: string;
-  /** A PEM file, relative to the configuration, or the address of a key set. */
-  readonly key: string;
-  /** `header NAME`, `bearer` or `cookie NAME`. */
-  readonly token: string;
-  /** Routes: a path, with methods in front where not every one is meant. */
-  readonly login: string;
-  readonly logout: string;
-  readonly "change-password": string;
-  readonly "reset-password": string;
-  readonly redis: string;
-  readonly "data-dir": string;
-}
+type Rule = Readonly<Record<string, unknown>>;
 
-/** Writes a configuration with a line of why at each setting; throws UsageError where a fact can't be read. */
-export function starterConfig(facts: BaseFacts): string {
-  const routes = [
-    rule(facts.login, "login", { access: "public" }),
-    rule(facts["reset-password"], "reset-password", { access: "public", revoke: "token" }),
-    rule(facts["change-password"], "change-password", { revoke: "subject" }),
-    rule(facts.logout, "logout", { revoke: "token" }),
-  ].flat();
+/** Writes a configuration with a line of why at each setting; throws UsageError if a fact can't be read. */
+export function starterConfig(
+  facts: BaseFacts,
+  { key, algorithms }: KeySettings,
+  framework?: Framework,
+): string {
+  const tokens = { from: [sourceOf(facts.token)], ...framework?.tokens };
+  const { from, ...claims } = tokens;
   return `# yaml-language-server: $schema=config.schema.json
 # revgate: config.example.yaml in the package has every setting; revgate check-config names every mistake.
-
+${comments(framework?.notes)}
 # Where clients reach it. 127.0.0.1 is this machine alone: in a container, or for clients elsewhere, 0.0.0.0.
 listen:
   host: 127.0.0.1
@@ -40,21 +29,64 @@ upstream:
 tokens:
   # Where clients send the token.
   from:
-    - ${yaml(sourceOf(facts.token))}
+${items(from)}
   # What verifies it. Files and key sets are read again when they change.
   keys:
-    - ${yaml(/^https?:/.test(facts.key) ? { jwksUrl: facts.key } : { publicKeyFile: facts.key })}
-
+    - ${yaml(key)}
+${settings({ ...(algorithms && { algorithms }), ...claims })}
 # What is open, and what ends a token once the application answers 2xx. Everything else needs a valid token.
 # revoke: token ends the token that was carried, revoke: subject every token of its user.
 # access: public checks no token. For a page that visitors and users share, use access: optional: no token is needed,
 # but one that is sent must be live, such as { path: /articles/*, methods: [GET], access: optional }.
-routes:${routes.length === 0 ? " []" : `\n${routes.map((route) => `  - ${yaml(route)}`).join("\n")}`}
+routes:${listOf(rulesOf(facts, framework))}
 
 denylist:
   # A directory for this sidecar alone; it must outlive the container.
   dataDir: ${yaml(facts["data-dir"])}
 ${redisOf(facts.redis)}`;
+}
+
+function rulesOf(facts: BaseFacts, framework: Framework | undefined): Rule[] {
+  const success = successOf(facts.success);
+  return [
+    rule(facts.login, "login", { access: "public" }),
+    rule(facts["reset-password"], "reset-password", {
+      access: "public",
+      revoke: "token",
+      ...success,
+    }),
+    rule(facts["change-password"], "change-password", { revoke: "subject", ...success }),
+    rule(facts.logout, "logout", { revoke: "token", ...success }),
+    ...facts.optional
+      .split(";")
+      .map((route) => rule(route.trim(), "optional", { access: "optional" })),
+    ...(framework?.routes ?? []),
+  ].flat();
+}
+
+/** As it is, 2xx is success. */
+function successOf(statuses: string): Rule {
+  const list = statuses.split(",").map((status) => status.trim());
+  if (statuses === "" || list.join() === "2xx") return {};
+  return { success: { status: list.map((each) => (/^\d+$/.test(each) ? Number(each) : each)) } };
+}
+
+function comments(lines: readonly string[] = []): string {
+  return lines.map((line) => `# ${line}\n`).join("");
+}
+
+function items(values: unknown): string {
+  return (Array.isArray(values) ? values : []).map((value) => `    - ${yaml(value)}`).join("\n");
+}
+
+function settings(values: Rule): string {
+  return Object.entries(values)
+    .map(([name, value]) => `  ${name}: ${yaml(value)}\n`)
+    .join("");
+}
+
+function listOf(rules: readonly Rule[]): string {
+  return rules.length === 0 ? " []" : `\n${rules.map((each) => `  - ${yaml(each)}`).join("\n")}`;
 }
 
 function redisOf(url: string): string {
@@ -64,7 +96,7 @@ function redisOf(url: string): string {
   return `  # Every sidecar that shares it refuses what one of them has revoked.\n  redis:\n    url: ${yaml(url)}\n`;
 }
 
-function rule(route: string, flag: string, settings: Readonly<Record<string, string>>) {
+function rule(route: string, flag: string, settings: Rule): Rule[] {
   if (route === "") return [];
   const [, methods, path] = /^(?:([A-Z]+(?:,[A-Z]+)*)\s+)?(\/\S*)$/.exec(route) ?? [];
   if (path === undefined) {

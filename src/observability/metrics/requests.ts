@@ -6,6 +6,10 @@ export interface GateMetrics<Outcome extends string> {
   readonly requests: Readonly<Record<Outcome, { inc(): void }>>;
   readonly checkSeconds: { observe(seconds: number): void };
   readonly upstreamSeconds: { observe(seconds: number): void };
+  /** A request was passed on by `revgate observe` that would be refused. */
+  readonly wouldRefuse: { inc(): void };
+  /** 1 while nothing is refused. */
+  readonly observing: { set(value: number): void };
   /** Time spent on signatures. */
   readonly signatureSeconds: { inc(seconds: number): void };
   /** Requests that waited their turn to have a signature checked, by what came of it. */
@@ -93,6 +97,14 @@ export function createGateMetrics<Outcome extends string>(
     ),
     ...createSubjectCounters(make),
     ...createSessionCounters(make),
+    observing: make.gauge(
+      "revgate_observing",
+      "1 if this is revgate observe, which refuses nothing; else 0.",
+    ),
+    wouldRefuse: make.counter(
+      "revgate_would_refuse_total",
+      "Requests that revgate observe has passed on, and that revgate run would refuse.",
+    ),
     upgradedConnections: make.gauge("revgate_upgraded_connections", "Open WebSocket connections."),
     startHold: createHolds(make, countRevoked),
   };
