@@ -16,6 +16,8 @@ local function isSparingKey(key)
 end
 local function withSparing(key, value)
   local other = sparingKeyOf(key)
+  -- No sidecar writes a third word into the value itself: it can't be read.
+  if other and string.find(value, ' .* ') then return '? ' .. value end
   local cutoff = other and string.match(value, '^%d+ (%d+)$')
   if not cutoff then return value end
   local held = redis.pcall('GET', other)
