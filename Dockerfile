@@ -12,10 +12,10 @@ ARG RUNTIME_IMAGE=${NODE_IMAGE}
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
-# npm reads the registry of the lock file as this one; what it downloads must have the lock file's hashes.
-ARG NPM_REGISTRY=https://registry.npmjs.org/
+# Another registry, if set; what npm downloads must have the lock file's hashes in any case.
+ARG NPM_REGISTRY=
 COPY package.json package-lock.json LICENSE ./
-RUN npm ci --ignore-scripts --registry="${NPM_REGISTRY}"
+RUN npm ci --ignore-scripts ${NPM_REGISTRY:+"--registry=${NPM_REGISTRY}"}
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 COPY scripts ./scripts

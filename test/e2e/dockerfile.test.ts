@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -35,6 +35,16 @@ describe("Dockerfile", () => {
       assert.equal(validate("FORM node").length > 0, true);
     });
   }
+
+  it("takes packages from another registry if it is told to", () => {
+    const [, install = ""] =
+      lines.map((line) => /^RUN (npm ci .*)$/.exec(line)).find(Boolean) ?? [];
+    const typed = (env: NodeJS.ProcessEnv) =>
+      spawnSync("sh", ["-c", `echo ${install}`], { encoding: "utf8", env }).stdout.trim();
+    assert.equal(typed({ NPM_REGISTRY: "" }), "npm ci --ignore-scripts");
+    const mirror = "https://registry.npmmirror.com/";
+    assert.equal(typed({ NPM_REGISTRY: mirror }), `npm ci --ignore-scripts --registry=${mirror}`);
+  });
 
   it("copies what is there", () => {
     const sources = lines
