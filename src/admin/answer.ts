@@ -53,7 +53,7 @@ export function send(request: IncomingMessage, response: ServerResponse, answer:
     ...(type !== undefined && { "Content-Type": type }),
     ...headersOfAll,
     ...headers,
-    // What is left of a body that nobody read would be waited for.
+    // What is left of a body that no one read would be waited for.
     ...(!request.complete && { Connection: "close" }),
     "Content-Length": Buffer.byteLength(text),
   });

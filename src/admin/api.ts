@@ -25,7 +25,7 @@ type Operation = (exchange: Exchange, read: ReadBody) => Promise<Answer>;
 const maxPerPage = 1000;
 
 /**
- * Makes the API for whoever ends sessions from outside: an identity provider, a back office, a script.
+ * Makes the API for anyone who ends sessions from outside: an identity provider, a back office, a script.
  *
  *     POST /revoke        OAuth 2.0 Token Revocation (RFC 7009)
  *     POST /introspect    OAuth 2.0 Token Introspection (RFC 7662)
@@ -39,7 +39,7 @@ export function createAdminApi(options: AdminApiOptions): Endpoints {
   return new Map(operations.map(([name, operation]) => [name, guard(operation, options)]));
 }
 
-/** The secret first; only what comes with it is counted, so that nobody else can use the operator's share up. */
+/** The secret first; only what comes with it is counted, so that no one else can use the operator's share up. */
 function guard(operation: Operation, { secret, requestsPerSecond }: AdminApiOptions): Endpoint {
   const mayAsk = createBucket(requestsPerSecond);
   const read = createBodyReader();

@@ -12,7 +12,7 @@ export type ReadBody = (exchange: Exchange, type: string) => Promise<string>;
 
 /**
  * Makes the reader of one endpoint's bodies. It reads a bounded number at once; if there are more, a body
- * of the peer that sends the most is given up, so that bodies that stall keep nobody out.
+ * of the peer that sends the most is given up, so that bodies that stall keep no one out.
  */
 export function createBodyReader(): ReadBody {
   const takePlace = createPlaces(() => maxBodiesAtOnce);

@@ -19,7 +19,7 @@ export interface Connection {
 }
 
 /**
- * Requests that may wait for their answers on one connection. Nobody here sends them ahead, but somebody who does
+ * Requests that may wait for their answers on one connection. No one here sends them ahead, but somebody who does
  * not read could have an answer made, and kept, for each few bytes.
  */
 const maxAtOnce = 4;

@@ -7,7 +7,7 @@ import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";
 import { namesOwnHost } from "./hosts.ts";
 import { peerOf } from "./peer.ts";
 
-/** Who answers, who is told, and what catches what nobody else does. */
+/** Who answers, who is told, and what catches what no one else does. */
 export interface DispatchOptions {
   /** Of two endpoints with one name the first counts. Asked for each request, since a reload changes them. */
   readonly endpoints: () => readonly Endpoints[];

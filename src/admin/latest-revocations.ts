@@ -13,7 +13,7 @@ export interface LatestRevocation {
 
 const most = 12;
 
-/** Remembers the last few revocations that came into force here, by whomever they were revoked. */
+/** Remembers the last few revocations that came into force here, whatever revoked them. */
 export class LatestRevocations {
   readonly #clock: Clock;
   readonly #latest: LatestRevocation[] = [];

@@ -19,7 +19,7 @@ interface Rendered {
 
 /**
  * Makes what the orchestrator and Prometheus ask for. Any Host will do: they come by addresses and names
- * that nobody lists.
+ * that no one lists.
  *
  *     GET /healthz   200 while the process serves
  *     GET /readyz    200 or 503, with the reason
@@ -35,7 +35,7 @@ export function createProbes(options: ProbeOptions): Endpoints {
   ]);
 }
 
-/** A configuration that can't be used takes nobody out of service: the one before is in force. */
+/** A configuration that can't be used takes no one out of service: the one before is in force. */
 function readinessAnswer({ readiness, configTrouble }: ProbeOptions): Answer {
   const { ready, reason } = readiness();
   const config = configTrouble();

@@ -11,7 +11,7 @@ function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }
 
-/** The answer to whoever does not carry it. */
+/** The answer to anyone who does not carry it. */
 export const secretMissing: Answer = {
   ...refusal(401, "invalid_token"),
   headers: { "WWW-Authenticate": 'Bearer realm="revgate admin", error="invalid_token"' },

@@ -66,7 +66,7 @@ interface ReceiverContext {
   readonly options: SignalReceiverOptions;
   readonly read: ReadBody;
   readonly waits: EventWaits;
-  /** Counted for each issuer, and only once its signature is verified and the event is new: nobody else uses its share up. */
+  /** Counted for each issuer, and only once its signature is verified and the event is new: no one else uses its share up. */
   readonly mayCarryOut: (issuer: string) => boolean;
   readonly receive: Receive;
 }
@@ -159,7 +159,7 @@ function answerTo(error: unknown, { onSignal }: SignalReceiverOptions): Answer {
     return { ...refusal(400, error.code, error.message), distrust: "event" };
   }
   if (error instanceof BadRequest) {
-    // Before a signature is verified, nobody's event has failed.
+    // Before a signature is verified, no one's event has failed.
     onSignal("refused");
     return { ...failure(error), distrust: error.status < 500 ? "event" : "crowded" };
   }

@@ -33,14 +33,14 @@ export type Receive = (
   event: SecurityEvent<SignalSource>,
   whose: readonly SignalledWhose[],
   how: {
-    /** Asked if there is something to carry out: an event that is sent again uses nobody's share up. */
+    /** Asked if there is something to carry out: an event that is sent again uses no one's share up. */
     readonly mayCarryOut: (issuer: string) => boolean;
     /** Tokens issued after that are not meant; by default, those issued from now on. */
     readonly until?: EpochSeconds | undefined;
   },
 ) => Promise<Reception>;
 
-/** Max number of copies of one event that wait for each other: nobody sends more while one is being carried out. */
+/** Max number of copies of one event that wait for each other: no one sends more while one is being carried out. */
 const maxCopies = 8;
 
 /**

@@ -16,12 +16,12 @@ export interface RunningApp {
   /** The configuration in force. */
   config(): Config;
   /**
-   * Takes on the configuration that `load` resolves with, as far as that can be done while revgate runs.
+   * Applies the configuration that `load` resolves with, as far as that can be done while revgate runs.
    *
    * Never rejects: one that can't be used changes nothing, and is reported.
    */
   reload(load: () => Promise<Config>): Promise<void>;
-  /** Not ready → no new connections → what is under way finishes → the store closes. */
+  /** Not ready → no new connections → what is in progress finishes → the store closes. */
   stop(): Promise<void>;
   /** Reports an error that reached the top of the process. */
   reportUncaught(error: unknown): void;

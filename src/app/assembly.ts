@@ -6,10 +6,10 @@ import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
 import { type Assembly, assemble, type Former, type Foundation, retire } from "./assemble.ts";
 import { type KeySets, reopenVerifier } from "./verification.ts";
 
-/** What the configuration in force has made of revgate, until another is taken on. */
+/** What the configuration in force has made of revgate, until another is applied. */
 export class CurrentAssembly {
   readonly #foundation: Foundation;
-  /** All that were ever used: requests may still be under way on those of former configurations. */
+  /** All that were ever used: requests may still be in progress on those of former configurations. */
   readonly #pools: Set<ConnectionPool>;
   #current: Assembly;
 
@@ -29,10 +29,10 @@ export class CurrentAssembly {
   }
 
   /**
-   * Takes on another configuration, as far as that can be done while revgate runs; resolves with the
+   * Applies another configuration, as far as that can be done while revgate runs; resolves with the
    * settings that stay what they were.
    *
-   * Rejects with ConfigError, and changes nothing, where it can't be used.
+   * Rejects with ConfigError, and changes nothing, if it can't be used.
    */
   async adopt(asked: Config): Promise<readonly string[]> {
     const { inForce, metrics, logger, store } = this.#foundation;
@@ -73,7 +73,7 @@ export class CurrentAssembly {
     return sum;
   }
 
-  /** Lets requests under way finish, for as long as that may take; then they are broken off. */
+  /** Lets requests in progress finish, for as long as that may take; then they are broken off. */
   async close(timeoutMs: number): Promise<void> {
     const pools = [...this.#pools];
     const cut = setTimeout(

@@ -57,7 +57,7 @@ export function keepDirectory(
           { reason, lost },
           "the journal's file was changed by another process and has been rewritten",
         );
-        // Whoever took the journal may have taken the lock as well.
+        // A process that took the journal may have taken the lock as well.
         void renew();
       },
     },

@@ -141,7 +141,7 @@ function assembleAdmin(
   });
 }
 
-/** Stops being ready, and has clients leave, while what comes all the same is still served. */
+/** Stops being ready, and has clients leave, while what comes anyway is still served. */
 function beginDrain(drain: Drain, logger: Logger): number {
   if (!drain.begun) logger.info({ connections: drain.connections }, "draining");
   drain.begin();
@@ -213,7 +213,7 @@ function readinessOf({
   const health = store.denylist.health();
   const trouble = inForce.verification.keysTrouble();
   if (health.ready && trouble !== undefined) return no(trouble);
-  // Still trusted, so still ready; but whoever looks is told. Without a transmitter's keys, its events alone wait.
+  // Still trusted, so still ready; but anyone who looks is told. Without a transmitter's keys, its events alone wait.
   const doubts = [inForce.verification, current.keySets].map((sets) => sets?.keysDoubt());
   return { ...health, reason: health.reason ?? doubts.find((each) => each !== undefined) };
 }

@@ -30,7 +30,7 @@ export class Reloads {
     return this.#last;
   }
 
-  /** Resolves when what is under way is done; nothing is taken on after that. */
+  /** Resolves when what is in progress is done; no reload begins after that. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#last;
@@ -64,7 +64,7 @@ export class Reloads {
   }
 }
 
-/** For whoever may see probes: how many problems and where the first is, not what stands there. */
+/** For anyone who may see probes: how many problems and where the first is, not what stands there. */
 function troubleOf(error: unknown): string {
   if (!(error instanceof ConfigError)) return "not reloaded: see the log";
   const [first = ""] = error.problems;

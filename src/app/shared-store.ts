@@ -18,7 +18,7 @@ import type { StoreContext } from "./store-context.ts";
 
 /** The longest staleness that the schema allows: by that somebody may go of whom nothing is known. */
 const longestStalenessMs = 2000;
-/** A loss is noticed by whoever follows within a few readings. */
+/** A loss is noticed by anyone who follows within a few readings. */
 const noticeMs = 1000;
 /** A busy event loop must not cost more by the name than by the feed. */
 const shortestNameTrustMs = 3000;

@@ -33,7 +33,7 @@ export interface SignalsContext {
   readonly logger: Logger;
 }
 
-/** Opens the receiver of events, as configured; undefined where nobody's are listened to. */
+/** Opens the receiver of events, as configured; undefined if no one's are listened to. */
 export function openSignals(
   config: Config,
   { store, verification, metrics: { store: metrics }, logger }: SignalsContext,

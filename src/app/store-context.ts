@@ -9,6 +9,6 @@ export interface StoreContext {
   readonly logger: Logger;
   /** The two clocks of the machine; tests bring their own. */
   readonly stopwatch?: Stopwatch | undefined;
-  /** Told of errors that nobody caught; without it they end the command that met them. */
+  /** Told of errors that no one caught; without it they end the command that met them. */
   readonly onUncaught?: ReportUncaught;
 }

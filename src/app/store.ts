@@ -134,7 +134,7 @@ function reloadAtJumps(
   });
 }
 
-/** Says what became of what was under way when the process before this one died. */
+/** Says what became of what was in progress when the process before this one died. */
 function reportCrash(
   { settings }: Config,
   { metrics, logger }: StoreContext,

@@ -28,7 +28,7 @@ export interface OpenVerifier extends KeySets {
   readonly rings: ReadonlyMap<string | undefined, KeyRing>;
   /** Why no token of some issuer can be checked at present; undefined where all can. */
   keysTrouble(): string | undefined;
-  /** Resolves when no fetch of keys is under way. */
+  /** Resolves when no fetch of keys is in progress. */
   settled(): Promise<void>;
   /** Stops looking for other keys. */
   close(): void;

@@ -17,7 +17,7 @@ import { type CommandIo, print } from "./io.ts";
 
 /**
  * Prints for each request, a method and a path, what the route rules make of it: from the arguments
- * where there are any, else from the lines of standard input.
+ * if there are any, else from the lines of standard input.
  */
 export async function explainRequests(
   config: Config,
@@ -67,7 +67,7 @@ function explainRequest(config: Config, routes: RouteTable, line: string): strin
   return [line.trim(), ...told.map(([name, what]) => `  ${name.padEnd(10)} ${what}`)].join("\n");
 }
 
-/** Behind those of `routes` comes the one of a logout of revgate's own. */
+/** After those of `routes` comes the one of a logout of revgate's own. */
 function nameRuleAt(config: Config, position: number): string {
   if (position >= config.settings.routes.length) return `logout ${config.place(["logout"])}`;
   return `routes[${position}] ${config.place(["routes", position])}`;

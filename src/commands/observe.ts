@@ -71,7 +71,7 @@ ${configOptionHelp}
   },
 };
 
-/** The same configuration with a store of its own: what is tried here must log nobody out elsewhere. */
+/** The same configuration with a store of its own: what is tried here must log no one out elsewhere. */
 function apart(config: Config): Config {
   const { denylist } = config.settings;
   const dataDir = join(denylist.dataDir, "observed");

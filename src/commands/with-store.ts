@@ -20,7 +20,7 @@ export type AskStore = (command: StoreCommand) => AsyncIterable<unknown>;
 
 /**
  * Runs `work` with access to the denylist: through the revgate that is running on the configured data
- * directory, or, where none is, by opening the store here for as long as it takes.
+ * directory, or, if none is, by opening the store here for as long as it takes.
  */
 export async function withStore<Result>(
   file: string,
@@ -82,7 +82,7 @@ function askRunning(
 /**
  * Waits until what is revoked here reaches everybody who shares the store.
  *
- * Rejects with StoreUnavailableError before anything is recorded: a record on a machine where no revgate runs
+ * Rejects with StoreUnavailableError before anything is recorded: a record on a machine without a running revgate
  * would never leave it.
  */
 async function untilShared(denylist: Denylist, timeoutMs: number): Promise<void> {

@@ -83,7 +83,7 @@ async function answer(
   if (command === undefined) throw new ControlError("expected a line of JSON");
   const handle = await handler;
   for await (const value of handle(command)) {
-    // Whoever has left, or heard enough, is not told the rest.
+    // A client that has left, or heard enough, is not told the rest.
     if (!socket.writable) return;
     if (!sendLine(socket, { value })) await drained(socket);
   }

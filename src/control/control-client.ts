@@ -40,7 +40,7 @@ async function* exchange(socket: Socket, request: unknown): AsyncGenerator<unkno
       yield reply.value;
     }
   } finally {
-    // Whoever has heard enough does not keep the other side waiting.
+    // Anyone who has heard enough does not keep the other side waiting.
     socket.destroy();
   }
   throw new ControlError("the running revgate ended before it answered");

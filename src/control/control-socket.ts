@@ -33,9 +33,8 @@ export function controlPath(dataDir: string): string {
 /**
  * Takes hold of a data directory: one writer at a time. The control socket in it is the lock.
  *
- * Rejects with DataDirInUseError where a living process holds it, and with DataDirUnsafeError if others
- * could change what is in it. A socket that a killed process left
- * behind is taken over: it is first renamed away, which only one of several can do, and then asked once
+ * Rejects with DataDirInUseError if a living process holds it, and with DataDirUnsafeError if others
+ * could change what is in it. A socket that a killed process has left is taken over: it is first renamed away, which only one of several can do, and then asked once
  * more, so that a socket that came alive in between is put back.
  */
 export async function holdDataDir(
@@ -160,7 +159,7 @@ function inUse(dataDir: string): DataDirInUseError {
   );
 }
 
-/** What says that nobody listens there. Any other failure, such as a full backlog, comes from somebody alive. */
+/** What says that no one listens there. Any other failure, such as a full backlog, comes from somebody alive. */
 const nobodyThere = ["ECONNREFUSED", "ENOENT"];
 
 function isAlive(path: string): Promise<boolean> {

@@ -58,7 +58,7 @@ export interface StoreCommandsOptions {
     readonly verifier: Verifier;
     readonly explain: (credential: string) => Promise<TokenExplanation>;
     readonly lifetimes: Lifetimes;
-    /** What claims of each issuer's tokens are told apart by; undefined for the main one, which has no name where there is only one. */
+    /** What claims of each issuer's tokens are told apart by; undefined for the main one, which has no name if there is only one. */
     readonly namespaces: ReadonlyMap<string | undefined, string | undefined>;
   };
   /** Has clients leave, and says how many connections are left; undefined where nothing serves. */

@@ -43,7 +43,7 @@ export class Answer {
     else this.#response = way;
   }
 
-  /** The status that the client is sent, where it has been decided. */
+  /** The status that the client is sent, if it has been decided. */
   get status(): number {
     return this.#response?.statusCode ?? this.#status;
   }
@@ -91,12 +91,12 @@ export class Answer {
           };
   }
 
-  /** Calls back if the client stops in the middle of its request: whoever waits for the rest answers. */
+  /** Calls back if the client stops in the middle of its request: the code that waits for the rest answers. */
   onStall(listener: () => void): void {
     this.#onStall = listener;
   }
 
-  /** The client has stopped in the middle of its request. False: nobody can answer that any more. */
+  /** The client has stopped in the middle of its request. False: no one can answer that any more. */
   stall(): boolean {
     if (this.begun || this.#onStall === undefined) return false;
     this.#onStall();
@@ -126,14 +126,14 @@ export class Answer {
     else this.#sendText(whole.status, text);
   }
 
-  /** Sends one that is given often, with further headers. */
+  /** Sends one that is given often, with more headers. */
   sendPrepared(prepared: PreparedAnswer, more: FieldLines): void {
     const way = this.#directWay;
     if (way === undefined) sendWhole(this.stream, prepared.with(more));
     else this.#sendText(prepared.status, prepared.textWith(more, this.request.method, way.keptMs));
   }
 
-  /** Set where it can be sent without a response of Node's, which knows how to end connections. */
+  /** Set if it can be sent without a response of Node's, which knows how to end connections. */
   get #directWay(): DirectConnection | undefined {
     return this.#keepsConnection ? this.#connection : undefined;
   }

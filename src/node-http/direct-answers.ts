@@ -39,7 +39,7 @@ export function answerDirectly(server: Server, listener: RequestListener): void 
   });
 }
 
-/** Has every further request of a server go Node's way, which knows how to end its connections. */
+/** Has every more request of a server go Node's way, which knows how to end its connections. */
 export function answerByNode(server: Server): void {
   direct.get(server)?.end();
 }
@@ -157,18 +157,18 @@ class ClientConnection implements DirectConnection {
     return 0;
   }
 
-  /** However quiet it is from here on, that is its own affair; if something is under way, it is closed. */
+  /** However quiet it is from here on, that is its own affair; if something is in progress, it is closed. */
   #letGo(request: ParsedRequest, keepsAlive: boolean, nodes: OnIncoming): number {
     this.#all.forget(this);
     const isIgnored = isIgnoredUpgrade(request, this.#all.maxHeaderLines);
-    // What is under way ends in Node's way, which tells when.
+    // What is in progress ends in Node's way, which tells when.
     if (isIgnored) this.settle();
     const answer = nodes(request, keepsAlive);
     // Node 26 would read the body of a request before it lets go of the connection.
     return isIgnored ? stopBehindHead : answer;
   }
 
-  /** Whether nothing is under way here, and the client takes what it is sent. */
+  /** Whether nothing is in progress here, and the client takes what it is sent. */
   #isFree(): boolean {
     const { current } = this.#line;
     if (current !== undefined && !current.finished) return false;

@@ -33,7 +33,7 @@ function isLeftByNode({ rawHeaders }: IncomingMessage): boolean {
 
 /**
  * What servers are made of on each engine. (Node's types tell servers apart by the classes of their
- * messages; nobody here does.)
+ * messages; no one here does.)
  */
 const classes = {
   direct: { IncomingMessage: ProxyRequest, ServerResponse: ProxyResponse },
@@ -50,7 +50,7 @@ export interface TlsServerOptions {
 
 /**
  * Makes a server on an engine; over TLS if there is a certificate. It does not listen yet. A client that shows
- * no certificate, or another than was asked for, is left to whoever answers its requests.
+ * no certificate, or another than was asked for, is left to the code that answers its requests.
  */
 export function openServer(
   engine: Engine,

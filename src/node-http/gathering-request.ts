@@ -2,11 +2,11 @@ import { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { GatheredBytes } from "../platform/gathered-bytes.ts";
 
-/** Pieces of a body that are shorter are put together if nobody takes them at once. */
+/** Pieces of a body that are shorter are put together if no one takes them at once. */
 const crumbBytes = 1024;
 
 /**
- * The short pieces of a body that came in one turn of the event loop, behind something that nobody has
+ * The short pieces of a body that came in one turn of the event loop, after something that no one has
  * taken yet. They are pushed on together: each would be a buffer of some hundred bytes (decision 0020).
  */
 export class Crumbs {

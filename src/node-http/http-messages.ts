@@ -17,7 +17,7 @@ interface ResponseInternals {
 
 /**
  * Node's class without its constructor, which begins a stream. Of the fields that it sets, those that are the
- * same in every request are there all the same: more of them come with each version.
+ * same in every request are there anyway: more of them come with each version.
  */
 const Unbegun = function Unbegun() {} as unknown as typeof IncomingMessage;
 Unbegun.prototype = Object.create(
@@ -42,7 +42,7 @@ interface ReadableState {
 }
 
 /**
- * A request whose stream begins when somebody asks for it. Most have no body, and nobody does: for such a
+ * A request whose stream begins when somebody asks for it. Most have no body, and no one does: for such a
  * one, Node makes the stream, reads it to its end, ends and closes it, a sixth of what a refusal costs
  * (decisions 0019 and 0022). It counts as read to its end.
  *
@@ -90,7 +90,7 @@ export class ProxyRequest extends Unbegun {
     return state;
   }
 
-  /** @internal Whether somebody reads it, or nobody has to. */
+  /** @internal Whether somebody reads it, or no one has to. */
   get _consuming(): boolean {
     return this.#consuming ?? bodyFramingOf(this.rawHeaders) === "none";
   }
@@ -100,7 +100,7 @@ export class ProxyRequest extends Unbegun {
   }
 
   override push(piece: Buffer | null): boolean {
-    // The end of a body that nobody has asked for, and of which there was nothing.
+    // The end of a body that no one has asked for, and of which there was nothing.
     if (piece === null && this.#state === undefined) return false;
     this.#crumbs ??= new Crumbs();
     return this.#crumbs.push(this, piece, (bytes) => super.push(bytes));

@@ -8,7 +8,7 @@ import { lineOf } from "./in-order.ts";
 
 /**
  * Whether a request asks for another protocol than WebSocket. A request of which Node has dropped header
- * lines is none: nobody could write its head again.
+ * lines is none: no one could write its head again.
  */
 export function isIgnoredUpgrade(request: IncomingMessage, maxLines: number | null): boolean {
   const { method, rawHeaders } = request;

@@ -26,7 +26,7 @@ export interface Line {
 
 const lines = new WeakMap<Socket, Line>();
 
-/** Whoever answers requests. */
+/** Anyone who answers requests. */
 export type RequestListener = (request: IncomingMessage, answer: Answer) => void;
 
 /** The line of a connection. */
@@ -45,7 +45,7 @@ export function lineOf(socket: Socket): Line {
  * Node hands over pipelined requests while the one before is still being answered; a call that was
  * sent right behind a logout would then be judged before the logout is done. Beyond a bounded number
  * of waiting requests, the connection is closed after the last of them (RFC 9112 section 9.3.2: the
- * client sends the rest again); one that keeps sending all the same is cut.
+ * client sends the rest again); one that keeps sending anyway is cut.
  */
 export function inOrder(
   listener: RequestListener,
@@ -89,7 +89,7 @@ function drop(line: Line, socket: Socket): void {
   if (line.dropped > maxDropped) socket.destroy();
 }
 
-/** Whether a connection is free for another answer, has one under way, or has had its last. */
+/** Whether a connection is free for another answer, has one in progress, or has had its last. */
 export function stateOf(socket: Socket): "free" | "answering" | "ending" {
   const current = lines.get(socket)?.current;
   if (current === undefined) return "free";
@@ -97,7 +97,7 @@ export function stateOf(socket: Socket): "free" | "answering" | "ending" {
   return current.keepsConnection ? "free" : "ending";
 }
 
-/** The answer that a connection will have last, as far as it has asked by now; undefined where none is due. */
+/** The answer that a connection will have last, as far as it has asked by now; undefined if none is due. */
 export function lastAnswerOn(socket: Socket): Answer | undefined {
   const current = lines.get(socket)?.current;
   return current === undefined || current.finished ? undefined : current;

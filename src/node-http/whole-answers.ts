@@ -11,7 +11,7 @@ export interface WholeAnswer {
 }
 
 /**
- * An answer as it is sent, one byte a character; undefined where it does not say how long it is. `keptMs`:
+ * An answer as it is sent, one byte a character; undefined if it does not say how long it is. `keptMs`:
  * for how long, in milliseconds, the connection is kept behind it; 0: without limit.
  */
 export function textOf(
@@ -47,7 +47,7 @@ export class PreparedAnswer implements WholeAnswer {
     this.#start = [`HTTP/1.1 ${status} ${reason}\r\n`, writeFields(headers)].join("");
   }
 
-  /** The same with further headers, of which none is `Date`. */
+  /** The same with more headers, of which none is `Date`. */
   with(more: FieldLines): WholeAnswer {
     const { status, reason, body } = this;
     return { status, reason, headers: [...this.headers, ...more], body };

@@ -15,7 +15,7 @@ export interface LogOutput extends DestinationStream {
 const maxWaitingBytes = 1_048_576;
 
 /**
- * Writes lines to a file descriptor, whatever becomes of it: a full disk, a pipe that nobody reads, a reader
+ * Writes lines to a file descriptor, whatever becomes of it: a full disk, a pipe that no one reads, a reader
  * that has left.
  *
  * What can't be written is dropped and counted, and tried again with the next line. The first line that can

@@ -44,7 +44,7 @@ export function createTroubleGauge(registry: Registry): TroubleGauge {
 
 /**
  * What Redis, TLS or the system says of a failure: the password is wrong, there is none, the user may not do
- * it, the certificates do not fit, nobody is there, nobody answers.
+ * it, the certificates do not fit, no one is there, no one answers.
  */
 export const redisCauses = [
   "wrongpass",

@@ -19,7 +19,7 @@ export interface RequestLog {
   upstreamFailure(requestId: string, cause: Error): void;
   /** A revocation could not be made to hold, and the response was not released. */
   withheld(requestId: string, cause: Error): void;
-  /** Something was done to a subject whose tokens should have ended, and nobody can tell who it is. */
+  /** Something was done to a subject whose tokens should have ended, and no one can tell who it is. */
   subjectUnknown(requestId: string): void;
   /** A token names no subject, on a route that would end all tokens of its subject. */
   tokenWithoutSubject(requestId: string): void;
@@ -29,7 +29,7 @@ export interface RequestLog {
   redirected(status: number, path: string | undefined): void;
   /** An answer handed out a token that had been revoked; `id` is what it is called in the denylist. */
   revokedHandedOut(requestId: string, id: string): void;
-  /** A session should have ended, and nobody can tell which. */
+  /** A session should have ended, and no one can tell which. */
   sessionUnknown(requestId: string): void;
   /** A token that had been replaced came again; `id` is what it is called in the denylist. */
   reusedToken(requestId: string, id: string): void;
@@ -125,7 +125,7 @@ function createRequestLines(
   };
 }
 
-/** Why tokens were refused as invalid, for whoever looks for it. */
+/** Why tokens were refused as invalid, for anyone who looks for it. */
 function createReasonLog(
   logger: Logger,
   mayWrite: (kind: string) => boolean,

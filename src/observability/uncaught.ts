@@ -1,11 +1,11 @@
 import type { Logger } from "./logger.ts";
 
-/** Where something came in that led to an error that nobody caught. */
+/** Where something came in that led to an error that no one caught. */
 export const doors = ["clients", "admin", "control", "process"] as const;
 /** One of the doors; `process` is whatever cannot be told to belong to another. */
 export type Door = (typeof doors)[number];
 
-/** Reports an error that nobody caught. It is always a defect of revgate. */
+/** Reports an error that no one caught. It is always a defect of revgate. */
 export type ReportUncaught = (door: Door, error: unknown) => void;
 
 /** Who counts and who logs. */

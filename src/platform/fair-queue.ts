@@ -9,7 +9,7 @@ export interface FairQueue<Item> {
 
 /** Makes one. Beyond `max`, the peer that has the most loses the one that came first. */
 export function createFairQueue<Item>(max: number): FairQueue<Item> {
-  // A map keeps the order in which its keys came: whoever was served goes to the end.
+  // A map keeps the order in which its keys came: a key that was served goes to the end.
   const lines = new Map<string, Item[]>();
   let size = 0;
 

@@ -1,7 +1,7 @@
 /**
  * Bytes that come in pieces, side by side in one buffer that grows.
  *
- * Whoever sends a body a byte at a time makes a buffer of each, which takes some hundred bytes: kept as they
+ * Anyone who sends a body a byte at a time makes a buffer of each, which takes some hundred bytes: kept as they
  * come, 64 KB of them would be 25 MB.
  */
 export class GatheredBytes {

@@ -9,7 +9,7 @@ import { ensureDirectory } from "./durable-file.ts";
  * Rejects with DataDirUnsafeError, which names the command that helps, if it belongs to another user than
  * this process's or root, if others may write in it, or if a symbolic link stands in it: what is written
  * through one would change a file elsewhere. Others may write in the root of a mounted volume, as that of a
- * Kubernetes pod is often made: only whoever mounts the volume reaches it.
+ * Kubernetes pod is often made: only those who mount the volume reach it.
  */
 export async function ensureOwnDirectory(
   directory: string,

@@ -2,7 +2,7 @@ import { createFairQueue } from "./fair-queue.ts";
 
 /** Work that may take a share of the event loop's time, and no more. */
 export interface TimeShare {
-  /** Whether work may be done at once: nobody waits for it, and time is left. */
+  /** Whether work may be done at once: no one waits for it, and time is left. */
   isFree(): boolean;
   /** Charges for work that was done, in milliseconds. */
   spend(ms: number): void;

@@ -4,7 +4,7 @@ export type InTurn = <Value>(
   work: () => Value | Promise<Value>,
 ) => Promise<Value> | undefined;
 
-/** Makes turns in which at most `max` of one name are under way or wait. */
+/** Makes turns in which at most `max` of one name are in progress or wait. */
 export function createTurns(max: number): InTurn {
   const underWay = new Map<string, { last: Promise<unknown>; count: number }>();
 

@@ -3,7 +3,7 @@ export interface Within<Value> {
   readonly limitMs: number;
   /** What the wait rejects with then. */
   readonly tooLate: () => Error;
-  /** Given what the promise resolves to all the same, later. */
+  /** Receives what the promise still resolves to later. */
   readonly onLate?: (value: Value) => void;
 }
 

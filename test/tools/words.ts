@@ -76,6 +76,19 @@ export function literals(source: string): string {
   return lines + blank(source.slice(at));
 }
 
+/** The comments of a source, each on its own line of the source. */
+export function comments(source: string): string {
+  const kept = /"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*/gm;
+  let lines = "";
+  let at = 0;
+  for (const { 0: found, index } of source.matchAll(kept)) {
+    lines += blank(source.slice(at, index));
+    at = index + found.length;
+    lines += found.startsWith("/") ? found : blank(found);
+  }
+  return lines + blank(source.slice(at));
+}
+
 /** Line breaks alone. */
 function blank(text: string): string {
   return text.replace(/[^\n]/g, "");

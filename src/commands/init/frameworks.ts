@@ -4,7 +4,7 @@ import type { BaseFacts } from "./facts.ts";
 export interface Framework {
   /** What is asked is answered so if nothing else is said. */
   readonly standards: Partial<BaseFacts>;
-  /** Further settings of `tokens`. */
+  /** More settings of `tokens`. */
   readonly tokens?: Readonly<Record<string, unknown>>;
   /** Rules beside those of the questions. */
   readonly routes?: readonly Readonly<Record<string, unknown>>[];

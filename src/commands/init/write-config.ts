@@ -25,7 +25,7 @@ export async function writeConfiguration(
   await writeFile(join(dirname(resolve(file)), "config.schema.json"), schema);
 }
 
-/** What is wrong, without the places in a file that nobody has seen. */
+/** What is wrong, without the places in a file that no one has seen. */
 function problemsOf({ problems }: ConfigError): string {
   return problems.map((problem) => problem.replace(/^\S+:\d+:\d+ /, "")).join("; ");
 }

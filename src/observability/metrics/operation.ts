@@ -3,7 +3,7 @@ import type { Makers } from "./makers.ts";
 
 /** What is counted of configurations. */
 export interface ConfigMetrics {
-  /** Attempts to take on a changed configuration, by their result. */
+  /** Attempts to apply a changed configuration, by their result. */
   readonly reloads: Readonly<Record<"ok" | "failed", { inc(): void }>>;
   readonly lastReloadSuccessful: { set(value: number): void };
   readonly lastReloadSuccess: { setToCurrentTime(): void };

@@ -33,7 +33,7 @@ export interface GateMetrics<Outcome extends string> {
   readonly unprovenRefused: { inc(): void };
   /** An answer handed out a token that had been revoked. */
   readonly revokedHandedOut: { inc(): void };
-  /** A session should have ended, and nobody can tell which. */
+  /** A session should have ended, and no one can tell which. */
   readonly sessionsNotFound: { inc(): void };
   /** A token that had been replaced came again, and its session was ended. */
   readonly reusedTokens: { inc(): void };
