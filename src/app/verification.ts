@@ -16,6 +16,7 @@ import type { VerificationKey } from "../token/keys/verification-key.ts";
 import { areSameKeys, WatchedKeys } from "../token/keys/watched-keys.ts";
 import { createNames } from "../token/names.ts";
 import { createVerifier, type Verifier, type VerifierOptions } from "../token/verifier.ts";
+import { openIntrospection } from "./introspection.ts";
 
 /** The verifier as configured, with the keys that it lives on. */
 export interface OpenVerifier extends KeySets {
@@ -81,8 +82,10 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
   );
   const options = verifierOptions(config, { main, issuers }, context);
   const rings = opened.flat();
+  const introspection = openIntrospection(config, options, context);
+  const verifier = createVerifier(options);
   return {
-    verifier: createVerifier(options),
+    verifier: introspection === undefined ? verifier : introspection.around(verifier),
     explain: (credential) => explainToken(credential, options),
     whyInvalid: (credential) => whyInvalid(credential, options),
     rings: ringsByIssuer([{ issuer: tokens.issuer, keys: main }, ...issuers]),
@@ -91,6 +94,7 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
     settled: async () => void (await Promise.all(rings.map((ring) => ring.settled()))),
     close() {
       for (const ring of rings) ring.close();
+      void introspection?.close();
     },
   };
 }
@@ -156,6 +160,7 @@ export async function reopenVerifier(
 function isSameFor(one: Config, other: Config): boolean {
   const basis = ({ settings }: Config) => ({ ...settings.tokens, ...requirementsOf(settings) });
   const keysOf = ({ files }: Config) => [files.keys, ...files.issuerKeys];
+  if (one.files.introspectionSecret !== other.files.introspectionSecret) return false;
   return (
     isSameData(basis(one), basis(other)) &&
     keysOf(one).every((keys, index) => areSameKeys(keys, keysOf(other)[index] ?? []))

@@ -25,6 +25,7 @@ export interface ConfigFiles extends TlsFiles {
   /** Certificate authorities of key sets, by the name of their file. */
   readonly keySetAuthorities: ReadonlyMap<string, Buffer>;
   readonly adminToken: string | undefined;
+  readonly introspectionSecret: string | undefined;
   readonly redis: RedisFiles;
   readonly nameKeys: NameKeys;
 }
@@ -138,6 +139,11 @@ async function readFiles(
       ...(await readEachAuthority(signals.transmitters, ["signals", "transmitters"], others)),
     ]),
     adminToken: await readAdminToken(settings, others),
+    introspectionSecret: readText(
+      await others.read(tokens.introspection?.clientSecretFile, [
+        ...["tokens", "introspection", "clientSecretFile"],
+      ]),
+    ),
     ...(await readTlsFiles(settings, others)),
     redis: await readRedisFiles(settings, others),
     // Not read again: they stay what they are until a restart.

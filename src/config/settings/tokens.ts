@@ -4,10 +4,12 @@ import {
   audience,
   claimNames,
   credentialSource,
+  file,
   headerName,
+  isSecureUrl,
   tokenKey,
 } from "./fields.ts";
-import { about, duration, flag, group, list, origin, text, whole } from "./readers.ts";
+import { about, duration, flag, group, list, origin, text, url, whole } from "./readers.ts";
 
 /** One that means something to HTTP, or that revgate sets by itself, can't be an identity. */
 const identityHeader = headerName.refine(
@@ -52,6 +54,21 @@ const jwks = group({
     origin(["http:", "https:"], "http://proxy.internal:3128").optional(),
     { example: "http://proxy.internal:3128" },
   ),
+});
+
+const introspection = group({
+  url: about(
+    "The issuer's introspection endpoint (RFC 7662): https:, or http: on this machine.",
+    url(isSecureUrl, "https: (or http: on this machine)"),
+  ),
+  clientId: about("The client as which revgate asks.", text("the id of a client")),
+  clientSecretFile: about("Its secret.", file),
+  cacheFor: about(
+    "How long an answer holds; what the issuer revokes is noticed that much later.",
+    duration("10s", "1s", "5m"),
+    { why: "What is revoked here is refused at once." },
+  ),
+  timeout: about("Max time of a question.", duration("3s", "10ms", "1m")),
 });
 
 /** The tokens that the application hands out. */
@@ -112,6 +129,18 @@ export const tokens = about(
         message: "expected maxAge to be longer than refresh",
         path: ["maxAge"],
       }),
+    ),
+    introspection: about(
+      "Asks the issuer about tokens that are no JWTs.",
+      introspection.optional(),
+      {
+        why: "For opaque access tokens. They need exp in the issuer's answer, and iat where JWTs do. If the issuer does not answer, such a token gets 503. JWTs are never asked about.",
+        example: {
+          url: "https://id.example.com/introspect",
+          clientId: "revgate",
+          clientSecretFile: "introspection-secret.txt",
+        },
+      },
     ),
     subjectClaim: about(
       "The claim that names the subject, for revoke: subject.",

@@ -10,6 +10,7 @@ export interface TokenMetrics {
   readonly cacheLookups: Readonly<Record<"hit" | "miss", { inc(): void }>>;
   readonly signatureChecks: { inc(): void };
   readonly jwksFetches: Readonly<Record<"ok" | "failed", { inc(): void }>>;
+  readonly introspections: Readonly<Record<"active" | "inactive" | "failed", { inc(): void }>>;
   readonly signals: Readonly<Record<SignalResult, { inc(): void }>>;
 }
 
@@ -20,6 +21,14 @@ export function createTokenMetrics(make: Makers): TokenMetrics {
       { name: "revgate_jwks_fetches_total", help: "Fetches of issuers' key sets, by result." },
       "result",
       ["ok", "failed"],
+    ),
+    introspections: make.counters(
+      {
+        name: "revgate_introspections_total",
+        help: "Questions to the issuer about tokens that are no JWTs, by result: active, inactive (or one that revgate could not revoke), failed (no answer).",
+      },
+      "result",
+      ["active", "inactive", "failed"],
     ),
     signals: make.counters(
       {
