@@ -1,14 +1,20 @@
 import type { EpochSeconds } from "../platform/clock.ts";
-import { type NamedAs, type Names, namesIn } from "./names.ts";
+import { type Name, type NamedAs, type Names, namesIn } from "./names.ts";
+import { opaqueSpellings } from "./opaque-spellings.ts";
 import type { VerifiedToken } from "./verified-token.ts";
 
+/** The first part of a JWS or of a signed JSON object. */
+const jsonPart = /^e[w-z0-9][\w+/=-]*$/;
+/** PASETO: all such tokens begin with the same two parts. */
+const paseto = /^v\d+\.(?:local|public)\./;
+
 /**
- * A token that revgate can't look into, such as a refresh token: named by its text.
+ * A token that revgate can't look into, such as a refresh token: named by its text, in such a way that another
+ * spelling of it has one of its names (see opaque-spellings.ts).
  *
- * Of one in the form of a JWS the signature takes no part, and the parts of a JWE are decoded and written
- * anew: an application may accept several spellings of them (decision 0002). In no case can it get the
- * name of a token whose signature was checked, else whoever logs out could name somebody else's; but it
- * is looked up under that name too, so that a token of the issuer's stays dead when its signature is
+ * Of one in the form of a JWS the signature takes no part: an application may accept several (decision 0002). In no
+ * case can it get the name of a token whose signature was checked, else whoever logs out could name somebody else's;
+ * but it is looked up under that name too, so that a token of the issuer's stays dead when its signature is
  * spelled in a way that revgate does not accept and the application does.
  */
 export function readOpaqueToken(
@@ -16,28 +22,61 @@ export function readOpaqueToken(
   expiresAt: EpochSeconds,
   names: Names,
 ): VerifiedToken {
-  const parts = text.split(".");
-  const signingInput = parts.length === 3 ? parts.slice(0, 2).join(".") : undefined;
-  const named = signingInput ?? (parts.length === 5 ? parts.map(rewrite).join(".") : text);
+  const { written, lookedUp = [], signingInput } = spellingsOf(text);
   const own = namesIn({
     ...{ jti: undefined, sid: undefined, sub: undefined },
-    tok: names.opaque(named),
+    tok: together(written.map(names.opaque)),
   });
+  const signed = signingInput === undefined ? [] : namesOf(names.token(signingInput));
+  const further = [...signed, ...lookedUp.flatMap((spelling) => namesOf(names.opaque(spelling)))];
   return {
     ...own,
     isOpaque: true,
-    ...(signingInput !== undefined && {
-      others: [...(own.others ?? []), ...namesOfSigned(names, signingInput)],
-    }),
+    ...(further.length > 0 && { others: [...(own.others ?? []), ...further] }),
     issuedAt: undefined,
     expiresAt,
     notBefore: undefined,
   };
 }
 
-function namesOfSigned(names: Names, signingInput: string): NamedAs[] {
-  const { value, former } = names.token(signingInput);
-  return [value, ...former].map((each) => ({ kind: "tok", value: each }));
+interface Spellings {
+  /** Those under which it is revoked, and looked up. */
+  readonly written: readonly string[];
+  /** Those under which it is looked up alone. */
+  readonly lookedUp?: readonly string[];
+  readonly signingInput?: string;
+}
+
+/** The spelling by which sidecars of before name a token is written as well, so that they find it. */
+function spellingsOf(text: string): Spellings {
+  const spellings = opaqueSpellings(text);
+  if (paseto.test(text)) return { written: spellings };
+  const parts = text.split(".");
+  if (parts.length !== 3) {
+    const former = parts.length === 5 ? parts.map(rewrite).join(".") : text;
+    return { written: [...spellings, former] };
+  }
+  const signingInput = parts.slice(0, 2).join(".");
+  // Signed as it stands: nobody spells that in another way.
+  return jsonPart.test(parts[0] ?? "")
+    ? { written: [signingInput], lookedUp: spellings, signingInput }
+    : { written: [...spellings, signingInput], signingInput };
+}
+
+/** One name for several: what is revoked by one of them is. */
+function together([first, ...more]: readonly Name[]): Name {
+  const value = first?.value ?? "";
+  const further = new Set([...(first?.former ?? []), ...more.flatMap(valuesOf)]);
+  further.delete(value);
+  return { value, former: [...further] };
+}
+
+function valuesOf({ value, former }: Name): string[] {
+  return [value, ...former];
+}
+
+function namesOf(name: Name): NamedAs[] {
+  return valuesOf(name).map((value) => ({ kind: "tok", value }));
 }
 
 function rewrite(part: string): string {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
 import { startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
@@ -98,5 +99,37 @@ describe("a revoked token", () => {
     );
     assert.ok(replies.every(({ status }) => status === 401));
     assertNothingReached();
+  });
+});
+
+describe("an opaque token that was logged out", () => {
+  it("is dead in whatever spelling the application decodes to the same", async (t) => {
+    const application = await startApplication(t);
+    const gate = await startGate(t, {
+      upstream: application.url,
+      yaml: `
+routes:
+  - { path: /logout, methods: [POST], revoke: token, from: [ { cookie: session } ], tokens: opaque }
+  - { path: /*, from: [ { cookie: session } ], tokens: opaque }
+`,
+    });
+    const ask = async (path: string, session: string, method = "GET") =>
+      (await send(`${gate.url}${path}`, { method, headers: { cookie: `session=${session}` } }))
+        .status;
+    const sealed = `${randomBytes(73).toString("base64url")}==`;
+    assert.equal(await ask("/me", sealed), 200);
+    assert.equal(await ask("/logout", sealed, "POST"), 200);
+    const bare = sealed.slice(0, -2);
+    const last = bare.endsWith("A") ? "B" : "A";
+    for (const other of [
+      bare,
+      `${sealed}=`,
+      `${bare.slice(0, 9)}!${bare.slice(9)}`,
+      `${sealed}.a`,
+    ]) {
+      assert.equal(await ask("/me", other), 401, other);
+    }
+    assert.equal(await ask("/me", `${bare.slice(0, -1)}${last}==`), 401);
+    assert.equal(await ask("/me", `${last}${bare.slice(1)}==`), 200);
   });
 });

@@ -1,0 +1,106 @@
+/** Fewer characters of base64 hold less than 128 bits: no signature and nothing encrypted. */
+const minDigits = 22;
+/** What is encrypted or signed in one piece has at least that many: 16 bytes of IV, 16 of text and 16 of tag. */
+const minSealedDigits = 64;
+/** A part in hexadecimal, such as an IV, has eight bytes and more. */
+const minHexDigits = 16;
+/** What applications split tokens at before they decode the parts. */
+const separators = [".", ":", "|"];
+/** Nobody's tokens have more parts; whoever sends thousands has them looked at as one. */
+const maxParts = 16;
+
+/** The characters that count to a decoder, by the runs of others. */
+interface Alphabet {
+  readonly foreign: RegExp;
+}
+
+/** Many decoders know both alphabets, and take `+` for `-` and `/` for `_`; PHP's knows one. */
+const both: Alphabet = { foreign: /[^\w+/-]+/g };
+const alphabets: readonly Alphabet[] = [both, { foreign: /[^A-Za-z0-9+/]+/g }];
+/** `{"`, and a letter behind it, in base64. */
+const jsonObject = /^eyJ/;
+
+/** Where a decoder stops in a text; undefined: it reads all of it. */
+type Stop = (text: string, alphabet: Alphabet) => number | undefined;
+
+const never: Stop = () => undefined;
+/** PHP's decoder skips padding; Node's stops at the first; Ruby's and Python's stop where it completes four characters. */
+const stops: readonly Stop[] = [
+  never,
+  (text) => (text.includes("=") ? text.indexOf("=") : undefined),
+  (text, alphabet) => endOfQuad(text, alphabet, 1),
+  (text, alphabet) => endOfQuad(text, alphabet, 2),
+];
+
+/**
+ * The spellings that name an opaque text: two texts that an application may decode to the same bytes have one in
+ * common, whatever of base64 it is: its spare bits (decision 0002), padding, alphabet, or characters outside of it,
+ * which many decoders skip. Two tokens that are told apart by more than the last character of a part have none.
+ *
+ * Letters and digits alone count, since `+/-_` are foreign to some decoders, and the last one is left out. A text
+ * in one letter case is no base64 but hexadecimal, a UUID or the like: it counts in full, in lower case. A short
+ * one is neither, and counts as it stands.
+ */
+export function opaqueSpellings(text: string): readonly string[] {
+  if (digitsIn(text, both).length < minDigits) return [text];
+  const plain = text.replace(/[^A-Za-z0-9]/g, "");
+  const lower = plain.toLowerCase();
+  const isOneCase = plain === lower || plain === plain.toUpperCase();
+  const isPlain = isOneCase || /^[0-9a-f]+$/.test(lower);
+  // Behind its padding most texts end, and then every decoder reads the same.
+  const named = isPlain ? [lower] : asBase64(text.replace(/(?<!=)=+$/, ""));
+  return [...new Set([...named, ...asHexadecimal(text)])];
+}
+
+/** Node's decoder reads hexadecimal up to the first character that is none. */
+function asHexadecimal(text: string): string[] {
+  const parts = text.split(/[.:|]/).map((part) => /^(?:[0-9a-f]{2})*/i.exec(part)?.[0] ?? "");
+  return parts.every(({ length }) => length >= minHexDigits) ? [parts.join("").toLowerCase()] : [];
+}
+
+function asBase64(text: string): string[] {
+  const splits = separators.flatMap((separator) => {
+    const parts = text.split(separator, maxParts + 1);
+    return parts.length > 1 && parts.length <= maxParts ? [{ separator, parts }] : [];
+  });
+  const read = (alphabet: Alphabet, stop: Stop) => [
+    spelledWhole(text, alphabet, stop),
+    ...splits.map(({ separator, parts }) =>
+      parts.map((part) => spelledPart(part, alphabet, stop, minDigits)).join(separator),
+    ),
+  ];
+  const used = text.includes("=") ? stops : [never];
+  return alphabets.flatMap((alphabet) => used.flatMap((stop) => read(alphabet, stop)));
+}
+
+/** One that begins with a JSON object has parts behind its padding: the first alone is the same in many tokens. */
+function spelledWhole(text: string, alphabet: Alphabet, stop: Stop): string {
+  const isInParts = jsonObject.test(digitsIn(text, alphabet));
+  return spelledPart(text, alphabet, isInParts ? never : stop, minSealedDigits);
+}
+
+/** What a decoder reads; where it would stop before `least` characters, the padding is no end but a sign. */
+function spelledPart(text: string, alphabet: Alphabet, stop: Stop, least: number): string {
+  const read = digitsIn(text.slice(0, stop(text, alphabet)), alphabet);
+  const digits = read.length >= least ? read : digitsIn(text, alphabet);
+  const kept = digits.length >= minDigits ? digits.slice(0, -1) : digits;
+  return kept.replace(/[^A-Za-z0-9]+/g, "");
+}
+
+function digitsIn(text: string, { foreign }: Alphabet): string {
+  return text.replace(foreign, "");
+}
+
+/** Where as many `=` in a row as are `asked` for, or as lack of four characters, follow two or three of these. */
+function endOfQuad(text: string, alphabet: Alphabet, asked: 1 | 2): number | undefined {
+  let [digits, signs, from] = [0, 0, 0];
+  for (const { index } of text.matchAll(/=/g)) {
+    const between = digitsIn(text.slice(from, index), alphabet).length;
+    digits += between;
+    signs = between > 0 ? 1 : signs + 1;
+    from = index + 1;
+    const inQuad = digits % 4;
+    if (inQuad >= 2 && signs >= Math.min(asked, 4 - inQuad)) return index;
+  }
+  return undefined;
+}
