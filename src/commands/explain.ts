@@ -2,6 +2,7 @@ import { createInterface } from "node:readline";
 import type { Config } from "../config/load.ts";
 import { routeRules, targetOptions } from "../config/routes.ts";
 import { UsageError } from "../errors.ts";
+import { methodReadings } from "../gateway/method.ts";
 import { isInRequest } from "../gateway/named-subjects.ts";
 import {
   endsByCutOff,
@@ -12,6 +13,7 @@ import {
 import { compileRoutes, type RouteTable } from "../gateway/route-table.ts";
 import type { Success } from "../gateway/success.ts";
 import { readTarget } from "../gateway/target.ts";
+import { HeaderList } from "../http/field-lines.ts";
 import type { CredentialSource } from "../token/credential.ts";
 import { type CommandIo, print } from "./io.ts";
 
@@ -38,12 +40,13 @@ function explainRequest(config: Config, routes: RouteTable, line: string): strin
     throw new UsageError(`expected a method and a path, such as "POST /logout", got "${line}"`);
   }
   const target = readTarget(text, targetOptions(config.settings));
-  const route = target && routes.find([method], target);
+  const methods = methodReadings(method, { target: text, headers: new HeaderList([]) });
+  const route = target && routes.find(methods, target);
   if (target === undefined || route === undefined) {
     const remedy = /%2f/i.test(text) ? "; allowEncodedSlash on the rule for it may help" : "";
     return `${method} ${text}\n  refused    400 request_ambiguous: applications may read this path in more than one way${remedy}`;
   }
-  const { access, applying } = routes.explain([method], target);
+  const { access, applying } = routes.explain(methods, target);
   const nameRule = (position: number) => nameRuleAt(config, position);
   const rows = [
     [

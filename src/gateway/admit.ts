@@ -116,8 +116,7 @@ function judgePreflight({ cors, sources }: Checks, visit: Visit): Admission | un
 }
 
 function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
-  const { request, headers } = visit;
-  const methods = methodReadings(request.method ?? "", headers);
+  const methods = methodReadings(visit.request.method ?? "", visit);
   const route = checks.routes.find(methods, target, visit);
   if (route === undefined) return deny("request_ambiguous");
   visit.messages = route.messages;
@@ -170,7 +169,8 @@ function judgeToken(checks: Checks, visit: Visit, route: Route): Verdict {
  * Why a request is refused, or has to wait, by its head alone; undefined if its body has to be read. So nobody without
  * a token has a body read, unless the token may be in it.
  *
- * Fewer rules may apply once the body is read, but those that ask for it only revoke: no token passes by them.
+ * Once the body is read, fewer rules may apply (those that ask for it only revoke) or more (it may name another method):
+ * no token passes by that which would not have passed.
  */
 function judgeHead(checks: Checks, visit: Visit, route: Route): Denial | Wait | undefined {
   if (route.access === "public") return undefined;

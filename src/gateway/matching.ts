@@ -1,5 +1,6 @@
 import type { CredentialSource, Sent } from "../token/credential.ts";
 import { compileCondition, type ReadCondition } from "./condition.ts";
+import { anyMethod, methodInBody } from "./method.ts";
 import { compilePattern } from "./path-pattern.ts";
 import type { RouteRule } from "./route.ts";
 import { any2xx } from "./success.ts";
@@ -23,6 +24,12 @@ export interface Matching {
   decidingAccess(methods: readonly string[], target: Target): CompiledRule | undefined;
   /** Whether any that needs none may be meant. */
   mayExempt(methods: readonly string[], target: Target): boolean;
+  /** Whether a further one that revokes, or needs a token if so far none is needed, is meant if the body names its method. */
+  dependsOnBody(
+    methods: readonly string[],
+    target: Target,
+    access: CompiledRule["access"],
+  ): boolean;
 }
 
 /** Makes what tells which of the rules a request may be meant by. */
@@ -31,6 +38,10 @@ export function createMatching(compiled: readonly CompiledRule[]): Matching {
   const particular = compiled.filter(
     ({ revoke, from, handsOut, messages }) =>
       (revoke ?? from ?? handsOut ?? messages) !== undefined,
+  );
+  const withoutPost = compiled.filter(
+    ({ access, revoke, methods }) =>
+      (access === "protected" || revoke !== undefined) && methods?.includes("POST") === false,
   );
   return {
     applyingTo(methods, target, sent) {
@@ -43,6 +54,13 @@ export function createMatching(compiled: readonly CompiledRule[]): Matching {
     decidingAccess: (methods, target) =>
       compiled.find((rule) => rule.when === undefined && decidesAccess(rule, methods, target)),
     mayExempt: (methods, target) => exempt.some((rule) => appliesWidely(rule, methods, target)),
+    dependsOnBody: (methods, target, access) =>
+      methods.includes(methodInBody) &&
+      withoutPost.some(
+        (rule) =>
+          (rule.revoke !== undefined || access !== "protected") &&
+          appliesWidely(rule, [anyMethod], target),
+      ),
   };
 }
 
@@ -73,7 +91,8 @@ export function appliesNarrowly(
   const allowed = rule.methods;
   return (
     rule.matchesAsWritten(target.sent) &&
-    (allowed === undefined || methods.every((method) => allowed.includes(method)))
+    (allowed === undefined ||
+      methods.every((method) => method === methodInBody || allowed.includes(method)))
   );
 }
 
@@ -88,7 +107,10 @@ function appliesWidely(rule: CompiledRule, methods: readonly string[], target: T
   if (named === undefined) return true;
   // Frameworks answer HEAD with what they have for GET, side effects included.
   return methods.some(
-    (method) => named.includes(method) || (method === "HEAD" && named.includes("GET")),
+    (method) =>
+      named.includes(method) ||
+      method === anyMethod ||
+      (method === "HEAD" && named.includes("GET")),
   );
 }
 

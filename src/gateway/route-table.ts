@@ -8,6 +8,7 @@ import {
   createMatching,
   type Matching,
 } from "./matching.ts";
+import { anyMethod } from "./method.ts";
 import type { SecretSegments } from "./path-for-log.ts";
 import type { Route, RouteRule, Sparing } from "./route.ts";
 import { any2xx } from "./success.ts";
@@ -61,21 +62,31 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
   const streaming = compiled.filter(({ streams }) => streams === true);
   const secret = compiled.filter(({ secretSegments }) => secretSegments.length > 0);
 
+  const findFor: RouteTable["find"] = (methods, target, sent) => {
+    if (target.contested) return findContested(matching, methods, target, sent);
+    const deciding = decidingAccess(methods, target);
+    const access = deciding?.access ?? "protected";
+    if (access !== "protected" && isMappedElsewhere(matching, methods, target, sent))
+      return undefined;
+    const applying = applyingTo(methods, target, sent);
+    const streams = streaming.some((rule) => appliesNarrowly(rule, methods, target));
+    const opaque = opaqueLifetimeBy(deciding, methods, target);
+    if (applying.length === 0) return withOpaque(plainRoute(access, streams), opaque);
+    const exact = applying.filter((rule) => appliesNarrowly(rule, methods, target));
+    const together = { ...merge(applying), ...(streams && { streams }) };
+    const route = { access, ...together, ...exemptions(exact, together) };
+    return together.from === undefined ? withOpaque(route, opaque) : route;
+  };
+
   return {
     find(methods, target, sent) {
-      if (target.contested) return findContested(matching, methods, target, sent);
-      const deciding = decidingAccess(methods, target);
-      const access = deciding?.access ?? "protected";
-      if (access !== "protected" && isMappedElsewhere(matching, methods, target, sent))
-        return undefined;
-      const applying = applyingTo(methods, target, sent);
-      const streams = streaming.some((rule) => appliesNarrowly(rule, methods, target));
-      const opaque = opaqueLifetimeBy(deciding, methods, target);
-      if (applying.length === 0) return withOpaque(plainRoute(access, streams), opaque);
-      const exact = applying.filter((rule) => appliesNarrowly(rule, methods, target));
-      const together = { ...merge(applying), ...(streams && { streams }) };
-      const route = { access, ...together, ...exemptions(exact, together) };
-      return together.from === undefined ? withOpaque(route, opaque) : route;
+      const route = findFor(methods, target, sent);
+      const isOpen = route !== undefined && matching.dependsOnBody(methods, target, route.access);
+      if (!isOpen) return route;
+      // One that was read and has no reading may name any.
+      return sent?.body === undefined
+        ? { ...route, needsBody: true }
+        : findFor([...methods, anyMethod], target, sent);
     },
     secretSegments(target) {
       if (secret.length === 0) return undefined;

@@ -17,7 +17,7 @@ interface Alphabet {
 /** Many decoders know both alphabets, and take `+` for `-` and `/` for `_`; PHP's knows one. */
 const both: Alphabet = { foreign: /[^\w+/-]+/g };
 const alphabets: readonly Alphabet[] = [both, { foreign: /[^A-Za-z0-9+/]+/g }];
-/** `{"`, and a letter behind it, in base64. */
+/** `{"`, and a letter after it, in base64. */
 const jsonObject = /^eyJ/;
 
 /** Where a decoder stops in a text; undefined: it reads all of it. */
@@ -47,7 +47,7 @@ export function opaqueSpellings(text: string): readonly string[] {
   const lower = plain.toLowerCase();
   const isOneCase = plain === lower || plain === plain.toUpperCase();
   const isPlain = isOneCase || /^[0-9a-f]+$/.test(lower);
-  // Behind its padding most texts end, and then every decoder reads the same.
+  // Most texts end with their padding, and then every decoder reads the same.
   const named = isPlain ? [lower] : asBase64(text.replace(/(?<!=)=+$/, ""));
   return [...new Set([...named, ...asHexadecimal(text)])];
 }
@@ -73,13 +73,13 @@ function asBase64(text: string): string[] {
   return alphabets.flatMap((alphabet) => used.flatMap((stop) => read(alphabet, stop)));
 }
 
-/** One that begins with a JSON object has parts behind its padding: the first alone is the same in many tokens. */
+/** One that begins with a JSON object has parts after its padding: the first alone is the same in many tokens. */
 function spelledWhole(text: string, alphabet: Alphabet, stop: Stop): string {
   const isInParts = jsonObject.test(digitsIn(text, alphabet));
   return spelledPart(text, alphabet, isInParts ? never : stop, minSealedDigits);
 }
 
-/** What a decoder reads; where it would stop before `least` characters, the padding is no end but a sign. */
+/** What a decoder reads; if it would stop before `least` characters, the padding is no end but a sign. */
 function spelledPart(text: string, alphabet: Alphabet, stop: Stop, least: number): string {
   const read = digitsIn(text.slice(0, stop(text, alphabet)), alphabet);
   const digits = read.length >= least ? read : digitsIn(text, alphabet);

@@ -102,6 +102,41 @@ describe("a revoked token", () => {
   });
 });
 
+const form = "application/x-www-form-urlencoded";
+
+describe("a logout by a method that a framework finds elsewhere", () => {
+  const ways: readonly (readonly [string, Record<string, string>, string?])[] = [
+    ["/session?_method=DELETE", {}],
+    ["/session", { "X-HTTP-Method-Override": "DELETE, x" }],
+    ["/session", { "Content-Type": form }, "_method=delete"],
+    ["/session", { "Content-Type": form }, `_method=delete&a=${"b".repeat(200_000)}`],
+    ["/session", { "Content-Type": "application/json" }, '{"_method":"DELETE"}'],
+  ];
+
+  it("ends the token, and needs one", async (t) => {
+    const application = await startApplication(t);
+    const gate = await startGate(t, {
+      upstream: application.url,
+      yaml: `
+routes:
+  - { path: /session, methods: [POST], access: public }
+  - { path: /session, methods: [DELETE], revoke: token }
+`,
+    });
+    const login = { method: "POST", headers: { "Content-Type": form }, body: "user=alice" };
+    assert.equal((await send(`${gate.url}/session`, login)).status, 200);
+    for (const [path, more, body = ""] of ways) {
+      const token = makeToken();
+      const request = (headers: Record<string, string>) =>
+        send(`${gate.url}${path}`, { method: "POST", headers, body });
+      assert.equal((await request(more)).status, 401, path);
+      assert.equal((await request({ ...more, token })).status, 200, path);
+      const after = await send(`${gate.url}/me`, { headers: { token } });
+      assert.equal(after.status, 401, `${path} ${JSON.stringify(more)}`);
+    }
+  });
+});
+
 describe("an opaque token that was logged out", () => {
   it("is dead in whatever spelling the application decodes to the same", async (t) => {
     const application = await startApplication(t);

@@ -60,7 +60,13 @@ const overrides = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override
     ]),
     respelledLogout("GET /LOGOUT/", "method-override 3", [`${name}: POST`]),
     respelledLogout("GET /logout", "method-override 3", [`${name}: GET`, `${name}: POST`]),
+    respelledLogout("GET /logout", "method-override 3: before the comma", [`${name}: POST, x`]),
+    respelledLogout("PUT /logout", "method-override 3: before the comma", [`${name}: post,`]),
   ],
+);
+
+const overridesInQuery = ["_method=POST", "a=b&_method=post", "%5fm%65thod=POST"].map((query) =>
+  respelledLogout(`PUT /logout?${query}`, "method-override 3: methodOverride('_method')"),
 );
 
 const otherTexts = Array.from({ length: 16 }, (_, index) =>
@@ -105,6 +111,7 @@ export const evading = defineAttacks<Site>({
     respelledLogout("POST /logout", "the plain one"),
     ...respellingsOf("/logout").map(([path, source]) => respelledLogout(`POST ${path}`, source)),
     ...overrides,
+    ...overridesInQuery,
     respelledLogout("post /logout", "RFC 9110 section 9.1: methods are case-sensitive"),
     respelledLogout("POST  /logout", "RFC 9112 section 3"),
     ...otherTexts,

@@ -83,6 +83,10 @@ const methods = ["GET", "DELETE", "PUT", "LOGIN", ""].flatMap((method) =>
   ),
 );
 
+const methodsInQuery = ["_method=DELETE", "a=b&_method=put", "_method=POST&_method=PUT"].map(
+  (query) => withoutToken(`POST /login?${query}`, "method-override 3: methodOverride('_method')"),
+);
+
 export const exemptions = defineAttacks<Site>({
   name: "Widening the exemptions",
   advisories: [
@@ -97,5 +101,6 @@ export const exemptions = defineAttacks<Site>({
     ...beyond.map(([line, source]) => withoutToken(line, source)),
     ...claimed.map(([line, source]) => withoutToken("GET /me", source, [line])),
     ...methods,
+    ...methodsInQuery,
   ],
 });

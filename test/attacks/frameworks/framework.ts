@@ -30,12 +30,12 @@ const routes = [
   ["POST", "/logout", "logout"],
 ] as const;
 
-/** Case-insensitive, trailing slashes ignored, a method from an override header: Express with method-override. */
+/** Case-insensitive, trailing slashes ignored, a method from an override header or from `_method`: Express with method-override. */
 async function startExpress(t: After): Promise<string> {
   const app = express();
   // It need not log what it can't decode.
   app.set("env", "test");
-  for (const name of ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"]) {
+  for (const name of ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "_method"]) {
     app.use(methodOverride(name, { methods: ["POST", "GET", "PUT"] }));
   }
   for (const [, path, name] of routes) {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { anyMethod, methodInBody } from "../../../src/gateway/method.ts";
 import type { RouteRule } from "../../../src/gateway/route.ts";
 import { compileRoutes } from "../../../src/gateway/route-table.ts";
 import { readTarget } from "../../../src/gateway/target.ts";
+import { HeaderList } from "../../../src/http/field-lines.ts";
 
 function table(...rules: (Partial<RouteRule> & { path: string })[]) {
   const routes = compileRoutes(
@@ -49,6 +51,43 @@ describe("routes", () => {
     assert.deepEqual(find("/users/7/avatar"), open);
     assert.deepEqual(find("/users/7/8/avatar"), closed);
     assert.deepEqual(find("/users//avatar".replace("//", "/")), closed);
+  });
+
+  it("ask for the body of a POST where it may name the method of a rule that revokes or protects", () => {
+    const find = table(
+      { path: "/session", methods: ["POST"], access: "public" },
+      { path: "/session", methods: ["DELETE"], revoke: "token" },
+      { path: "/articles", methods: ["POST"], access: "public" },
+      { path: "/articles", methods: ["PUT", "DELETE"] },
+      { path: "/notes", methods: ["PUT"] },
+    );
+    assert.deepEqual(find("/session", "POST"), open);
+    for (const path of ["/session", "/articles"]) {
+      assert.deepEqual(find(path, "POST", methodInBody), { ...open, needsBody: true }, path);
+    }
+    assert.deepEqual(find("/session", "POST", "DELETE"), revokes);
+    assert.deepEqual(find("/session", "POST", anyMethod), revokes);
+    assert.deepEqual(find("/articles", "POST", anyMethod), closed);
+    assert.deepEqual(find("/Session/", "POST", methodInBody), { ...closed, needsBody: true });
+    // It was read, and has no reading.
+    const sent = {
+      headers: new HeaderList([]),
+      target: "",
+      body: { fields: { kind: "unreadable" } },
+    } as const;
+    const rules = [
+      { path: "/a", methods: ["POST"], access: "public" },
+      { path: "/a", methods: ["DELETE"], access: "protected" },
+      { path: "/b", methods: ["POST"], access: "public" },
+    ] as const;
+    const routes = compileRoutes(rules.map((rule) => ({ ...rule, revoke: undefined })));
+    const access = (path: string) => {
+      const target = readTarget(path, { allowEncodedSlash: false }) ?? assert.fail();
+      return routes.find(["POST", methodInBody], target, sent)?.access;
+    };
+    assert.deepEqual([access("/a"), access("/b")], ["protected", "public"]);
+    // A token is needed in any case.
+    assert.deepEqual(find("/notes", "POST", methodInBody), closed);
   });
 
   it("exempt everything where the rule says so", () => {
