@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import type { Server } from "node:http";
 import { createAdminServer } from "../admin/admin-server.ts";
 import { createAudit } from "../admin/audit.ts";
@@ -149,12 +150,11 @@ function beginDrain(drain: Drain, logger: Logger): number {
 }
 
 /** Says where the metrics come from that are read on demand. */
-function observe(
-  metrics: AppMetrics,
-  parts: Pick<Parts, "inForce" | "store" | "drain" | "live" | "current">,
-): void {
+function observe(metrics: AppMetrics, parts: Omit<Parts, "admin">): void {
   const { inForce, store, drain, live, current } = parts;
   metrics.observe({
+    ready: () => readinessOf(parts).ready,
+    certificateExpiry: () => firstExpiry(inForce.config.files),
     denylistEntries: () => store.denylist.size,
     journalBytes: store.journalBytes,
     redisStaleness: store.redisStaleness,
@@ -166,6 +166,13 @@ function observe(
     upstreamQueued: () => current.queued,
     clockDifference: () => store.clock.differenceSeconds,
   });
+}
+
+/** When the first of the certificates ends that others are shown, in seconds since 1970. */
+function firstExpiry({ tls, upstreamCertificate }: Config["files"]): number {
+  const shown = [tls?.cert, upstreamCertificate?.cert].filter((cert) => cert !== undefined);
+  const ends = shown.map((cert) => Date.parse(new X509Certificate(cert).validTo) / 1000);
+  return Math.min(Number.POSITIVE_INFINITY, ...ends);
 }
 
 /** The engine as configured; Node's own way on a version of Node that was not tested. */

@@ -2,6 +2,10 @@ import type { Makers } from "./makers.ts";
 
 /** What is read when Prometheus asks. */
 export interface MetricSources {
+  /** Whether requests should be sent here. */
+  ready(): boolean;
+  /** When the certificate ends that ends first, in seconds since 1970; +Inf without any. */
+  certificateExpiry(): number;
   denylistEntries(): number;
   journalBytes(): number;
   connections(): number;
@@ -15,6 +19,7 @@ export interface MetricSources {
 
 /** Says where the values come from that are read on demand. */
 export function observeSources({ reading: read }: Makers, sources: MetricSources): void {
+  observeState({ reading: read }, sources);
   read(
     "revgate_clock_difference_seconds",
     "By how much the clocks differ: the wall clock, the monotonic clock, and Redis's if it answers.",
@@ -51,5 +56,15 @@ export function observeSources({ reading: read }: Makers, sources: MetricSources
     "revgate_live_connections",
     "WebSocket connections and streaming responses that end if their token does.",
     sources.liveConnections,
+  );
+}
+
+/** What an operator asks first. */
+function observeState({ reading: read }: Pick<Makers, "reading">, sources: MetricSources): void {
+  read("revgate_ready", "1 if /readyz answers 200, else 0.", () => (sources.ready() ? 1 : 0));
+  read(
+    "revgate_certificate_expiry_timestamp_seconds",
+    "When the first of listen.tls.certFile and upstream.clientCertificate expires; +Inf without either.",
+    sources.certificateExpiry,
   );
 }
