@@ -153,6 +153,7 @@ function judgeBody(checks: Checks, visit: Visit, route: Route): Denial | Wait | 
 /** Whether the token that a request carries lets it pass; notes whose refusal it is. */
 function judgeToken(checks: Checks, visit: Visit, route: Route): Verdict {
   const credential = readSent(checks, visit, route);
+  visit.credential = credential.kind === "found" ? credential.credential : undefined;
   const verdict = decide({
     route,
     credential,

@@ -29,6 +29,7 @@ export function refuse(
     requestId: visit.requestId,
     request: { method: visit.request.method, headers: visit.headers },
     mayOmitToken: visit.mayOmitToken,
+    refusedCredential: visit.credential,
     messages: visit.messages,
     corsHeaders: corsHeaders(visit.headers.first("origin"), refusals.cors),
   });
@@ -47,6 +48,7 @@ export function refuseUnread(
     requestId: randomUUID(),
     request: undefined,
     mayOmitToken: false,
+    refusedCredential: undefined,
     messages: undefined,
     corsHeaders: [],
   });

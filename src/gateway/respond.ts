@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { type FieldLines, type HeaderList, writeFields } from "../http/field-lines.ts";
 import { Answer } from "../node-http/answer.ts";
 import { PreparedAnswer } from "../node-http/whole-answers.ts";
+import { createRedirection, type PageRedirection } from "./page-redirection.ts";
 import {
   type BodyFacts,
   type BodyOptions,
@@ -17,9 +18,7 @@ import { type RefusalReason, refusalReasons } from "./verdict.ts";
 /** How refusals are worded, shaped and sent. */
 export interface ResponderOptions extends BodyOptions {
   /** What a browser gets that asks for a page with a token that is not accepted. */
-  readonly html?:
-    | { readonly redirect: string; readonly clearCookies: readonly string[] }
-    | undefined;
+  readonly html?: PageRedirection | undefined;
 }
 
 /** What a refusal needs to know of the request it answers. */
@@ -31,6 +30,8 @@ export interface RefusalContext {
     | undefined;
   /** Whether the request could do without its token. */
   readonly mayOmitToken: boolean;
+  /** The token for which it is refused. */
+  readonly refusedCredential: string | undefined;
   /** Texts that replace the others for this request. */
   readonly messages: BodyOptions["messages"] | undefined;
   /** What a page of another origin needs to read the answer. */
@@ -63,14 +64,13 @@ export function createResponder(options: ResponderOptions): Responder {
     ]),
   );
   const isSame = !options.body.includes("${requestId}");
-  const redirection = options.html && prepareRedirection(options.html);
+  const redirection = createRedirection(options.html);
 
   const answerFor = (reason: RefusalReason, context: RefusalContext): PreparedAnswer => {
     const { request, mayOmitToken, requestId, messages } = context;
     const accept = request?.headers.first("accept");
-    if (redirection !== undefined && asksForPage(reason, request?.method, accept)) {
-      return redirection;
-    }
+    const toPage = redirection(reason, context);
+    if (toPage !== undefined) return toPage;
     const language = languageFor(options, request?.headers);
     const facts = { language, mayOmitToken, requestId };
     const worded = wordedFor(options, reason, messages);
@@ -105,16 +105,6 @@ function wordedFor(
 
 function languageFor({ language }: BodyOptions, headers: HeaderList | undefined): Language {
   return language === "auto" ? preferredLanguage(headers?.first("accept-language")) : language;
-}
-
-/** Whether a browser asks for a page, and its token is what is wrong. */
-function asksForPage(
-  reason: RefusalReason,
-  method: string | undefined,
-  accept: string | undefined,
-): boolean {
-  if (refusals[reason].status !== 401 || accept?.includes("text/html") !== true) return false;
-  return method === "GET" || method === "HEAD";
 }
 
 function sendOnSocket(socket: Duplex, answer: PreparedAnswer, more: FieldLines): void {
@@ -160,18 +150,4 @@ function prepare(
   if (challenge !== undefined && status === 401) headers.push("WWW-Authenticate", challenge);
   if (retryAfter !== undefined && status >= 400) headers.push("Retry-After", String(retryAfter));
   return new PreparedAnswer({ ...{ status, body, headers }, reason: STATUS_CODES[status] ?? "" });
-}
-
-function prepareRedirection({
-  redirect,
-  clearCookies,
-}: NonNullable<ResponderOptions["html"]>): PreparedAnswer {
-  const cleared = clearCookies.flatMap((name) => ["Set-Cookie", `${name}=; Path=/; Max-Age=0`]);
-  return new PreparedAnswer({
-    ...{ status: 302, reason: "Found", body: "" },
-    headers: [
-      ...["Location", redirect, "Content-Length", "0", "Cache-Control", "no-store"],
-      ...cleared,
-    ],
-  });
 }

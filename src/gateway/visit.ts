@@ -44,6 +44,8 @@ export interface Visit {
   body: ReceivedBody | undefined;
   /** Whether it could do without its token: a refusal says so. */
   mayOmitToken: boolean;
+  /** The token that it was judged by last. */
+  credential: string | undefined;
   /** Texts of refusals on its route that replace the others. */
   messages: BodyOptions["messages"] | undefined;
   /** Segments of its path that are in no log. */
@@ -83,6 +85,7 @@ export function beginVisit(reception: Reception, request: IncomingMessage, answe
     times: reception.keepsTimes ? { checkedMs: undefined, headMs: undefined } : undefined,
     body: undefined,
     mayOmitToken: false,
+    credential: undefined,
     messages: undefined,
     secretSegments: undefined,
     reusedToken: undefined,

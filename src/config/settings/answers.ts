@@ -71,7 +71,10 @@ const html = group({
   redirect: about("The page: a path, or an address with https:.", pageAddress, {
     example: "/login",
   }),
-  clearCookies,
+  clearCookies: about(
+    "Cookies to clear with the redirect, if the token in them is refused as invalid, expired or revoked.",
+    clearCookies,
+  ),
 });
 
 const origin =
