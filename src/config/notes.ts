@@ -10,11 +10,21 @@ export interface Note {
 
 type Rule = Settings["routes"][number];
 
-type Noted = Pick<Settings, "routes"> & Partial<Pick<Settings, "errors">>;
+type Noted = Pick<Settings, "routes"> & Partial<Pick<Settings, "errors" | "tokens">>;
 
 /** What settings do, or can't do, that their words do not show. */
 export function notesOn(settings: Noted): Note[] {
-  return [...notesOnRules(settings), ...notesOnErrors(settings)];
+  return [...notesOnRules(settings), ...notesOnErrors(settings), ...notesOnClaims(settings)];
+}
+
+/** The application would take another issuer's user for its own. */
+function notesOnClaims({ tokens }: Noted): Note[] {
+  const claims = Object.keys(tokens?.forwardClaims ?? {});
+  const isTold = claims.some((claim) => claim === "iss" || claim === "/iss");
+  if (claims.length === 0 || isTold || (tokens?.issuers ?? []).length === 0) return [];
+  const message =
+    "with several issuers the application cannot tell a subject of one from the same subject of another; forward iss as well ({ iss: x-user-issuer }), and have the application go by both";
+  return [{ path: ["tokens", "forwardClaims"], message }];
 }
 
 function notesOnErrors({ errors, routes }: Noted): Note[] {

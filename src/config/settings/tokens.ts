@@ -161,7 +161,9 @@ export const tokens = about(
           error: "expected claims and the names of their headers",
         })
         .default({}),
-      { why: "Values beyond printable ASCII are percent-encoded." },
+      {
+        why: "Values beyond printable ASCII are percent-encoded. With several issuers, forward iss as well: subjects of two may have one name.",
+      },
     ),
     forwardCredential: about("Whether the application receives the token itself.", flag(true), {
       why: "With false, the headers, cookies, query fields and subprotocols of tokens.from are removed from every request.",

@@ -40,6 +40,20 @@ describe("what an operator is told of rules", () => {
     assert.deepEqual(notesFor({ ...reset, access: "protected" }), []);
   });
 
+  it("is that subjects of several issuers look alike to the application without iss", () => {
+    const keys = [{ publicKeyFile: "a.pem" }];
+    const partner = { issuer: "https://partner", keys };
+    const notes = (forwardClaims: object, issuers: readonly object[] = [partner]) =>
+      notesOn(
+        configSchema.parse({ tokens: { issuer: "https://main", keys, issuers, forwardClaims } }),
+      ).map(({ path }) => path.join("."));
+    assert.deepEqual(notes({ sub: "x-user-id" }), ["tokens.forwardClaims"]);
+    assert.deepEqual(notes({ sub: "x-user-id", iss: "x-user-issuer" }), []);
+    assert.deepEqual(notes({ "/user/id": "x-user-id", "/iss": "x-user-issuer" }), []);
+    assert.deepEqual(notes({ sub: "x-user-id" }, []), []);
+    assert.deepEqual(notes({}), []);
+  });
+
   it("is that others end with the refresh token, and how long a login takes that ends them", () => {
     const others = { path: "/password", revoke: "others" };
     const unnamed = /a refresh token that comes with it ends/;
