@@ -12,16 +12,16 @@ export interface Cut {
 export interface Spared {
   /** The beginning of what a revocation would call it: see sparedName. */
   readonly name: string;
-  /** When the application handed it out, in milliseconds since 1970; 0 if it had been there before. */
-  readonly handedOutMs: number;
+  /** When the application handed it out, in microseconds since 1970; 0 if it had been there before. */
+  readonly handedOutUs: number;
   /** Only what was issued after that second is spared: an earlier cut-off did not spare it. */
   readonly after: EpochSeconds;
 }
 
 /** What a cut-off spares, and when within its second it was made. */
 export interface Sparing {
-  /** Milliseconds since the second of the cut-off began. */
-  readonly madeMs: number;
+  /** Microseconds since the second of the cut-off began. */
+  readonly madeUs: number;
   readonly spared: readonly Spared[];
 }
 
@@ -29,7 +29,7 @@ export interface Sparing {
 export const maxSpared = 24;
 
 /** The longest text of what a cut-off spares, in characters. */
-export const maxSparingLength = 3 + maxSpared * (1 + 22 + 1 + 13 + 1 + 10);
+export const maxSparingLength = 6 + maxSpared * (1 + 22 + 1 + 16 + 1 + 10);
 
 /** 132 bits of a name are enough to know it by, and half as long. */
 export function sparedName(value: string): string {
@@ -37,7 +37,7 @@ export function sparedName(value: string): string {
 }
 
 const sparingText = new RegExp(
-  `^\\d{1,3}(?:;[A-Za-z0-9_-]{22}/\\d{1,13}/\\d{1,10}){0,${maxSpared}}$`,
+  `^\\d{1,6}(?:;[A-Za-z0-9_-]{22}/\\d{1,16}/\\d{1,10}){0,${maxSpared}}$`,
 );
 
 /** Whether that is the text of what a cut-off spares. */
@@ -46,25 +46,25 @@ export function isSparing(text: string): boolean {
 }
 
 /**
- * What is spared in one word: the milliseconds, and for each name `;name/handedOutMs/after`, in the order of the
+ * What is spared in one word: the microseconds, and for each name `;name/handedOutUs/after`, in the order of the
  * names. Of more names than a cut-off can spare, those that were handed out last are.
  */
-export function formatSparing({ madeMs, spared }: Sparing): string {
-  const latest = [...spared].sort((a, b) => b.handedOutMs - a.handedOutMs).slice(0, maxSpared);
-  const words = latest.map(({ name, handedOutMs, after }) => `;${name}/${handedOutMs}/${after}`);
-  return `${madeMs}${words.sort().join("")}`;
+export function formatSparing({ madeUs, spared }: Sparing): string {
+  const latest = [...spared].sort((a, b) => b.handedOutUs - a.handedOutUs).slice(0, maxSpared);
+  const words = latest.map(({ name, handedOutUs, after }) => `;${name}/${handedOutUs}/${after}`);
+  return `${madeUs}${words.sort().join("")}`;
 }
 
 /** Reads what formatSparing wrote. */
 export function parseSparing(text: string | undefined): Sparing {
   // Without it, nothing within the second is later.
-  if (text === undefined) return { madeMs: 1000, spared: [] };
-  const [madeMs, ...words] = text.split(";");
+  if (text === undefined) return { madeUs: 1_000_000, spared: [] };
+  const [madeUs, ...words] = text.split(";");
   const spared = words.map((word) => {
-    const [name = "", handedOutMs, after] = word.split("/");
-    return { name, handedOutMs: Number(handedOutMs), after: Number(after) };
+    const [name = "", handedOutUs, after] = word.split("/");
+    return { name, handedOutUs: Number(handedOutUs), after: Number(after) };
   });
-  return { madeMs: Number(madeMs), spared };
+  return { madeUs: Number(madeUs), spared };
 }
 
 /** The second after which a token with one of these names is spared; undefined if it is not. */
@@ -85,20 +85,20 @@ export function joinCuts(one: Cut, other: Cut): Cut {
   const [earlier, later] = isBefore(one, other) ? [one, other] : [other, one];
   const { cutoff } = later;
   if (later.sparing === undefined) return { cutoff };
-  const { madeMs, spared } = parseSparing(later.sparing);
+  const { madeUs, spared } = parseSparing(later.sparing);
   const before = new Map(parseSparing(earlier.sparing).spared.map((each) => [each.name, each]));
-  const endedMs = momentOf(earlier);
+  const endedUs = momentOf(earlier);
   const joined = spared.map((each): Spared => {
     const known = before.get(each.name);
     if (known !== undefined) {
-      const handedOutMs = Math.max(known.handedOutMs, each.handedOutMs);
-      return { ...each, handedOutMs, after: Math.max(known.after, each.after) };
+      const handedOutUs = Math.max(known.handedOutUs, each.handedOutUs);
+      return { ...each, handedOutUs, after: Math.max(known.after, each.after) };
     }
-    if (each.handedOutMs >= endedMs) return each;
+    if (each.handedOutUs > endedUs) return each;
     return { ...each, after: Math.max(each.after, earlier.cutoff) };
   });
   const left = joined.filter(({ after }) => after < cutoff);
-  return { cutoff, sparing: formatSparing({ madeMs, spared: left }) };
+  return { cutoff, sparing: formatSparing({ madeUs, spared: left }) };
 }
 
 /** Whether a cut-off ends all that another one does. */
@@ -113,13 +113,12 @@ function withoutTimes(sparing: string | undefined): string | undefined {
   return sparing?.replace(/\/\d+\//g, "/");
 }
 
-/** Whether a cut-off counts as the earlier one; of two in one moment, all sidecars take the same one for it. */
+/** Whether a cut-off counts as the earlier one; of two in one moment, each ends what only the other one spares. */
 function isBefore(one: Cut, other: Cut): boolean {
-  const difference = momentOf(one) - momentOf(other) || one.cutoff - other.cutoff;
-  return difference < 0 || (difference === 0 && (one.sparing ?? "") < (other.sparing ?? ""));
+  return (momentOf(one) - momentOf(other) || one.cutoff - other.cutoff) < 0;
 }
 
-/** When a cut-off was made, in milliseconds since 1970. */
+/** When a cut-off was made, in microseconds since 1970. */
 function momentOf({ cutoff, sparing }: Cut): number {
-  return Math.ceil(cutoff) * 1000 + parseSparing(sparing).madeMs;
+  return Math.ceil(cutoff) * 1_000_000 + parseSparing(sparing).madeUs;
 }

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { formatSparing, type Spared, sparedName } from "../denylist/cut.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
@@ -17,10 +18,11 @@ export const sparesNothing: Spares = { kept: [], handedOut: [], since: 0 };
 
 /** What a cut-off of now spares, in the words of the denylist. */
 export function sparingOf({ kept, handedOut, since }: Spares, now: EpochSeconds): string {
-  const nowMs = Math.floor(now * 1000);
+  // Two in the same millisecond would end each other: chance orders them.
+  const nowUs = Math.floor(now * 1000) * 1000 + randomInt(1000);
   const spared = new Map<string, Spared>();
-  const add = (names: readonly string[], handedOutMs: number) => {
-    for (const name of names) spared.set(name, { name, handedOutMs, after: 0 });
+  const add = (names: readonly string[], handedOutUs: number) => {
+    for (const name of names) spared.set(name, { name, handedOutUs, after: 0 });
   };
   for (const token of [...kept, ...handedOut]) {
     // A session may be older than the token: what ended it before stays in force.
@@ -30,9 +32,9 @@ export function sparingOf({ kept, handedOut, since }: Spares, now: EpochSeconds)
   for (const token of handedOut) {
     // Nor is one of before new that is merely repeated.
     const isNew = token.issuedAt !== undefined && token.issuedAt >= Math.floor(since);
-    if (isNew) add(namesOf(token, "tok"), nowMs);
+    if (isNew) add(namesOf(token, "tok"), nowUs);
   }
-  return formatSparing({ madeMs: nowMs % 1000, spared: [...spared.values()] });
+  return formatSparing({ madeUs: nowUs % 1_000_000, spared: [...spared.values()] });
 }
 
 /** What a token, or its session, is called in all forms. */

@@ -39,7 +39,7 @@ export function cutoffFor(subject: string, cutoff: number): Entry {
 /** The same that spares one token, for as long as nothing else ends it. */
 export function sparingCutoff(subject: string, cutoff: number, spared: EntryName): Entry {
   const name = sparedName(spared.value);
-  const sparing = formatSparing({ madeMs: 5, spared: [{ name, handedOutMs: 0, after: 0 }] });
+  const sparing = formatSparing({ madeUs: 5, spared: [{ name, handedOutUs: 0, after: 0 }] });
   return { ...cutoffFor(subject, cutoff), sparing };
 }
 

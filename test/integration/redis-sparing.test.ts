@@ -87,20 +87,20 @@ return cutoff .. ' ' .. sparing`;
     const name = fc.integer({ min: 0, max: 3 }).map((index) => String(index).repeat(22));
     const spared = fc.record({
       name,
-      handedOutMs: fc.oneof(fc.constant(0), fc.integer({ min: 100_000, max: 102_999 })),
+      handedOutUs: fc.oneof(fc.constant(0), fc.integer({ min: 100_000_000, max: 102_999_999 })),
       after: fc.oneof(fc.constant(0), fc.integer({ min: 98, max: 101 })),
     });
     const cut: fc.Arbitrary<Cut> = fc
       .record({
         cutoff: fc.integer({ min: 100, max: 102 }),
-        madeMs: fc.integer({ min: 0, max: 999 }),
+        madeUs: fc.integer({ min: 0, max: 999_999 }),
         spared: fc.option(fc.uniqueArray(spared, { selector: (each) => each.name }), {
           nil: undefined,
         }),
       })
-      .map(({ cutoff, madeMs, spared: some }) => ({
+      .map(({ cutoff, madeUs, spared: some }) => ({
         cutoff,
-        sparing: some && formatSparing({ madeMs, spared: some }),
+        sparing: some && formatSparing({ madeUs, spared: some }),
       }));
     await fc.assert(
       fc.asyncProperty(cut, cut, async (one, another) => {

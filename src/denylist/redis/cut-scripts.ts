@@ -22,7 +22,7 @@ local function withSparing(key, value)
   if not cutoff then return value end
   local held = redis.pcall('GET', other)
   if type(held) ~= 'string' or #held > ${11 + maxSparingLength} then return value end
-  local of, sparing = string.match(held, '^(%d+) (%d%d?%d?[%w_/;-]*)$')
+  local of, sparing = string.match(held, '^(%d+) (%d[%w_/;-]*)$')
   if of ~= cutoff then return value end
   return value .. ' ' .. sparing
 end
@@ -38,20 +38,12 @@ local function sparedBy(sparing)
   return by
 end
 local function momentOf(cutoff, sparing)
-  return tonumber(cutoff) * 1000 + tonumber(string.match(sparing, '^%d+') or '1000')
-end
-local function isTextBefore(one, other)
-  for i = 1, math.min(#one, #other) do
-    local a, b = string.byte(one, i), string.byte(other, i)
-    if a ~= b then return a < b end
-  end
-  return #one < #other
+  return tonumber(cutoff) * 1000000 + tonumber(string.match(sparing, '^%d+') or '1000000')
 end
 local function isBefore(cutoff, sparing, otherCutoff, otherSparing)
   local moment, otherMoment = momentOf(cutoff, sparing), momentOf(otherCutoff, otherSparing)
   if moment ~= otherMoment then return moment < otherMoment end
-  if cutoff ~= otherCutoff then return tonumber(cutoff) < tonumber(otherCutoff) end
-  return isTextBefore(sparing, otherSparing)
+  return tonumber(cutoff) < tonumber(otherCutoff)
 end
 local function joinCuts(cutoff, sparing, otherCutoff, otherSparing)
   if isBefore(cutoff, sparing, otherCutoff, otherSparing) then
@@ -65,7 +57,7 @@ local function joinCuts(cutoff, sparing, otherCutoff, otherSparing)
     local known = before[name]
     if known then
       handed, after = math.max(handed, known[1]), math.max(after, known[2])
-    elseif handed < ended then
+    elseif handed <= ended then
       after = math.max(after, tonumber(otherCutoff))
     end
     if after < tonumber(cutoff) then

@@ -4,7 +4,7 @@ import { type Entry, hasCutoff } from "../denylist.ts";
 import { formatEntry, parseEntry } from "../entry-text.ts";
 import { isSoundEpochId } from "../sound.ts";
 import type { KeySpace } from "./key-space.ts";
-import { type StreamLine, type Tail, tailOf } from "./log-line.ts";
+import { maxLineBytes, type StreamLine, type Tail, tailOf } from "./log-line.ts";
 
 /**
  * What is written into a stream: `line` is what sidecars of every version read; `more` has what only those
@@ -35,6 +35,8 @@ const manyVerb = "many";
 const maxFields = 4;
 /** More than a sidecar puts into one line. */
 const maxEntriesOfLine = 1000;
+/** Far more than what stands around its entries. */
+const maxMarkBytes = 1000;
 const marks = { none: "-", announced: "announced", logged: "at" } as const;
 
 /** One entry a line, which every version can read; `announced` if it is written after the line. */
@@ -56,6 +58,22 @@ function singleLine({ sparing, ...entry }: Entry, mark: string): NewLine {
 export function manyLine(entries: readonly Entry[], { announced = false } = {}): NewLine {
   const more = [announced ? marks.announced : marks.none, ...entries.map(formatEntry)];
   return { line: `${manyVerb} ${newNonce()}`, more: more.join("\n") };
+}
+
+/** The same in as many lines as they need: one that is longer than `maxLineBytes` is handed over to nobody. */
+export function manyLines(entries: readonly Entry[], options = { announced: false }): NewLine[] {
+  const parts: Entry[][] = [];
+  let left = 0;
+  for (const entry of entries) {
+    const bytes = formatEntry(entry).length + 1;
+    if (bytes > left) {
+      parts.push([]);
+      left = maxLineBytes - maxMarkBytes;
+    }
+    parts.at(-1)?.push(entry);
+    left -= bytes;
+  }
+  return parts.map((part) => manyLine(part, options));
 }
 
 /** Whether that is the text of a line of many entries. */

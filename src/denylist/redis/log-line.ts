@@ -1,5 +1,8 @@
 import { StoreUnavailableError } from "../../errors.ts";
 
+/** Max bytes of a line that is handed over: those of hundreds of entries. */
+export const maxLineBytes = 200_000;
+
 /** The id of a line of a stream, as Redis makes it: milliseconds, "-", and a number. */
 export type LineId = string;
 

@@ -1,9 +1,8 @@
+import { maxLineBytes } from "./log-line.ts";
 import { state } from "./script-state.ts";
 
 /** Longer than the text of any line that a sidecar writes, but for what comes with it. */
 const maxTextBytes = 200;
-/** What is read in one go; no line of a sidecar, of hundreds of entries, is as long. */
-const maxLineBytes = 200_000;
 
 /**
  * Where a line of the log is: its text, or `gone` (the log went backwards), or `trimmed` (past it). Of a line that no

