@@ -165,6 +165,6 @@ routes:
       assert.equal(await ask("/me", other), 401, other);
     }
     assert.equal(await ask("/me", `${bare.slice(0, -1)}${last}==`), 401);
-    assert.equal(await ask("/me", `${last}${bare.slice(1)}==`), 200);
+    assert.equal(await ask("/me", `${bare.startsWith("A") ? "B" : "A"}${bare.slice(1)}==`), 200);
   });
 });

@@ -27,7 +27,9 @@ const sealed = fc
     Buffer.concat(
       [0, 1].map((half) => createHash("sha512").update(`${seed} ${half}`).digest()),
     ).subarray(0, length),
-  );
+  )
+  // One in 2^18 looks like a JSON object, after whose padding further parts may follow.
+  .filter((bytes) => !bytes.toString("base64url").startsWith("eyJ"));
 
 /** The last character with other spare bits; the text has no padding. */
 function otherSpareBits(text: string, bits: number): string {
