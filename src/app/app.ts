@@ -13,6 +13,8 @@ import { openStore } from "./store.ts";
 export interface RunningApp {
   readonly address: AddressInfo;
   readonly adminAddress: AddressInfo;
+  /** Where other gateways ask; undefined if there is no such port. */
+  readonly decisionsAddress: AddressInfo | undefined;
   /** The configuration in force. */
   config(): Config;
   /**
@@ -51,14 +53,16 @@ export async function startApp(config: Config, context: AppContext): Promise<Run
 
 /** Serves the control socket, then the operators' side, then clients. */
 async function serve(parts: Parts, onUncaught: ReportUncaught): Promise<RunningApp> {
-  const { inForce, reloads, life, store, admin, proxy } = parts;
+  const { inForce, reloads, life, store, admin, proxy, gateways } = parts;
   const { settings } = inForce.config;
   store.serveCommands(parts.commands);
   const adminAddress = await listen(admin, settings.admin);
+  const { decisions } = settings;
+  const decisionsAddress = gateways && decisions && (await listen(gateways.server, decisions));
   const address = await listen(proxy, settings.listen);
   life.state = "serving";
   return {
-    ...{ address, adminAddress },
+    ...{ address, adminAddress, decisionsAddress },
     config: () => inForce.config,
     reload: (load) => reloads.run(load),
     stop: () => stop(parts),
@@ -67,12 +71,12 @@ async function serve(parts: Parts, onUncaught: ReportUncaught): Promise<RunningA
 }
 
 async function stop(parts: Parts): Promise<void> {
-  const { inForce, reloads, life, drain, current, live, store, admin } = parts;
+  const { inForce, reloads, life, drain, gateways, current, live, store, admin } = parts;
   life.state = "stopping";
   await reloads.close();
   const { drainTimeout } = inForce.config.settings.limits;
   const deadlineMs = performance.now() + drainTimeout;
-  await drain.run(drainTimeout);
+  await Promise.all([drain.run(drainTimeout), gateways?.drain.run(drainTimeout)]);
   // A logout whose client has left is still on its way; it gets what is left of the time.
   await current.close(deadlineMs - performance.now());
   live.close();

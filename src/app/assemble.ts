@@ -10,6 +10,7 @@ import {
   targetOptions,
 } from "../config/routes.ts";
 import type { ControlHandler } from "../control/command-server.ts";
+import type { DecisionGate } from "../decisions/decision-server.ts";
 import { createBodyPlaces } from "../gateway/body-places.ts";
 import { createCheckTurns } from "../gateway/check-turns.ts";
 import type { Gate } from "../gateway/gate.ts";
@@ -60,6 +61,8 @@ export interface Foundation {
 /** What a configuration makes of revgate; a reload puts another in its place. */
 export interface Assembly {
   readonly gate: Gate;
+  /** Undefined if no other gateway asks. */
+  readonly decisions: DecisionGate | undefined;
   readonly application: Application;
   readonly signals: OpenSignals | undefined;
   readonly endpoints: readonly Endpoints[];
@@ -94,9 +97,10 @@ export function assemble(
     before !== undefined && isSameForSignals(made, before)
       ? before.signals
       : openSignals(config, { ...foundation, verification });
+  const gate = assembleGate(made, foundation, application);
   return {
-    ...{ application, signals },
-    gate: assembleGate(made, foundation, application),
+    ...{ application, signals, gate },
+    decisions: assembleDecisions(config, gate),
     endpoints: adminEndpoints(config, foundation, signals),
   };
 }
@@ -155,6 +159,19 @@ function assembleGate(
     log,
     tracing,
     onUncaught,
+  };
+}
+
+/** What questions of other gateways are answered by: as requests are, except for who is trusted to name the client. */
+function assembleDecisions({ settings }: Config, gate: Gate): DecisionGate | undefined {
+  const { decisions, listen } = settings;
+  if (decisions === undefined) return undefined;
+  const { gateways, question } = decisions;
+  const readGateway = createPeerReader(gateways);
+  return {
+    ...{ ...gate, question },
+    readPeer: createPeerReader([...gateways, ...listen.trustedProxies]),
+    mayAsk: (socket) => readGateway(socket).trusted,
   };
 }
 

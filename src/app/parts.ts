@@ -27,6 +27,7 @@ import {
   type ProxyServerOptions,
 } from "../server/proxy-server.ts";
 import { CurrentAssembly } from "./assembly.ts";
+import { createGatewaysPort, type GatewaysPort } from "./gateways-port.ts";
 import { type InForce, tokensInForce } from "./in-force.ts";
 import { Reloads } from "./reloads.ts";
 import type { Store } from "./store.ts";
@@ -65,6 +66,8 @@ export interface Parts {
   readonly drain: Drain;
   readonly commands: ControlHandler;
   readonly proxy: Server;
+  /** Undefined if no other gateway asks. */
+  readonly gateways: GatewaysPort | undefined;
   readonly admin: Server;
   /** What has begun or ended; says why requests should not be sent here. */
   readonly life: { state: "starting" | "serving" | "stopping" };
@@ -88,7 +91,10 @@ export function construct(config: Config, store: Store, making: Making): Parts {
     denylist: store.denylist,
     tokens: tokensInForce(inForce),
     clock,
-    drain: () => beginDrain(drain, logger),
+    drain() {
+      gateways?.drain.begin();
+      return beginDrain(drain, logger);
+    },
     onRevoked: metrics.store.countRevoked,
   });
   const current = new CurrentAssembly({
@@ -97,17 +103,20 @@ export function construct(config: Config, store: Store, making: Making): Parts {
   const engine = chooseEngine(config, logger);
   const proxy = createProxyServer(() => current.gate, proxyOptions(config, engine));
   drain.watch(proxy);
+  const gateways = createGatewaysPort(config, () => current.decisions, making);
   const reloads = new Reloads({
     async adopt(asked) {
       const needRestart = await current.adopt(asked);
       adjustProxyServer(proxy, proxyOptions(inForce.config, engine));
+      gateways?.adjust(inForce.config);
       return needRestart;
     },
     metrics: metrics.config,
     logger,
   });
   const life: Parts["life"] = { state: "starting" };
-  const before = { inForce, store, live, current, reloads, drain, commands, proxy, life };
+  const serving = { drain, proxy, gateways, life };
+  const before = { inForce, store, live, current, reloads, commands, ...serving };
   observe(metrics, before);
   return { ...before, admin: assembleAdmin(before, making) };
 }

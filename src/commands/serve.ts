@@ -53,8 +53,11 @@ export async function serve(
   });
   const tracing = await openTracing(io.env, { logger, version });
   const app = await startApp(config, { logger, version, tracing, output, observer });
-  const { address, adminAddress } = app;
-  logger.info({ address, adminAddress, upstream: config.settings.upstream.url.href }, "serving");
+  const { address, adminAddress, decisionsAddress } = app;
+  logger.info(
+    { address, adminAddress, decisionsAddress, upstream: config.settings.upstream.url.href },
+    "serving",
+  );
   onServing?.(logger);
   io.onUncaught(app.reportUncaught);
   current = app.config;

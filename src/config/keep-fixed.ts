@@ -19,6 +19,8 @@ const fixed: Readonly<Record<string, (settings: Settings) => unknown>> = {
   "limits.headerBytes": ({ limits }) => limits.headerBytes,
   "admin.host": ({ admin }) => admin.host,
   "admin.port": ({ admin }) => admin.port,
+  "decisions.host": ({ decisions }) => decisions?.host,
+  "decisions.port": ({ decisions }) => decisions?.port,
   denylist: ({ denylist }) => denylist,
 };
 
@@ -36,6 +38,7 @@ export function keepFixed(running: Config, next: Config): Reloadable {
     server: is.server,
     admin: { ...asked.admin, host: is.admin.host, port: is.admin.port },
     limits: { ...asked.limits, headerBytes: is.limits.headerBytes },
+    decisions: keepDecisions(is, asked),
     denylist: is.denylist,
   };
   const files = {
@@ -63,4 +66,9 @@ function keepTls(running: Config, next: Config) {
     settings: { ...asked, clientCaFile, clientCertificates },
     files: { ...newFiles, clientCa: files?.clientCa },
   };
+}
+
+/** Who may ask, and how, as asked for; whether there is a port for it, and which, stays. */
+function keepDecisions({ decisions: is }: Settings, { decisions: asked }: Settings) {
+  return is && asked ? { ...asked, host: is.host, port: is.port } : is;
 }

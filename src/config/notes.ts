@@ -10,11 +10,16 @@ export interface Note {
 
 type Rule = Settings["routes"][number];
 
-type Noted = Pick<Settings, "routes"> & Partial<Pick<Settings, "errors" | "tokens">>;
+type Noted = Pick<Settings, "routes"> & Partial<Pick<Settings, "errors" | "decisions" | "tokens">>;
 
 /** What settings do, or can't do, that their words do not show. */
 export function notesOn(settings: Noted): Note[] {
-  return [...notesOnRules(settings), ...notesOnErrors(settings), ...notesOnClaims(settings)];
+  return [
+    ...notesOnRules(settings),
+    ...notesOnErrors(settings),
+    ...notesOnClaims(settings),
+    ...notesOnDecisions(settings),
+  ];
 }
 
 /** The application would take another issuer's user for its own. */
@@ -25,6 +30,30 @@ function notesOnClaims({ tokens }: Noted): Note[] {
   const message =
     "with several issuers the application cannot tell a subject of one from the same subject of another; forward iss as well ({ iss: x-user-issuer }), and have the application go by both";
   return [{ path: ["tokens", "forwardClaims"], message }];
+}
+
+/** Gateways that only ask show no answers, and pass on what they were sent. */
+function notesOnDecisions({ decisions, routes, tokens }: Noted): Note[] {
+  if (decisions === undefined) return [];
+  const notes: Note[] = [];
+  const note = (path: SettingPath, message: string) => notes.push({ path, message });
+  if (routes.some(({ revoke }) => revoke !== undefined)) {
+    note(
+      ["decisions"],
+      "rules with revoke count as soon as a gateway asks, whatever the application answers then",
+    );
+  }
+  for (const [index, { revoke }] of routes.entries()) {
+    if (revoke !== "subject" && revoke !== "others") continue;
+    note(
+      ["routes", index],
+      "if a gateway asks, it ends the sessions even if the application refuses the request, such as for a wrong password",
+    );
+  }
+  if (tokens?.forwardCredential === false) {
+    note(["tokens", "forwardCredential"], "gateways that only ask pass the credential on");
+  }
+  return notes;
 }
 
 function notesOnErrors({ errors, routes }: Noted): Note[] {

@@ -1,7 +1,9 @@
 import type { z } from "zod";
+import { decisionProblems } from "./decisions.ts";
 import { repeatedIssuers, unknownIssuers } from "./issuers.ts";
 import { admin } from "./settings/admin.ts";
 import { cors, errors } from "./settings/answers.ts";
+import { decisions } from "./settings/decisions.ts";
 import { denylist } from "./settings/denylist.ts";
 import { limits, log } from "./settings/limits.ts";
 import { listen, liveConnections } from "./settings/listen.ts";
@@ -30,12 +32,18 @@ export const configSchema = group({
   liveConnections,
   denylist,
   admin,
+  decisions,
   errors,
   cors,
   log,
   limits,
 }).superRefine((settings, context) => {
-  for (const { path, message } of [...repeatedIssuers(settings), ...unknownIssuers(settings)]) {
+  const problems = [
+    ...repeatedIssuers(settings),
+    ...unknownIssuers(settings),
+    ...decisionProblems(settings),
+  ];
+  for (const { path, message } of problems) {
     context.addIssue({ code: "custom", message, path: [...path] });
   }
 });

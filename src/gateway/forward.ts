@@ -102,7 +102,11 @@ export function forward(
 }
 
 /** What holds the application's answer back, where it may revoke something. */
-function holdOn(gate: Forwarding, visit: Visit, admitted: Admitted): Promise<Hold> | undefined {
+export function holdOn(
+  gate: Forwarding,
+  visit: Visit,
+  admitted: Admitted,
+): Promise<Hold> | undefined {
   const { route, token, further, spared } = admitted;
   // Most requests: nothing is put together for them.
   if (route.revoke === undefined && route.only === undefined) return undefined;

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { Answer } from "../node-http/answer.ts";
 import { type CorsOptions, corsHeaders } from "./cors.ts";
 import { type Records, recordOutcome, recordUnread } from "./record.ts";
-import type { Responder } from "./respond.ts";
+import type { RefusalContext, Responder } from "./respond.ts";
 import type { RefusalReason } from "./verdict.ts";
 import type { Reception, Visit } from "./visit.ts";
 
@@ -25,15 +25,20 @@ export function refuse(
   client: Answer | Duplex,
   reason: RefusalReason,
 ): void {
-  refusals.responder.sendRefusal(client, reason, {
+  refusals.responder.sendRefusal(client, reason, refusalContext(refusals, visit));
+  recordOutcome(refusals, visit, reason, client instanceof Answer ? client.status : undefined);
+}
+
+/** What the refusal of a request depends on besides its reason. */
+export function refusalContext({ cors }: Pick<Refusals, "cors">, visit: Visit): RefusalContext {
+  return {
     requestId: visit.requestId,
     request: { method: visit.request.method, headers: visit.headers },
     mayOmitToken: visit.mayOmitToken,
     refusedCredential: visit.credential,
     messages: visit.messages,
-    corsHeaders: corsHeaders(visit.headers.first("origin"), refusals.cors),
-  });
-  recordOutcome(refusals, visit, reason, client instanceof Answer ? client.status : undefined);
+    corsHeaders: corsHeaders(visit.headers.first("origin"), cors),
+  };
 }
 
 /** Refuses what never became a request: the parser or one of the time limits gave it up. */

@@ -2,7 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type FieldLines, type HeaderList, writeFields } from "../http/field-lines.ts";
 import { Answer } from "../node-http/answer.ts";
-import { PreparedAnswer } from "../node-http/whole-answers.ts";
+import { PreparedAnswer, type WholeAnswer } from "../node-http/whole-answers.ts";
 import { createRedirection, type PageRedirection } from "./page-redirection.ts";
 import {
   type BodyFacts,
@@ -45,6 +45,8 @@ export interface Responder {
    * could not be parsed), which is then ended. Does nothing if the client has gone.
    */
   sendRefusal(client: Answer | Duplex, reason: RefusalReason, context: RefusalContext): void;
+  /** The same refusal, for whoever sends it in another way; without `X-Request-Id`. */
+  refusalFor(reason: RefusalReason, context: RefusalContext): WholeAnswer;
 }
 
 type Prepared = Record<RefusalReason, PreparedAnswer>;
@@ -90,6 +92,7 @@ export function createResponder(options: ResponderOptions): Responder {
       if (closes === true) client.endConnection();
       client.sendPrepared(answer, headers);
     },
+    refusalFor: (reason, context) => answerFor(reason, context).with(context.corsHeaders),
   };
 }
 

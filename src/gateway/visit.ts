@@ -18,6 +18,7 @@ export const outcomes = [
   "forwarded",
   "preflight_answered",
   "logout_answered",
+  "allowed",
   "client_gone",
   "client_stalled",
   "broken_off",

@@ -6,7 +6,9 @@ import {
   type ConfigMetrics,
   createAdminMetrics,
   createConfigMetrics,
+  createDecisionMetrics,
   createUncaughtCounters,
+  type DecisionMetrics,
   type UncaughtCounters,
 } from "./metrics/operation.ts";
 import { createGateMetrics, type GateMetrics } from "./metrics/requests.ts";
@@ -25,6 +27,7 @@ export interface Metrics<Outcome extends string> {
   readonly store: StoreMetrics;
   readonly config: ConfigMetrics;
   readonly admin: AdminMetrics;
+  readonly decisions: DecisionMetrics;
   readonly uncaught: UncaughtCounters;
   /** Lines of the log that could not be written. */
   readonly logLinesDropped: { inc(lines: number): void };
@@ -58,6 +61,7 @@ export function createMetrics<Outcome extends string>(
     store: { countRevoked, ...createDenylistMetrics(registry, make), ...createTokenMetrics(make) },
     config: createConfigMetrics(make),
     admin: createAdminMetrics(make),
+    decisions: createDecisionMetrics(make),
     uncaught: createUncaughtCounters(make),
     logLinesDropped: make.counter(
       "revgate_log_lines_dropped_total",

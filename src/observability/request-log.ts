@@ -54,7 +54,13 @@ const repeatedMessage = `the same token was refused ${writtenRefusals} times wit
 /** A rule with `*` has any number of paths. */
 const maxRedirectedPaths = 100;
 
-const passed = new Set(["forwarded", "preflight_answered", "logout_answered", "client_gone"]);
+const passed = new Set([
+  "forwarded",
+  "allowed",
+  "preflight_answered",
+  "logout_answered",
+  "client_gone",
+]);
 
 /** Which lines of requests are written. */
 export interface RequestLogOptions {

@@ -1,7 +1,7 @@
 import type { Logger } from "./logger.ts";
 
 /** Where something came in that led to an error that no one caught. */
-export const doors = ["clients", "admin", "control", "process"] as const;
+export const doors = ["clients", "decisions", "admin", "control", "process"] as const;
 /** One of the doors; `process` is whatever cannot be told to belong to another. */
 export type Door = (typeof doors)[number];
 

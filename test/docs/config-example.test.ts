@@ -20,9 +20,11 @@ describe("config.example.yaml", () => {
   });
 
   it("can be used with every setting in it", () => {
-    const { denylist, upstream, ...others } = parse(complete);
+    const { denylist, upstream, decisions, ...others } = parse(complete);
     // Certificates have a meaning only there.
     const all = { ...others, upstream: { ...upstream, url: "https://127.0.0.1:3000" } };
+    // Beside it, rules can't look at bodies and answers.
+    assert.equal(configSchema.safeParse({ tokens: { keys }, decisions }).error, undefined);
     // Sentinel and Cluster take the place of the url.
     for (const way of ["url", "sentinels", "cluster"]) {
       const redis = { ...denylist.redis };

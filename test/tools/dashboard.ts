@@ -50,7 +50,7 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
           expr: sum(
             rate(
               "revgate_requests_total",
-              'outcome!~"forwarded|preflight_answered|logout_answered"',
+              'outcome!~"forwarded|preflight_answered|logout_answered|allowed"',
             ),
             "outcome",
           ),

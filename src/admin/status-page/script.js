@@ -49,7 +49,7 @@ const figures = [
   { name: "Journal", read: (now) => value(now, "revgate_journal_size_bytes"), write: bytes },
 ];
 
-const passing = new Set(["forwarded", "preflight_answered", "logout_answered"]);
+const passing = new Set(["forwarded", "preflight_answered", "logout_answered", "allowed"]);
 const histories = figures.map(() => []);
 let last;
 

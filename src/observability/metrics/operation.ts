@@ -47,12 +47,28 @@ export function createAdminMetrics(make: Makers): AdminMetrics {
   };
 }
 
+/** Why a gateway's question was not answered. */
+export const questionRefusals = ["gateway", "question"] as const;
+
+/** What is counted of the gateways' port, besides requests. */
+export interface DecisionMetrics {
+  readonly refused: Readonly<Record<(typeof questionRefusals)[number], { inc(): void }>>;
+}
+
+/** Makes what is counted of the gateways' port. */
+export function createDecisionMetrics(make: Makers): DecisionMetrics {
+  const help =
+    "Questions of other gateways that were not answered, by reason: the peer is not in decisions.gateways (gateway), or the question did not say which request it asks about (question).";
+  const name = "revgate_decisions_refused_total";
+  return { refused: make.counters({ name, help }, "reason", questionRefusals) };
+}
+
 /** Errors that only the last line of defence caught, by the door that they came in by. */
 export type UncaughtCounters = Readonly<Record<Door, { inc(): void }>>;
 
 /** Makes the counters of the last line of defence. */
 export function createUncaughtCounters(make: Makers): UncaughtCounters {
   const help =
-    "Unexpected errors, by where they occurred: clients, admin, control (the control socket), process (anything else). Always a bug in revgate; alert on every increase.";
+    "Unexpected errors, by where they occurred: clients, decisions, admin, control (the control socket), process (anything else). Always a bug in revgate; alert on every increase.";
   return make.counters({ name: "revgate_uncaught_errors_total", help }, "door", doors);
 }

@@ -70,7 +70,7 @@ export function createGateMetrics<Outcome extends string>(
     requests: make.counters(
       {
         name: "revgate_requests_total",
-        help: "Requests, by how they ended: forwarded, an error of docs/errors.md, preflight_answered, logout_answered (a logout of revgate's own), client_gone (before the end of the response), client_stalled (it took nothing of its response for limits.sendTimeout), broken_off (by the application, in its body), cut (its token was revoked or expired while it was being sent).",
+        help: "Requests, by how they ended: forwarded, allowed (a gateway that asked was told yes), an error of docs/errors.md, preflight_answered, logout_answered (a logout of revgate's own), client_gone (before the end of the response), client_stalled (it took nothing of its response for limits.sendTimeout), broken_off (by the application, in its body), cut (its token was revoked or expired while it was being sent).",
       },
       "outcome",
       outcomes,

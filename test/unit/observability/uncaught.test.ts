@@ -9,6 +9,7 @@ function watched() {
   const report = createUncaughtReport({
     counts: {
       clients: count("clients"),
+      decisions: count("decisions"),
       admin: count("admin"),
       control: count("control"),
       process: count("process"),

@@ -1,0 +1,135 @@
+import type { SettingPath } from "./document.ts";
+
+/** A setting that can't be kept where gateways only ask. */
+interface Problem {
+  readonly path: SettingPath;
+  readonly message: string;
+}
+
+type Status = number | { readonly [reason in string]?: number | undefined } | undefined;
+
+/** What of a configuration has to do with it. */
+interface Asked {
+  readonly decisions?: unknown;
+  readonly routes: readonly Rule[];
+  readonly logout?: unknown;
+  readonly cors: { readonly preflight: string };
+  readonly listen: { readonly tls?: { readonly clientCaFile?: string | undefined } | undefined };
+  readonly errors: { readonly status?: Status };
+}
+
+interface Rule {
+  readonly revoke?: unknown;
+  readonly tokens?: unknown;
+  readonly when?: { readonly requestJson?: string | undefined } | undefined;
+  readonly graphql?: unknown;
+  readonly subjectFrom?: unknown;
+  readonly success?: unknown;
+  readonly handsOut?: unknown;
+  readonly only?: unknown;
+  readonly session?: unknown;
+  readonly reused?: unknown;
+  readonly from?: readonly object[] | undefined;
+  readonly alsoRevoke?: readonly object[] | undefined;
+  readonly sparing?: readonly object[] | undefined;
+}
+
+const unseenBody = "expected none beside decisions: gateways do not show the body of a request";
+const unseenAnswer =
+  "expected none beside decisions: gateways do not show the application's answer";
+
+/**
+ * What a configuration asks for that can't be done for gateways that only ask: they show neither bodies nor answers, so
+ * that a rule may revoke on the ground of the token alone that a request carries in its head.
+ */
+export function decisionProblems(settings: Asked): Problem[] {
+  if (settings.decisions === undefined) return [];
+  const { cors, listen, logout, errors } = settings;
+  const problems: Problem[] = settings.routes.flatMap((rule, index) =>
+    ruleProblems(rule).map(({ path, message }) => ({ path: ["routes", index, ...path], message })),
+  );
+  if (cors.preflight === "answer") {
+    const message =
+      "expected refuse or forward beside decisions: a gateway passes a request on for every 2xx, and answers none with it";
+    problems.push({ path: ["cors", "preflight"], message });
+  }
+  for (const path of passedStatuses(errors.status)) {
+    const message =
+      "expected 300 or more beside decisions: a gateway passes a request on for every 2xx";
+    problems.push({ path: ["errors", "status", ...path], message });
+  }
+  if (logout !== undefined) {
+    const message =
+      "expected none beside decisions: revgate can't answer in the place of the application there; write a rule with revoke for the application's own logout";
+    problems.push({ path: ["logout"], message });
+  }
+  if (listen.tls?.clientCaFile !== undefined) {
+    const message =
+      "expected none beside decisions: gateways do not show their clients' certificates";
+    problems.push({ path: ["listen", "tls", "clientCaFile"], message });
+  }
+  return problems;
+}
+
+/** Where a refusal has a status that a gateway takes for a yes. */
+function passedStatuses(status: Status): SettingPath[] {
+  if (typeof status !== "object") return status !== undefined && status < 300 ? [[]] : [];
+  return Object.entries(status).flatMap(([reason, each]) =>
+    each !== undefined && each < 300 ? [[reason]] : [],
+  );
+}
+
+function ruleProblems(rule: Rule): Problem[] {
+  const places = (["from", "alsoRevoke", "sparing"] as const).flatMap((setting) =>
+    (rule[setting] ?? []).flatMap((place, index) =>
+      placeProblems(place).map(({ path, message }) => ({
+        path: [setting, index, ...path],
+        message,
+      })),
+    ),
+  );
+  return [...places, ...conditionProblems(rule), ...answerProblems(rule), ...namedProblems(rule)];
+}
+
+const inBody = ["requestJson", "form"] as const;
+const inAnswer = ["responseJson", "responseHeader", "responseCookie"] as const;
+
+function placeProblems(place: object): Problem[] {
+  const has = (setting: string) => setting in place;
+  return [
+    ...inBody.filter(has).map((setting) => ({ path: [setting], message: unseenBody })),
+    ...inAnswer.filter(has).map((setting) => ({ path: [setting], message: unseenAnswer })),
+  ];
+}
+
+function conditionProblems({ when, graphql }: Rule): Problem[] {
+  const problems: Problem[] = [];
+  if (when?.requestJson !== undefined) {
+    problems.push({ path: ["when", "requestJson"], message: unseenBody });
+  }
+  if (graphql !== undefined) problems.push({ path: ["graphql"], message: unseenBody });
+  return problems;
+}
+
+function answerProblems(rule: Rule): Problem[] {
+  const settings = ["success", "handsOut", "only", "session", "reused"] as const;
+  return settings
+    .filter((setting) => rule[setting] !== undefined)
+    .map((setting) => ({ path: [setting], message: unseenAnswer }));
+}
+
+/** Whoever asks could end the sessions of anybody: no answer of the application's says that it agreed. */
+function namedProblems({ subjectFrom, tokens, revoke }: Rule): Problem[] {
+  const problems: Problem[] = [];
+  if (subjectFrom !== undefined && subjectFrom !== "carried") {
+    const message =
+      "expected carried, or none, beside decisions: a rule revokes there when it is asked, and a client could name any subject";
+    problems.push({ path: ["subjectFrom"], message });
+  }
+  if (tokens === "opaque" && revoke !== undefined) {
+    const message =
+      "expected jwt beside decisions and revoke: a rule revokes there when it is asked, and any text would be kept as a revocation";
+    problems.push({ path: ["tokens"], message });
+  }
+  return problems;
+}

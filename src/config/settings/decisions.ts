@@ -1,0 +1,30 @@
+import { isRange } from "../../gateway/peer.ts";
+import { about, choice, group, list, port, text } from "./readers.ts";
+
+/** How a gateway says which request it asks about. */
+export const questionForms = ["forwarded", "original", "same"] as const;
+
+const gatewayRange = text("an IP address or a CIDR range").refine(
+  isRange,
+  'expected an IP address or a CIDR range, such as "10.0.0.0/8"',
+);
+
+/** The gateways' port. */
+export const decisions = about(
+  "A port on which other gateways (nginx, Traefik, Caddy, HAProxy, Envoy) ask whether a request may pass. Without this group there is none.",
+  group({
+    host: about("The address to listen on.", text("an address to listen on").default("0.0.0.0")),
+    port: about("The port that gateways ask at.", port(9095)),
+    gateways: about(
+      "Addresses or ranges of the gateways that may ask; any other peer gets 403.",
+      list(gatewayRange, "addresses or ranges")
+        .min(1, "expected at least one address or range")
+        .default(["127.0.0.1", "::1"]),
+    ),
+    question: about(
+      "How they say which request they ask about. forwarded: X-Forwarded-Method, -Uri and -Host. original: X-Original-Method and X-Original-URL. same: method, target and Host of the question itself. No client may be able to send these past the gateway.",
+      choice(questionForms).default("forwarded"),
+    ),
+  }).optional(),
+  { example: { port: 9095, gateways: ["10.0.0.0/8"] } },
+);

@@ -1,0 +1,115 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Forwarding } from "../gateway/forward.ts";
+import { mostHeaderLines } from "../gateway/framing.ts";
+import { beginVisit, type Reception } from "../gateway/visit.ts";
+import type { ReportUncaught } from "../observability/uncaught.ts";
+import { answerQuestion } from "./answer-question.ts";
+import { type QuestionForm, readOriginal } from "./original-request.ts";
+
+/** What questions are answered by; a reload puts another in its place. */
+export interface DecisionGate extends Forwarding, Reception {
+  /** Whether it is a gateway that may ask. */
+  readonly mayAsk: (socket: Socket) => boolean;
+  readonly question: QuestionForm;
+}
+
+/** Why a question is not answered: by whom it comes, or what it says. */
+export type QuestionRefusal = "gateway" | "question";
+
+/** The limits on what gateways may take, and who is told. */
+export interface DecisionServerOptions {
+  /** The longest head of a request that is asked about, in bytes. */
+  readonly headerBytes: number;
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly maxConnections: number;
+  /** Whether gateways are to leave: every answer closes its connection then. */
+  readonly isLeaving: () => boolean;
+  /** Told of each question that is not answered, and why. */
+  readonly onRefused: (refusal: QuestionRefusal, peer: string, why: string) => void;
+  readonly onUncaught: ReportUncaught;
+}
+
+/** What a gateway adds to the head that it has received. */
+const addedBytes = 2048;
+
+/**
+ * Makes the server that gateways ask whether a request may pass; it does not listen yet. Whatever the path of a
+ * question is, unless `question` is `same`: 2xx means yes.
+ */
+export function createDecisionServer(
+  current: () => DecisionGate | undefined,
+  options: DecisionServerOptions,
+): Server {
+  const server = createServer({
+    maxHeaderSize: options.headerBytes + addedBytes,
+    connectionsCheckingInterval: 1000,
+    insecureHTTPParser: false,
+    requireHostHeader: false,
+  });
+  adjustDecisionServer(server, options);
+  // Node drops what goes beyond in silence: one more than is allowed, so that it shows.
+  server.maxHeadersCount = mostHeaderLines + 1;
+  const handle = (question: IncomingMessage, response: ServerResponse) => {
+    if (options.isLeaving()) response.shouldKeepAlive = false;
+    const gate = current();
+    const peer = question.socket.remoteAddress ?? "unknown";
+    const refuse = (refusal: QuestionRefusal, status: number, why: string) => {
+      options.onRefused(refusal, peer, why);
+      sendRefusal(response, status, { error: `${refusal}_refused`, message: why });
+    };
+    if (gate?.mayAsk(question.socket) !== true) {
+      return refuse("gateway", 403, `${peer} is not in decisions.gateways`);
+    }
+    const original = readOriginal(question, gate.question);
+    if (original.kind === "unreadable") return refuse("question", 400, original.why);
+    answerQuestion(gate, { visit: beginVisit(gate, original.request), response });
+  };
+  const guarded = (question: IncomingMessage, response: ServerResponse) => {
+    try {
+      handle(question, response);
+    } catch (error) {
+      options.onUncaught("decisions", error);
+      question.socket.destroy();
+    }
+  };
+  server.on("request", guarded);
+  // The body of the request that is asked about stays with the gateway.
+  server.on("checkContinue", guarded);
+  server.on("checkExpectation", guarded);
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (error.code !== "ECONNRESET") {
+      options.onRefused("question", socket.remoteAddress ?? "unknown", error.code ?? "malformed");
+    }
+    if (!socket.writable) return void socket.destroy();
+    socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  });
+  server.on("error", (error) => options.onUncaught("decisions", error));
+  return server;
+}
+
+/** Sets what can be set while the server runs: everything but `headerBytes`. */
+export function adjustDecisionServer(
+  server: Server,
+  options: Pick<
+    DecisionServerOptions,
+    "headersTimeoutMs" | "requestTimeoutMs" | "idleTimeoutMs" | "maxConnections"
+  >,
+): void {
+  server.headersTimeout = options.headersTimeoutMs;
+  server.requestTimeout = options.requestTimeoutMs;
+  server.keepAliveTimeout = options.idleTimeoutMs;
+  server.maxConnections = options.maxConnections;
+}
+
+function sendRefusal(response: ServerResponse, status: number, body: Record<string, string>): void {
+  const text = JSON.stringify(body);
+  response
+    .writeHead(status, {
+      ...{ "Content-Type": "application/json", "Cache-Control": "no-store" },
+      "Content-Length": Buffer.byteLength(text),
+    })
+    .end(text);
+}

@@ -1,0 +1,88 @@
+import { IncomingMessage } from "node:http";
+import { mostHeaderLines } from "../gateway/framing.ts";
+import { eachField, fieldValues } from "../http/field-lines.ts";
+
+/** How a gateway says which request it asks about (see `decisions.question` in the configuration). */
+export type QuestionForm = "forwarded" | "original" | "same";
+
+/** The request that a gateway asks about, or why that can't be told. */
+export type Original =
+  | { readonly kind: "read"; readonly request: IncomingMessage }
+  | { readonly kind: "unreadable"; readonly why: string };
+
+/** What every form says, or why it does not. */
+type Parts =
+  | { readonly method: string; readonly target: string; readonly host: string }
+  | { readonly why: string };
+
+/** Where each form has it. One that a client sends under the name of another form is a header like any other. */
+const places: Readonly<Record<QuestionForm, readonly string[]>> = {
+  forwarded: ["x-forwarded-method", "x-forwarded-uri", "x-forwarded-host"],
+  original: ["x-original-method", "x-original-url"],
+  same: ["host"],
+};
+
+/** What belongs to the gateway's own connection and question, or was checked by the gateway. */
+const ofQuestion = new Set([
+  ...["host", "connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"],
+  ...["transfer-encoding", "content-length", "expect", "http2-settings"],
+]);
+
+const token = /^[\w!#$%&'*+.^`|~-]+$/;
+
+/**
+ * Reads which request a gateway asks about: its method, target and Host by the form that is configured, and by no
+ * other; its other headers are those of the question.
+ *
+ * A part that is missing or there twice makes the question unreadable: of two, one may be a client's.
+ */
+export function readOriginal(question: IncomingMessage, form: QuestionForm): Original {
+  const { rawHeaders, socket } = question;
+  if (rawHeaders.length > 2 * mostHeaderLines) {
+    return { kind: "unreadable", why: `it has more than ${mostHeaderLines} header lines` };
+  }
+  const parts = readParts(question, form);
+  if ("why" in parts) return { kind: "unreadable", why: parts.why };
+  const { method, target, host } = parts;
+  if (!token.test(method)) return { kind: "unreadable", why: "the method is none" };
+
+  const request = new IncomingMessage(socket);
+  request.method = method;
+  request.url = target;
+  request.httpVersion = "1.1";
+  request.rawHeaders = ["Host", host];
+  for (const [name, value] of eachField(rawHeaders)) {
+    const lower = name.toLowerCase();
+    if (ofQuestion.has(lower) || places[form].includes(lower)) continue;
+    request.rawHeaders.push(name, value);
+  }
+  // The body stays with the gateway.
+  request.push(null);
+  return { kind: "read", request };
+}
+
+function readParts(question: IncomingMessage, form: QuestionForm): Parts {
+  const values: string[] = [];
+  for (const name of places[form]) {
+    const [value = "", ...more] = fieldValues(question.rawHeaders, name);
+    if (value === "") return { why: `${name} is missing (decisions.question: ${form})` };
+    if (more.length > 0) return { why: `${name} is there more than once` };
+    values.push(value);
+  }
+  const [first = "", second = "", third = ""] = values;
+  switch (form) {
+    case "forwarded":
+      return { method: first, target: second, host: third };
+    case "original":
+      return { method: first, ...readAddress(second) };
+    case "same":
+      return { method: question.method ?? "", target: question.url ?? "", host: first };
+  }
+}
+
+/** `https://shop.example/path?query`; without a path that is the root. */
+function readAddress(address: string): { target: string; host: string } | { why: string } {
+  const [, host, rest = ""] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(address) ?? [];
+  if (host === undefined) return { why: "x-original-url is no absolute URL" };
+  return { host, target: rest.startsWith("/") ? rest : `/${rest}` };
+}
