@@ -8,13 +8,17 @@ import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket, WebSocketServer } from "ws";
 import { parse } from "yaml";
-import { listenOnLoopback } from "../helpers/application.ts";
+import { listenOnLoopback, startApplication } from "../helpers/application.ts";
+import { makeCertificate } from "../helpers/certificate.ts";
 import { exampleRoutes, startGate, type TestGate, untilReady } from "../helpers/gate.ts";
-import { send } from "../helpers/http.ts";
+import { openRaw, send } from "../helpers/http.ts";
+import { machineClock } from "../helpers/machine-clock.ts";
 import { repository } from "../helpers/program.ts";
 import { type Sample, startPrometheus } from "../helpers/prometheus.ts";
 import { startRedis } from "../helpers/redis.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
 import { keyPair, makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 import { grafanaDashboard } from "../tools/dashboard.ts";
 import { findProgram } from "../tools/programs.ts";
 
@@ -196,5 +200,123 @@ describe("a real Prometheus", () => {
       while (!(await pending(alert))) await sleep(200);
     running = false;
     await traffic;
+  });
+
+  it("sees conditions without a request, and holds as long as they do", async (t) => {
+    const application = await startApplication(t, () => {});
+    const upstream = application.url;
+    const redis = await startRedis(t);
+    const shared = `denylist: { dataDir: data, redis: { url: "${redis.url}" } }`;
+    const [alone, gone] = [
+      await startGate(t, { upstream, yaml: shared }),
+      await startGate(t, { upstream }),
+    ];
+    await untilReady(alone);
+    const clock = machineClock();
+    const directory = temporaryDirectory(t);
+    makeCertificate(directory);
+    const secured = await startGate(t, {
+      ...{ upstream, directory, stopwatch: clock.stopwatch, scheme: "https" },
+      yaml: "listen: { host: 127.0.0.1, port: 0, tls: { certFile: cert.pem, keyFile: key.pem } }",
+    });
+    const busy = await startGate(t, {
+      yaml: `upstream: { url: "${upstream}", maxConnections: 1, queueTimeout: 5m, responseTimeout: 5m }`,
+      upstream,
+    });
+    // The application answers none of them: one has the connection, two wait for it.
+    for (let i = 0; i < 3; i += 1) {
+      const raw = await openRaw(t, busy.port);
+      raw.write(`GET /me HTTP/1.1\r\nHost: shop\r\ntoken: ${makeToken()}\r\n\r\n`);
+    }
+    await until(async () => {
+      const { text } = await send(`${busy.adminUrl}/metrics`);
+      return /^revgate_upstream_queue 2$/m.test(text);
+    });
+    const gates = [alone, gone, secured, busy];
+    const prometheus = await startPrometheus(
+      t,
+      gates.map(({ adminUrl }) => adminUrl),
+      rulesFile,
+    );
+    await prometheus.until("count(up == 1)", ([sample]) => sample?.value[1] === "4");
+    await redis.kill();
+    await gone.stop();
+    clock.set(3600);
+    const seen = new Set<string>();
+    const look = async () => {
+      const active = (await prometheus.alerts()).map(
+        ({ labels }) => `${labels["alertname"]} ${labels["instance"]}`,
+      );
+      for (const each of active) seen.add(each);
+      return active;
+    };
+    const named = ([alert, { adminUrl }]: readonly [string, TestGate]) =>
+      `${alert} ${new URL(adminUrl).host}`;
+    const expected = [
+      ["RevgateRefusesWithoutStore", alone],
+      ["RevgateMemoryUnproven", alone],
+      ["RevgateNotReady", alone],
+      ["RevgateDown", gone],
+      ["RevgateCertificateEnds", secured],
+      ["RevgateClockInDoubt", secured],
+      ["RevgateApplicationQueue", busy],
+    ] as const;
+    await until(async () => {
+      await look();
+      return expected.every((each) => seen.has(named(each)));
+    });
+    // A clock that stays where it is will be believed. All else lasts, though not one request comes.
+    const lasting = expected.filter(([alert]) => alert !== "RevgateClockInDoubt").map(named);
+    for (let i = 0; i < 5; i += 1) {
+      await sleep(1000);
+      const active = await look();
+      assert.deepEqual(
+        lasting.filter((each) => !active.includes(each)),
+        [],
+      );
+    }
+    await redis.start();
+    await until(async () => !(await look()).includes(named(expected[0])));
+  });
+
+  it("sees what clients cause: forged tokens that wait, and a login whose token is dead", async (t) => {
+    const handedOut = makeToken();
+    const application = await startApplication(t, (_request, response) => {
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify({ token: handedOut }));
+    });
+    const gate = await startGate(t, {
+      upstream: application.url,
+      yaml: `limits: { signatureCheckShare: 50 }
+log: { requests: none }
+routes:
+  - { path: /login, access: public, handsOut: [ { responseJson: /token } ] }
+  - { path: /logout, revoke: token }
+`,
+    });
+    const prometheus = await startPrometheus(t, [gate.adminUrl], rulesFile);
+    await prometheus.until("count(up == 1)", ([sample]) => sample?.value[1] === "1");
+    await send(`${gate.url}/logout`, { method: "POST", headers: { token: handedOut } });
+    await send(`${gate.url}/login`, { method: "POST" });
+    let running = true;
+    const [head, payload, signature = ""] = makeToken().split(".");
+    let sent = 0;
+    const flood = Promise.all(
+      Array.from({ length: 64 }, async () => {
+        while (running) {
+          const number = String(sent).padStart(16, "0");
+          sent += 1;
+          const token = `${head}.${payload}.${number}${signature.slice(16)}`;
+          await send(`${gate.url}/me`, { headers: { token } });
+        }
+      }),
+    );
+    const wanted = ["RevgateRevokedHandedOut", "RevgateInvalidTokens", "RevgateSignaturesWait"];
+    await until(async () => {
+      const active = (await prometheus.alerts()).map(({ labels }) => labels["alertname"]);
+      return wanted.every((name) => active.includes(name));
+    });
+    running = false;
+    await flood;
   });
 });
