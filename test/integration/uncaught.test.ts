@@ -70,7 +70,7 @@ describe("an error that nobody caught, on the clients' port", () => {
     let judged = 0;
     const { port, reported } = await startDefective(t, () => {
       judged += 1;
-      return judged === 1 ? ({ needsBody: true } as Route) : defect();
+      return judged === 1 ? ({ access: "public", needsBody: true } as Route) : defect();
     });
     const reply = await send(`http://127.0.0.1:${port}/me`, { method: "POST", body: "x" });
     assert.deepEqual([reply.status, judged], [500, 2]);
