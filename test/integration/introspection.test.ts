@@ -40,7 +40,7 @@ tokens:
   keys: [ { publicKeyFile: public.pem } ]
   audience: shop
   forwardClaims: { sub: x-user-id }
-  introspection: { url: "http://127.0.0.1:${port}/introspect", clientId: "rev:gate", clientSecretFile: secret.txt, cacheFor: 1s }
+  introspection: { url: "http://127.0.0.1:${port}/introspect", clientId: "rev:gate", clientSecretFile: secret.txt, cacheFor: 1s, timeout: 30s }
 routes:
   - { path: /logout, methods: [POST], revoke: token }
   - { path: /everywhere, methods: [POST], revoke: subject }`;
