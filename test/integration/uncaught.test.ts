@@ -29,6 +29,7 @@ async function startDefective(t: TestContext, findRoute: () => Route | undefined
     sources: [{ header: "token" }],
     cors: { preflight: "refuse", allowOrigins: [] },
     bodyBytes: 1000,
+    takeBodyPlace: () => () => {},
     responder: createResponder({ language: "en", messages: {}, body: '{"error":${error}}' }),
     readPeer: createPeerReader([]),
     keepsTimes: false,
