@@ -17,6 +17,8 @@ export const neededForOps = [
   { names: ["chromium"], packages: ["chromium"] },
   { names: ["buildah"], packages: ["buildah"] },
   { names: ["nginx"], packages: ["nginx-light"] },
+  { names: ["caddy"], packages: ["caddy"] },
+  { names: ["haproxy"], packages: ["haproxy"] },
   { names: ["systemd-analyze"], packages: ["systemd"] },
 ] as const;
 
