@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
-import { type Admission, admit } from "../gateway/admit.ts";
+import { admit } from "../gateway/admit.ts";
+import type { Admission } from "../gateway/checks.ts";
 import { type Forwarding, holdOn } from "../gateway/forward.ts";
 import { recordChecks, recordOutcome } from "../gateway/record.ts";
 import { refusals } from "../gateway/refusals.ts";

@@ -1,67 +1,15 @@
-import type { Denylist } from "../denylist/denylist.ts";
-import type { FieldLines } from "../http/field-lines.ts";
-import type { GateMetrics } from "../observability/metrics/requests.ts";
-import type { RequestLog } from "../observability/request-log.ts";
-import type { BoundedWait } from "../platform/bounded-wait.ts";
-import {
-  type CredentialReading,
-  type CredentialSource,
-  isInBody,
-  isInTarget,
-  readCredential,
-  unreadValue,
-} from "../token/credential.ts";
+import { isInBody, isInTarget, readCredential } from "../token/credential.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
-import { type CorsOptions, isPreflight, preflightHeaders } from "./cors.ts";
-import { decide } from "./decide.ts";
+import type { Admission, Admitted, Checks } from "./checks.ts";
+import { isPreflight, preflightHeaders } from "./cors.ts";
 import { isComplete, isWellFramed } from "./framing.ts";
-import {
-  readFurtherTokens,
-  readSparedTokens,
-  type TokenChecks,
-  verifierFor,
-} from "./further-tokens.ts";
+import { readFurtherTokens, readSparedTokens } from "./further-tokens.ts";
+import { judgeToken, lacksSubject } from "./judge-token.ts";
 import { methodReadings } from "./method.ts";
 import type { Route } from "./route.ts";
-import type { RouteTable } from "./route-table.ts";
-import { readTarget, type Target, type TargetOptions } from "./target.ts";
-import { type Denial, deny, type Verdict, type Wait } from "./verdict.ts";
-import { type BodyChecks, type Outcome, readBody, type Visit } from "./visit.ts";
-
-/** What requests are judged by. */
-export interface Checks extends TokenChecks, BodyChecks {
-  readonly target: TargetOptions;
-  readonly routes: RouteTable;
-  readonly sources: readonly CredentialSource[];
-  readonly cors: CorsOptions;
-  readonly denylist: Pick<Denylist, "lookUp" | "ask">;
-  /** Has a request wait for a key beside others. */
-  readonly waitForKeys: BoundedWait;
-  readonly metrics: GateMetrics<Outcome>;
-  readonly log: RequestLog;
-  /** Sees what was decided, and decides otherwise; undefined: what the checks say holds. */
-  readonly observe: ((visit: Visit, admission: Admission) => Admission) | undefined;
-  /** Why a credential is invalid, in one line. */
-  readonly whyInvalid: (credential: string) => string | undefined;
-}
-
-/** A request that may pass. */
-export interface Admitted {
-  readonly kind: "pass";
-  readonly route: Route;
-  readonly token: VerifiedToken | undefined;
-  /** What else it carries that the route would revoke. */
-  readonly further: readonly VerifiedToken[];
-  /** What else it carries that the route would spare. */
-  readonly spared: readonly VerifiedToken[];
-}
-
-/** What all checks say of a request. */
-export type Admission =
-  | Admitted
-  | Denial
-  /** A preflight, which revgate answers itself. */
-  | { readonly kind: "answer"; readonly headers: FieldLines };
+import { readTarget, type Target } from "./target.ts";
+import { type Denial, deny, type Wait } from "./verdict.ts";
+import { readBody, type Visit } from "./visit.ts";
 
 /** What the checks say of a request before the store is asked. */
 type Judgement =
@@ -150,22 +98,6 @@ function judgeBody(checks: Checks, visit: Visit, route: Route): Denial | Wait | 
   return deny(body.brokenOff === "stalled" ? "request_timeout" : "checks_busy");
 }
 
-/** Whether the token that a request carries lets it pass; notes whose refusal it is. */
-function judgeToken(checks: Checks, visit: Visit, route: Route): Verdict {
-  const credential = readSent(checks, visit, route);
-  visit.credential = credential.kind === "found" ? credential.credential : undefined;
-  const verdict = decide({
-    route,
-    credential,
-    verify: verifierFor(checks, route, visit),
-    lookUp: checks.denylist.lookUp,
-    isTimeInDoubt: () => checks.clock.doubt !== undefined,
-  });
-  if (verdict.kind !== "deny") return verdict;
-  noteReused(checks, visit, { route, credential, verdict });
-  return denyToken(checks, visit, credential, verdict);
-}
-
 /**
  * Why a request is refused, or has to wait, by its head alone; undefined if its body has to be read. So nobody without
  * a token has a body read, unless the token may be in it.
@@ -181,68 +113,6 @@ function judgeHead(checks: Checks, visit: Visit, route: Route): Denial | Wait | 
   if (verdict.kind === "wait") return verdict;
   // Whether a cut-off can be made matters only if one is to be.
   return verdict.kind === "deny" && verdict.reason !== "denylist_unavailable" ? verdict : undefined;
-}
-
-/** Notes that a revoked token came to a route whose tokens are used once. */
-function noteReused(
-  checks: Checks,
-  visit: Visit,
-  {
-    route,
-    credential,
-    verdict,
-  }: {
-    readonly route: Route;
-    readonly credential: CredentialReading;
-    readonly verdict: Denial;
-  },
-): void {
-  if (route.reused === undefined || verdict.reason !== "token_revoked") return;
-  if (credential.kind !== "found") return;
-  const verification = verifierFor(checks, route, visit)(credential.credential);
-  if ("token" in verification) visit.reusedToken = verification.token;
-}
-
-/** Notes whose refusal it is, for the log. */
-function denyToken<Refusal extends Denial>(
-  { verifier, log, whyInvalid }: Checks,
-  visit: Visit,
-  reading: CredentialReading,
-  verdict: Refusal,
-): Refusal {
-  if (reading.kind !== "found" || !verdict.reason.startsWith("token_")) return verdict;
-  const { credential } = reading;
-  const isInvalid = verdict.reason === "token_invalid";
-  // A forged token is not the one whose signing input it has.
-  const named = isInvalid ? credential : credential.slice(0, credential.lastIndexOf("."));
-  visit.refusedToken = verifier.names.token(named).value;
-  if (isInvalid) log.tokenInvalid(visit.requestId, () => whyInvalid(credential));
-  return verdict;
-}
-
-/**
- * The token that a request carries. If none is needed, an empty one is none (applications clear cookies so),
- * and what a header for tokens holds is one, even in a scheme that is not read here: the application may read it.
- */
-function readSent(checks: Checks, visit: Visit, route: Route): CredentialReading {
-  const sources = route.from ?? checks.sources;
-  const read = readCredential(visit, sources);
-  if (route.access !== "optional") return read;
-  visit.mayOmitToken = true;
-  if (read.kind === "ambiguous") return read;
-  if (read.kind === "found" && read.credential.trim() !== "") return read;
-  const other = unreadValue(visit, sources);
-  return other === undefined ? { kind: "missing" } : { kind: "found", credential: other };
-}
-
-/**
- * Whether a route would end all tokens of a subject, and the token names none: the answer would say that
- * they have ended, and none had. Of a token that revgate can't look into nobody expects that.
- */
-function lacksSubject(route: Route, token: VerifiedToken): boolean {
-  const { revoke, sparesCarried } = route;
-  const needsSubject = (revoke === "subject" || revoke === "others") && sparesCarried !== true;
-  return needsSubject && token.subject === undefined && token.isOpaque !== true;
 }
 
 /**

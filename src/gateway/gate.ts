@@ -1,7 +1,7 @@
 import type { Denylist } from "../denylist/denylist.ts";
 import type { GateMetrics } from "../observability/metrics/requests.ts";
 import type { UpgradeForwarder } from "../upstream/forward-upgrade.ts";
-import type { Checks } from "./admit.ts";
+import type { Checks } from "./checks.ts";
 import type { Forwarding } from "./forward.ts";
 import type { Refusals } from "./refuse.ts";
 import type { LastResort } from "./uncaught.ts";

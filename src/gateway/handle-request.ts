@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Answer } from "../node-http/answer.ts";
-import { type Admission, admit } from "./admit.ts";
+import { admit } from "./admit.ts";
+import type { Admission } from "./checks.ts";
 import { forward } from "./forward.ts";
 import type { Gate } from "./gate.ts";
 import { recordChecks, recordOutcome } from "./record.ts";

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { type Admission, type Admitted, admit } from "./admit.ts";
+import { admit } from "./admit.ts";
+import type { Admission, Admitted } from "./checks.ts";
 import { forwardedHeaders, forwardedTarget } from "./forwarded-headers.ts";
 import type { Gate } from "./gate.ts";
 import { watchLive } from "./live-connections.ts";

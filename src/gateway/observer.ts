@@ -1,5 +1,5 @@
 import type { Verifier } from "../token/verifier.ts";
-import type { Admission, Admitted } from "./admit.ts";
+import type { Admission, Admitted } from "./checks.ts";
 import { isComplete, isWellFramed } from "./framing.ts";
 import { shapeOf } from "./route-shape.ts";
 import { findTokens } from "./tokens-anywhere.ts";

@@ -1,5 +1,5 @@
 import type { Denylist } from "../denylist/denylist.ts";
-import type { Checks } from "./admit.ts";
+import type { Checks } from "./checks.ts";
 import type { LiveConnections } from "./live-connections.ts";
 import type { Observer } from "./observer.ts";
 import { pathForLog } from "./path-for-log.ts";

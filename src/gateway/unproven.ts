@@ -1,7 +1,7 @@
 import type { Denylist } from "../denylist/denylist.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Lifetimes } from "../revocation/entries.ts";
-import type { Admitted } from "./admit.ts";
+import type { Admitted } from "./checks.ts";
 import type { SubjectInRequest } from "./named-subjects.ts";
 
 /** How many revocations may rest on the request alone: a bucket that an hour fills. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Standing } from "../../../src/denylist/denylist.ts";
-import type { Admitted } from "../../../src/gateway/admit.ts";
+import type { Admitted } from "../../../src/gateway/checks.ts";
 import type { Route } from "../../../src/gateway/route.ts";
 import { countUnproven, createUnprovenBudget } from "../../../src/gateway/unproven.ts";
 import { plainNames } from "../../../src/token/names.ts";
