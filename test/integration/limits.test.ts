@@ -156,6 +156,13 @@ routes: [ { path: /read, from: [ { requestJson: /token } ] } ]`;
     const url = `http://127.0.0.1:${await listenOnLoopback(t, silent)}/`;
     return told(t, (await place(t, tokens(`{ jwksUrl: "${url}" }`))).port, get());
   },
+  async "a request, for what the issuer says of its token"(t) {
+    const silent = createServer((socket) => socket.on("error", () => {}));
+    const url = `http://127.0.0.1:${await listenOnLoopback(t, silent)}/`;
+    const asked = `{ url: "${url}", clientId: a, clientSecretFile: public.pem, timeout: 100ms }`;
+    const yaml = `tokens: { keys: [ { publicKeyFile: public.pem } ], introspection: ${asked} }`;
+    return told(t, (await place(t, yaml)).port, get("/me", "opaque"));
+  },
   async "a request, for what Redis says of its token"(t) {
     const redis = await startRedis(t);
     const relay = await startRelay(t, redis.port);
