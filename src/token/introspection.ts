@@ -5,6 +5,7 @@ import { areRevocable, type ClaimRules } from "./claim-checks.ts";
 import { claimHeaders } from "./claim-headers.ts";
 import { claimAt } from "./claims.ts";
 import { type Names, namesIn } from "./names.ts";
+import { readOpaqueToken } from "./opaque-token.ts";
 import type { ClaimReading, VerifiedToken } from "./verified-token.ts";
 import type { Verification, Verifier, VerifyOptions } from "./verifier.ts";
 
@@ -102,15 +103,21 @@ function readAnswer(
   if (claims["active"] !== true || !areRevocable(claims, options)) return undefined;
   if (!isMeant(claims, options)) return undefined;
   const { names, subjectClaim = "sub", sessionClaim = "sid", forwardClaims } = options;
+  const expiresAt = claims["exp"] as EpochSeconds;
+  // By the names that its text has elsewhere: another spelling that the issuer accepts is revoked with it.
+  const text = readOpaqueToken(credential, expiresAt, names);
+  const claimed = namesIn({
+    tok: { value: text.id, former: [] },
+    jti: names.claim("jti", undefined, claims["jti"]),
+    sid: names.claim("sid", undefined, claimAt(claims, sessionClaim)),
+    sub: names.claim("sub", undefined, claimAt(claims, subjectClaim)),
+  });
   return {
-    ...namesIn({
-      tok: names.opaque(credential),
-      jti: names.claim("jti", undefined, claims["jti"]),
-      sid: names.claim("sid", undefined, claimAt(claims, sessionClaim)),
-      sub: names.claim("sub", undefined, claimAt(claims, subjectClaim)),
-    }),
+    ...claimed,
+    former: [...(text.former ?? []), ...(claimed.former ?? [])],
+    others: [...(text.others ?? []), ...(claimed.others ?? [])],
     issuedAt: claims["iat"] as EpochSeconds | undefined,
-    expiresAt: claims["exp"] as EpochSeconds,
+    expiresAt,
     notBefore: claims["nbf"] as EpochSeconds | undefined,
     ...(forwardClaims && { headers: claimHeaders(claims, forwardClaims) }),
   };

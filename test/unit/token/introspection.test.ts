@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { withIntrospection } from "../../../src/token/introspection.ts";
 import { plainNames } from "../../../src/token/names.ts";
+import { readOpaqueToken } from "../../../src/token/opaque-token.ts";
 import type { Verifier } from "../../../src/token/verifier.ts";
 
 const verifier: Verifier = {
@@ -49,7 +50,7 @@ describe("withIntrospection", () => {
     await asked.ready;
     const verification = introspecting.verify("token");
     assert.ok("token" in verification);
-    assert.equal(verification.token.id, plainNames.opaque("token").value);
+    assert.equal(verification.token.id, readOpaqueToken("token", 200, plainNames).id);
     assert.equal(verification.token.subject, plainNames.claim("sub", undefined, "42")?.value);
   });
 });
