@@ -45,8 +45,10 @@ describe("a store of two hundred thousand entries", () => {
     await until(async () => {
       if ((await entries()) > count) return true;
       assert.equal((await send(`${gate.url}/me`, { headers: old })).json["error"], "token_revoked");
-      assert.equal((await send(`${gate.url}/me`, { headers: fresh })).status, 200);
-      answers += 1;
+      const { status } = await send(`${gate.url}/me`, { headers: fresh });
+      // On a busy machine it may be unable to tell for a moment, and says so.
+      if (status !== 503) assert.equal(status, 200);
+      answers += status === 200 ? 1 : 0;
       return false;
     });
     const loadedMs = performance.now() - startedMs;
