@@ -17,7 +17,7 @@ import type { SharedDenylistOptions } from "./shared-options.ts";
 
 const retryRecoveredMs = 500;
 /** How long a request waits for a proof that is late. */
-const lateProofMs = 1000;
+const lateProofMs = 3000;
 const elsewhere = "the address of redis may lead to another server now";
 const recovering = "revocations made before the last stop are not in force at every sidecar yet";
 
