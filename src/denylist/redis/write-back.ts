@@ -38,12 +38,15 @@ export async function writeBack(options: WriteBackOptions): Promise<void> {
   /** Shards in which most was missing when last looked: writing shows what is there as well as comparing does. */
   const empty = new Set<string>();
   const steps = new Set<Promise<void>>();
+  // Kept until somebody looks: a step may fail while the journal is read.
+  const failures: unknown[] = [];
   const take = async (shard: string, entries: readonly Entry[]) => {
-    const step = restore(shard, entries, { ...options, empty }).finally(() => steps.delete(step));
-    // A failure is told with the next step, or at the end.
-    step.catch(() => {});
+    const step = restore(shard, entries, { ...options, empty })
+      .catch((error) => void failures.push(error))
+      .finally(() => steps.delete(step));
     steps.add(step);
     if (steps.size >= maxStepsAtOnce) await Promise.race(steps);
+    if (failures.length > 0) throw failures[0];
   };
   for await (const entries of journal.entries(from)) {
     sortByShard(entries, waiting, options);
@@ -53,6 +56,7 @@ export async function writeBack(options: WriteBackOptions): Promise<void> {
   }
   for (const [shard, some] of waiting) if (some.length > 0) await take(shard, some);
   await Promise.all(steps);
+  if (failures.length > 0) throw failures[0];
 }
 
 /** One step: what is missing of some entries is there when it resolves. */
@@ -92,8 +96,8 @@ async function compare(
 }
 
 /**
- * Resolves to how many were not there. In one step with their lines if there is one log. Else the others are told first: a key without its line
- * would look as if everybody had been.
+ * Resolves to how many were not there. In one step with their lines if there is one log. Else the others are told
+ * first: a key without its line would look as if everybody had been told.
  */
 async function write(
   shard: string,
