@@ -1,11 +1,8 @@
-import type { Denylist, UnknownOutcome } from "../denylist/denylist.ts";
+import type { Denylist } from "../denylist/denylist.ts";
 import type { Answer } from "../node-http/answer.ts";
 import type { GateMetrics } from "../observability/metrics/requests.ts";
-import type { Clock } from "../platform/clock.ts";
-import type { Lifetimes } from "../revocation/entries.ts";
 import { withSessions } from "../revocation/sessions.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
-import type { Verifier } from "../token/verifier.ts";
 import type { ForwardOutcome } from "../upstream/forward-options.ts";
 import { forwardRequest } from "../upstream/forward-request.ts";
 import type { Hold } from "../upstream/held-response.ts";
@@ -33,19 +30,15 @@ export interface Forwarding
   extends LastResort,
     Omit<RequestHeaderOptions, "uncoded" | "upgrades">,
     Checks,
-    HintReaders {
+    HintReaders,
+    Pick<
+      HoldOptions,
+      "clock" | "lifetimes" | "onUnknownOutcome" | "verifier" | "holdTimeoutMs" | "bodyBytes"
+    > {
   readonly application: ConnectionPool;
   readonly live: Pick<LiveConnections, "add">;
   readonly denylist: Pick<Denylist, "intend" | "revoke" | "lookUp" | "ask" | "sessionOf">;
   readonly unproven: UnprovenBudget;
-  readonly clock: Clock;
-  readonly lifetimes: Lifetimes;
-  readonly onUnknownOutcome: UnknownOutcome;
-  readonly verifier: Verifier;
-  /** How long a revoking request waits for disk and Redis, in milliseconds. */
-  readonly holdTimeoutMs: number;
-  /** How many bytes of a response are read for the sake of the subject that it names. */
-  readonly bodyBytes: number;
   readonly metrics: GateMetrics<Outcome>;
 }
 

@@ -1,5 +1,4 @@
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
+import { findExecutable } from "../../src/platform/executables.ts";
 
 /** What tests need besides Node, and the Debian packages that bring it. */
 export const neededPrograms = [
@@ -24,23 +23,9 @@ export const neededForOps = [
 
 const systemFolders = ["/usr/local/bin", "/usr/bin", "/usr/sbin", "/opt/homebrew/bin"];
 
-function lookFor(name: string): string | undefined {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...systemFolders];
-  return folders.map((folder) => join(folder, name)).find(isExecutable);
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** The first of several names for a program that is there, or undefined. */
 export function searchProgram(names: readonly string[]): string | undefined {
-  return names.map(lookFor).find((path) => path !== undefined);
+  return findExecutable(names, process.env["PATH"], systemFolders);
 }
 
 /** The same, for a test that can't do without. */

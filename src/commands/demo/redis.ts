@@ -1,8 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { delimiter, join } from "node:path";
+import { findExecutable } from "../../platform/executables.ts";
 import type { CommandIo } from "../io.ts";
 import { lineOf } from "./programs.ts";
 
@@ -10,17 +9,7 @@ const names = ["redis-server", "valkey-server"];
 
 /** The path of a Redis or Valkey server on this machine, or undefined. */
 export function findRedis({ env }: Pick<CommandIo, "env">): string | undefined {
-  const folders = (env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
-  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return findExecutable(names, env["PATH"]);
 }
 
 /** Starts it on a free port of loopback, with what revgate asks of a Redis; resolves with its address. */
