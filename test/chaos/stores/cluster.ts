@@ -38,7 +38,7 @@ async function moveSlot(servers: readonly ChaosServer[], random: Random): Promis
   if (random.between(0, 1) === 0) await move(servers, slot, await ownerOf(servers, slot), owner);
 }
 
-const agreeWithinMs = 5000;
+const agreeWithinMs = 30_000;
 const moveWithinMs = 20_000;
 
 /**
