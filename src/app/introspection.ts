@@ -36,7 +36,7 @@ export function openIntrospection(
     around: (verifier) =>
       withIntrospection(verifier, {
         ...{ ...options, names, issuer, audience },
-        ...{ cacheMs: cacheFor, ask: client.ask, onAnswer },
+        ...{ cacheMs: cacheFor, maxWaitMs: timeout, ask: client.ask, onAnswer },
       }),
     close: client.close,
   };

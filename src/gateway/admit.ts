@@ -1,6 +1,7 @@
 import { isInBody, isInTarget, readCredential } from "../token/credential.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Admission, Admitted, Checks } from "./checks.ts";
+import { clientNetwork } from "./client-address.ts";
 import { isPreflight, preflightHeaders } from "./cors.ts";
 import { isComplete, isWellFramed } from "./framing.ts";
 import { readFurtherTokens, readSparedTokens } from "./further-tokens.ts";
@@ -152,7 +153,7 @@ async function wait(checks: Checks, visit: Visit, judgement: Wait): Promise<Admi
     visit.hasTurn = await checks.checkTurns.wait(visit);
     if (!visit.hasTurn) return deny("checks_busy");
   } else if (judgement.what === "key") {
-    const isReady = await checks.waitForKeys(visit.peer.address, judgement.ready);
+    const isReady = await checks.waitForKeys(clientNetwork(visit), judgement.ready);
     if (!isReady) return deny("keys_unavailable");
   } else {
     await judgement.ready;

@@ -1,8 +1,7 @@
 import type { GateMetrics } from "../observability/metrics/requests.ts";
-import { networkOf } from "../platform/network.ts";
 import { createTimeShare } from "../platform/time-share.ts";
 import type { CheckBudget } from "../token/check-signature.ts";
-import { clientAddress } from "./client-address.ts";
+import { clientNetwork } from "./client-address.ts";
 import type { Visit } from "./visit.ts";
 
 /**
@@ -34,8 +33,8 @@ export function createCheckTurns(
     mayCheck: time.isFree,
     spend,
     charged: { mayCheck: () => true, spend },
-    async wait({ peer, headers }) {
-      const hasTurn = await time.turn(networkOf(clientAddress(peer, headers) ?? peer.address));
+    async wait(visit) {
+      const hasTurn = await time.turn(clientNetwork(visit));
       metrics.checkWaits[hasTurn ? "turn" : "refused"].inc();
       return hasTurn;
     },

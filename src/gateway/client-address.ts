@@ -1,6 +1,18 @@
 import { isIP } from "node:net";
 import type { HeaderList } from "../http/field-lines.ts";
+import { networkOf } from "../platform/network.ts";
 import type { Peer } from "./peer.ts";
+
+/** The network that a request comes from, as clients are told apart that have to take turns. */
+export function clientNetwork({
+  peer,
+  headers,
+}: {
+  readonly peer: Peer;
+  readonly headers: HeaderList;
+}): string {
+  return networkOf(clientAddress(peer, headers) ?? peer.address);
+}
 
 /**
  * The client's address as trusted proxies tell it, for the log; undefined if the peer is none, or tells none.

@@ -11,6 +11,7 @@ import { readOpaqueToken } from "../token/opaque-token.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Verification, Verifier } from "../token/verifier.ts";
 import type { CheckTurns } from "./check-turns.ts";
+import { clientNetwork } from "./client-address.ts";
 import type { Route } from "./route.ts";
 import { type Denial, deny, type Wait, waitForTurn } from "./verdict.ts";
 import type { Visit } from "./visit.ts";
@@ -122,6 +123,7 @@ function verifyOnce(checks: TokenChecks, visit: Visit, credential: string): Veri
   const isSought = visit.keysSoughtFor?.has(credential) === true;
   const verification = checks.verifier.verify(credential, {
     search: isSought ? "none" : "at_once",
+    network: () => clientNetwork(visit),
     budget: visit.hasTurn ? checks.checkTurns.charged : checks.checkTurns,
   });
   if (verification.kind === "unchecked") return verification;

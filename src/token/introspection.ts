@@ -1,9 +1,10 @@
 import { hash } from "node:crypto";
-import { LRUCache } from "lru-cache";
 import type { EpochSeconds } from "../platform/clock.ts";
+import { createFairTurns } from "../platform/fair-turns.ts";
 import { areRevocable, type ClaimRules } from "./claim-checks.ts";
 import { claimHeaders } from "./claim-headers.ts";
 import { claimAt } from "./claims.ts";
+import { createIntrospectionAnswers } from "./introspection-answers.ts";
 import { type Names, namesIn } from "./names.ts";
 import { readOpaqueToken } from "./opaque-token.ts";
 import type { ClaimReading, VerifiedToken } from "./verified-token.ts";
@@ -18,23 +19,20 @@ export interface IntrospectionOptions extends ClaimRules, ClaimReading {
   readonly tokenBytes: number;
   /** How long an answer holds, in milliseconds. */
   readonly cacheMs: number;
+  /** How long a question waits at most before it is asked, in milliseconds. */
+  readonly maxWaitMs: number;
   /** Asks the issuer; resolves to the body of its answer 200, as JSON, and rejects if there is none. */
   readonly ask: (credential: string) => Promise<unknown>;
   /** Told of every answer, or that there was none. */
   readonly onAnswer: (result: "active" | "inactive" | Error) => void;
 }
 
-/** What the issuer said; `forgetAtMs` by `performance.now()`. */
-interface Known {
-  readonly token: VerifiedToken | undefined;
-  readonly forgetAtMs: number;
-}
-
 /** How much later a request may act on the answer that it has waited for: on a busy machine its turn takes a while. */
 const maxLateMs = 10_000;
-const maxKnown = 10_000;
 /** More questions at a time are not asked: who sends made-up tokens must not make revgate flood the issuer. */
 const maxAsked = 64;
+/** How many questions wait until one of those is answered; the clients' networks take turns. */
+const maxWaiting = 1024;
 
 /**
  * A verifier that asks the issuer about what is no JWT.
@@ -43,25 +41,33 @@ const maxAsked = 64;
  * every request. If there is no answer, nobody knows whether the token is good: it is `unknown_key`, and the request 503.
  */
 export function withIntrospection(verifier: Verifier, options: IntrospectionOptions): Verifier {
-  const known = new LRUCache<string, Known>({ max: maxKnown });
+  const answers = createIntrospectionAnswers(options.cacheMs);
+  const inTurn = createFairTurns({ max: maxAsked, maxWaiting });
   const asked = new Map<string, Promise<void>>();
 
-  const ask = (credential: string, key: string): Promise<void> | undefined => {
+  const ask = async (credential: string, key: string, network: () => string): Promise<void> => {
+    try {
+      const giveUpAtMs = performance.now() + options.maxWaitMs;
+      // An answer stands in an object, since it may be anything.
+      const said = await inTurn(network, async () =>
+        performance.now() > giveUpAtMs ? undefined : { answer: await options.ask(credential) },
+      );
+      if (said === undefined) return;
+      const token = readAnswer(said.answer, credential, options);
+      options.onAnswer(token === undefined ? "inactive" : "active");
+      answers.note(key, token);
+    } catch (error) {
+      options.onAnswer(error as Error);
+    } finally {
+      asked.delete(key);
+    }
+  };
+  const askOnce = (credential: string, key: string, network: () => string): Promise<void> => {
     const running = asked.get(key);
-    if (running !== undefined || asked.size >= maxAsked) return running;
+    if (running !== undefined) return running;
     // What is there behind the wait is the answer that was waited for.
-    known.delete(key);
-    const asking = options
-      .ask(credential)
-      .then(
-        (answer) => {
-          const token = readAnswer(answer, credential, options);
-          options.onAnswer(token === undefined ? "inactive" : "active");
-          known.set(key, { token, forgetAtMs: performance.now() + options.cacheMs });
-        },
-        (error: unknown) => options.onAnswer(error as Error),
-      )
-      .finally(() => asked.delete(key));
+    answers.forget(key);
+    const asking = ask(credential, key, network);
     asked.set(key, asking);
     return asking;
   };
@@ -71,20 +77,21 @@ export function withIntrospection(verifier: Verifier, options: IntrospectionOpti
     verify(credential, how: VerifyOptions = {}): Verification {
       if (!isOpaque(credential, options.tokenBytes)) return verifier.verify(credential, how);
       const key = hash("sha256", credential, "base64url");
-      const found = known.get(key);
-      const late = how.search === "none" ? maxLateMs : 0;
-      if (found !== undefined && performance.now() < found.forgetAtMs + late) {
-        return found.token === undefined ? { kind: "invalid" } : inTime(found.token, options);
-      }
-      const ready = how.search === "none" ? undefined : ask(credential, key);
+      const { search = "at_once", network = unknownNetwork } = how;
+      const found = answers.find(key, search === "none" ? maxLateMs : 0);
+      if (found !== undefined) return standing(found.token, options);
+      const ready = search === "none" ? undefined : askOnce(credential, key, network);
       return { kind: "unknown_key", ready };
     },
     forget() {
-      known.clear();
+      answers.clear();
       verifier.forget();
     },
   };
 }
+
+/** What is asked without a client, as at the control socket, takes turns with the clients' networks. */
+const unknownNetwork = () => "";
 
 /** Whether it can be a token that only its issuer can read (RFC 6750 section 2.1); a forged JWT is not asked about. */
 function isOpaque(credential: string, maxBytes: number): boolean {
@@ -134,7 +141,11 @@ function isMeant(
   return [aud].flat().some((each) => wanted.includes(each as string));
 }
 
-function inTime(token: VerifiedToken, { clock, clockToleranceSeconds }: ClaimRules): Verification {
+function standing(
+  token: VerifiedToken | undefined,
+  { clock, clockToleranceSeconds }: ClaimRules,
+): Verification {
+  if (token === undefined) return { kind: "invalid" };
   const now = clock.nowSeconds();
   const [start, end] = [
     (token.notBefore ?? Number.NEGATIVE_INFINITY) - clockToleranceSeconds,

@@ -33,6 +33,8 @@ export interface VerifyOptions {
   readonly search?: Search;
   /** Signatures of credentials that are new here are checked within this, else they are `unchecked`. */
   readonly budget?: CheckBudget | undefined;
+  /** The network of the client that sent it; asked for where clients have to take turns. */
+  readonly network?: () => string;
 }
 
 /** What a token must be like to be accepted. */
