@@ -1,3 +1,4 @@
+import type { OnCutoffAhead } from "../denylist/cutoffs-ahead.ts";
 import type { OnTrouble } from "../denylist/redis/troubles.ts";
 import { causeOf, whyNotConnected } from "../denylist/redis/why.ts";
 import type { TroubleSource } from "../observability/redis-troubles.ts";
@@ -55,6 +56,22 @@ export function createRedisReports({ metrics, logger }: StoreContext): RedisRepo
         );
       }
     },
+  };
+}
+
+const maxNamedAhead = 20;
+
+/** Counts cut-offs in the future, and logs the first ones by name. */
+export function reportCutoffsAhead({ metrics, logger }: StoreContext): OnCutoffAhead {
+  const named = new Set<string>();
+  return ({ entry, seconds }) => {
+    metrics.cutoffsAhead.inc();
+    if (named.has(entry.value) || named.size >= maxNamedAhead) return;
+    named.add(entry.value);
+    logger.warn(
+      { kind: entry.kind, name: entry.value, seconds },
+      "a revocation in redis ends the tokens that a subject will get in the next seconds, too: no sidecar with a right clock makes such a cut-off",
+    );
   };
 }
 

@@ -12,7 +12,7 @@ import type { AnchoredClock } from "../platform/anchored-clock.ts";
 import { systemStopwatch } from "../platform/clock.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { agreeOnNames } from "./agreed-names.ts";
-import { createRedisReports, type RedisReports } from "./redis-reports.ts";
+import { createRedisReports, type RedisReports, reportCutoffsAhead } from "./redis-reports.ts";
 import { rememberedSeconds } from "./remembered.ts";
 import type { StoreContext } from "./store-context.ts";
 
@@ -48,13 +48,13 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
     onPending: (count) => metrics.outboxPending.set(count),
     onReferenceTime: (time) => clock.refer(time),
     onTrouble,
-    onLoss: (shard, why) =>
-      logger.warn({ shard, why }, "redis has lost data, or may have lost data lost data"),
+    onLoss: (shard, why) => logger.warn({ shard, why }, "redis has lost data, or may have"),
     onBeginning: (shard, why) =>
       logger.info(
         { shard, why },
         "the denylist in redis has been created: redis was empty or not in use",
       ),
+    onCutoffAhead: reportCutoffsAhead(context),
     onEpoch: reportEpoch(context, redis),
   });
   return {

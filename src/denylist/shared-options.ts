@@ -1,4 +1,5 @@
 import type { Clock, Stopwatch } from "../platform/clock.ts";
+import type { OnCutoffAhead } from "./cutoffs-ahead.ts";
 import type { EmbeddedDenylist } from "./embedded.ts";
 import type { Outbox } from "./journal/outbox.ts";
 import type { FleetLives } from "./redis/fleet-lives.ts";
@@ -38,6 +39,8 @@ export interface SharedDenylistOptions {
   readonly nameTrustMs: number;
   /** Told, once each, what keeps the store from being relied on (and undefined when that does no more). */
   readonly onTrouble?: OnTrouble;
+  /** Told of cut-offs in the future that Redis hands over. */
+  readonly onCutoffAhead?: OnCutoffAhead;
   /** Told of every loss in Redis that this sidecar was the first to see. */
   readonly onLoss?: (shard: string, why: string) => void;
   /** Told of every store, new or unused for minutes, that this sidecar was the first to find. */

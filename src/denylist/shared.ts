@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RevocationPendingError, StoreUnavailableError } from "../errors.ts";
+import { watchCutoffs } from "./cutoffs-ahead.ts";
 import type { Denylist, DenylistHealth, Entry, Intent, Standing, TokenNames } from "./denylist.ts";
 import type { RedisSecrets } from "./redis/client.ts";
 import { Courier } from "./redis/courier.ts";
@@ -48,6 +49,7 @@ export class SharedDenylist implements Denylist {
     setMaxListeners(0, this.#closing.signal);
     const { local, outbox, replica, lives, onEpoch, onTrouble } = options;
     const { journal } = local;
+    const watch = watchCutoffs(options.clock, options.onCutoffAhead ?? (() => {}));
     const troubles = new Troubles((source, reason) => onTrouble?.(source, reason));
     const [known, roster] = [new KnownShards(), new Roster(replica, options.noticeMs)];
     const keeper = new EpochKeeper({
@@ -68,7 +70,10 @@ export class SharedDenylist implements Denylist {
     });
     this.#follower = new FeedFollower({
       ...{ ...options, known, keeper, roster, troubles },
-      onEntries: (entries) => local.learn(entries),
+      onEntries(entries) {
+        watch(entries);
+        local.learn(entries);
+      },
       onEpoch: (epoch) => onEpoch?.(epoch),
       onLacking: (shards) => this.#restorer.restore(shards),
     });

@@ -3,6 +3,7 @@ import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { crc32 } from "node:zlib";
+import type { CutoffAhead } from "../../src/denylist/cutoffs-ahead.ts";
 import type { Entry } from "../../src/denylist/denylist.ts";
 import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
 import type { Ignored } from "../../src/denylist/ignored.ts";
@@ -181,6 +182,41 @@ describe("an epoch that no revgate has written", () => {
     const a = await openSidecar(t, redis);
     await redis.client.set("revgate:grace", "x");
     await until(() => a.found.some(({ cause }) => /grace period/.test(cause)));
+  });
+});
+
+describe("a cut-off in the future", () => {
+  it("is in force, since a clock may have been ahead, and is told; with the runbook's steps it goes", async (t) => {
+    const redis = await startRedis(t);
+    const ahead: CutoffAhead[] = [];
+    const onCutoffAhead = (what: CutoffAhead) => void ahead.push(what);
+    const a = await openSidecar(t, redis, { denylist: { onCutoffAhead } });
+    // As far ahead as the clocks of two sidecars may be apart, one is made every day.
+    const own = [cutoffFor("bob", Math.floor(nowSeconds()) + 590), entryFor("a")];
+    await a.denylist.revoke(own);
+    const { value } = cutoffFor("alice", 1);
+    await redis.client.xadd(
+      "revgate:feed",
+      "*",
+      "line",
+      `sub ${value} ${soon} ${soon}`,
+      "more",
+      "-",
+    );
+    const later = () => tokenOf(cutoffFor("alice", 1), nowSeconds() + 60);
+    await until(() => a.denylist.lookUp(later()) === "revoked");
+    assert.deepEqual(
+      ahead.map(({ entry }) => entry.value),
+      [value],
+    );
+    assert.ok((ahead[0]?.seconds ?? 0) > 600);
+
+    await a.denylist.close();
+    await redis.client.del(`revgate:sub:${value}`, `revgate:spr:${value}`, "revgate:feed");
+    const again = await openSidecar(t, redis);
+    await untilFresh(again);
+    assert.equal(again.denylist.lookUp(later()), "live");
+    for (const entry of own) assert.equal(again.denylist.lookUp(tokenOf(entry)), "revoked");
   });
 });
 

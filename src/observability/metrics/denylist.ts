@@ -26,6 +26,7 @@ export interface DenylistMetrics {
   readonly redisUp: { set(value: number): void };
   readonly redisEpochs: { inc(): void };
   /** What Redis or the journal handed over and no revgate can have written, by where it was. */
+  readonly cutoffsAhead: { inc(): void };
   readonly ignored: Readonly<Record<(typeof ignoredSources)[number], { inc(): void }>>;
   readonly redisTrouble: TroubleGauge;
   readonly redisCauses: CauseGauge;
@@ -48,6 +49,10 @@ export function createDenylistMetrics(registry: Registry, make: Makers): Denylis
     redisEpochs: make.counter(
       "revgate_redis_epochs_total",
       "Epochs of the store in Redis seen so far: the first, and one for each loss of data or change of server.",
+    ),
+    cutoffsAhead: make.counter(
+      "revgate_cutoffs_ahead_total",
+      "Cut-offs in the future that Redis handed over, each time it did: they refuse a subject's new tokens until then. No sidecar with a right clock makes one.",
     ),
     ignored: make.counters(
       {
