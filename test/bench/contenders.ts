@@ -1,4 +1,4 @@
-import { type ChildProcess, spawnSync } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeConfig } from "../helpers/gate.ts";
@@ -88,9 +88,7 @@ function listNginx(name: string, { redis, ...options }: Packaged & { remembers: 
     writeFileSync(file, nginxConfig({ ...options, port, redisPort: redis.port, directory: home }));
     const child = launch(0, [program, "-p", home, "-c", file]);
     const url = await untilReachable(port, child, nginxPackages);
-    // The master does nothing; its one worker does the work.
-    const { stdout } = spawnSync("pgrep", ["-P", String(child.pid)], { encoding: "utf8" });
-    return { pid: Number(stdout.trim()), url, stop: () => end(child) };
+    return { pid: child.pid ?? 0, url, stop: () => end(child) };
   };
   return [{ name, checks: true, start: launchIt }];
 }

@@ -45,7 +45,7 @@ const forwardingTargets: readonly (readonly [contender: string, other: string, m
   ["revgate, Redis local", "Fastify", 0.5],
   ["revgate, Redis local", "Express", 0.2],
   ["revgate, Redis local", "nginx + Lua, verifies each time", 0.9],
-  ["revgate, Redis local", "nginx + Lua, remembers", 2.2],
+  ["revgate, Redis local", "nginx + Lua, remembers", 1.0],
   ["revgate, Redis local", "HAProxy, verifies each time, no store"],
 ];
 

@@ -19,12 +19,17 @@ export const nginxPackages = [
   "lua-cjson",
 ];
 
+const proxy =
+  'proxy_pass http://application; proxy_http_version 1.1; proxy_set_header Connection "";';
+
+/** One process, whose Lua does for a request only what differs from the one before with the same token. */
 export function nginxConfig(options: NginxOptions): string {
   const { port, upstreamPort, redisPort, publicKeyFile, directory, remembers } = options;
   return `
 load_module /usr/lib/nginx/modules/ndk_http_module.so;
 load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
 worker_processes 1;
+master_process off;
 daemon off;
 pid ${directory}/nginx.pid;
 error_log ${directory}/error.log warn;
@@ -37,50 +42,57 @@ http {
   uwsgi_temp_path ${directory}/uwsgi;
   scgi_temp_path ${directory}/scgi;
   keepalive_requests 100000000;
+  keepalive_timeout 3600s;
   upstream application { server 127.0.0.1:${upstreamPort}; keepalive 512; keepalive_requests 100000000; }
   init_by_lua_block {
-    cjson = require "cjson"
+    cjson = require "cjson.safe"
     digest = require "openssl.digest"
     redis = require "nginx.redis"
     verified = require("resty.lrucache").new(10000)
     local file = io.open("${publicKeyFile}")
     key = require("openssl.pkey").new(file:read("*a"))
     file:close()
-    local function decode(text)
-      text = text:gsub("-", "+"):gsub("_", "/")
-      return ngx.decode_base64(text .. ("="):rep(-#text % 4))
+    local decode = require("ngx.base64").decode_base64url
+    local find, sub = string.find, string.sub
+    local function deny(status)
+      ngx.status = status
+      return ngx.exit(status)
     end
-    function verify(token)
+    local function verify(token)
+      local first = find(token, ".", 1, true)
+      local second = first and find(token, ".", first + 1, true)
+      if not second then return nil end
+      local header = cjson.decode(decode(sub(token, 1, first - 1)) or "")
+      if not header or header.alg ~= "RS256" then return nil end
+      local signature = decode(sub(token, second + 1))
+      local input = digest.new("sha256"):update(sub(token, 1, second - 1))
+      local ok, right = pcall(key.verify, key, signature or "", input)
+      if not ok or not right then return nil end
+      local claims = cjson.decode(decode(sub(token, first + 1, second - 1)) or "")
+      return claims and { expiry = claims.exp, name = "revoked:" .. claims.jti }
+    end
+    function check(revokes)
+      local token = ngx.var.http_token
+      if not token then return deny(401) end
       local known = ${remembers ? "verified:get(token)" : "nil"}
-      if known then return known end
-      local input, payload, signature = token:match("^([%w_-]+%.([%w_-]+))%.([%w_-]+)$")
-      if not input then return nil end
-      local header = cjson.decode(decode(input:match("^[^.]+")))
-      if header.alg ~= "RS256" then return nil end
-      if not key:verify(decode(signature), digest.new("sha256"):update(input)) then return nil end
-      local claims = cjson.decode(decode(payload))
-      ${remembers ? "verified:set(token, claims)" : ""}
-      return claims
+      if not known then
+        known = verify(token)
+        if not known then return deny(401) end
+        ${remembers ? "verified:set(token, known)" : ""}
+      end
+      if known.expiry < ngx.time() then return deny(401) end
+      local store = redis:new()
+      if not store:connect("127.0.0.1", ${redisPort}) then return deny(503) end
+      local revoked = store:exists(known.name)
+      if revokes then store:set(known.name, "1", "EX", known.expiry - ngx.time()) end
+      store:set_keepalive(60000, 512)
+      if revoked ~= 0 then return deny(revoked and 401 or 503) end
     end
   }
   server {
     listen 127.0.0.1:${port} backlog=1024;
-    location / {
-      access_by_lua_block {
-        local token = ngx.var.http_token
-        local ok, claims = pcall(verify, token or "")
-        if not ok or not claims or claims.exp < ngx.time() then return ngx.exit(401) end
-        local store = redis:new()
-        if not store:connect("127.0.0.1", ${redisPort}) then return ngx.exit(503) end
-        local revoked = store:exists("revoked:" .. claims.jti)
-        if ngx.var.uri == "/logout" then store:set("revoked:" .. claims.jti, "1", "EX", claims.exp - ngx.time()) end
-        store:set_keepalive(60000, 512)
-        if revoked == 1 then return ngx.exit(401) end
-      }
-      proxy_pass http://application;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-    }
+    location / { access_by_lua_block { check(false) } ${proxy} }
+    location = /logout { access_by_lua_block { check(true) } ${proxy} }
   }
 }
 `;
