@@ -1,6 +1,6 @@
-import type { IncomingMessage } from "node:http";
 import type { HeaderList } from "../http/field-lines.ts";
 import { asksForWebSocket } from "../http/upgrade.ts";
+import type { ClientRequest } from "../node-http/client-request.ts";
 
 const hostSyntax = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 const digits = /^\d+$/;
@@ -22,7 +22,7 @@ export function isComplete(headers: HeaderList): boolean {
  * Node's parser has refused malformed lines by now; what is refused here is well-formed but read in
  * different ways by different servers (RFC 9112 sections 3.2, 6.1 to 6.3 and 11.2).
  */
-export function isWellFramed(request: IncomingMessage, headers: HeaderList): boolean {
+export function isWellFramed(request: ClientRequest, headers: HeaderList): boolean {
   const { method, httpVersion } = request;
   if (method === "CONNECT" || method === "TRACE") return false;
   if (httpVersion !== "1.1" && httpVersion !== "1.0") return false;
@@ -35,13 +35,13 @@ export function isWellFramed(request: IncomingMessage, headers: HeaderList): boo
 }
 
 /** HTTP/1.0 knows none: health checks of balancers send none. */
-function hasOneHost({ httpVersion }: IncomingMessage, headers: HeaderList): boolean {
+function hasOneHost({ httpVersion }: ClientRequest, headers: HeaderList): boolean {
   const hosts = headers.all("host");
   if (hosts.length === 0) return httpVersion === "1.0";
   return hosts.length === 1 && hostSyntax.test(hosts[0] ?? "");
 }
 
-function hasOneLength({ httpVersion }: IncomingMessage, headers: HeaderList): boolean {
+function hasOneLength({ httpVersion }: ClientRequest, headers: HeaderList): boolean {
   const lengths = headers.all("content-length");
   const codings = headers.all("transfer-encoding");
   if (codings.length === 0) {
@@ -52,7 +52,7 @@ function hasOneLength({ httpVersion }: IncomingMessage, headers: HeaderList): bo
 }
 
 /** To ask for anything but a WebSocket is not heard, here or by the application. */
-function asksForOneProtocol(request: IncomingMessage, headers: HeaderList): boolean {
+function asksForOneProtocol(request: ClientRequest, headers: HeaderList): boolean {
   if (!headers.has("upgrade") || !asksForWebSocket(headers.raw)) return true;
   const protocols = headers.all("upgrade");
   if (protocols.length > 1 || protocols[0]?.toLowerCase() !== "websocket") return false;

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from "node:http";
 import type { Answer } from "../node-http/answer.ts";
+import type { ClientRequest } from "../node-http/client-request.ts";
 import { admit } from "./admit.ts";
 import type { Admission } from "./checks.ts";
 import { forward } from "./forward.ts";
@@ -18,7 +18,7 @@ import { beginVisit, type Visit } from "./visit.ts";
  *     └───────────────────────────── admit.ts ─────────────────────────────────────────┘ └─────────── forward.ts ──────────┘
  */
 export function createRequestHandler(currentGate: () => Gate) {
-  return function handleRequest(request: IncomingMessage, answer: Answer): void {
+  return function handleRequest(request: ClientRequest, answer: Answer): void {
     // Whatever is reloaded meanwhile, a request is judged by one configuration from head to end.
     const gate = currentGate();
     const visit = beginVisit(gate, request, answer);
@@ -50,7 +50,8 @@ function act(gate: Gate, visit: Visit, answer: Answer, admission: Admission): vo
       else guardStep(gate, visit, answer, () => refuseReused(gate, visit, answer));
       break;
     case "answer":
-      answer.stream.writeHead(204, [...admission.headers]).end();
+      answer.sendHead({ status: 204, reason: "No Content", headers: admission.headers });
+      answer.end([]);
       recordOutcome(gate, visit, "preflight_answered", 204);
   }
 }

@@ -11,8 +11,9 @@ import type { Route } from "./route.ts";
 import { guardStep } from "./uncaught.ts";
 import { beginVisit, type Visit } from "./visit.ts";
 
-/** A client's connection, and what it sent behind its request. */
+/** A client's request, its connection, and what it sent behind its request. */
 interface Client {
+  readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
 }
@@ -28,7 +29,7 @@ export function createUpgradeHandler(currentGate: () => Gate) {
     const gate = currentGate();
     socket.on("error", () => socket.destroy());
     const visit = beginVisit(gate, request);
-    const client: Client = { socket, head };
+    const client: Client = { request, socket, head };
     guardStep(gate, visit, socket, () => {
       const admission = admit(gate, visit);
       if (!(admission instanceof Promise)) return act(gate, visit, client, admission);
@@ -51,12 +52,11 @@ function isHeld({ revoke, only }: Route): boolean {
   return revoke !== undefined || only !== undefined;
 }
 
-function forward(gate: Gate, visit: Visit, { socket, head }: Client, admitted: Admitted): void {
+function forward(gate: Gate, visit: Visit, client: Client, admitted: Admitted): void {
+  const { socket } = client;
   gate.forwardUpgrade({
-    request: visit.request,
+    ...client,
     target: forwardedTarget(gate, visit),
-    socket,
-    head,
     headers: forwardedHeaders({ ...gate, upgrades: true }, visit, admitted),
     onAnswer: (status) => recordOutcome(gate, visit, "forwarded", status),
     onOpen(open) {

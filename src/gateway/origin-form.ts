@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { ClientRequest } from "../node-http/client-request.ts";
 
 const slash = "/".charCodeAt(0);
 const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/i;
@@ -11,7 +11,7 @@ const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/i;
  * but a target in origin form passes.
  */
 export function originForm(
-  { method, url = "" }: Pick<IncomingMessage, "method" | "url">,
+  { method, url = "" }: Pick<ClientRequest, "method" | "url">,
   host: string | undefined,
 ): string {
   if (url.charCodeAt(0) === slash || host === undefined) return url;

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
-import { Answer } from "../node-http/answer.ts";
+import { type Client, isAnswer } from "../node-http/answer.ts";
 import { type CorsOptions, corsHeaders } from "./cors.ts";
 import { type Records, recordOutcome, recordUnread } from "./record.ts";
 import type { RefusalContext, Responder } from "./respond.ts";
@@ -22,11 +21,11 @@ export interface Refusals extends Records {
 export function refuse(
   refusals: Refusals,
   visit: Visit,
-  client: Answer | Duplex,
+  client: Client,
   reason: RefusalReason,
 ): void {
   refusals.responder.sendRefusal(client, reason, refusalContext(refusals, visit));
-  recordOutcome(refusals, visit, reason, client instanceof Answer ? client.status : undefined);
+  recordOutcome(refusals, visit, reason, isAnswer(client) ? client.status : undefined);
 }
 
 /** What the refusal of a request depends on besides its reason. */

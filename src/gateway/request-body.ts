@@ -1,6 +1,6 @@
-import type { IncomingMessage } from "node:http";
 import { type BodyFields, readRequestFields } from "../http/body-fields.ts";
 import type { HeaderList } from "../http/field-lines.ts";
+import type { ClientRequest } from "../node-http/client-request.ts";
 import { GatheredBytes } from "../platform/gathered-bytes.ts";
 
 /** What was read of a request's body before the request is forwarded. */
@@ -31,7 +31,7 @@ const unreadable: BodyFields = { kind: "unreadable" };
  * be read, and the rest is still to come.
  */
 export function receiveBody(
-  request: IncomingMessage,
+  request: ClientRequest,
   headers: HeaderList,
   { maxBytes, onStall, takePlace }: ReceiveOptions,
 ): Promise<ReceivedBody> {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type FieldLines, type HeaderList, writeFields } from "../http/field-lines.ts";
-import { Answer } from "../node-http/answer.ts";
+import { type Client, isAnswer } from "../node-http/answer.ts";
 import { PreparedAnswer, type WholeAnswer } from "../node-http/whole-answers.ts";
 import { createRedirection, type PageRedirection } from "./page-redirection.ts";
 import {
@@ -44,7 +44,7 @@ export interface Responder {
    * Sends a refusal: as the answer to a request, or on a connection that has no answer (upgrades, what
    * could not be parsed), which is then ended. Does nothing if the client has gone.
    */
-  sendRefusal(client: Answer | Duplex, reason: RefusalReason, context: RefusalContext): void;
+  sendRefusal(client: Client, reason: RefusalReason, context: RefusalContext): void;
   /** The same refusal, for whoever sends it in another way; without `X-Request-Id`. */
   refusalFor(reason: RefusalReason, context: RefusalContext): WholeAnswer;
 }
@@ -87,7 +87,7 @@ export function createResponder(options: ResponderOptions): Responder {
       const headers = ["X-Request-Id", context.requestId, ...context.corsHeaders];
       const { closes }: Refusal = refusals[reason];
       const answer = answerFor(reason, context);
-      if (!(client instanceof Answer)) return sendOnSocket(client, answer, headers);
+      if (!isAnswer(client)) return sendOnSocket(client, answer, headers);
       if (client.gone || client.begun) return;
       if (closes === true) client.endConnection();
       client.sendPrepared(answer, headers);

@@ -1,5 +1,4 @@
-import type { Duplex } from "node:stream";
-import { Answer } from "../node-http/answer.ts";
+import { type Client, isAnswer } from "../node-http/answer.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
 import { type Refusals, refuse } from "./refuse.ts";
 import type { Visit } from "./visit.ts";
@@ -13,28 +12,28 @@ export interface LastResort extends Refusals {
  * Ends a request that met an error which nobody caught: 500 if nothing has been answered yet, else the
  * connection is cut, so that a response that is not whole does not look so. Never throws.
  */
-export function endUncaught(
-  gate: LastResort,
-  visit: Visit,
-  client: Answer | Duplex,
-  error: unknown,
-): void {
+export function endUncaught(gate: LastResort, visit: Visit, client: Client, error: unknown): void {
   gate.onUncaught("clients", error);
-  const begun = client instanceof Answer && client.begun;
+  const begun = isAnswer(client) && client.begun;
   try {
     refuse(gate, visit, client, "internal_error");
   } catch (second) {
     gate.onUncaught("clients", second);
-    visit.request.socket.destroy();
+    cut(client);
   }
-  if (begun) visit.request.socket.destroy();
+  if (begun) cut(client);
+}
+
+function cut(client: Client): void {
+  if (isAnswer(client)) client.abandon();
+  else client.destroy();
 }
 
 /** Runs one step of a request, now or when it is due; what it throws ends the request. */
 export function guardStep(
   gate: LastResort,
   visit: Visit,
-  client: Answer | Duplex,
+  client: Client,
   step: () => void | Promise<void>,
 ): void {
   const end = (error: unknown) => endUncaught(gate, visit, client, error);

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { HeaderList } from "../http/field-lines.ts";
 import type { Answer } from "../node-http/answer.ts";
+import { type ClientRequest, knowsInterimResponses } from "../node-http/client-request.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { TakeBodyPlace } from "./body-places.ts";
 import { originForm } from "./origin-form.ts";
@@ -29,7 +29,7 @@ export type Outcome = (typeof outcomes)[number];
 
 /** One request on its way: what was received, and when. */
 export interface Visit {
-  readonly request: IncomingMessage;
+  readonly request: ClientRequest;
   /** Undefined for an upgrade, whose request has no body. */
   readonly answer: Answer | undefined;
   readonly headers: HeaderList;
@@ -71,7 +71,7 @@ export interface Reception {
 const acceptableRequestId = /^[\w.:+/=@-]{1,128}$/;
 
 /** Takes note of a request: its headers as sent, its id (its own where that can stand in a log), its peer. */
-export function beginVisit(reception: Reception, request: IncomingMessage, answer?: Answer): Visit {
+export function beginVisit(reception: Reception, request: ClientRequest, answer?: Answer): Visit {
   const headers = new HeaderList(request.rawHeaders);
   const [sentId, ...moreIds] = headers.all("x-request-id");
   const accepted = sentId !== undefined && moreIds.length === 0 && acceptableRequestId.test(sentId);
@@ -81,7 +81,7 @@ export function beginVisit(reception: Reception, request: IncomingMessage, answe
     headers,
     target: originForm(request, headers.first("host")),
     requestId: accepted ? sentId : randomUUID(),
-    peer: reception.readPeer(request.socket as Socket),
+    peer: reception.readPeer(request.socket),
     startedMs: performance.now(),
     times: reception.keepsTimes ? { checkedMs: undefined, headMs: undefined } : undefined,
     body: undefined,
@@ -118,6 +118,6 @@ export async function readBody(
 
 /** Has a client that waits for it go on (RFC 9110 section 10.1.1); an HTTP/1.0 client would take it for the answer. */
 export function askForBody({ request, answer, headers, body }: Visit): void {
-  const waits = body === undefined && headers.has("expect") && request.httpVersionMinor > 0;
-  if (waits) answer?.stream.writeContinue();
+  const waits = body === undefined && headers.has("expect");
+  if (waits && knowsInterimResponses(request)) answer?.sendContinue();
 }

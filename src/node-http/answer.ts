@@ -1,164 +1,56 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
 import type { FieldLines } from "../http/field-lines.ts";
-import { atEndOfTurn } from "./end-of-turn.ts";
-import { sendWhole } from "./http-messages.ts";
-import { type PreparedAnswer, textOf, type WholeAnswer } from "./whole-answers.ts";
+import type { PreparedAnswer, WholeAnswer } from "./whole-answers.ts";
 
-/** A connection on which answers can be sent past Node's responses. */
-export interface DirectConnection {
-  readonly socket: Socket;
-  /** For how long, in milliseconds, clients are told that it is kept; 0: they are not told. */
-  readonly keptMs: number;
-  /** Has Node make its response to a request, and attach it to the answer, before it returns. */
-  giveToNode(answer: Answer): void;
-  /** The answer has been sent. */
-  onSent(answer: Answer): void;
+/** The head of an answer. */
+export type AnswerHead = Pick<WholeAnswer, "status" | "reason" | "headers">;
+
+/** The answer to one request, in whatever protocol its client speaks. */
+export interface Answer {
+  /** The status that the client is sent, if it has been decided. */
+  readonly status: number;
+  /** Whether its head has been sent, or is about to be. */
+  readonly begun: boolean;
+  /** Whether all of it has been sent. */
+  readonly finished: boolean;
+  /** Whether the client has left. */
+  readonly gone: boolean;
+  /** Whether the client was given up because it did not read, or did not send. */
+  readonly stalled: boolean;
+  /** Whether the client does not keep up: what is written waits, until `onDrain`. */
+  readonly needsDrain: boolean;
+  /** Has the client use another connection for its next request. */
+  endConnection(): void;
+  /** Calls back when it has come to its end, or the client has left. */
+  onClose(listener: () => void): void;
+  /** Calls back if the client stops in the middle of its request: the code that waits for the rest answers. */
+  onStall(listener: () => void): void;
+  /** Calls back once when the client has taken what was written. */
+  onDrain(listener: () => void): void;
+  /** Has a client go on that waits with its body. */
+  sendContinue(): void;
+  /** Sends an interim response (1xx), unless the client does not keep up. */
+  sendInterim(head: AnswerHead): void;
+  /** Sends the head; the body follows. */
+  sendHead(head: AnswerHead): void;
+  /** Sends a part of the body. */
+  write(chunk: Buffer): void;
+  /** It is whole; trailers must be fit to be sent. */
+  end(trailers: FieldLines): void;
+  /** Sends all of it; `Content-Length` is that of the answer (of 304 and to HEAD, of what it stands for). */
+  sendWhole(whole: WholeAnswer): void;
+  /** Sends one that is given often, with more headers. */
+  sendPrepared(prepared: PreparedAnswer, more: FieldLines): void;
+  /** Ends it in the middle, so that the client cannot take it for a whole one. */
+  breakOff(): void;
+  /** Ends it at once, wherever it stands. */
+  abandon(): void;
 }
 
-/**
- * The answer to one request. Most are there as a whole, and are sent in one write (`sendWhole`). For all
- * else there is Node's response (`stream`), which on most connections is made only when it is asked for: it
- * and what the server does for it are a tenth of what a refusal costs (decision 0022).
- */
-export class Answer {
-  readonly request: IncomingMessage;
-  /** Set as long as Node has made no response. */
-  #connection: DirectConnection | undefined;
-  #response: ServerResponse | undefined;
-  /** What leaves at the end of the turn. */
-  #text: string | undefined;
-  #status = 200;
-  #sent = false;
-  #keepsConnection = true;
-  #onClose: (() => void) | undefined;
-  #onStall: (() => void) | undefined;
-  /** Whether the client was given up because it did not read, or did not send. */
-  stalled = false;
+/** Who is answered: a request, or a connection whose request has no answer (an upgrade, or what could not be parsed). */
+export type Client = Answer | Duplex;
 
-  /** By way of a response that is there, or of a connection that can do without. */
-  constructor(request: IncomingMessage, way: ServerResponse | DirectConnection) {
-    this.request = request;
-    if ("giveToNode" in way) this.#connection = way;
-    else this.#response = way;
-  }
-
-  /** The status that the client is sent, if it has been decided. */
-  get status(): number {
-    return this.#response?.statusCode ?? this.#status;
-  }
-
-  /** Whether its head has been sent, or is about to be. */
-  get begun(): boolean {
-    return this.#response?.headersSent ?? (this.#sent || this.#text !== undefined);
-  }
-
-  /** Whether all of it has been sent. */
-  get finished(): boolean {
-    return this.#response?.writableFinished ?? this.#sent;
-  }
-
-  /** Whether the client has left. */
-  get gone(): boolean {
-    return this.#response?.destroyed ?? this.request.socket.destroyed;
-  }
-
-  /** Whether the connection is kept behind it. */
-  get keepsConnection(): boolean {
-    return this.#response?.shouldKeepAlive ?? this.#keepsConnection;
-  }
-
-  /** Has the connection end behind it. */
-  endConnection(): void {
-    this.#keepsConnection = false;
-    if (this.#response !== undefined) this.#response.shouldKeepAlive = false;
-  }
-
-  /** Calls back when the connection closes, or Node's response has come to its end. */
-  onClose(listener: () => void): void {
-    if (this.#response !== undefined) {
-      this.#response.once("close", listener);
-      return;
-    }
-    const before = this.#onClose;
-    // Only of several: V8 takes a function that is made for a property for one that will be there for long.
-    this.#onClose =
-      before === undefined
-        ? listener
-        : () => {
-            before();
-            listener();
-          };
-  }
-
-  /** Calls back if the client stops in the middle of its request: the code that waits for the rest answers. */
-  onStall(listener: () => void): void {
-    this.#onStall = listener;
-  }
-
-  /** The client has stopped in the middle of its request. False: no one can answer that any more. */
-  stall(): boolean {
-    if (this.begun || this.#onStall === undefined) return false;
-    this.#onStall();
-    return true;
-  }
-
-  /** Node's response, for what is not sent as a whole. */
-  get stream(): ServerResponse {
-    this.#connection?.giveToNode(this);
-    if (this.#response === undefined) throw new Error("Node has made no response");
-    return this.#response;
-  }
-
-  /** Takes the response that Node has made. */
-  attach(response: ServerResponse): void {
-    this.#connection = undefined;
-    this.#response = response;
-    if (!this.#keepsConnection) response.shouldKeepAlive = false;
-    if (this.#onClose !== undefined) response.once("close", this.#onClose);
-  }
-
-  /** Sends all of it; `Content-Length` is that of the answer (of 304 and to HEAD, of what it stands for). */
-  sendWhole(whole: WholeAnswer): void {
-    const way = this.#directWay;
-    const text = way && textOf(whole, this.request.method, way.keptMs);
-    if (text === undefined) sendWhole(this.stream, whole);
-    else this.#sendText(whole.status, text);
-  }
-
-  /** Sends one that is given often, with more headers. */
-  sendPrepared(prepared: PreparedAnswer, more: FieldLines): void {
-    const way = this.#directWay;
-    if (way === undefined) sendWhole(this.stream, prepared.with(more));
-    else this.#sendText(prepared.status, prepared.textWith(more, this.request.method, way.keptMs));
-  }
-
-  /** Set if it can be sent without a response of Node's, which knows how to end connections. */
-  get #directWay(): DirectConnection | undefined {
-    return this.#keepsConnection ? this.#connection : undefined;
-  }
-
-  #sendText(status: number, text: string): void {
-    this.#status = status;
-    this.#text = text;
-    atEndOfTurn(() => this.flush());
-  }
-
-  /** Sends at once what would leave at the end of the turn. */
-  flush(): void {
-    const text = this.#text;
-    if (text === undefined || this.#connection === undefined) return;
-    const { socket } = this.#connection;
-    this.#text = undefined;
-    // The client may have left since.
-    if (!socket.writable) return;
-    socket.write(text, "latin1");
-    this.#sent = true;
-    this.#connection.onSent(this);
-  }
-
-  /** The connection has been closed; Node's response hears of it by itself. */
-  onConnectionClosed(): void {
-    if (this.#response === undefined) this.#onClose?.();
-  }
+/** Whether a client is answered as one request, and not by the bytes of its connection. */
+export function isAnswer(client: Client): client is Answer {
+  return !(client instanceof Duplex);
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import { bodyFramingOf, findField } from "../http/field-lines.ts";
-import { Answer, type DirectConnection } from "./answer.ts";
 import { onConnection } from "./client-connections.ts";
+import { type DirectConnection, Http1Answer } from "./http1-answer.ts";
 import { isIgnoredUpgrade } from "./ignored-upgrades.ts";
 import { type Line, lineOf, type RequestListener } from "./in-order.ts";
 
@@ -122,11 +122,11 @@ class ClientConnection implements DirectConnection {
     return this.#all.keptMs;
   }
 
-  giveToNode({ request }: Answer): void {
+  giveToNode({ request }: Http1Answer): void {
     this.#nodes?.(request, true);
   }
 
-  onSent(answer: Answer): void {
+  onSent(answer: Http1Answer): void {
     // The connection may be idle for long: nothing of the request is kept, the token least of all.
     if (this.#parser?.incoming === answer.request) this.#parser.incoming = null;
     if (this.#line.current === answer) this.#line.current = undefined;
@@ -150,7 +150,7 @@ class ClientConnection implements DirectConnection {
     if (!keepsAlive || !this.#isFree() || !isPlain(request)) return nodes(request, keepsAlive);
     // Node's own, for an idle connection, of which it does not know that it is not any more.
     if (this.socket.timeout) this.socket.setTimeout(0);
-    const answer = new Answer(request, this);
+    const answer = new Http1Answer(request, this);
     this.#line.current = answer;
     this.#line.asked = true;
     this.#all.listener(request, answer);

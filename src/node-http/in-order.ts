@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { Answer } from "./answer.ts";
+import { Http1Answer } from "./http1-answer.ts";
 
 /** Requests that one connection may have waiting behind the one that is being answered. */
 const mostWaiting = 32;
@@ -13,7 +13,7 @@ const maxDropped = 256;
 /** The requests of one connection. */
 export interface Line {
   /** The answer to the last of them. */
-  current: Answer | undefined;
+  current: Http1Answer | undefined;
   /** How many wait for the one before. */
   waiting: number;
   /** How many came that will not be answered. */
@@ -27,7 +27,7 @@ export interface Line {
 const lines = new WeakMap<Socket, Line>();
 
 /** Anyone who answers requests. */
-export type RequestListener = (request: IncomingMessage, answer: Answer) => void;
+export type RequestListener = (request: IncomingMessage, answer: Http1Answer) => void;
 
 /** The line of a connection. */
 export function lineOf(socket: Socket): Line {
@@ -59,7 +59,7 @@ export function inOrder(
       before.attach(response);
       return;
     }
-    const answer = new Answer(request, response);
+    const answer = new Http1Answer(request, response);
     if (before === undefined || before.finished) {
       // Behind the last answer of a connection nothing counts, not even what has arrived already.
       if (before?.keepsConnection === false) {
@@ -98,7 +98,7 @@ export function stateOf(socket: Socket): "free" | "answering" | "ending" {
 }
 
 /** The answer that a connection will have last, as far as it has asked by now; undefined if none is due. */
-export function lastAnswerOn(socket: Socket): Answer | undefined {
+export function lastAnswerOn(socket: Socket): Http1Answer | undefined {
   const current = lines.get(socket)?.current;
   return current === undefined || current.finished ? undefined : current;
 }

@@ -1,6 +1,6 @@
-import type { IncomingMessage } from "node:http";
 import type { FieldLines } from "../http/field-lines.ts";
 import type { Answer } from "../node-http/answer.ts";
+import type { ClientRequest } from "../node-http/client-request.ts";
 import type { Hold } from "./held-response.ts";
 import type { UpstreamFailure } from "./upstream-error.ts";
 
@@ -25,7 +25,7 @@ export type ForwardOutcome =
 
 /** One request to forward, and who is told what becomes of it. */
 export interface ForwardOptions {
-  readonly request: IncomingMessage;
+  readonly request: ClientRequest;
   readonly answer: Answer;
   /** In origin form. */
   readonly target: string;

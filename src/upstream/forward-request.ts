@@ -96,10 +96,14 @@ class Forwarding implements Exchange, ResponseSource {
   }
 
   onHead(head: ResponseHead, more: boolean): void {
-    const { hold, request, addsVia } = this.#options;
+    const { hold, request, answer, addsVia } = this.#options;
     if (head.status < 200) {
       // The connection takes an error thrown there for the end of the request.
-      this.#interim ??= new InterimResponses(request, addsVia);
+      this.#interim ??= new InterimResponses(
+        request,
+        (interim) => answer.sendInterim(interim),
+        addsVia,
+      );
       this.#interim.pass(head);
       return;
     }

@@ -2,6 +2,7 @@ import { Agent, type ClientRequest, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import httpProxy from "http-proxy";
 import { type FieldLines, writeFields } from "../http/field-lines.ts";
+import { writeInterim } from "../node-http/interim.ts";
 import type { ApplicationOptions } from "./application.ts";
 import { createDial } from "./dial.ts";
 import { InterimResponses } from "./interim-responses.ts";
@@ -124,7 +125,11 @@ function watchAnswer(toApplication: ClientRequest, watch: Watch): void {
 
 /** Passes on the interim responses before the answer. */
 function passInterim(toApplication: ClientRequest, { upgrade, options }: Watch): void {
-  const interim = new InterimResponses(upgrade.request, options.addsVia);
+  const interim = new InterimResponses(
+    upgrade.request,
+    (head) => writeInterim(upgrade.socket, head),
+    options.addsVia,
+  );
   toApplication.on("information", ({ statusCode, statusMessage, rawHeaders, httpVersion }) => {
     const head = { status: statusCode, reason: statusMessage, headers: rawHeaders };
     try {
@@ -154,7 +159,7 @@ function relayRefusal(answer: IncomingMessage, upgrade: UpgradeOptions, addsVia:
   const head = headOf(answer);
   upgrade.onAnswer(head.status);
   // Its body comes out of its chunks, and nothing can follow it.
-  const headers = responseHeaders(head, { method: request.method, httpVersionMinor: 0 }, addsVia);
+  const headers = responseHeaders(head, { method: request.method, httpVersion: "1.0" }, addsVia);
   const connection = offersUpgrade(head.status, headers) ? "close, Upgrade" : "close";
   const line = `HTTP/1.1 ${head.status} ${answer.statusMessage}\r\n`;
   socket.write(`${line}${writeFields(headers)}Connection: ${connection}\r\n\r\n`, "latin1");

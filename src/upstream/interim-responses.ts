@@ -1,5 +1,5 @@
-import type { IncomingMessage } from "node:http";
-import { writeFields } from "../http/field-lines.ts";
+import type { AnswerHead } from "../node-http/answer.ts";
+import { type ClientRequest, knowsInterimResponses } from "../node-http/client-request.ts";
 import type { ResponseHead } from "./http1/response-events.ts";
 import { responseHeaders } from "./response-headers.ts";
 import { UpstreamError } from "./upstream-error.ts";
@@ -17,14 +17,16 @@ const switchingProtocols = 101;
  * nobody asked for, and if too many come at once.
  */
 export class InterimResponses {
-  readonly #request: IncomingMessage;
+  readonly #request: ClientRequest;
+  readonly #send: (head: AnswerHead) => void;
   readonly #addsVia: boolean;
   #count = 0;
   #sinceMs = 0;
 
-  /** `addsVia`: whether revgate names itself. */
-  constructor(request: IncomingMessage, addsVia: boolean) {
+  /** `send` sends one to the client. `addsVia`: whether revgate names itself. */
+  constructor(request: ClientRequest, send: (head: AnswerHead) => void, addsVia: boolean) {
     this.#request = request;
+    this.#send = send;
     this.#addsVia = addsVia;
   }
 
@@ -35,12 +37,8 @@ export class InterimResponses {
       throw new UpstreamError("malformed", `the application answered ${status} unasked`);
     }
     this.#limit();
-    const { socket, httpVersionMinor } = this.#request;
-    if (status === dropped || httpVersionMinor < 1) return;
-    if (!socket.writable || socket.writableNeedDrain) return;
-    const passed = writeFields(responseHeaders(head, this.#request, this.#addsVia));
-    // Requests of one connection are answered one after the other, so the line is free.
-    socket.write(`HTTP/1.1 ${status} ${reason}\r\n${passed}\r\n`, "latin1");
+    if (status === dropped || !knowsInterimResponses(this.#request)) return;
+    this.#send({ status, reason, headers: responseHeaders(head, this.#request, this.#addsVia) });
   }
 
   #limit(): void {

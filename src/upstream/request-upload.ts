@@ -1,10 +1,10 @@
-import type { IncomingMessage } from "node:http";
 import type { FieldLines } from "../http/field-lines.ts";
+import type { ClientRequest } from "../node-http/client-request.ts";
 import type { Carrier } from "./http1/exchange.ts";
 
 /** A request's body, and the connection that carries it. */
 export interface Upload {
-  readonly request: IncomingMessage;
+  readonly request: ClientRequest;
   /** What was read of it by now. */
   readonly received: Buffer;
   readonly carrier: Carrier;

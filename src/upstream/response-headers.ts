@@ -1,4 +1,5 @@
 import { eachField, type FieldLines, fieldValues, findField } from "../http/field-lines.ts";
+import { knowsInterimResponses } from "../node-http/client-request.ts";
 import { hopByHop, nominatedBy, upgradeOption, viaLine } from "./hop-by-hop.ts";
 import type { ResponseHead } from "./http1/response-events.ts";
 
@@ -13,7 +14,7 @@ const upgradeRequired = 426;
 /** Who is answered. */
 interface Asker {
   readonly method?: string | undefined;
-  readonly httpVersionMinor: number;
+  readonly httpVersion: string;
 }
 
 /**
@@ -83,13 +84,13 @@ function endsHere(
 function stays(
   name: string,
   { status, headers }: Omit<ResponseHead, "reason">,
-  { method, httpVersionMinor }: Asker,
+  asker: Asker,
 ): boolean {
   if (name === "upgrade") return status === upgradeRequired;
   if (name !== "trailer") return false;
   // It announces what only a body in chunks can have behind it.
-  if (method === "HEAD" || status === noContent || status === notModified) return false;
-  return httpVersionMinor > 0 && findField(headers, "transfer-encoding") !== -1;
+  if (asker.method === "HEAD" || status === noContent || status === notModified) return false;
+  return knowsInterimResponses(asker) && findField(headers, "transfer-encoding") !== -1;
 }
 
 /** Whether a response tells the client which protocols there are: then `Connection` has to say so. */
@@ -98,9 +99,11 @@ export function offersUpgrade(status: number, headers: FieldLines): boolean {
 }
 
 /** The application's trailers as the client may see them. */
-export function responseTrailers(trailers: FieldLines): [name: string, value: string][] {
-  return [...eachField(trailers)].filter(([name]) => {
+export function responseTrailers(trailers: FieldLines): FieldLines {
+  const out: string[] = [];
+  for (const [name, value] of eachField(trailers)) {
     const lower = name.toLowerCase();
-    return !special.has(lower) && lower !== "content-length";
-  });
+    if (!special.has(lower) && lower !== "content-length") out.push(name, value);
+  }
+  return out;
 }

@@ -1,7 +1,6 @@
-import type { IncomingMessage } from "node:http";
 import type { FieldLines } from "../http/field-lines.ts";
-import type { Answer } from "../node-http/answer.ts";
-import { breakOff } from "./broken-response.ts";
+import type { Answer, AnswerHead } from "../node-http/answer.ts";
+import type { ClientRequest } from "../node-http/client-request.ts";
 import type { ResponseHead } from "./http1/response-events.ts";
 import { offersUpgrade, responseHeaders, responseTrailers } from "./response-headers.ts";
 
@@ -14,16 +13,10 @@ export interface ResponseSource {
 
 /** What of a response is passed on how. */
 export interface RelayOptions {
-  readonly request: IncomingMessage;
+  readonly request: ClientRequest;
   readonly answer: Answer;
   /** Whether revgate names itself in the `Via` of the response. */
   readonly addsVia: boolean;
-}
-
-/** A head that has not been sent yet. Name and value alternate. */
-interface PendingHead {
-  readonly reason: string;
-  readonly headers: string[];
 }
 
 const nothing = Buffer.alloc(0);
@@ -37,7 +30,8 @@ export class ResponseRelay {
   readonly status: number;
   readonly #answer: Answer;
   readonly #source: ResponseSource;
-  #head: PendingHead | undefined;
+  /** Not sent yet. */
+  #head: AnswerHead | undefined;
   #draining = false;
 
   /** Nothing is sent yet. */
@@ -54,7 +48,7 @@ export class ResponseRelay {
     this.status = head.status;
     this.#answer = answer;
     this.#source = source;
-    this.#head = { reason: head.reason, headers };
+    this.#head = { status: head.status, reason: head.reason, headers };
   }
 
   /** Whether nothing was sent yet. */
@@ -83,29 +77,26 @@ export class ResponseRelay {
 
   write(chunk: Buffer): void {
     this.#writeHead();
-    const { stream } = this.#answer;
-    stream.write(chunk);
-    if (stream.writableNeedDrain) this.#waitForDrain();
+    this.#answer.write(chunk);
+    if (this.#answer.needsDrain) this.#waitForDrain();
   }
 
   /** It is whole. */
   end(trailers: FieldLines): void {
     this.#writeHead();
-    const { stream } = this.#answer;
-    if (trailers.length > 0) stream.addTrailers(responseTrailers(trailers));
-    stream.end();
+    this.#answer.end(trailers.length > 0 ? responseTrailers(trailers) : trailers);
   }
 
   /** Ends it so that the client can't take it for a whole one. */
   breakOff(): void {
-    breakOff(this.#answer);
+    this.#answer.breakOff();
   }
 
   #writeHead(): void {
     if (this.#head === undefined) return;
-    const { reason, headers } = this.#head;
+    const head = this.#head;
     this.#head = undefined;
-    this.#answer.stream.writeHead(this.status, reason, [...headers]);
+    this.#answer.sendHead(head);
   }
 
   /** The client does not keep up: the application waits until it has. */
@@ -113,7 +104,7 @@ export class ResponseRelay {
     this.#source.pause();
     if (this.#draining) return;
     this.#draining = true;
-    this.#answer.stream.once("drain", () => {
+    this.#answer.onDrain(() => {
       this.#draining = false;
       this.#source.resume();
     });

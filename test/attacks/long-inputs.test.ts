@@ -146,7 +146,7 @@ describe("inputs of great length", () => {
       const headers = new HeaderList(raw);
       requestHeaders(headers, facts, options);
       requestTrailers(raw, headers, options);
-      responseHeaders({ status: 204, version: "1.1", headers: raw }, { httpVersionMinor: 1 }, true);
+      responseHeaders({ status: 204, version: "1.1", headers: raw }, { httpVersion: "1.1" }, true);
       readCredential({ headers, target: "/" }, [
         { kind: "header", name: "token", scheme: undefined },
         { kind: "header", name: "authorization", scheme: "bearer" },

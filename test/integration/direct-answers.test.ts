@@ -9,8 +9,8 @@ import { connect as connectSecurely } from "node:tls";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { createUpgradedConnections } from "../../src/gateway/upgraded-connections.ts";
-import type { Answer } from "../../src/node-http/answer.ts";
 import { answerDirectly } from "../../src/node-http/direct-answers.ts";
+import type { Http1Answer } from "../../src/node-http/http1-answer.ts";
 import { inOrder, lineOf, type RequestListener } from "../../src/node-http/in-order.ts";
 import { PreparedAnswer } from "../../src/node-http/whole-answers.ts";
 import { createDrain } from "../../src/server/drain.ts";
@@ -47,7 +47,7 @@ function serve(server: Server, listener: RequestListener): void {
 async function start(t: TestContext, options: { keepAliveTimeout?: number } = {}) {
   const server = createServer({ ...classes, ...options }) as unknown as Server;
   const byNode: string[] = [];
-  const waiting: Answer[] = [];
+  const waiting: Http1Answer[] = [];
   const closed: string[] = [];
   for (const event of ["request", "checkContinue"]) {
     server.on(event, ({ url = "" }: IncomingMessage) => byNode.push(url));

@@ -64,7 +64,7 @@ function visitOf(lines: readonly string[], method = "GET"): Visit {
   const rawHeaders = ["Host", "a", ...lines];
   const request = { method, url: "/me", httpVersion: "1.1", rawHeaders } as IncomingMessage;
   const peer = { address: "10.0.0.1" };
-  return { request, target: "/me", headers: new HeaderList(rawHeaders), peer } as Visit;
+  return { request, target: "/me", headers: new HeaderList(rawHeaders), peer } as unknown as Visit;
 }
 
 const withToken = () => visitOf(["token", "t"]);

@@ -6,7 +6,7 @@ import {
   switchHeaders,
 } from "../../../src/upstream/response-headers.ts";
 
-const client = { method: "GET", httpVersionMinor: 1 };
+const client = { method: "GET", httpVersion: "1.1" };
 
 function passed(headers: string[], { status = 200, asker = client, addsVia = false } = {}) {
   return responseHeaders({ status, version: "1.1", headers }, asker, addsVia);
@@ -38,8 +38,8 @@ describe("responseHeaders", () => {
   it("announce trailers where some can follow", () => {
     const chunked = ["Trailer", "X-Sum", "Transfer-Encoding", "chunked"];
     assert.deepEqual(passed(chunked), ["Trailer", "X-Sum"]);
-    assert.deepEqual(passed(chunked, { asker: { method: "HEAD", httpVersionMinor: 1 } }), []);
-    assert.deepEqual(passed(chunked, { asker: { method: "GET", httpVersionMinor: 0 } }), []);
+    assert.deepEqual(passed(chunked, { asker: { method: "HEAD", httpVersion: "1.1" } }), []);
+    assert.deepEqual(passed(chunked, { asker: { method: "GET", httpVersion: "1.0" } }), []);
     assert.deepEqual(passed(chunked, { status: 304 }), []);
     assert.deepEqual(passed(["Trailer", "X-Sum", "Content-Length", "1"]), ["Content-Length", "1"]);
   });
@@ -67,9 +67,6 @@ describe("switchHeaders", () => {
 describe("responseTrailers", () => {
   it("say nothing of where a response ends", () => {
     const trailers = ["X-a", "1", "content-length", "3", "Transfer-Encoding", "x", "x-A", "2"];
-    assert.deepEqual(responseTrailers(trailers), [
-      ["X-a", "1"],
-      ["x-A", "2"],
-    ]);
+    assert.deepEqual(responseTrailers(trailers), ["X-a", "1", "x-A", "2"]);
   });
 });
