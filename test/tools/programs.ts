@@ -3,6 +3,8 @@ import { findExecutable } from "../../src/platform/executables.ts";
 /** What tests need besides Node, and the Debian packages that bring it. */
 export const neededPrograms = [
   { names: ["redis-server", "valkey-server"], packages: ["redis-server"] },
+  { names: ["redis-cli", "valkey-cli"], packages: ["redis-tools"] },
+  { names: ["curl"], packages: ["curl"] },
   { names: ["openssl"], packages: ["openssl"] },
   { names: ["h2load"], packages: ["nghttp2-client"] },
   { names: ["wrk"], packages: ["wrk"] },
