@@ -5,6 +5,7 @@ import { createAudit } from "../admin/audit.ts";
 import { LatestRevocations } from "../admin/latest-revocations.ts";
 import { createProbes } from "../admin/probes.ts";
 import { createStatusPage } from "../admin/status-page.ts";
+import { createTimeline, type Timeline } from "../admin/timeline.ts";
 import type { Config } from "../config/load.ts";
 import type { ControlHandler } from "../control/command-server.ts";
 import { createStoreCommands } from "../control/store-commands.ts";
@@ -61,6 +62,7 @@ export interface Parts {
   readonly inForce: InForce;
   readonly store: Store;
   readonly live: LiveConnections;
+  readonly timeline: Timeline;
   readonly current: CurrentAssembly;
   readonly reloads: Reloads;
   readonly drain: Drain;
@@ -84,7 +86,8 @@ export function construct(config: Config, store: Store, making: Making): Parts {
   });
   const inForce: InForce = { config, verification };
   store.onShorterLives(() => inForce.verification.verifier.forget());
-  const live = watchRevocations(inForce, store, metrics);
+  const timeline = createTimeline();
+  const live = watchRevocations(inForce, store, { metrics, timeline });
   const upgraded = createUpgradedConnections();
   const drain = createDrain(upgraded);
   const commands = createStoreCommands({
@@ -116,7 +119,7 @@ export function construct(config: Config, store: Store, making: Making): Parts {
   });
   const life: Parts["life"] = { state: "starting" };
   const serving = { drain, proxy, gateways, life };
-  const before = { inForce, store, live, current, reloads, commands, ...serving };
+  const before = { inForce, store, live, timeline, current, reloads, commands, ...serving };
   observe(metrics, before);
   return { ...before, admin: assembleAdmin(before, making) };
 }
@@ -126,14 +129,16 @@ function assembleAdmin(
   parts: Omit<Parts, "admin">,
   { metrics, logger, onUncaught }: Making,
 ): Server {
-  const { inForce, store, current, reloads } = parts;
+  const { inForce, store, current, reloads, timeline } = parts;
+  const startedAt = store.clock.nowSeconds();
   const latest = new LatestRevocations(store.clock);
-  store.denylist.onRevoked((entry) => {
-    if (entry.kind !== "lnk") latest.add(entry);
+  store.denylist.onRevoked((entry, isNews) => {
+    if (isNews && entry.kind !== "lnk") latest.add(entry);
   });
   const page = createStatusPage({
     secret: () => inForce.config.files.adminToken,
     latest: () => latest.list(),
+    overview: () => ({ startedAt, fleet: store.fleet(), timeline: timeline.read() }),
   });
   const probes = createProbes({
     readiness: () => readinessOf(parts),
@@ -238,7 +243,7 @@ function readinessOf({
 function watchRevocations(
   inForce: Readonly<InForce>,
   { denylist, clock }: Store,
-  { gate }: AppMetrics,
+  { metrics, timeline }: { readonly metrics: AppMetrics; readonly timeline: Timeline },
 ): LiveConnections {
   const live = new LiveConnections({
     clock,
@@ -246,9 +251,15 @@ function watchRevocations(
     sessionOf: (token) => denylist.knownSession(token),
     clockToleranceSeconds: () => inForce.config.settings.tokens.clockTolerance / 1000,
     atExpiry: () => inForce.config.settings.liveConnections.atExpiry,
-    onCut: (reason) => gate.cuts[reason].inc(),
+    onCut(reason) {
+      metrics.gate.cuts[reason].inc();
+      timeline.count("cuts");
+    },
   });
-  denylist.onRevoked((entry) => live.revoke(entry));
+  denylist.onRevoked((entry, isNews) => {
+    live.revoke(entry);
+    if (isNews && entry.kind !== "lnk") timeline.count("revocations");
+  });
   clock.onChange(() => live.watchAnew());
   return live;
 }

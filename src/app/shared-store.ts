@@ -1,3 +1,4 @@
+import type { Fleet } from "../admin/overview.ts";
 import type { Config } from "../config/load.ts";
 import { type RedisFiles, type RedisSettings, redisAccess } from "../config/redis.ts";
 import type { Denylist } from "../denylist/denylist.ts";
@@ -60,6 +61,13 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
   return {
     denylist: agreeOnNames(shared, { ...redis, replica, forms, lives, logger }),
     stalenessSeconds: () => shared.stalenessSeconds,
+    fleet: () => ({
+      stalenessLimitSeconds: shared.stalenessLimitSeconds,
+      sidecars: shared.fleet.map(({ isSelf, silentMs }) => ({
+        isSelf,
+        silentSeconds: silentMs / 1000,
+      })),
+    }),
     remember: (seconds) => lives.configure(seconds),
     adopt: secretsAdopter(shared, redis, parts),
     reload() {
@@ -148,6 +156,7 @@ function reportEpoch({ metrics, logger }: StoreContext, { staleness }: RedisSett
 export interface Shared {
   readonly denylist: Denylist;
   readonly stalenessSeconds: () => number;
+  readonly fleet: () => Fleet;
   /** For how long the configuration says that revocations are remembered, from now on. */
   readonly remember: (seconds: number) => void;
   /** Uses other passwords, certificates and keys. */

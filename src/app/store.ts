@@ -1,3 +1,4 @@
+import type { Fleet } from "../admin/overview.ts";
 import { dataDirOf } from "../config/data-dir.ts";
 import type { Config } from "../config/load.ts";
 import { namingOf } from "../config/name-keys.ts";
@@ -38,6 +39,8 @@ export interface Store {
   readonly journalBytes: () => number;
   /** Seconds since the table was last proved to have all that Redis has; 0 without Redis. */
   readonly redisStaleness: () => number;
+  /** The sidecars that share the store; undefined without Redis. */
+  readonly fleet: () => Fleet | undefined;
   /** Answers the commands that come through the control socket; those that came before have waited. */
   serveCommands(commands: ControlHandler): void;
   close(): Promise<void>;
@@ -100,7 +103,7 @@ async function openHeldStore(
       shared?.adopt(next.files.redis);
     },
     journalBytes: () => embedded.journal.size,
-    redisStaleness: () => shared?.stalenessSeconds() ?? 0,
+    ...readingsOf(shared),
     get trouble() {
       return directory.trouble;
     },
@@ -109,6 +112,14 @@ async function openHeldStore(
       await (shared?.denylist ?? embedded).close();
       await hold.release();
     },
+  };
+}
+
+/** What can be said of the others, if there may be some. */
+function readingsOf(shared: Shared | undefined): Pick<Store, "redisStaleness" | "fleet"> {
+  return {
+    redisStaleness: () => shared?.stalenessSeconds() ?? 0,
+    fleet: () => shared?.fleet(),
   };
 }
 

@@ -127,6 +127,9 @@ export const unknownOutcomes = ["revoke", "keep"] as const;
 /** One of the two. */
 export type UnknownOutcome = (typeof unknownOutcomes)[number];
 
+/** Told of an entry that is in force here; `isNews`: it says more than was known before. */
+export type OnRevoked = (entry: Entry, isNews: boolean) => void;
+
 /** Whether the denylist can do its work now; `reason` is for the operator. */
 export interface DenylistHealth {
   readonly ready: boolean;
@@ -176,9 +179,9 @@ export interface Denylist {
 
   /**
    * Calls back for every entry that comes into force here from now on, by whomever it was revoked; before
-   * any later look-up. One that was in force already may be told again.
+   * any later look-up. One that was in force already may be told again, and then is no news.
    */
-  onRevoked(listener: (entry: Entry) => void): void;
+  onRevoked(listener: OnRevoked): void;
 
   /** Every live entry the store knows of, in no order; one that was revoked twice may come twice. */
   entries(): AsyncIterable<Entry>;

@@ -2,7 +2,15 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RevocationPendingError, StoreUnavailableError } from "../errors.ts";
 import { watchCutoffs } from "./cutoffs-ahead.ts";
-import type { Denylist, DenylistHealth, Entry, Intent, Standing, TokenNames } from "./denylist.ts";
+import type {
+  Denylist,
+  DenylistHealth,
+  Entry,
+  Intent,
+  OnRevoked,
+  Standing,
+  TokenNames,
+} from "./denylist.ts";
 import type { RedisSecrets } from "./redis/client.ts";
 import { Courier } from "./redis/courier.ts";
 import { EpochKeeper } from "./redis/epoch-keeper.ts";
@@ -11,7 +19,7 @@ import { KnownShards } from "./redis/known-shards.ts";
 import { MayBeLostError } from "./redis/look-ups.ts";
 import { Propagation } from "./redis/propagation.ts";
 import { Restorer } from "./redis/restorer.ts";
-import { Roster } from "./redis/roster.ts";
+import { type FleetMember, Roster } from "./redis/roster.ts";
 import { trySecrets } from "./redis/secret-trial.ts";
 import { Troubles } from "./redis/troubles.ts";
 import type { SharedDenylistOptions } from "./shared-options.ts";
@@ -37,6 +45,7 @@ export class SharedDenylist implements Denylist {
   readonly #follower: FeedFollower;
   readonly #restorer: Restorer;
   readonly #troubles: Troubles;
+  readonly #roster: Roster;
   readonly #closing = new AbortController();
   /** Ends the trial of secrets that are not the last any more. */
   #trial: AbortController | undefined;
@@ -59,6 +68,7 @@ export class SharedDenylist implements Denylist {
     const reports = (source: "send" | "restore") => (reason: string | undefined) =>
       troubles.set(source, reason);
     this.#troubles = troubles;
+    this.#roster = roster;
     this.#courier = new Courier({
       ...{ ...options, journal, known, onTrouble: reports("send") },
       whyNotNow: () => lives?.unread,
@@ -92,6 +102,16 @@ export class SharedDenylist implements Denylist {
   get stalenessSeconds(): number {
     const { freshness } = this.#follower;
     return freshness.complete ? freshness.ageMs() / 1000 : Number.POSITIVE_INFINITY;
+  }
+
+  /** How old that proof may be for memory to be trusted alone, in seconds; 0 until Redis has told. */
+  get stalenessLimitSeconds(): number {
+    return this.#follower.freshness.stalenessMs / 1000;
+  }
+
+  /** The sidecars that share the store, as far as this one has heard of them within the last minute. */
+  get fleet(): readonly FleetMember[] {
+    return this.#roster.heard(performance.now());
   }
 
   // Handed on without its object by those who ask on every request.
@@ -214,7 +234,7 @@ export class SharedDenylist implements Denylist {
     return trySecrets(replica.optionsWith(secrets), onOutcome, signal);
   }
 
-  onRevoked(listener: (entry: Entry) => void): void {
+  onRevoked(listener: OnRevoked): void {
     this.#options.local.onRevoked(listener);
   }
 

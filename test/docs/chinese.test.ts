@@ -97,7 +97,7 @@ describe("Chinese text", () => {
       "登出之后.": 1,
       "令牌在过期之前\n依然有效": 1,
       使用Redis共享: 1,
-      "先登出，再用 `token` 访问（401）；`a,b:c` 除外。\n\n- 一\n- 二\n\n| 甲 | 乙 |": 0,
+      "先登出，再用 `token` 访问（401）；`a,b:c` 除外。\n\n- 一\n- 二\n\n![图](a.svg)\n\n| 甲 | 乙 |": 0,
     };
     for (const [text, faults] of Object.entries(wrong))
       assert.equal(chineseFaults(text).length > 0, faults > 0, text);

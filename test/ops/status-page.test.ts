@@ -4,13 +4,15 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import type { AxeResults } from "axe-core";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { startApplication } from "../helpers/application.ts";
-import { startGate, type TestGate } from "../helpers/gate.ts";
+import { launchChromium } from "../helpers/chromium.ts";
+import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
+import { startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
-import { findProgram } from "../tools/programs.ts";
+import { repository } from "../tools/repository.ts";
 
 const secret = "a-secret-of-the-admins";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -18,12 +20,7 @@ const now = () => Math.floor(Date.now() / 1000);
 
 let browser: Browser;
 before(async () => {
-  browser = await chromium.launch({
-    executablePath: findProgram(["chromium"]),
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"].concat(
-      ["background-networking", "component-update", "sync"].map((name) => `--disable-${name}`),
-    ),
-  });
+  browser = await launchChromium();
 });
 after(() => browser.close());
 
@@ -65,6 +62,18 @@ async function open(
   return page;
 }
 
+/** That axe finds nothing, and that a screen reader is told of each plot what it shows. */
+async function checkAccessible(page: Page): Promise<void> {
+  await page.evaluate(axe);
+  const { violations } = (await page.evaluate("axe.run()")) as AxeResults;
+  assert.deepEqual(
+    violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]),
+    [],
+  );
+  const plots = await page.getByRole("img", { name: /ago to now: / }).count();
+  assert.ok(plots >= 3, `${plots} plots`);
+}
+
 const statusOf = async (gate: TestGate, token: string) =>
   (await send(`${gate.url}/me`, { headers: { token } })).status;
 
@@ -81,7 +90,9 @@ describe("the status page", () => {
   it("shows health, figures that move, refusals by reason and the latest revocations", async (t) => {
     const gate = await start(t);
     const page = await open(t, gate);
-    assert.equal(await page.locator("#health").innerText(), "● ready");
+    assert.equal(await page.locator("#health").innerText(), "● Protecting");
+    assert.match(await page.locator("#proof").innerText(), /^Without Redis: the journal/);
+    assert.equal(await page.locator("#troubles li").count(), 0);
     const token = makeToken();
     for (let i = 0; i < 20; i += 1) await statusOf(gate, token);
     await send(`${gate.url}/logout`, { method: "POST", headers: { token } });
@@ -94,21 +105,25 @@ describe("the status page", () => {
     await page.locator("#latest-empty", { hasText: "not right" }).waitFor();
     await page.locator("#secret").fill(secret);
     await page.locator("#secret").press("Tab");
-    const figure = (name: string) => page.locator(".figure", { hasText: name }).locator(".value");
+    const figure = (name: string) => page.locator(".figure", { hasText: name }).locator("dd");
+    const line = (plot: string, name: string) =>
+      page.locator(".plot", { hasText: plot }).locator(".key", { hasText: name }).locator(".value");
     await page.locator("#latest tbody tr").waitFor();
     const [revoked] = await page.locator("#latest tbody tr").allInnerTexts();
     assert.match(revoked ?? "", /^\d\d:\d\d:\d\d\s+tok\s+[\w-]{8}…\s+\d\d-\d\d \d\d:\d\d$/);
-    await page.locator("#refusals tbody tr").first().waitFor();
-    const refusals = await page.locator("#refusals tbody tr").allInnerTexts();
-    assert.match(refusals.join(), /^token_revoked\s/);
+    await page.locator("#outcomes tbody tr", { hasText: "token_revoked" }).waitFor();
     // Of the time between two readings: they have to be there for a while.
-    while (!/[1-9]/.test(await figure("Requests a second").innerText()))
+    while (!/[1-9]/.test(await line("Requests", "refused").innerText()))
       await statusOf(gate, token);
-    while (!/µs|ms/.test(await figure("Added latency, p50").innerText()))
+    while (!/µs|ms/.test(await line("Latency", "added, p50").innerText()))
       await statusOf(gate, token);
     assert.equal(await figure("Revocations in memory").innerText(), "1");
-    // The line of a figure has a point for each reading.
-    const points = page.locator(".figure polyline").first();
+    assert.match(
+      String(await page.locator("#timeline svg").getAttribute("aria-label")),
+      /^Revocations and cut connections, per minute, .*60 min ago to now: revocations 1, /,
+    );
+    // A line has a point for each reading.
+    const points = page.locator(".plot polyline").first();
     const count = async () => ((await points.getAttribute("points")) ?? "").split(" ").length;
     const before = await count();
     while ((await count()) <= before) await page.waitForTimeout(200);
@@ -120,14 +135,45 @@ describe("the status page", () => {
     await gate.reload(async () => {
       throw new Error("wrong");
     });
-    await page.locator("#config:not([hidden])").waitFor();
-    assert.match(await page.locator("#config").innerText(), /^Configuration: not reloaded/);
+    const trouble = (section: string) => page.locator("#troubles li", { hasText: section });
+    await trouble("RevgateConfigRejected").waitFor();
+    assert.match(
+      await trouble("RevgateConfigRejected").locator(".text").innerText(),
+      /^Configuration: not reloaded/,
+    );
     await send(`${gate.adminUrl}/drain`, {
       method: "POST",
       headers: { authorization: `Bearer ${secret}` },
     });
     await page.locator("#health.not-ready").waitFor();
-    assert.equal(await page.locator("#health").innerText(), "▲ not ready: draining");
+    assert.equal(await page.locator("#health").innerText(), "▲ Not ready");
+    await trouble("RevgateNotReady").waitFor();
+    assert.equal(await trouble("RevgateNotReady").locator(".text").innerText(), "draining");
+    await page.getByRole("link", { name: "RevgateConfigRejected" }).click();
+    assert.equal(page.url(), `${gate.adminUrl}/runbook#revgateconfigrejected`);
+    await page.locator("h3:target", { hasText: "RevgateConfigRejected" }).waitFor();
+    const colour = await page.evaluate("getComputedStyle(document.querySelector(':target')).color");
+    assert.notEqual(colour, await page.evaluate("getComputedStyle(document.body).color"));
+  });
+
+  it("shows the fleet and the age of the proof, and that Redis is away", async (t) => {
+    const redis = await startRedis(t);
+    const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}" } }`;
+    const [gate, other] = [await start(t, yaml), await start(t, yaml)];
+    for (const each of [gate, other]) await untilReady(each);
+    const page = await open(t, gate);
+    await page.locator("#proof", { hasText: /\(limit 150 ms\)/ }).waitFor();
+    await page.locator("#fleet tbody tr", { hasText: "other 1" }).waitFor();
+    assert.match(await page.locator("#fleet-note").innerText(), /^2 sidecars heard/);
+    await other.stop();
+    await page.locator("#fleet-note", { hasText: "1 sidecar heard" }).waitFor();
+    await page.locator(".plot", { hasText: "Proof of memory" }).locator(".limit").first().waitFor();
+    await redis.kill();
+    await page.locator("#fleet-note", { hasText: "Redis is away" }).waitFor();
+    await page.locator("#health.not-ready").waitFor();
+    await page.locator("#troubles li", { hasText: "RevgateRefusesWithoutStore" }).waitFor();
+    await page.locator("#proof", { hasText: "requests ask Redis" }).waitFor();
+    await checkAccessible(page);
   });
 
   it("explains a token check by check, by keyboard alone, and keeps nothing of it", async (t) => {
@@ -234,7 +280,7 @@ describe("the status page", () => {
     // Until one reading is limited: some of them may be answered.
     await page.evaluate(`(async () => {
       while (!document.querySelector("#latest-empty").textContent.endsWith("trying again.")) {
-        isWrong = false;
+        access.isWrong = false;
         await refresh();
       }
     })()`);
@@ -282,12 +328,7 @@ describe("the status page", () => {
         "[document.documentElement.scrollWidth, innerWidth]",
       )) as [number, number];
       assert.ok(wanted <= width, `${wanted} > ${width}`);
-      await page.evaluate(axe);
-      const { violations } = (await page.evaluate("axe.run()")) as AxeResults;
-      assert.deepEqual(
-        violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]),
-        [],
-      );
+      await checkAccessible(page);
     });
   }
 });
@@ -296,10 +337,17 @@ describe("the status page", () => {
 declare const parse: (text: string) => { at: number };
 declare const rate: (now: unknown, was: unknown, name: string) => number | undefined;
 declare const quantile: (now: unknown, was: unknown, name: string, wanted: number) => number;
-declare const refusals: (now: unknown, was: unknown) => [outcome: string, a: number, all: number][];
-declare const showRefusals: (now: unknown) => void;
-declare const showFigures: (now: unknown) => void;
-declare const histories: readonly number[][];
+type Reading = { at: number };
+declare const outcomes: (now: unknown, was: unknown) => [outcome: string, a: number, all: number][];
+declare const refusedRate: (now: unknown, was: unknown) => number | undefined;
+declare const showOutcomes: (now: unknown, was: unknown) => void;
+declare const findTroubles: (now: Reading, was: Reading, readiness: object) => [string, string][];
+declare const troubles: readonly [section: string, says: unknown][];
+declare const roundUp: (number: number, unit?: number) => number;
+declare const decades: (
+  numbers: readonly number[],
+  range: { lowest: number; least: number; withZero?: boolean },
+) => { ticks: number[]; at: (number: number) => number };
 declare const seconds: (number: number) => string;
 declare const bytes: (number: number) => string;
 declare const perSecond: (number: number) => string;
@@ -330,54 +378,88 @@ describe("the page's figures", () => {
     assert.equal(figures.none, undefined);
   });
 
-  it("are drawn for the last sixty readings", async (t) => {
+  it("are drawn for two minutes, each where its time is", async (t) => {
     const page = await open(t, await start(t));
-    const lengths = await page.evaluate(() => {
-      for (let i = 0; i < 70; i += 1) showFigures(parse(""));
-      return [...new Set(histories.map(({ length }) => length))];
+    const drawn = (await page.evaluate(`(() => {
+      for (const list of histories) list.length = 0;
+      for (let i = 0; i <= 70; i += 1)
+        showFigures({ ...parse("c 1"), at: i * 2000 }, undefined, { stalenessLimitSeconds: 0 });
+      const line = document.querySelector(".plot:nth-child(3) polyline");
+      const points = line.getAttribute("points").split(" ");
+      return { kept: histories.map(({ length }) => length), ends: [points[0], points.at(-1)] };
+    })()`)) as { kept: number[]; ends: string[] };
+    assert.deepEqual(drawn.kept, [61, 61, 61]);
+    assert.deepEqual(drawn.ends, ["0.00,100.00", "100.00,100.00"]);
+  });
+
+  it("lie on round scales, from zero or by powers of ten", async (t) => {
+    const page = await open(t, await start(t));
+    const scales = await page.evaluate(() => {
+      const times = decades([0.0004, 0.3], { lowest: -5, least: -2 });
+      const counts = decades([0, 3, 12_000], { lowest: 0, least: 1, withZero: true });
+      return {
+        tops: [0, 0.3, 1, 3, 7, 20, 21, 480].map((number) => roundUp(number)),
+        ...{ times: times.ticks.length, timeAt: times.at(1), counts: counts.ticks },
+        countsAt: [0, 1, 10, 100_000].map(counts.at),
+      };
     });
-    assert.deepEqual(lengths, [60]);
+    assert.deepEqual(scales.tops, [1, 1, 1, 5, 10, 20, 50, 500]);
+    assert.deepEqual([scales.times, scales.timeAt], [6, 1]);
+    assert.deepEqual(scales.counts, [100_000, 10_000, 1000, 100, 10, 1, 0]);
+    assert.deepEqual(
+      scales.countsAt.map((at) => Number(at.toFixed(3))),
+      [0, 0.167, 0.333, 1],
+    );
   });
 
   it("are written with the units that fit", async (t) => {
     const page = await open(t, await start(t));
     const written = await page.evaluate(() => [
-      ...[Number.POSITIVE_INFINITY, 0, 1.54, 0.0123, 0.00045].map((number) => seconds(number)),
+      ...[Number.POSITIVE_INFINITY, 0, 1.54, 0.0123, 0.15, 0.00045, 600, 10_000].map(seconds),
       ...[0, 999, 1500, 2.5e6, 2.5e9, 3e12].map((number) => bytes(number)),
       ...[0.04, 99.94, 1234.4].map((number) => perSecond(number)),
     ]);
     assert.deepEqual(written, [
-      ...["never read", "–", "1.5 s", "12.3 ms", "450 µs"],
+      ...["never", "0 s", "1.5 s", "12.3 ms", "150 ms", "450 µs", "10 min", "3 h"],
       ...["0 B", "999 B", "1.5 KB", "2.5 MB", "2.5 GB", "3000.0 GB"],
       ...["0.0", "99.9", "1,234"],
     ]);
   });
 
-  it("count as refusals what was refused, the most frequent first", async (t) => {
+  it("count as refused what was refused, and list all outcomes, the most frequent first", async (t) => {
     const page = await open(t, await start(t));
     const series = (counts: Record<string, number>) =>
       Object.entries(counts)
         .map(([outcome, count]) => `revgate_requests_total{outcome="${outcome}"} ${count}\n`)
         .join("");
     const texts = [
-      series({ token_missing: 1, token_revoked: 4 }),
+      series({ token_missing: 1, token_revoked: 4, client_gone: 1 }),
       series({
         ...{ forwarded: 90, preflight_answered: 80, token_missing: 3, token_expired: 0 },
-        ...{ token_revoked: 24, token_invalid: 7 },
+        ...{ token_revoked: 24, token_invalid: 7, client_gone: 11, cut: 5 },
       }),
     ] as const;
     const counted = await page.evaluate(([before, after]) => {
       const was = { ...parse(before), at: 0 };
       const now = { ...parse(after), at: 10_000 };
-      showRefusals(now);
-      return refusals(now, was).map(([outcome, each]) => [outcome, each]);
+      showOutcomes(now, was);
+      return {
+        rates: outcomes(now, was).map(([outcome, each]) => [outcome, each]),
+        refused: [refusedRate(now, was), refusedRate(now, undefined)],
+      };
     }, texts);
-    assert.deepEqual(counted, [
+    assert.deepEqual(counted.rates, [
+      ...[["forwarded", 0] as const, ["preflight_answered", 0] as const],
       ...[["token_missing", 0.2] as const, ["token_expired", 0] as const],
       ...[["token_revoked", 2] as const, ["token_invalid", 0] as const],
+      ...[["client_gone", 1] as const, ["cut", 0] as const],
     ]);
-    const rows = await page.locator("#refusals tbody tr td:first-child").allInnerTexts();
-    assert.deepEqual(rows, ["token_revoked", "token_invalid", "token_missing"]);
+    assert.deepEqual(counted.refused, [2.2, undefined]);
+    const rows = await page.locator("#outcomes tbody tr td:first-child").allInnerTexts();
+    assert.deepEqual(rows, [
+      ...["forwarded", "preflight_answered", "token_revoked", "client_gone"],
+      ...["token_invalid", "cut", "token_missing"],
+    ]);
   });
 
   it("say when nobody answers, ask for nothing unseen, and repeat nothing to who listens", async (t) => {
@@ -404,8 +486,108 @@ describe("the page's figures", () => {
     })()`);
     assert.deepEqual(seen, {
       ...{ repeated: 0, unseen: 0, asks: true },
-      text: "not ready: no answer",
+      text: "No answer",
     });
+  });
+});
+
+/** What the page should find wrong in which series, each of two readings ten seconds apart. */
+const wrong: readonly (readonly [section: string, now: string, text: RegExp])[] = [
+  ["RevgateObserving", "revgate_observing 1", /no request is refused/],
+  ["RevgateLogoutsPending", "revgate_outbox_pending 3", /3 revocations/],
+  ["RevgateJournalFailing", "revgate_journal_failing 1", /cannot be written/],
+  ["RevgateJournalLost", "revgate_journal_losses_total 1", /1 time since/],
+  ["RevgateClockInDoubt", "revgate_clock_trusted 0\nrevgate_clock_difference_seconds 7", /by 7 s/],
+  ["RevgateRedisRefuses", 'revgate_redis_failure{cause="noperm"} 1', /noperm/],
+  ["RevgateRefusesWithoutStore", "revgate_redis_up 0\nrevgate_redis_staleness_seconds 9", /503/],
+  ["RevgateMemoryUnproven", "revgate_redis_up 1\nrevgate_redis_staleness_seconds 9", /9 s ago/],
+  ["RevgateMemoryUnproven", "revgate_redis_up 1\nrevgate_redis_staleness_seconds +Inf", /not been/],
+  ["RevgateRefusesWithoutKeys", 'revgate_requests_total{outcome="keys_unavailable"} 1', /keys/],
+  ["RevgateApplicationFailing", 'revgate_requests_total{outcome="upstream_busy"} 9', /0\.9 req/],
+  ["RevgateApplicationQueue", "revgate_upstream_queue 1", /^1 request wait/],
+  ["RevgateSubjectsNotFound", "revgate_subjects_not_found_total 1", /1 success named/],
+  ["RevgateSubjectsKept", "revgate_subjects_kept_total 2", /2 resets/],
+  ["RevgateTokensWithoutSubject", "revgate_tokens_without_subject_total 2", /2 requests/],
+  ["RevgateUnprovenRefused", "revgate_unproven_revocations_refused_total 1", /unprovenRev/],
+  ["RevgateSignalsFailed", 'revgate_signals_total{result="failed"} 1', /1 event of/],
+  ["RevgateUncaughtErrors", 'revgate_uncaught_errors_total{door="admin"} 1', /a bug/],
+  [
+    "RevgateSlowChecks",
+    'revgate_check_duration_seconds_bucket{le="0.1"} 9\nrevgate_check_duration_seconds_bucket{le="+Inf"} 9',
+    /waits 99 ms/,
+  ],
+  [
+    "RevgateSlowHolds",
+    'revgate_hold_duration_seconds_bucket{le="5"} 9\nrevgate_hold_duration_seconds_bucket{le="+Inf"} 9',
+    /takes 5 s|takes 4\.\d s/,
+  ],
+  ["RevgateSignaturesWait", 'revgate_signature_check_waits_total{result="turn"} 200', /20\.0 new/],
+  ["RevgateInvalidTokens", 'revgate_requests_total{outcome="token_invalid"} 100', /10\.0 req/],
+  ["RevgateRevokedHandedOut", "revgate_revoked_tokens_handed_out_total 1", /1 revoked token /],
+  ["RevgateAdminStrangers", 'revgate_admin_refused_total{reason="secret"} 90', /9\.0 requests/],
+  ["RevgateForeignData", 'revgate_ignored_total{source="feed"} 1', /1 item/],
+  ["RevgateCutoffsAhead", "revgate_cutoffs_ahead_total 1", /1 cut-off of the future/],
+  ["RevgateLogLinesDropped", "revgate_log_lines_dropped_total 4", /4 log lines/],
+  ["RevgateClockSteps", "revgate_clock_steps_total 3", /3 times/],
+  ["RevgateEventLoop", "nodejs_eventloop_lag_p99_seconds 0.3", /lags 300 ms/],
+  [
+    "RevgateCertificateEnds",
+    `revgate_certificate_expiry_timestamp_seconds ${now() + 5.5 * 86_400}`,
+    /in 5 days/,
+  ],
+];
+
+describe("what the page says is wrong", () => {
+  it("has a section in the runbook, and is an alert's", async (t) => {
+    const page = await open(t, await start(t));
+    const sections = await page.evaluate(() => troubles.map(([section]) => section));
+    const rules = readFileSync(join(repository, "k8s/monitoring/revgate.rules.yaml"), "utf8");
+    await page.goto(new URL("/runbook", page.url()).href);
+    for (const section of sections) {
+      assert.equal(await page.locator(`#${section.toLowerCase()}`).count(), 1, section);
+      assert.ok(rules.includes(`alert: ${section}\n`), section);
+      assert.ok(
+        wrong.some(([tried]) => tried === section),
+        `${section}: tried`,
+      );
+    }
+  });
+
+  it("follows from the series that the alerts look at, and from nothing else", async (t) => {
+    const page = await open(t, await start(t));
+    const found = await page.evaluate(
+      (texts) => {
+        const was = { ...parse(""), at: 0 };
+        const ready = { status: "ready" };
+        return texts.map((text) => findTroubles({ ...parse(text), at: 10_000 }, was, ready));
+      },
+      [...wrong.map(([, text]) => text), "revgate_clock_trusted 1"],
+    );
+    for (const [index, [section, , text]] of wrong.entries()) {
+      assert.deepEqual(
+        found[index]?.map(([each]) => each),
+        [section],
+      );
+      assert.match(found[index]?.[0]?.[1] ?? "", text, section);
+    }
+    assert.deepEqual(found.at(-1), []);
+  });
+
+  it("has the reasons of /readyz, also of one that is ready", async (t) => {
+    const page = await open(t, await start(t));
+    const found = await page.evaluate(() => {
+      const now = { ...parse(""), at: 0 };
+      return [
+        { status: "not_ready", reason: "starting" },
+        { status: "ready", reason: "the keys of https://id.example are old" },
+        { status: "ready", reason: "revocations cannot be sent" },
+      ].map((readiness) => findTroubles(now, now, readiness));
+    });
+    assert.deepEqual(found, [
+      [["RevgateNotReady", "starting"]],
+      [["RevgateKeySetOld", "Ready, but: the keys of https://id.example are old"]],
+      [["RevgateMemoryUnproven", "Ready, but: revocations cannot be sent"]],
+    ]);
   });
 });
 
@@ -425,6 +607,10 @@ describe("what the page is sent with", () => {
     assert.equal(headers["referrer-policy"], "no-referrer");
     assert.equal((await send(gate.adminUrl, { method: "HEAD" })).status, 200);
     assert.notEqual((await send(gate.adminUrl, { method: "POST" })).status, 200);
-    assert.ok(!/(?:src|href)=/.test(text), "everything is in the page");
+    assert.ok(!/src=|href="(?!runbook"|metrics")/.test(text), "everything is in the page");
+    const runbook = await send(`${gate.adminUrl}/runbook`);
+    const [, , ...rest] = String(runbook.headers["content-security-policy"]).split("; ");
+    assert.deepEqual(rest, ["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"]);
+    assert.ok(!/src=|href="(?!#|\.\/")/.test(runbook.text), "everything is in the runbook");
   });
 });

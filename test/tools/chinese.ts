@@ -28,8 +28,8 @@ export function chineseFaults(markdown: string): string[] {
     .replace(/^ *```[\s\S]*?^ *```$/gm, "")
     .replace(/`[^`\n]+`/g, "¤")
     .replace(/<https?:[^>]*>/g, "¤")
-    // Of a link, its text; the address is nobody's prose.
-    .replace(/\[([^\]]*)\]\([^)\s]*\)/g, "$1")
+    // Of a link or a picture, its text; the address is no prose.
+    .replace(/!?\[([^\]]*)\]\([^)\s]*\)/g, "$1")
     .replace(/\*\*/g, "");
   return rules.flatMap(({ fault, remedy }) =>
     [...text.matchAll(fault)].map(({ index }) => {

@@ -9,6 +9,7 @@ import { configurationPage } from "./configuration-page.ts";
 import { grafanaDashboard } from "./dashboard.ts";
 import { licencesPage } from "./licences-page.ts";
 import { metricsPage } from "./metrics-page.ts";
+import { runbookPage } from "./runbook-page.ts";
 import { sidecarPatches } from "./sidecar-patches.ts";
 
 /** What `npm run docs` writes, by file; a test compares. */
@@ -27,6 +28,7 @@ export async function generatedDocs(): Promise<ReadonlyMap<string, string>> {
     ["k8s/monitoring/dashboard.json", asJson(grafanaDashboard())],
     ["k8s/monitoring/prometheus-rule.yaml", prometheusRule()],
     ...sidecarPatches(),
+    ["src/admin/status-page/runbook.html", runbookPage()],
   ]);
 }
 

@@ -6,6 +6,7 @@ import {
   fallsUnder,
   inSession,
   linksOf,
+  type OnRevoked,
   type TokenNames,
 } from "../denylist.ts";
 import { cutOf } from "../joined-entries.ts";
@@ -17,7 +18,7 @@ export class RevocationTable {
   /** One a kind: who may choose a subject must not be able to name somebody's token. */
   readonly #tables: Readonly<Record<EntryKind, ExpiringTable>>;
 
-  readonly #listeners: ((entry: Entry) => void)[] = [];
+  readonly #listeners: OnRevoked[] = [];
   /** The latest deadline of those that came when they were over already. */
   #cameLate: EpochSeconds = 0;
   /** The latest deadline of those that the journal has, or had, and that were left out as being over. */
@@ -127,7 +128,7 @@ export class RevocationTable {
         : table.link(value, expiresAt, session);
     // To make room, the table may have dropped others.
     if (table.forgottenUntil > this.#forgottenUntil) this.#drawSweepLine();
-    for (const listener of this.#listeners) listener(entry);
+    for (const listener of this.#listeners) listener(entry, isNews);
     return isNews;
   }
 
@@ -142,7 +143,7 @@ export class RevocationTable {
   }
 
   /** Calls back for every revocation that is added from now on, whether it is news or not. */
-  onAdded(listener: (entry: Entry) => void): void {
+  onAdded(listener: OnRevoked): void {
     this.#listeners.push(listener);
   }
 

@@ -29,6 +29,11 @@ export class Freshness {
     return this.#complete;
   }
 
+  /** How old a proof may be, in milliseconds: what the store's epoch says; 0 before it is known. */
+  get stalenessMs(): number {
+    return this.#stalenessMs;
+  }
+
   /** Whether it needs no load: it is complete, or will be when the store is filled again and the feed was read. */
   get needsNoLoad(): boolean {
     return this.#complete || this.#resumable;

@@ -6,6 +6,13 @@ const livesForMs = 10_000;
 /** After so many beats of its own, a sidecar has heard every other. */
 const knowsAfterBeats = 2.5;
 
+/** A sidecar of the fleet as another one knows it. */
+export interface FleetMember {
+  readonly isSelf: boolean;
+  /** How long ago its last beat was heard here, in milliseconds. */
+  readonly silentMs: number;
+}
+
 interface Member {
   readonly count: string;
   readonly changedMs: number;
@@ -93,6 +100,16 @@ export class Roster {
   share(nowMs: number): number {
     const living = this.#living(nowMs).sort();
     return living.indexOf(this.self) / living.length;
+  }
+
+  /** This one, and each that was heard within the last minute and has not left. */
+  heard(nowMs: number): FleetMember[] {
+    const others = [...this.#members].filter(([sidecar]) => sidecar !== this.self);
+    const heard = others.map(([, { changedMs }]) => ({
+      isSelf: false,
+      silentMs: nowMs - changedMs,
+    }));
+    return [{ isSelf: true, silentMs: Math.max(0, nowMs - this.#beatMs) }, ...heard];
   }
 
   /** This one and all that it has heard of late. */

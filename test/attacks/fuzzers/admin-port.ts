@@ -9,7 +9,17 @@ import { forgedTokens, signedTokens } from "./hostile-tokens.ts";
 import { assertUnharmed, converse, secret, startFuzzed } from "./listener.ts";
 
 const paths = [
-  ...["/", "/latest", "/healthz", "/readyz", "/metrics", "/openapi.json", "/revoke", "/drain"],
+  ...[
+    "/",
+    "/latest",
+    "/overview",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/revoke",
+    "/drain",
+  ],
   ...["/introspect", "/explain", "/revocations", "/backchannel-logout", "/events"],
 ];
 const path = fc.oneof(

@@ -161,7 +161,7 @@ describe("a wrong secret", () => {
 });
 
 describe("a Host that is not the listener's own", () => {
-  const own = ["/", "/latest", "/openapi.json", "/revocations"];
+  const own = ["/", "/runbook", "/overview", "/latest", "/openapi.json", "/revocations"];
   const at = (gate: TestGate, path: string, host: string) =>
     send(`${gate.adminUrl}${path}`, { headers: { ...bearer, host } });
 

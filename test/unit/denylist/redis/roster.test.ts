@@ -25,3 +25,17 @@ describe("the share of a sidecar in a task that all have", () => {
     assert.deepEqual(new Set(rosters.map((roster) => roster.share(60_000))), new Set([0]));
   });
 });
+
+describe("the fleet, as a sidecar has heard it", () => {
+  it("has this one and the others, with the time since each was heard", async () => {
+    const replica = store();
+    const [one, other] = [new Roster(replica, 1), new Roster(replica, 1)];
+    assert.deepEqual(one.heard(0), [{ isSelf: true, silentMs: Number.POSITIVE_INFINITY }]);
+    await other.beat(0, false);
+    await one.beat(100, false);
+    const [self, heard] = one.heard(400);
+    assert.deepEqual(self, { isSelf: true, silentMs: 300 });
+    assert.deepEqual(heard, { isSelf: false, silentMs: 300 });
+    assert.equal(one.heard(400).length, 2);
+  });
+});
