@@ -8,7 +8,7 @@
  * `--long` runs them in their long form (`helpers/form.ts`).
  *
  * Node 20 does not find `.ts` files by itself, so the list is made here; a run without a test fails.
- * They run compiled. Those of `unit` and `docs` change nothing outside of themselves, so they share a few processes.
+ * They run compiled, and many share a process (`tools/processes.ts`); `--alone` gives each its own.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -18,12 +18,14 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { prepareKeyPairs } from "./helpers/key-pairs.ts";
 import { compileTests } from "./tools/compile-tests.ts";
+import { planProcesses } from "./tools/processes.ts";
 
 const { values, positionals: folders } = parseArgs({
   options: {
     engine: { type: "string", default: "direct" },
     times: { type: "boolean", default: false },
     long: { type: "boolean", default: false },
+    alone: { type: "boolean", default: false },
   },
   allowPositionals: true,
 });
@@ -37,24 +39,23 @@ if (files.length === 0) throw new Error("name the folders of test/ to run");
 
 // Most of the time tests wait: for a disk, a time-out, a grace period.
 const concurrency = 2 * Math.max(2, availableParallelism());
+/** The longest that a test may take; of several in one process, each. */
+const maxTestMs = 240_000;
 const timesReporter = [
   "--import=./test/tools/cpu.mjs",
   ...["--test-reporter=tap", "--test-reporter-destination=stdout"],
   ...["--test-reporter=./test/tools/times.mjs", "--test-reporter-destination=stderr"],
 ];
 prepareKeyPairs();
-const shared = files.filter((file) => /^test\/(?:unit|docs)\//.test(file));
-const compiled = await compileTests({
-  alone: files.filter((file) => !shared.includes(file)),
-  groups: Array.from({ length: Math.min(concurrency, shared.length) }, (_, group) =>
-    shared.filter((_file, at) => at % concurrency === group),
-  ),
-});
+const compiled = await compileTests(
+  values.alone ? { alone: files, groups: [] } : planProcesses(files),
+);
 const cpuFolder = mkdtempSync(join(tmpdir(), "revgate-cpu-"));
 const env = {
   REVGATE_TEST_ENGINE: values.engine,
   REVGATE_TEST_FORM: values.long ? "long" : "short",
   REVGATE_TEST_CPU: cpuFolder,
+  REVGATE_TEST_MAX_MS: String(maxTestMs),
 };
 try {
   const child = spawn(
@@ -62,7 +63,7 @@ try {
     [
       ...["--enable-source-maps", "--test"],
       `--test-concurrency=${concurrency}`,
-      "--test-timeout=240000",
+      `--test-timeout=${4 * maxTestMs}`,
       ...(values.times ? timesReporter : []),
       ...compiled.files,
     ],

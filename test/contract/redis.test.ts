@@ -1,20 +1,13 @@
-import { after, before, type TestContext } from "node:test";
+import { before, describe, type TestContext } from "node:test";
 import type { SharedDenylistOptions } from "../../src/denylist/shared-options.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
+import { endWithAll } from "../helpers/shared.ts";
 import { openStoreOn } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { until } from "../helpers/until.ts";
 import { describeDenylist } from "./denylist-suite.ts";
 
 let redis: TestRedis;
-const cleanups: (() => unknown)[] = [];
-
-before(async () => {
-  redis = await startRedis({ after: (cleanup) => void cleanups.push(cleanup as () => unknown) });
-});
-after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup();
-});
 
 /** A sidecar's denylist on the shared Redis; a new data directory is another sidecar. */
 async function openSidecar(
@@ -36,25 +29,32 @@ function freshPrefix(): string {
   return `test${process.pid}.${serial}[*]:`;
 }
 
-for (const reads of ["local", "every-request"] as const) {
-  describeDenylist(`redis (${reads})`, {
-    async open(t) {
-      const keyPrefix = freshPrefix();
-      const dataDir = temporaryDirectory(t);
-      return {
-        denylist: await openSidecar(t, dataDir, keyPrefix, reads),
-        reopen: () => openSidecar(t, dataDir, keyPrefix, reads),
-      };
-    },
+describe("a denylist on Redis", () => {
+  const ending = endWithAll();
+  before(async () => {
+    redis = await startRedis(ending);
   });
 
-  describeDenylist(`redis (${reads}), reopened by another sidecar that has only Redis,`, {
-    async open(t) {
-      const keyPrefix = freshPrefix();
-      return {
-        denylist: await openSidecar(t, temporaryDirectory(t), keyPrefix, reads),
-        reopen: () => openSidecar(t, temporaryDirectory(t), keyPrefix, reads),
-      };
-    },
-  });
-}
+  for (const reads of ["local", "every-request"] as const) {
+    describeDenylist(`redis (${reads})`, {
+      async open(t) {
+        const keyPrefix = freshPrefix();
+        const dataDir = temporaryDirectory(t);
+        return {
+          denylist: await openSidecar(t, dataDir, keyPrefix, reads),
+          reopen: () => openSidecar(t, dataDir, keyPrefix, reads),
+        };
+      },
+    });
+
+    describeDenylist(`redis (${reads}), reopened by another sidecar that has only Redis,`, {
+      async open(t) {
+        const keyPrefix = freshPrefix();
+        return {
+          denylist: await openSidecar(t, temporaryDirectory(t), keyPrefix, reads),
+          reopen: () => openSidecar(t, temporaryDirectory(t), keyPrefix, reads),
+        };
+      },
+    });
+  }
+});

@@ -1,22 +1,15 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build, type Plugin } from "esbuild";
+import type { TestProcesses } from "./processes.ts";
 import { repository } from "./repository.ts";
 
 /** Tests as JavaScript. */
 export interface CompiledTests {
-  /** The compiled files, those of `alone` first and in their order. */
+  /** A compiled file for each process, in their order: their names sort so. */
   readonly files: readonly string[];
   remove(): void;
-}
-
-/** What is compiled: files of `test/` by their path from the repository. */
-export interface TestsToCompile {
-  /** Each becomes a file. */
-  readonly alone: readonly string[];
-  /** Each group becomes a file, whose tests run one after the other in one process. */
-  readonly groups: readonly (readonly string[])[];
 }
 
 /**
@@ -26,23 +19,17 @@ export interface TestsToCompile {
  * CPU of a short test: 0.7 s as they are, 0.4 s so, 1.2 s through tsx. Types are not checked here;
  * `npm run typecheck` does that.
  */
-export async function compileTests({ alone, groups }: TestsToCompile): Promise<CompiledTests> {
+export async function compileTests({ alone, groups }: TestProcesses): Promise<CompiledTests> {
   const cache = join(repository, "node_modules/.cache");
   mkdirSync(cache, { recursive: true });
   const folder = mkdtempSync(join(cache, "revgate-tests-"));
   const remove = () => rmSync(folder, { recursive: true, force: true });
-  const sources = join(folder, "groups");
-  mkdirSync(sources);
-  const together = groups.map((tests, index) => {
-    const file = join(sources, `group-${index + 1}.test.ts`);
-    const imports = tests.map((test) => `import ${JSON.stringify(join(repository, test))};\n`);
-    writeFileSync(file, imports.join(""));
-    return relative(repository, file);
-  });
-  const entryPoints = [...alone, ...together];
+  const sources = [...alone, ...groups.map((tests, index) => writeGroup(folder, tests, index))];
+  const outputs = sources.map((file, index) => outputOf(relative(repository, file), index));
+  const entryPoints = sources.map((file, index) => ({ in: file, out: outputs[index] ?? "" }));
   try {
     await build({
-      ...{ entryPoints, absWorkingDir: repository, outbase: repository, outdir: folder },
+      ...{ entryPoints, absWorkingDir: repository, outdir: folder },
       ...{ bundle: true, splitting: true, format: "esm", platform: "node", target: "node20" },
       ...{ sourcemap: true, sourcesContent: false, logLevel: "error" },
       ...{ banner: { js: requireForPackages }, plugins: [sourceLocations, packages] },
@@ -51,8 +38,24 @@ export async function compileTests({ alone, groups }: TestsToCompile): Promise<C
     remove();
     throw new Error("the tests do not compile", { cause: error });
   }
-  const files = entryPoints.map((file) => join(folder, file.replace(/\.ts$/, ".js")));
-  return { files, remove };
+  return { files: outputs.map((file) => join(folder, `${file}.js`)), remove };
+}
+
+/** Writes a file that runs the tests of a group, and returns its path. */
+function writeGroup(folder: string, tests: readonly string[], index: number): string {
+  const file = join(folder, `${dirname(tests[0] ?? "")}/group-${index + 1}.test.ts`);
+  const imports = ["test/tools/hanging.ts", ...tests]
+    .map((name) => `import ${JSON.stringify(join(repository, name))};\n`)
+    .join("");
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, imports);
+  return file;
+}
+
+/** Where the compiled form of a source goes, without its ending: the runner sorts files by their names. */
+function outputOf(source: string, index: number): string {
+  const number = String(index + 1).padStart(3, "0");
+  return `${number}/${source.replace(/^.*?(?=test\/)/, "").replace(/\.ts$/, "")}`;
 }
 
 /** Packages in CommonJS ask for Node's modules by it. */
@@ -83,7 +86,8 @@ const packages: Plugin = {
   setup({ onResolve }) {
     onResolve({ filter: /^[\w@]/ }, ({ path, importer, kind }) => {
       if (kind === "entry-point" || path.startsWith("node:")) return undefined;
-      if (importer.includes("/node_modules/") && !importer.includes("/groups/")) return undefined;
+      if (importer.includes("/node_modules/") && !/\/group-\d+\.test\.ts$/.test(importer))
+        return undefined;
       return bundled.test(path) ? undefined : { path, external: true };
     });
   },
