@@ -19,7 +19,7 @@ RUN npm ci --ignore-scripts ${NPM_REGISTRY:+"--registry=${NPM_REGISTRY}"}
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 COPY scripts ./scripts
-# OpenTelemetry's packages are optional peers; here they are part of what is shipped, as the lock file has them.
+# The packages of OpenTelemetry and of gRPC are optional peers; here they are part of what is shipped, as the lock file has them.
 RUN npm run build \
   && node scripts/image-contents.mjs dependencies \
   && npm prune --ignore-scripts \

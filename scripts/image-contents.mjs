@@ -1,7 +1,7 @@
 /**
  * Prepares what the image holds; the Dockerfile runs it in its build stage, in the folder of package.json.
  *
- *     node image-contents.mjs dependencies   makes optional peers (OpenTelemetry) dependencies, by name and
+ *     node image-contents.mjs dependencies   makes optional peers (OpenTelemetry, gRPC) dependencies, by name and
  *                                            with the versions of the lock file, and drops what only builds
  *     node image-contents.mjs sbom           writes sbom.cdx.json: CycloneDX without serial number and time,
  *                                            which no two builds would share

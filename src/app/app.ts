@@ -1,5 +1,5 @@
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server as NetServer } from "node:net";
 import type { Config } from "../config/load.ts";
 import { revocationKinds } from "../denylist/denylist.ts";
 import { UsageError } from "../errors.ts";
@@ -76,7 +76,7 @@ async function stop(parts: Parts): Promise<void> {
   await reloads.close();
   const { drainTimeout } = inForce.config.settings.limits;
   const deadlineMs = performance.now() + drainTimeout;
-  await Promise.all([drain.run(drainTimeout), gateways?.drain.run(drainTimeout)]);
+  await Promise.all([drain.run(drainTimeout), gateways?.close(drainTimeout)]);
   // A logout whose client has left is still on its way; it gets what is left of the time.
   await current.close(deadlineMs - performance.now());
   live.close();
@@ -90,7 +90,7 @@ async function closeAll(server: Server): Promise<void> {
 }
 
 function listen(
-  server: Server,
+  server: NetServer,
   { host, port }: { host: string; port: number },
 ): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {

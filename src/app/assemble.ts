@@ -9,14 +9,15 @@ import {
   routeRules,
   targetOptions,
 } from "../config/routes.ts";
+import { isGrpcForm } from "../config/settings/decisions.ts";
 import type { ControlHandler } from "../control/command-server.ts";
-import type { DecisionGate } from "../decisions/decision-server.ts";
+import type { GrpcGate } from "../decisions/grpc/grpc-service.ts";
 import { createBodyPlaces } from "../gateway/body-places.ts";
 import { createCheckTurns } from "../gateway/check-turns.ts";
 import type { Gate } from "../gateway/gate.ts";
 import type { LiveConnections } from "../gateway/live-connections.ts";
 import type { Observer } from "../gateway/observer.ts";
-import { createPeerReader } from "../gateway/peer.ts";
+import { createPeerReader, createToldPeerReader } from "../gateway/peer.ts";
 import { neverCut, reportOnly, withoutHolding } from "../gateway/report-only.ts";
 import { createResponder } from "../gateway/respond.ts";
 import { compileRoutes } from "../gateway/route-table.ts";
@@ -62,7 +63,7 @@ export interface Foundation {
 export interface Assembly {
   readonly gate: Gate;
   /** Undefined if no other gateway asks. */
-  readonly decisions: DecisionGate | undefined;
+  readonly decisions: GrpcGate | undefined;
   readonly application: Application;
   readonly signals: OpenSignals | undefined;
   readonly endpoints: readonly Endpoints[];
@@ -163,15 +164,21 @@ function assembleGate(
 }
 
 /** What questions of other gateways are answered by: as requests are, except for who is trusted to name the client. */
-function assembleDecisions({ settings }: Config, gate: Gate): DecisionGate | undefined {
-  const { decisions, listen } = settings;
+function assembleDecisions({ settings }: Config, gate: Gate): GrpcGate | undefined {
+  const { decisions, listen, limits } = settings;
   if (decisions === undefined) return undefined;
   const { gateways, question } = decisions;
-  const readGateway = createPeerReader(gateways);
+  const { trustedProxies } = listen;
+  const readAsker = createPeerReader(gateways);
   return {
-    ...{ ...gate, question },
-    readPeer: createPeerReader([...gateways, ...listen.trustedProxies]),
-    mayAsk: (socket) => readGateway(socket).trusted,
+    ...gate,
+    // Over gRPC, messages say it.
+    question: isGrpcForm(question) ? "same" : question,
+    headerBytes: limits.headerBytes,
+    readPeer: createPeerReader([...gateways, ...trustedProxies]),
+    readClient: createToldPeerReader(trustedProxies),
+    readGateway: createToldPeerReader([...gateways, ...trustedProxies]),
+    mayAsk: (socket) => readAsker(socket).trusted,
   };
 }
 

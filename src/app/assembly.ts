@@ -1,7 +1,7 @@
 import type { Endpoints } from "../admin/endpoint.ts";
 import { keepFixed } from "../config/keep-fixed.ts";
 import type { Config } from "../config/load.ts";
-import type { DecisionGate } from "../decisions/decision-server.ts";
+import type { GrpcGate } from "../decisions/grpc/grpc-service.ts";
 import type { Gate } from "../gateway/gate.ts";
 import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
 import { type Assembly, assemble, type Former, type Foundation, retire } from "./assemble.ts";
@@ -25,7 +25,7 @@ export class CurrentAssembly {
   }
 
   /** What questions of other gateways are answered by; undefined if there is none. */
-  get decisions(): DecisionGate | undefined {
+  get decisions(): GrpcGate | undefined {
     return this.#current.decisions;
   }
 

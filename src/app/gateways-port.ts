@@ -1,22 +1,28 @@
-import type { Server } from "node:http";
+import type { Server } from "node:net";
 import type { Config } from "../config/load.ts";
+import { isGrpcForm } from "../config/settings/decisions.ts";
 import {
   adjustDecisionServer,
   createDecisionServer,
-  type DecisionGate,
   type DecisionServerOptions,
 } from "../decisions/decision-server.ts";
+import { createGrpcServer } from "../decisions/grpc/grpc-server.ts";
+import type { GrpcGate } from "../decisions/grpc/grpc-service.ts";
+import { loadGrpc } from "../decisions/grpc/load-grpc.ts";
 import { createLineBudget } from "../observability/line-budget.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { DecisionMetrics } from "../observability/metrics/operation.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
-import { createDrain, type Drain } from "../server/drain.ts";
+import { createDrain } from "../server/drain.ts";
 
 /** The port that other gateways ask at. */
 export interface GatewaysPort {
   readonly server: Server;
-  readonly drain: Drain;
-  /** Applies the limits of a changed configuration. */
+  /** Has gateways leave: what they ask is still answered. */
+  begin(): void;
+  /** Stops accepting; resolves when all has been answered, at the latest after `timeoutMs`. */
+  close(timeoutMs: number): Promise<void>;
+  /** Applies a changed configuration. */
   adjust(config: Config): void;
 }
 
@@ -30,29 +36,89 @@ interface Told {
   readonly onUncaught: ReportUncaught;
 }
 
+type Reports = Pick<DecisionServerOptions, "onRefused" | "onUncaught">;
+
 /** Makes the port; undefined if the configuration has none. */
 export function createGatewaysPort(
   config: Config,
-  current: () => DecisionGate | undefined,
-  { metrics, logger, onUncaught }: Told,
+  current: () => GrpcGate | undefined,
+  told: Told,
 ): GatewaysPort | undefined {
-  if (config.settings.decisions === undefined) return undefined;
-  const drain = createDrain(noUpgrades);
+  const { decisions } = config.settings;
+  if (decisions === undefined) return undefined;
+  const reports = createReports(told);
+  return isGrpcForm(decisions.question)
+    ? openGrpc(config, current, { ...reports, form: decisions.question })
+    : openHttp(config, current, reports);
+}
+
+function createReports({ metrics, logger, onUncaught }: Told): Reports {
   const mayWrite = createLineBudget(maxLinesPerSecond, (reason: string, lines) => {
     logger.warn({ reason, lines }, "more questions of gateways were refused");
   });
-  const server = createDecisionServer(current, {
-    ...limitsOf(config),
-    headerBytes: config.settings.limits.headerBytes,
-    isLeaving: () => drain.begun,
+  return {
     onRefused(reason, peer, why) {
       metrics.decisions.refused[reason].inc();
       if (mayWrite(reason)) logger.warn({ reason, peer, why }, "a gateway's question was refused");
     },
     onUncaught,
+  };
+}
+
+function openHttp(
+  config: Config,
+  current: () => GrpcGate | undefined,
+  reports: Reports,
+): GatewaysPort {
+  const drain = createDrain(noUpgrades);
+  const server = createDecisionServer(current, {
+    ...limitsOf(config),
+    headerBytes: config.settings.limits.headerBytes,
+    isLeaving: () => drain.begun,
+    ...reports,
   });
   drain.watch(server);
-  return { server, drain, adjust: (next) => adjustDecisionServer(server, limitsOf(next)) };
+  return {
+    server,
+    begin: () => drain.begin(),
+    close: (timeoutMs) => drain.run(timeoutMs),
+    adjust: (next) => adjustDecisionServer(server, limitsOf(next)),
+  };
+}
+
+/** Bytes of a message besides the header lines: names of fields, lengths, addresses. */
+const messageOverhead = 16 * 1024;
+
+function openGrpc(
+  config: Config,
+  current: () => GrpcGate | undefined,
+  { form, ...reports }: Reports & { readonly form: "ext_authz" | "ext_proc" },
+): GatewaysPort {
+  const { limits } = config.settings;
+  let leaves = false;
+  const { server, recheck, begin, close } = createGrpcServer(loadGrpc(), current, {
+    ...{ form, ...reports, tls: undefined },
+    messageBytes: 4 * limits.headerBytes + messageOverhead,
+    maxConnections: limits.maxConnections,
+    handshakeTimeoutMs: limits.headersTimeout,
+    isLeaving: () => leaves,
+  });
+  const leave = () => {
+    leaves = true;
+    begin();
+  };
+  return {
+    server,
+    begin: leave,
+    close(timeoutMs) {
+      leave();
+      return close(timeoutMs);
+    },
+    adjust(next) {
+      server.maxConnections = next.settings.limits.maxConnections;
+      recheck();
+    },
+  };
 }
 
 function limitsOf({

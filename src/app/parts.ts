@@ -95,7 +95,7 @@ export function construct(config: Config, store: Store, making: Making): Parts {
     tokens: tokensInForce(inForce),
     clock,
     drain() {
-      gateways?.drain.begin();
+      gateways?.begin();
       return beginDrain(drain, logger);
     },
     onRevoked: metrics.store.countRevoked,

@@ -1,6 +1,7 @@
 import { isSameData } from "../platform/same-data.ts";
 import type { Config } from "./load.ts";
 import type { Settings } from "./schema.ts";
+import { isGrpcForm } from "./settings/decisions.ts";
 
 /** A changed configuration as far as it can be taken on while revgate runs. */
 export interface Reloadable {
@@ -21,6 +22,8 @@ const fixed: Readonly<Record<string, (settings: Settings) => unknown>> = {
   "admin.port": ({ admin }) => admin.port,
   "decisions.host": ({ decisions }) => decisions?.host,
   "decisions.port": ({ decisions }) => decisions?.port,
+  // Over which protocol they ask; of HTTP, the form may change.
+  "decisions.question": ({ decisions }) => protocolOf(decisions),
   denylist: ({ denylist }) => denylist,
 };
 
@@ -70,5 +73,12 @@ function keepTls(running: Config, next: Config) {
 
 /** Who may ask, and how, as asked for; whether there is a port for it, and which, stays. */
 function keepDecisions({ decisions: is }: Settings, { decisions: asked }: Settings) {
-  return is && asked ? { ...asked, host: is.host, port: is.port } : is;
+  if (is === undefined || asked === undefined) return is;
+  const question = protocolOf(is) === protocolOf(asked) ? asked.question : is.question;
+  return { ...asked, host: is.host, port: is.port, question };
+}
+
+function protocolOf(decisions: Settings["decisions"]): string | undefined {
+  if (decisions === undefined) return undefined;
+  return isGrpcForm(decisions.question) ? decisions.question : "http";
 }

@@ -1,6 +1,7 @@
 import { compilePattern } from "../gateway/path-pattern.ts";
 import type { SettingPath } from "./document.ts";
 import type { Settings } from "./schema.ts";
+import { isGrpcForm } from "./settings/decisions.ts";
 
 /** Something in a configuration that can be used, and that its operator should know. */
 export interface Note {
@@ -50,7 +51,7 @@ function notesOnDecisions({ decisions, routes, tokens }: Noted): Note[] {
       "if a gateway asks, it ends the sessions even if the application refuses the request, such as for a wrong password",
     );
   }
-  if (tokens?.forwardCredential === false) {
+  if (tokens?.forwardCredential === false && !isGrpcForm(decisions.question)) {
     note(["tokens", "forwardCredential"], "gateways that only ask pass the credential on");
   }
   return notes;

@@ -11,7 +11,10 @@ import { type QuestionForm, readOriginal } from "./original-request.ts";
 export interface DecisionGate extends Forwarding, Reception {
   /** Whether it is a gateway that may ask. */
   readonly mayAsk: (socket: Socket) => boolean;
+  /** How HTTP says which request is meant; Envoy's gRPC says it in its messages. */
   readonly question: QuestionForm;
+  /** The longest head of a client's request, in bytes. */
+  readonly headerBytes: number;
 }
 
 /** Why a question is not answered: by whom it comes, or what it says. */
@@ -53,7 +56,8 @@ export function createDecisionServer(
   // Node drops what goes beyond in silence: one more than is allowed, so that it shows.
   server.maxHeadersCount = mostHeaderLines + 1;
   const handle = (question: IncomingMessage, response: ServerResponse) => {
-    if (options.isLeaving()) response.shouldKeepAlive = false;
+    const { isLeaving } = options;
+    if (isLeaving()) response.shouldKeepAlive = false;
     const gate = current();
     const peer = question.socket.remoteAddress ?? "unknown";
     const refuse = (refusal: QuestionRefusal, status: number, why: string) => {
@@ -65,7 +69,7 @@ export function createDecisionServer(
     }
     const original = readOriginal(question, gate.question);
     if (original.kind === "unreadable") return refuse("question", 400, original.why);
-    answerQuestion(gate, { visit: beginVisit(gate, original.request), response });
+    answerQuestion(gate, { visit: beginVisit(gate, original.request), response, isLeaving });
   };
   const guarded = (question: IncomingMessage, response: ServerResponse) => {
     try {

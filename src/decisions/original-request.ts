@@ -1,6 +1,7 @@
 import { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { mostHeaderLines } from "../gateway/framing.ts";
-import { eachField, fieldValues } from "../http/field-lines.ts";
+import { eachField, type FieldLines, fieldValues } from "../http/field-lines.ts";
 
 /** How a gateway says which request it asks about (see `decisions.question` in the configuration). */
 export type QuestionForm = "forwarded" | "original" | "same";
@@ -10,10 +11,15 @@ export type Original =
   | { readonly kind: "read"; readonly request: IncomingMessage }
   | { readonly kind: "unreadable"; readonly why: string };
 
+/** The line of a request, and whom it is for. */
+export interface RequestLine {
+  readonly method: string;
+  readonly target: string;
+  readonly host: string;
+}
+
 /** What every form says, or why it does not. */
-type Parts =
-  | { readonly method: string; readonly target: string; readonly host: string }
-  | { readonly why: string };
+type Parts = RequestLine | { readonly why: string };
 
 /** Where each form has it. One that a client sends under the name of another form is a header like any other. */
 const places: Readonly<Record<QuestionForm, readonly string[]>> = {
@@ -43,22 +49,39 @@ export function readOriginal(question: IncomingMessage, form: QuestionForm): Ori
   }
   const parts = readParts(question, form);
   if ("why" in parts) return { kind: "unreadable", why: parts.why };
-  const { method, target, host } = parts;
-  if (!token.test(method)) return { kind: "unreadable", why: "the method is none" };
+  if (!isMethod(parts.method)) return { kind: "unreadable", why: "the method is none" };
+  const others: string[] = [];
+  for (const [name, value] of eachField(rawHeaders)) {
+    if (places[form].includes(name.toLowerCase())) continue;
+    others.push(name, value);
+  }
+  return { kind: "read", request: makeRequest(socket, parts, others) };
+}
 
+/** Whether a text is a method (RFC 9110 section 9.1). */
+export function isMethod(text: string): boolean {
+  return token.test(text);
+}
+
+/**
+ * Makes the request that a question is about, out of what the question says of it. What belongs to the connection that
+ * it came by is left out; its body stays with the gateway.
+ */
+export function makeRequest(
+  socket: Socket,
+  { method, target, host }: RequestLine,
+  headers: FieldLines,
+): IncomingMessage {
   const request = new IncomingMessage(socket);
   request.method = method;
   request.url = target;
   request.httpVersion = "1.1";
   request.rawHeaders = ["Host", host];
-  for (const [name, value] of eachField(rawHeaders)) {
-    const lower = name.toLowerCase();
-    if (ofQuestion.has(lower) || places[form].includes(lower)) continue;
-    request.rawHeaders.push(name, value);
+  for (const [name, value] of eachField(headers)) {
+    if (!ofQuestion.has(name.toLowerCase())) request.rawHeaders.push(name, value);
   }
-  // The body stays with the gateway.
   request.push(null);
-  return { kind: "read", request };
+  return request;
 }
 
 function readParts(question: IncomingMessage, form: QuestionForm): Parts {

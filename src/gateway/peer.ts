@@ -25,9 +25,7 @@ export interface ClientCertificate {
 
 /** Makes the reader of peers; `trustedProxies` are addresses or CIDR ranges. It reads each connection once. */
 export function createPeerReader(trustedProxies: readonly string[]): (socket: Socket) => Peer {
-  const trusted = new BlockList();
-  for (const range of trustedProxies) addRange(trusted, range);
-  const trusts = (address: string) => trusted.check(address, familyOf(address));
+  const trusts = createTrust(trustedProxies);
   const known = new WeakMap<Socket, Peer>();
 
   return (socket) => {
@@ -38,6 +36,29 @@ export function createPeerReader(trustedProxies: readonly string[]): (socket: So
     }
     return peer;
   };
+}
+
+/** Makes the reader of peers of which another tells the address. */
+export function createToldPeerReader(
+  trustedProxies: readonly string[],
+): (told: { readonly address: string; readonly proto: Peer["proto"] }) => Peer {
+  const trusts = createTrust(trustedProxies);
+  return ({ address: text, proto }) => {
+    const address = withoutMapping(text);
+    return { address, trusted: trusts(address), trusts, proto, certificate: undefined };
+  };
+}
+
+/** Whether an address is in one of the ranges; what is no address is in none. */
+function createTrust(ranges: readonly string[]): (address: string) => boolean {
+  const trusted = new BlockList();
+  for (const range of ranges) addRange(trusted, range);
+  return (address) => isIP(address) !== 0 && trusted.check(address, familyOf(address));
+}
+
+/** An IPv4 address that arrived over IPv6, as IPv4. */
+function withoutMapping(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, "");
 }
 
 /** Whether a text is an IP address or a CIDR range. */
@@ -75,7 +96,7 @@ function readPeer(socket: Socket, trusts: Peer["trusts"]): Peer {
   if (remoteAddress === undefined) {
     return { address: "unknown", trusted: false, trusts, proto, certificate };
   }
-  const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, "");
+  const address = withoutMapping(remoteAddress);
   return { address, trusted: trusts(address), trusts, proto, certificate };
 }
 

@@ -9,7 +9,9 @@ const read = (file: string) => readFileSync(join(repository, file), "utf8");
 /** The folders below one that hold code, by their path from it. */
 function foldersIn(folder: string): string[] {
   const paths = readdirSync(join(repository, folder), { recursive: true, encoding: "utf8" });
-  const code = paths.filter((path) => /\.(?:ts|mjs|js|py|html)$/.test(path) && path.includes("/"));
+  const code = paths.filter(
+    (path) => /\.(?:ts|mjs|js|py|html|proto)$/.test(path) && path.includes("/"),
+  );
   return [...new Set(code.map((path) => path.slice(0, path.lastIndexOf("/"))))].sort();
 }
 

@@ -58,6 +58,8 @@ export interface HeldSyncs {
   hold(): void;
   /** Lets all through, from now on. */
   letGo(): void;
+  /** Resolves when one waits. */
+  arrived(): Promise<void>;
   /** Lets the next one through, as soon as there is one. */
   releaseNext(): Promise<void>;
 }
@@ -73,6 +75,12 @@ export async function prepareHeldSyncs(t: TestContext): Promise<HeldSyncs> {
     for (const release of waiting.splice(0)) release();
   };
   t.after(letGo);
+  const untilOne = async () => {
+    if (waiting.length > 0) return;
+    await new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+  };
   return {
     letGo,
     hold() {
@@ -84,12 +92,9 @@ export async function prepareHeldSyncs(t: TestContext): Promise<HeldSyncs> {
         return datasync.call(this);
       };
     },
+    arrived: untilOne,
     async releaseNext() {
-      if (waiting.length === 0) {
-        await new Promise<void>((resolve) => {
-          arrived = resolve;
-        });
-      }
+      await untilOne();
       waiting.shift()?.();
     },
   };

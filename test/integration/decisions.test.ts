@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { loadConfig } from "../../src/config/load.ts";
 import { startApplication } from "../helpers/application.ts";
-import { startGate, type TestGate } from "../helpers/gate.ts";
+import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
+import { startGate, type TestGate, untilStartIsNoted } from "../helpers/gate.ts";
 import { openRaw, type Sent, send } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -188,14 +189,25 @@ describe("the gateways' port", () => {
   });
 
   it("lets gateways leave when it stops, and answers what was asked", async (t) => {
+    const syncs = await prepareHeldSyncs(t);
     const { gate, ask } = await start(t);
-    const agent = new Agent({ keepAlive: true });
-    t.after(() => agent.destroy());
-    const sent = { agent, headers: { token: makeToken() } };
+    await untilStartIsNoted(gate);
+    const agents = [new Agent({ keepAlive: true }), new Agent({ keepAlive: true })] as const;
+    t.after(() => agents.map((agent) => agent.destroy()));
+    const sent = { agent: agents[0], headers: { token: makeToken() } };
     assert.equal((await ask("GET", "/me", sent)).headers.connection, "keep-alive");
+    // One that is held is answered, too, and closes its connection.
+    syncs.hold();
+    const logout = { agent: agents[1], headers: { token: makeToken({ jti: "1" }) } };
+    const held = ask("POST", "/logout", logout);
+    await syncs.arrived();
+    gate.config().settings.limits.drainTimeout = 20_000;
     const stopped = gate.stop();
-    const last = await ask("GET", "/me", sent);
-    assert.deepEqual([last.status, last.headers.connection], [200, "close"]);
+    const last = ask("GET", "/me", sent);
+    syncs.letGo();
+    for (const { status, headers } of await Promise.all([held, last])) {
+      assert.deepEqual([status, headers.connection], [200, "close"]);
+    }
     await stopped;
     await assert.rejects(ask("GET", "/me"), /ECONNREFUSED/);
   });

@@ -184,6 +184,7 @@ describe("the examples for gateways that are not run here", () => {
       "traefik-kubernetes.yaml",
       "ingress-nginx.yaml",
       "istio.yaml",
+      "envoy.yaml",
     ]) {
       for (const document of parseAllDocuments(read(file))) assert.deepEqual(document.errors, []);
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, it, type TestContext } from "node:test";
@@ -37,6 +37,7 @@ describe("the package", () => {
     const expected = [
       /^dist\/[\w/-]+\.js$/,
       /^dist\/admin\/status-page\/\w+\.(?:html|css|js)$/,
+      /^dist\/decisions\/grpc\/proto\/\w+\.proto$/,
       /^LICENSE$/,
       /^examples\/node\/(?:server\.js|README\.md)$/,
       /^(?:README(?:\.zh)?|CHANGELOG)\.md$/,
@@ -95,8 +96,21 @@ denylist: { dataDir: data }
       if (line.includes('"serving"')) break;
     }
     const complaint = lines.find((line) => line.includes("OpenTelemetry"));
-    for (const name of Object.keys(packages.peerDependencies)) {
+    const ofTracing = (name: string) => name.startsWith("@opentelemetry/");
+    const peers = Object.keys(packages.peerDependencies);
+    for (const name of peers.filter(ofTracing)) {
       assert.ok(complaint?.includes(name), `${name}: ${lines.join("\n")}`);
+    }
+
+    // So are the packages of gRPC: without them no gateway that asks by it would be answered.
+    appendFileSync(join(folder, "traced.yaml"), "decisions: { question: ext_authz, port: 0 }\n");
+    child.kill("SIGKILL");
+    const failed = spawnSync("node_modules/.bin/revgate", ["run", "--config", "traced.yaml"], {
+      ...{ cwd: folder, encoding: "utf8", timeout: 60_000 },
+    });
+    assert.equal(failed.status, 2, failed.stdout);
+    for (const name of peers.filter((name) => !ofTracing(name))) {
+      assert.match(failed.stderr, new RegExp(`npm install .*${name}`));
     }
   });
 

@@ -7,8 +7,8 @@ const introduction = `# Licences
 
 revgate is under the [Apache License 2.0](../LICENSE). Written by \`npm run docs\` from package-lock.json; do not edit.
 
-These packages come with it, for \`npm install\` or only in the image (the optional peers for OpenTelemetry). The image
-holds their licences in \`/app/THIRD-PARTY-NOTICES\`, its bill of materials is \`/app/sbom.cdx.json\`. A test refuses a
+These packages come with it, for \`npm install\` or only in the image (the optional peers for OpenTelemetry and for
+Envoy's gRPC). The image holds their licences in \`/app/THIRD-PARTY-NOTICES\`, its bill of materials is \`/app/sbom.cdx.json\`. A test refuses a
 package whose licence is not permissive.
 `;
 

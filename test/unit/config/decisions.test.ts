@@ -92,5 +92,10 @@ describe("beside decisions", () => {
     assert.match(notes(rule({ revoke: "subject" }))[1] ?? "", /^routes\.0: .*wrong password/);
     const withheld = notes({ tokens: { ...tokens, forwardCredential: false } });
     assert.match(withheld[0] ?? "", /^tokens\.forwardCredential: .*pass the credential on/);
+    const overGrpc = {
+      tokens: { ...tokens, forwardCredential: false },
+      decisions: { question: "ext_authz" },
+    };
+    assert.deepEqual(notes(overGrpc), []);
   });
 });

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { loadConfig } from "../../src/config/load.ts";
+import { startApplication } from "../helpers/application.ts";
+import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
+import { type Asked, checkRequest, openEnvoy } from "../helpers/envoy.ts";
+import { startGate, type TestGate, untilStartIsNoted } from "../helpers/gate.ts";
+import { send } from "../helpers/http.ts";
+import { makeToken } from "../helpers/tokens.ts";
+
+const yaml = `
+tokens: { keys: [ { publicKeyFile: public.pem } ], forwardClaims: { sub: X-User-Id } }
+routes:
+  - { path: /login, methods: [POST], access: public }
+  - { path: /logout, methods: [POST], revoke: token }
+listen: { host: 127.0.0.1, port: 0, trustedProxies: [192.0.2.1] }
+`;
+
+async function start(t: TestContext, more = "", settings = "") {
+  const application = await startApplication(t);
+  const own = `decisions: { host: 127.0.0.1, port: 0, question: ext_authz${settings} }`;
+  const gate = await startGate(t, {
+    upstream: application.url,
+    yaml: [own, yaml, more].join("\n"),
+  });
+  const port = gate.decisionsAddress?.port ?? 0;
+  return { application, gate, port, envoy: openEnvoy(t, port) };
+}
+
+async function metric({ adminUrl }: TestGate, line: string): Promise<number> {
+  const { text } = await send(`${adminUrl}/metrics`);
+  const found = text.split("\n").find((each) => each.startsWith(`${line} `));
+  return Number(found?.split(" ").at(-1));
+}
+
+describe("the gateways' port, asked by Envoy's ext_authz over gRPC", () => {
+  it("judges like the clients' port, says who it is, and ends a token at its logout", async (t) => {
+    const { application, gate, envoy } = await start(t);
+    const token = makeToken({ sub: "zoë" });
+    const cases: readonly [string, string, Asked][] = [
+      ["GET", "/me", {}],
+      ["GET", "/me", { headers: { token: "a.b.c" } }],
+      ["GET", "//me", { headers: { token } }],
+      ["GET", "/me", { headers: { accept: "application/problem+json" } }],
+      ["TRACE", "/login", {}],
+      ["POST", "/login", { headers: { "x-http-method-override": "DELETE" } }],
+    ];
+    for (const [method, path, asked] of cases) {
+      const checked = await envoy.check(checkRequest(method, path, asked));
+      const headers = asked.headers ?? {};
+      const direct = await send(gate.url + path, { method, headers });
+      assert.notEqual(checked.code, 0, `${method} ${path}`);
+      assert.equal(checked.status, direct.status);
+      for (const name of ["content-type", "www-authenticate", "cache-control"]) {
+        assert.equal(checked.headers[name], direct.headers[name], name);
+      }
+      const { requestId: _one, ...body } = JSON.parse(checked.body ?? "");
+      const { requestId: _other, ...directBody } = direct.json;
+      assert.deepEqual(body, directBody);
+      assert.equal(checked.headers["x-revgate-error"], body["error"]);
+      assert.equal(checked.headers["content-length"], undefined);
+    }
+    // Two lines: joined, or each by itself.
+    const two = [
+      ["token", token],
+      ["token", makeToken({ jti: "2" })],
+    ] as const;
+    const twice = await envoy.check(checkRequest("GET", "/me", { raw: two }));
+    assert.equal(twice.headers["x-revgate-error"], "token_ambiguous");
+
+    const spoofed = { token, "x-user-id": "root", x_user_id: "root" };
+    const passed = await envoy.check(checkRequest("GET", "/me?a=b", { headers: spoofed }));
+    assert.deepEqual([passed.code, passed.headers], [0, { "x-user-id": "zo%C3%AB" }]);
+    assert.deepEqual(passed.remove, ["x_user_id"], "what is set replaces what was sent");
+    const login = await envoy.check(checkRequest("POST", "/login", { headers: spoofed }));
+    assert.deepEqual([login.code, login.headers], [0, {}]);
+    assert.deepEqual([...login.remove].sort(), ["x-user-id", "x_user_id"]);
+    assert.equal(application.seen.length, 0);
+
+    const out = await envoy.check(checkRequest("POST", "/logout", { headers: { token } }));
+    assert.equal(out.code, 0);
+    const after = await envoy.check(checkRequest("GET", "/me", { headers: { token } }));
+    assert.deepEqual([after.code, after.status], [16, 401]);
+    assert.equal((await send(`${gate.url}/me`, { headers: { token } })).status, 401);
+    assert.equal(await metric(gate, 'revgate_requests_total{outcome="allowed"}'), 3);
+    assert.match(gate.logged(), /"outcome":"allowed".*"path":"\/me"/);
+    assert.doesNotMatch(gate.logged(), new RegExp(token.slice(-40)));
+  });
+
+  it("tells clients of gRPC why, knows who they are, and offers its health", async (t) => {
+    const { gate, envoy } = await start(t, "errors: { status: { token_invalid: 499 } }");
+    const headers = { "content-type": "application/grpc" };
+    const grpc = await envoy.check(checkRequest("POST", "/a.B/C", { headers }));
+    assert.deepEqual([grpc.status, grpc.body], [401, "token_missing"]);
+    assert.equal(grpc.headers["content-type"], undefined);
+    const odd = await envoy.check(checkRequest("GET", "/me", { headers: { token: "a" } }));
+    assert.equal(odd.status, 401, "Envoy knows no 499");
+
+    const forwarded = { "x-forwarded-for": "203.0.113.9" };
+    await envoy.check(checkRequest("GET", "/who", { headers: forwarded, source: "198.51.100.7" }));
+    assert.match(gate.logged(), /"peer":"198\.51\.100\.7","method":"GET","path":"\/who"/);
+    await envoy.check(checkRequest("GET", "/who", { headers: forwarded, source: "192.0.2.1" }));
+    assert.match(gate.logged(), /"peer":"192\.0\.2\.1","client":"203\.0\.113\.9"/);
+
+    for (const service of ["", "envoy.service.auth.v3.Authorization"]) {
+      assert.equal((await envoy.call("health", "Check", { service }))["status"], 1);
+    }
+    await assert.rejects(envoy.call("health", "Check", { service: "other" }), /NOT_FOUND/);
+  });
+
+  it("answers no question that does not say what it is about, and none of a head that is too long", async (t) => {
+    const { gate, envoy } = await start(t);
+    const same = checkRequest("POST", "/login");
+    const http = (edit: object) => {
+      const { request } = same["attributes"] as { request: { http: object } };
+      return { attributes: { request: { http: { ...request.http, ...edit } } } };
+    };
+    const unclear: readonly [object, RegExp][] = [
+      [{}, /no HTTP request/],
+      [http({ path: "/me" }), /has not one target/],
+      [http({ method: "GET" }), /has not one method/],
+      [http({ host: "other.example" }), /has not one host/],
+      [http({ headers: { token: "a\r\nb: c" } }), /line break/],
+      [http({ headers: { "a b": "c" } }), /no name/],
+      [http({ headers: {}, path: "/a b" }), /has not one target/],
+      [http({ headers: {}, method: "" }), /has not one method/],
+      [http({ headerMap: { headers: [{ key: "token", value: "a" }] } }), /two forms/],
+    ];
+    for (const [question, why] of unclear) {
+      await assert.rejects(envoy.check(question as Record<string, unknown>), why);
+    }
+    const refused = 'revgate_decisions_refused_total{reason="question"}';
+    assert.equal(await metric(gate, refused), unclear.length);
+    const long = { token: makeToken(), "x-long": "a".repeat(16_000), "x-more": "a".repeat(16_000) };
+    const checked = await envoy.check(checkRequest("GET", "/me", { headers: long }));
+    assert.deepEqual(
+      [checked.status, checked.headers["x-revgate-error"]],
+      [431, "request_too_large"],
+    );
+  });
+
+  it("lets nobody but gateways get as far as a question, and closes those that may ask no more", async (t) => {
+    const { gate, port, envoy } = await start(t, "", ", gateways: [192.0.2.1]");
+    const stranger = connect(port, "127.0.0.1");
+    await new Promise((resolve) => stranger.once("close", resolve));
+    const refused = 'revgate_decisions_refused_total{reason="gateway"}';
+    assert.equal(await metric(gate, refused), 1);
+    assert.match(gate.logged(), /127\.0\.0\.1 is not in decisions\.gateways/);
+    await assert.rejects(envoy.check(checkRequest("POST", "/login")), /UNAVAILABLE/);
+    envoy.close();
+
+    const file = join(gate.directory, "revgate.yaml");
+    const text = readFileSync(file, "utf8");
+    writeFileSync(file, text.replace("gateways: [192.0.2.1]", "gateways: [127.0.0.0/8]"));
+    await gate.reload(() => loadConfig(file, {}));
+    const allowed = openEnvoy(t, port);
+    assert.equal((await allowed.check(checkRequest("POST", "/login"))).code, 0);
+    writeFileSync(file, text);
+    await gate.reload(() => loadConfig(file, {}));
+    await assert.rejects(allowed.check(checkRequest("POST", "/login")), /UNAVAILABLE/);
+    // Over which protocol they ask stays what it is.
+    writeFileSync(file, text.replace("ext_authz", "forwarded"));
+    await gate.reload(() => loadConfig(file, {}));
+    assert.match(gate.logged(), /decisions\.question/);
+  });
+
+  it("answers a logout that it holds when it stops, tells the health checks, and then is gone", async (t) => {
+    const syncs = await prepareHeldSyncs(t);
+    const { gate, envoy } = await start(t, "limits: { drainTimeout: 20s }");
+    await untilStartIsNoted(gate);
+    const token = makeToken();
+    assert.equal((await envoy.check(checkRequest("GET", "/me", { headers: { token } }))).code, 0);
+    const health = envoy.watchHealth();
+    assert.equal(await health.next(), 1);
+    syncs.hold();
+    const asked = envoy.check(checkRequest("POST", "/logout", { headers: { token } }));
+    await syncs.arrived();
+    gate.config().settings.limits.drainTimeout = 20_000;
+    const stopped = gate.stop();
+    assert.equal(await health.next(), 2);
+    syncs.letGo();
+    assert.equal((await asked).code, 0);
+    await stopped;
+    await assert.rejects(envoy.check(checkRequest("POST", "/login")), /UNAVAILABLE/);
+  });
+});
