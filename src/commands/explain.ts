@@ -62,6 +62,7 @@ function explainRequest(config: Config, routes: RouteTable, line: string): strin
     ["leaves", whatIsLeft(route)],
     ["session", whatBelongs(route)],
     ["lets pass", exemptions(route).join(", ")],
+    ["messages", loginOf(route)],
     ["streams", route.streams ? "responses may pause for as long as they like" : ""],
     ["answers", whoAnswers(route)],
     ["by", applying.map(nameRule).join(", ")],
@@ -117,6 +118,18 @@ function whatStays({ revoke, sparing }: Route): string[] {
 
 function whatIsLeft({ only }: Route): string {
   return only === "latest" ? "its subject these tokens alone" : "";
+}
+
+function loginOf({ messageToken }: Route): string {
+  if (messageToken === undefined) return "";
+  const { protocol, pointer, type } = messageToken;
+  const message =
+    protocol === "socket.io"
+      ? "CONNECT packet"
+      : type === undefined
+        ? "first message"
+        : `${type} message`;
+  return `a WebSocket without a token passes, and its ${message} must have a live one in ${pointer}`;
 }
 
 function whoAnswers({ answered }: Route): string {

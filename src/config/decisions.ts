@@ -29,6 +29,7 @@ interface Rule {
   readonly only?: unknown;
   readonly session?: unknown;
   readonly reused?: unknown;
+  readonly firstMessage?: unknown;
   readonly from?: readonly object[] | undefined;
   readonly alsoRevoke?: readonly object[] | undefined;
   readonly sparing?: readonly object[] | undefined;
@@ -102,8 +103,13 @@ function placeProblems(place: object): Problem[] {
   ];
 }
 
-function conditionProblems({ when, graphql }: Rule): Problem[] {
+function conditionProblems({ when, graphql, firstMessage }: Rule): Problem[] {
   const problems: Problem[] = [];
+  if (firstMessage !== undefined) {
+    const message =
+      "expected none beside decisions: gateways do not show what is sent through a WebSocket";
+    problems.push({ path: ["firstMessage"], message });
+  }
   if (when?.requestJson !== undefined) {
     problems.push({ path: ["when", "requestJson"], message: unseenBody });
   }

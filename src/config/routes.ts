@@ -19,6 +19,7 @@ import type { RequestHeaderOptions } from "../upstream/request-headers.ts";
 import { namespacesOf } from "./issuers.ts";
 import type { Settings } from "./schema.ts";
 import { conditionOf } from "./settings/condition.ts";
+import { messageTokenOf } from "./settings/first-message.ts";
 import { successOf } from "./settings/success.ts";
 
 /** A source of credentials as the configuration has it. */
@@ -128,6 +129,7 @@ export function routeRules(settings: Settings): RouteRule[] {
       expired: rule.expired,
       revoked: rule.revoked,
       streams: rule.stream,
+      messageToken: rule.firstMessage && messageTokenOf(rule.firstMessage),
       sparing: rule.sparing && sparingOf(rule.sparing, rule.path),
       handsOut: rule.handsOut?.flatMap((source) => handedOutOf(source) ?? []),
       only: rule.only,

@@ -66,12 +66,18 @@ function judgePreflight({ cors, sources }: Checks, visit: Visit): Admission | un
 
 function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
   const methods = methodReadings(visit.request.method ?? "", visit);
-  const route = checks.routes.find(methods, target, visit);
-  if (route === undefined) return deny("request_ambiguous");
+  const found = checks.routes.find(methods, target, visit);
+  if (found === undefined) return deny("request_ambiguous");
+  // Its token may come in a message; what comes with the handshake must be live all the same.
+  const route: Route = awaitsMessage(found, visit) ? { ...found, access: "optional" } : found;
   visit.messages = route.messages;
   const withoutBody = judgeBody(checks, visit, route);
   if (withoutBody !== undefined) return withoutBody;
+  return judgeCredential(checks, visit, route);
+}
 
+/** What its tokens say of a request whose body is there, if a token may be in it. */
+function judgeCredential(checks: Checks, visit: Visit, route: Route): Judgement {
   const verdict = judgeToken(checks, visit, route);
   if (verdict.kind === "deny" || verdict.kind === "wait") return verdict;
   if (verdict.token !== undefined && lacksSubject(route, verdict.token)) {
@@ -86,6 +92,12 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
   if ("kind" in spared) return spared;
   if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token, further, spared };
   return { kind: "pass", route, token: verdict.token, further, spared };
+}
+
+/** Whether the token of a WebSocket may come later (RFC 6455 section 4.1: an application takes no other for one). */
+function awaitsMessage({ messageToken }: Route, { isHandshake, headers }: Visit): boolean {
+  if (messageToken === undefined || !isHandshake) return false;
+  return headers.first("sec-websocket-version") === "13" && headers.has("sec-websocket-key");
 }
 
 /** Whether a request is refused or has to wait because of its body; undefined: it goes on. */
@@ -132,11 +144,24 @@ export function admit(checks: Checks, visit: Visit): Admission | Promise<Admissi
     : observe(visit, admission);
 }
 
-function check(checks: Checks, visit: Visit): Admission | Promise<Admission> {
-  const judgement = judge(checks, visit);
+/** The same for a message of a WebSocket, which is the body of a visit of its own: whether its token lets it pass. */
+export function admitMessage(
+  checks: Checks,
+  visit: Visit,
+  route: Route,
+): Admission | Promise<Admission> {
+  return check(checks, visit, () => judgeCredential(checks, visit, route));
+}
+
+function check(
+  checks: Checks,
+  visit: Visit,
+  judgeAgain: () => Judgement = () => judge(checks, visit),
+): Admission | Promise<Admission> {
+  const judgement = judgeAgain();
   switch (judgement.kind) {
     case "wait":
-      return wait(checks, visit, judgement);
+      return wait(checks, visit, judgement, judgeAgain);
     case "ask":
       return askDenylist(checks, visit, { ...judgement, kind: "pass" }, judgement.token);
     default:
@@ -148,7 +173,12 @@ function check(checks: Checks, visit: Visit): Admission | Promise<Admission> {
  * Judges a request again when what it waits for may be there. Whoever sends forged tokens can have any number
  * of requests wait for keys and turns: both are bounded.
  */
-async function wait(checks: Checks, visit: Visit, judgement: Wait): Promise<Admission> {
+async function wait(
+  checks: Checks,
+  visit: Visit,
+  judgement: Wait,
+  judgeAgain: () => Judgement,
+): Promise<Admission> {
   if (judgement.what === "turn") {
     visit.hasTurn = await checks.checkTurns.wait(visit);
     if (!visit.hasTurn) return deny("checks_busy");
@@ -158,7 +188,7 @@ async function wait(checks: Checks, visit: Visit, judgement: Wait): Promise<Admi
   } else {
     await judgement.ready;
   }
-  return check(checks, visit);
+  return check(checks, visit, judgeAgain);
 }
 
 /**

@@ -10,6 +10,7 @@ import { refuse } from "./refuse.ts";
 import type { Route } from "./route.ts";
 import { guardStep } from "./uncaught.ts";
 import { beginVisit, type Visit } from "./visit.ts";
+import { watchMessages } from "./watch-messages.ts";
 
 /** A client's request, its connection, and what it sent behind its request. */
 interface Client {
@@ -19,7 +20,8 @@ interface Client {
 }
 
 /**
- * The way of a WebSocket handshake: the same checks as for every request, then bytes both ways.
+ * The way of a WebSocket handshake: the same checks as for every request, then bytes both ways. If its token may come
+ * in a message, none of the client's bytes pass before.
  *
  * On a revoking route no upgrade is forwarded: an application that answered it with a plain 2xx would
  * have logged somebody out past the hold.
@@ -29,6 +31,7 @@ export function createUpgradeHandler(currentGate: () => Gate) {
     const gate = currentGate();
     socket.on("error", () => socket.destroy());
     const visit = beginVisit(gate, request);
+    visit.isHandshake = true;
     const client: Client = { request, socket, head };
     guardStep(gate, visit, socket, () => {
       const admission = admit(gate, visit);
@@ -54,14 +57,19 @@ function isHeld({ revoke, only }: Route): boolean {
 
 function forward(gate: Gate, visit: Visit, client: Client, admitted: Admitted): void {
   const { socket } = client;
+  // What observes keeps nothing back.
+  const messageToken = gate.observe === undefined ? admitted.route.messageToken : undefined;
+  const options = { ...gate, upgrades: true, plainFrames: messageToken !== undefined };
+  const isAnonymous = messageToken !== undefined && admitted.token === undefined;
   gate.forwardUpgrade({
     ...client,
     target: forwardedTarget(gate, visit),
-    headers: forwardedHeaders({ ...gate, upgrades: true }, visit, admitted),
+    headers: forwardedHeaders(options, visit, admitted),
     onAnswer: (status) => recordOutcome(gate, visit, "forwarded", status),
     onOpen(open) {
       gate.metrics.upgradedConnections.inc();
-      const forgetLive = watchLive(gate.live, admitted, open.cut);
+      const forgetLive =
+        messageToken === undefined ? watchLive(gate.live, admitted, open.cut) : () => {};
       const forget = gate.upgraded.add(open);
       socket.on("close", () => {
         forgetLive();
@@ -69,6 +77,11 @@ function forward(gate: Gate, visit: Visit, client: Client, admitted: Admitted): 
         gate.metrics.upgradedConnections.dec();
       });
     },
+    through:
+      messageToken &&
+      ((open) => watchMessages(gate, { visit, admitted, messageToken, open, socket })),
+    // To a request without a token the application may say no, and nothing else.
+    onUnswitched: isAnonymous ? () => refuse(gate, visit, socket, "token_missing") : undefined,
     onFailure: (reason, cause) => {
       gate.log.upstreamFailure(visit.requestId, cause);
       refuse(gate, visit, socket, reason);

@@ -1,5 +1,5 @@
 import type { FieldLines } from "../http/field-lines.ts";
-import type { GateMetrics } from "../observability/metrics/requests.ts";
+import { type GateMetrics, messageOutcomes } from "../observability/metrics/requests.ts";
 import type { RequestLog } from "../observability/request-log.ts";
 import type { TracedRequest, Tracing } from "../observability/trace.ts";
 import { clientAddress } from "./client-address.ts";
@@ -47,6 +47,23 @@ function requestFacts(visit: Visit, status: number | undefined): Record<string, 
     status,
     durationMs: Math.round((performance.now() - visit.startedMs) * 1000) / 1000,
   };
+}
+
+/** Records what became of a WebSocket's message that should log in. */
+export function recordMessage(
+  {
+    metrics,
+    log,
+  }: Pick<Records, "log"> & { readonly metrics: Pick<GateMetrics<Outcome>, "messageTokens"> },
+  visit: Visit,
+  outcome: Outcome | "accepted",
+): void {
+  // A message meets nothing else that a request may meet.
+  const counted = messageOutcomes.find((one) => one === outcome) ?? "internal_error";
+  metrics.messageTokens[counted].inc();
+  if (outcome !== "accepted") {
+    log(outcome, () => ({ ...requestFacts(visit, undefined), message: true }), visit.refusedToken);
+  }
 }
 
 /** Records a request that never became one. */

@@ -70,12 +70,13 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
       return undefined;
     const applying = applyingTo(methods, target, sent);
     const streams = streaming.some((rule) => appliesNarrowly(rule, methods, target));
-    const opaque = opaqueLifetimeBy(deciding, methods, target);
-    if (applying.length === 0) return withOpaque(plainRoute(access, streams), opaque);
+    if (applying.length === 0) {
+      return withTokensBy(deciding, methods, target)(plainRoute(access, streams));
+    }
     const exact = applying.filter((rule) => appliesNarrowly(rule, methods, target));
     const together = { ...merge(applying), ...(streams && { streams }) };
     const route = { access, ...together, ...exemptions(exact, together) };
-    return together.from === undefined ? withOpaque(route, opaque) : route;
+    return withTokensBy(deciding, methods, target)(route);
   };
 
   return {
@@ -102,19 +103,28 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
   };
 }
 
-/** What a token may be is an exemption: by the rule that decides about access, and as written. */
-function opaqueLifetimeBy(
+/**
+ * What the rule that decides about access says of tokens, if the request is meant as it is written there: that they may
+ * be ones that revgate can't look into, if they are sent as everywhere; that a WebSocket's may come in a message.
+ */
+function withTokensBy(
   deciding: CompiledRule | undefined,
   methods: readonly string[],
   target: Target,
-): number | undefined {
-  if (deciding?.opaqueLifetimeSeconds === undefined) return undefined;
-  return appliesNarrowly(deciding, methods, target) ? deciding.opaqueLifetimeSeconds : undefined;
+): (route: Route) => Route {
+  const { opaqueLifetimeSeconds, messageToken } = deciding ?? {};
+  if (deciding === undefined || (opaqueLifetimeSeconds ?? messageToken) === undefined) return same;
+  if (!appliesNarrowly(deciding, methods, target)) return same;
+  return (route) => ({
+    ...route,
+    ...(opaqueLifetimeSeconds !== undefined &&
+      route.from === undefined && { opaqueLifetimeSeconds }),
+    ...(messageToken && target.mapped === undefined && { messageToken }),
+  });
 }
 
-/** Where tokens are sent as everywhere, they may be ones that revgate can't look into, for so many seconds. */
-function withOpaque(route: Route, opaqueLifetimeSeconds: number | undefined): Route {
-  return opaqueLifetimeSeconds === undefined ? route : { ...route, opaqueLifetimeSeconds };
+function same(route: Route): Route {
+  return route;
 }
 
 /** Servers disagree on the path: it is protected, or undecided if anything else may be meant. */

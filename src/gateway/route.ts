@@ -2,6 +2,7 @@ import type { UnknownOutcome } from "../denylist/denylist.ts";
 import type { BodySource } from "../http/body-fields.ts";
 import type { RevocationScope } from "../revocation/entries.ts";
 import type { CredentialSource, PathSource, QuerySource } from "../token/credential.ts";
+import type { MessageToken } from "./client-messages.ts";
 import type { Condition } from "./condition.ts";
 import type { BodyOptions } from "./refusal-body.ts";
 import { readsAnswer, type Success } from "./success.ts";
@@ -94,6 +95,8 @@ export interface Route {
   readonly from?: readonly CredentialSource[] | undefined;
   /** Set where that may be a token that revgate can't look into: for how long one lives, in seconds. */
   readonly opaqueLifetimeSeconds?: number | undefined;
+  /** Set if the token of a WebSocket may come in a message, behind a handshake without one. */
+  readonly messageToken?: MessageToken | undefined;
   /** Whether a token passes that has expired, or that has been revoked. */
   readonly expired?: "refuse" | "forward" | undefined;
   readonly revoked?: "refuse" | "forward" | undefined;

@@ -43,6 +43,8 @@ export interface Visit {
   readonly times: { checkedMs: number | undefined; headMs: number | undefined } | undefined;
   /** Set on routes that need the body, when that has been read. */
   body: ReceivedBody | undefined;
+  /** Set for a WebSocket handshake: on some routes its token may come later. */
+  isHandshake: boolean;
   /** Whether it could do without its token: a refusal says so. */
   mayOmitToken: boolean;
   /** The token that it was judged by last. */
@@ -85,6 +87,7 @@ export function beginVisit(reception: Reception, request: ClientRequest, answer?
     startedMs: performance.now(),
     times: reception.keepsTimes ? { checkedMs: undefined, headMs: undefined } : undefined,
     body: undefined,
+    isHandshake: false,
     mayOmitToken: false,
     credential: undefined,
     messages: undefined,

@@ -57,6 +57,11 @@ export function readRequestFields(bytes: Buffer, headers: HeaderList): BodyField
   if (text === undefined || media === undefined) return unreadable;
   if (media === formType) return { kind: "form", form: formOfText(text) };
   if (!jsonTypes.test(media)) return unreadable;
+  return readJsonFields(text);
+}
+
+/** Reads JSON that a client sends; unreadable if it is none, or has a member twice in any letter case. */
+export function readJsonFields(text: string): BodyFields {
   const value = readJson(text);
   return value === undefined || hasRepeatedMember(text, anyMember)
     ? unreadable

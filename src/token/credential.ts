@@ -24,7 +24,7 @@ export type CredentialSource =
   /** An item of `Sec-WebSocket-Protocol` (see subprotocolValues). */
   | { readonly kind: "webSocketProtocol"; readonly name: string }
   | PathSource
-  | BodySource;
+  | (BodySource & { readonly scheme?: string | undefined });
 
 /** A field of the query string. */
 export interface QuerySource {
@@ -107,10 +107,21 @@ export function unreadFields(
   all = sources,
 ): readonly string[] {
   const fields = sent.body?.fields ?? noBody;
-  const loose = sources.filter(isInBody).flatMap((source) => looseValuesOf(fields, source));
+  const loose = sources
+    .filter(isInBody)
+    .flatMap((source) => looseValuesOf(fields, source).flatMap((value) => bare(value, source)));
   if (loose.length === 0) return loose;
   const read = new Set(all.flatMap((source) => valuesSent(source, sent)));
   return [...new Set(loose)].filter((value) => !read.has(value));
+}
+
+/** What stands behind the scheme of a source; all of it if it has another one. */
+function bare(
+  value: string,
+  { scheme }: { readonly scheme?: string | undefined },
+): readonly string[] {
+  const behind = scheme === undefined ? [] : behindScheme(value, scheme);
+  return behind.length > 0 ? behind : [value];
 }
 
 /** Whether a header for tokens has a JWT in it that is not the one found, whatever stands in front. */
@@ -128,7 +139,9 @@ function hasUnreadJwt(
 }
 
 /** Whether a source is in the body of a request, which is then read before the request is forwarded. */
-export function isInBody(source: { readonly kind: string }): source is BodySource {
+export function isInBody<Source extends { readonly kind: string }>(
+  source: Source,
+): source is Extract<Source, { readonly kind: BodySource["kind"] }> {
   return source.kind === "json" || source.kind === "form";
 }
 
@@ -166,7 +179,7 @@ export function valuesSent(source: CredentialSource, sent: Sent): readonly strin
     case "path":
       return segmentValues(sent.target, source.segment);
     default:
-      return valuesOf(sent.body?.fields ?? noBody, source);
+      return readField(sent.body?.fields ?? noBody, source);
   }
 }
 
@@ -198,6 +211,17 @@ function readCookie(
   const [value] = values;
   if (value === undefined) return values;
   return behindScheme(decodeCookieValue(value).replace(/^([^ +]+)\+/, "$1 "), scheme);
+}
+
+function readField(
+  fields: BodyFields,
+  source: BodySource & { readonly scheme?: string | undefined },
+): readonly string[] {
+  const { scheme } = source;
+  const values = valuesOf(fields, source);
+  const [value] = values;
+  if (scheme === undefined || value === undefined || values.length > 1) return values;
+  return behindScheme(value, scheme);
 }
 
 /** A segment of the path, percent-decoded as routers hand it over. */

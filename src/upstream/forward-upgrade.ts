@@ -28,6 +28,13 @@ export interface UpgradeOptions {
   readonly onAnswer: (status: number) => void;
   /** Told once when bytes go both ways, with what ends that. */
   readonly onOpen: (open: OpenUpgrade) => void;
+  /**
+   * What the client's bytes go through on their way to the application, from the first on, on a connection that no
+   * token has been seen for; undefined: nothing.
+   */
+  readonly through?: ((open: OpenUpgrade) => Duplex) | undefined;
+  /** Told in place of `onAnswer` if the application answers 2xx without switching; undefined: such an answer passes. */
+  readonly onUnswitched?: (() => void) | undefined;
   /** Told once when the application did not answer; nothing was sent to the client. */
   readonly onFailure: (reason: UpstreamFailure, cause: Error) => void;
 }
@@ -114,6 +121,9 @@ function watchAnswer(toApplication: ClientRequest, watch: Watch): void {
       clearTimeout(timer);
       if (answer.statusCode === switchingProtocols) {
         toApplication.destroy(new UpstreamError("malformed", "a 101 that names no protocol"));
+      } else if (upgrade.onUnswitched !== undefined && isSuccess(answer)) {
+        settle(upgrade.onUnswitched);
+        toApplication.destroy();
       } else settle(() => relayRefusal(answer, upgrade, options.addsVia));
     });
   });
@@ -121,6 +131,10 @@ function watchAnswer(toApplication: ClientRequest, watch: Watch): void {
     clearTimeout(timer);
     settle(() => open(answer, upstreamSocket, watch));
   });
+}
+
+function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 200 && statusCode < 300;
 }
 
 /** Passes on the interim responses before the answer. */
@@ -146,11 +160,25 @@ function open(answer: IncomingMessage, upstreamSocket: Duplex, { upgrade, option
   const passed = writeFields(switchHeaders(headOf(answer), options.addsVia));
   replaceNextHead(socket, `HTTP/1.1 101 ${answer.statusMessage}\r\n${passed}\r\n`);
   upgrade.onAnswer(switchingProtocols);
-  upgrade.onOpen(openUpgrade(socket, upstreamSocket));
+  const opened = openUpgrade(socket, upstreamSocket);
+  upgrade.onOpen(opened);
+  if (upgrade.through !== undefined) {
+    pipeThrough(upgrade.through(opened), socket, upstreamSocket);
+  }
   // What the application sent last still reaches the client.
   upstreamSocket.on("close", () => socket.end(() => socket.destroy()));
   upstreamSocket.on("error", () => upstreamSocket.destroy());
   socket.on("close", () => upstreamSocket.destroy());
+}
+
+/** Puts something between client and application, before anything flows: http-proxy pipes one into the other in this tick. */
+function pipeThrough(between: Duplex, socket: Duplex, upstreamSocket: Duplex): void {
+  between.on("error", () => socket.destroy());
+  socket.on("close", () => between.destroy());
+  process.nextTick(() => {
+    socket.unpipe(upstreamSocket);
+    socket.pipe(between).pipe(upstreamSocket);
+  });
 }
 
 /** Passes on an answer that is not 101; the connection ends with it, which also ends a body without length. */

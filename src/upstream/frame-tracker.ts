@@ -1,6 +1,6 @@
 const shortLength = 126;
 const longLength = 127;
-const closeOpcode = 8;
+const [textOpcode, closeOpcode] = [1, 8];
 
 /**
  * Follows the WebSocket frames of one direction, to know where one ends (RFC 6455 section 5.2).
@@ -75,4 +75,12 @@ export function closeFrame(code: number, reason: string): Buffer {
   frame.writeUInt16BE(code, 2);
   text.copy(frame, 4);
   return frame;
+}
+
+/** A message of text as servers send it, without a mask, of at most 65,535 bytes. */
+export function textFrame(message: string): Buffer {
+  const text = Buffer.from(message);
+  const head =
+    text.length < shortLength ? [text.length] : [shortLength, text.length >> 8, text.length & 0xff];
+  return Buffer.concat([Buffer.from([0x80 | textOpcode, ...head]), text]);
 }

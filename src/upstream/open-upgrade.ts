@@ -1,15 +1,25 @@
 import type { Duplex } from "node:stream";
-import { closeFrame, FrameTracker } from "./frame-tracker.ts";
+import { closeFrame, FrameTracker, textFrame } from "./frame-tracker.ts";
 
 /** A WebSocket connection that is open at both ends, and the two ways in which revgate ends one. */
 export interface OpenUpgrade {
-  /** Ends it at once: not a byte more goes in either direction. The client is told the reason if a frame can begin. */
-  readonly cut: (reason: string) => void;
+  /**
+   * Ends it at once: not a byte more goes in either direction. The client is told the reason if a frame can begin;
+   * as which code, and behind which message, the closing says.
+   */
+  readonly cut: (reason: string, closing?: Closing) => void;
   /**
    * Has both ends close it, since this revgate stops: the client gets 1001 behind the frame that is being
    * sent, and its answer goes to the application, which then closes. What they do not close in time is cut.
    */
   readonly leave: () => void;
+}
+
+/** How a client is told that its connection ends. */
+export interface Closing {
+  readonly code: number;
+  /** A text of its protocol that says so, too. */
+  readonly message?: string | undefined;
 }
 
 /** The close code for a token that is over: 4000 to 4999 are the application's own (RFC 6455 section 7.4.2). */
@@ -39,8 +49,8 @@ export function openUpgrade(socket: Duplex, upstreamSocket: Duplex): OpenUpgrade
   let leaving = false;
 
   return {
-    cut(reason) {
-      socket.unpipe(upstreamSocket);
+    cut(reason, { code, message } = { code: unauthorized }) {
+      socket.unpipe();
       upstreamSocket.unpipe(socket);
       upstreamSocket.removeAllListeners("data").pause();
       // In the middle of a frame the client would take it for a part of that.
@@ -49,7 +59,8 @@ export function openUpgrade(socket: Duplex, upstreamSocket: Duplex): OpenUpgrade
         return;
       }
       endWithin(closingTimeoutMs);
-      socket.end(closeFrame(unauthorized, reason));
+      if (message !== undefined) socket.write(textFrame(message));
+      socket.end(closeFrame(code, reason));
       // What a client has sent and nobody reads makes the system reset the connection, close frame and all.
       socket.resume();
     },

@@ -38,6 +38,8 @@ export interface RequestHeaderOptions {
   readonly uncoded?: boolean;
   /** Set for a WebSocket handshake, whose `Connection` and `Upgrade` stay where they are. */
   readonly upgrades?: boolean;
+  /** Set if the frames of a WebSocket are read here, so that no extension may be agreed on. */
+  readonly plainFrames?: boolean;
 }
 
 const none: readonly string[] = [];
@@ -156,9 +158,10 @@ function passedValue(
 function isReplaced(
   name: string,
   facts: Pick<ForwardedFacts, "trusted">,
-  { ownHeaders, withheld, uncoded }: RequestHeaderOptions,
+  { ownHeaders, withheld, uncoded, plainFrames }: RequestHeaderOptions,
 ): boolean {
   const spelled = spelledWithHyphens(name);
+  if (plainFrames === true && spelled === "sec-websocket-extensions") return true;
   if (uncoded === true && spelled === "accept-encoding") return true;
   if (spelled === "x-request-id" || isForwardingClaim(name, spelled, facts)) return true;
   return ownHeaders.has(spelled) || withheld?.headers.has(spelled) === true;

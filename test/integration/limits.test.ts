@@ -56,6 +56,19 @@ const handshake = (path = "/chat") =>
   `${get(path).slice(0, -2)}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`;
 const tokens = (keys: string) => `tokens: { keys: [ ${keys} ], jwks: { timeout: 100ms } }`;
 
+const switching =
+  "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+/** With what a WebSocket is closed. */
+async function closeCode(t: TestContext, port: number, bytes: string, onOpen = () => {}) {
+  const raw = await openRaw(t, port);
+  raw.write(bytes);
+  await raw.until(/\r\n\r\n/);
+  onOpen();
+  const frame = Buffer.from((await raw.untilClosed()).split("\r\n\r\n")[1] ?? "", "latin1");
+  return `close code ${frame.readUInt16BE(2)}`;
+}
+
 /** What a client is told that sends this and waits. */
 async function told(t: TestContext, port: number, bytes: string): Promise<string> {
   const raw = await openRaw(t, port);
@@ -144,8 +157,6 @@ routes: [ { path: /read, from: [ { requestJson: /token } ] } ]`;
     return toldStandingStill(t, gate, get());
   },
   async "a WebSocket's client that takes nothing"(t) {
-    const switching =
-      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     const gate = await place(t, "limits: { sendTimeout: 1s }", (socket) => {
       socket.write(`${switching}${flood}`);
     });
@@ -210,6 +221,12 @@ routes: [ { path: /read, from: [ { requestJson: /token } ] } ]`;
     const gate = await place(t, `upstream: { url: "$URL", responseTimeout: 100ms }`, () => {});
     return told(t, gate.port, handshake());
   },
+  async "a WebSocket, for the token in its first message"(t) {
+    const yaml =
+      "routes: [ { path: /chat, firstMessage: { protocol: json, token: /token, timeout: 100ms } } ]";
+    const gate = await place(t, yaml, (socket) => void socket.write(switching));
+    return closeCode(t, gate.port, handshake("/chat").replace(/token: .*\r\n/, ""));
+  },
   async "a client, for the next part of the response"(t) {
     const yaml = `upstream: { url: "$URL", idleTimeout: 100ms }`;
     const gate = await place(t, yaml, (socket) => void socket.write(beginning));
@@ -242,18 +259,9 @@ routes: [ { path: /events, stream: true } ]`;
     return "closed";
   },
   async "a WebSocket, when revgate stops, for its client to close"(t) {
-    const gate = await place(t, "", (socket) => {
-      socket.write(
-        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-      );
-    });
+    const gate = await place(t, "", (socket) => void socket.write(switching));
     gate.config().settings.limits.drainTimeout = 60_000;
-    const raw = await openRaw(t, gate.port);
-    raw.write(handshake());
-    await raw.until(/\r\n\r\n/);
-    void gate.stop();
-    const frame = Buffer.from((await raw.untilClosed()).split("\r\n\r\n")[1] ?? "", "latin1");
-    return `close code ${frame.readUInt16BE(2)}`;
+    return closeCode(t, gate.port, handshake(), () => void gate.stop());
   },
   async "a request in progress when revgate stops"(t) {
     const gate = await place(t, "", (socket) => void socket.write(beginning));

@@ -6,6 +6,7 @@ export interface LockedPackage {
   readonly optional?: boolean;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
 }
 
 /** A package that is shipped. */
@@ -32,8 +33,11 @@ export function shippedPackages(packages: Packages, where: "npm" | "image"): Shi
     const path = resolve(packages, next.name, next.from);
     if (found.has(path)) continue;
     found.add(path);
-    const { dependencies, peerDependencies } = packages[path] ?? {};
-    const needs = Object.keys({ ...dependencies, ...peerDependencies });
+    const { dependencies, peerDependencies, peerDependenciesMeta } = packages[path] ?? {};
+    // A package's optional peers are not installed with it.
+    const needs = Object.keys({ ...dependencies, ...peerDependencies }).filter(
+      (peer) => peerDependenciesMeta?.[peer]?.optional !== true,
+    );
     wanted.push(...needs.map((name) => ({ name, from: path })));
   }
   return [...found].sort().map((path) => ({

@@ -16,6 +16,7 @@ import {
   routeSource,
   sparedToken,
 } from "./fields.ts";
+import { firstMessage } from "./first-message.ts";
 import { about, choice, flag, group, list, text } from "./readers.ts";
 import { success } from "./success.ts";
 
@@ -204,6 +205,13 @@ const route = group({
       why: "For names with a slash in them, such as npm's GET /@scope%2fname: { path: /*, methods: [GET], access: optional, allowEncodedSlash: true }. The rule must match both with %2F as a character and as a slash, and so must no other rule stand before it, revoke, or say where a token is sent; what does not is 400 if it may be an exemption.",
     },
   ),
+  firstMessage: about(
+    "A WebSocket there may send its token in its first message: { protocol: graphql, token: /payload/token }.",
+    firstMessage.optional(),
+    {
+      why: "The handshake passes without a token; of what the client sends, nothing reaches the application before a live token has come, and what the application says reaches the client. Each later message that logs in is judged too. Matches exactly as written; any other request there needs its token as everywhere. No extension (compression) is agreed on.",
+    },
+  ),
   stream: about(
     "true allows responses to pause for any time: upstream.idleTimeout does not apply.",
     flag(false).optional(),
@@ -286,6 +294,11 @@ export const routes = about(
         only: "latest",
       },
       { path: "/graphql", graphql: { mutation: "logout" }, revoke: "token" },
+      {
+        path: "/subscriptions",
+        methods: ["GET"],
+        firstMessage: { protocol: "graphql", token: "/payload/Authorization", scheme: "Bearer" },
+      },
       { path: "/events", stream: true },
     ],
   },
@@ -336,7 +349,8 @@ type RouteSetting =
   | "sparing"
   | "only"
   | "session"
-  | "reused";
+  | "reused"
+  | "firstMessage";
 
 /** What hosts, headers and bodies say is up to the client: a rule that looks at them exempts nothing. */
 function checkAddsOnly(
@@ -371,6 +385,7 @@ function checkRoute(
   if (rule.when !== undefined || rule.graphql !== undefined) checkAddsOnly(rule, context);
   checkCutOff(rule, context);
   checkHandedOut(rule, context);
+  checkFirstMessage(rule, context);
   if (rule["handsOut"] !== undefined && rule["revoke"] !== undefined) {
     const message = "expected no revoke beside it: it is for routes that log in";
     context.addIssue({ code: "custom", message, path: ["handsOut"] });
@@ -379,6 +394,26 @@ function checkRoute(
     const message =
       "expected neither revoke nor from beside it: it is unclear whether the path is the one they are for";
     context.addIssue({ code: "custom", message, path: ["allowEncodedSlash"] });
+  }
+}
+
+/** A rule for WebSockets: they reach no route that revokes, and none whose answer is read. */
+function checkFirstMessage(
+  rule: { readonly [setting in RouteSetting]?: unknown },
+  context: z.RefinementCtx,
+): void {
+  if (rule.firstMessage === undefined) return;
+  const refuse = (setting: RouteSetting, message: string) =>
+    context.addIssue({ code: "custom", message, path: [setting] });
+  if (rule.access !== "protected") {
+    refuse(
+      "access",
+      "expected protected beside firstMessage: a token is needed there, in a message",
+    );
+  }
+  for (const setting of ["revoke", "handsOut"] as const) {
+    if (rule[setting] === undefined) continue;
+    refuse(setting, "expected it in a rule without firstMessage, which is for WebSockets");
   }
 }
 

@@ -19,6 +19,8 @@ export interface GateMetrics<Outcome extends string> {
   /** Clients that were given up because they stood still, by what they had stopped doing. */
   readonly stalledClients: Readonly<Record<"reading" | "sending", { inc(): void }>>;
   readonly upgradedConnections: { inc(): void; dec(): void };
+  /** Messages of WebSockets that logged in or should have, by what came of it. */
+  readonly messageTokens: Readonly<Record<MessageOutcome, { inc(): void }>>;
   /** Connections that ended with their token, by why. */
   readonly cuts: Readonly<Record<CutReason, { inc(): void }>>;
   /** A route named no subject where its rule says; its tokens live on. */
@@ -46,6 +48,25 @@ export interface GateMetrics<Outcome extends string> {
   /** A response is being held while these are revoked; what it returns is called when the hold is over. */
   readonly startHold: StartHold;
 }
+
+/** What may become of a message of a WebSocket that should log in: accepted, or an error of docs/errors.md. */
+export const messageOutcomes = [
+  "accepted",
+  "token_missing",
+  "token_revoked",
+  "token_invalid",
+  "token_expired",
+  "token_ambiguous",
+  "request_ambiguous",
+  "request_too_large",
+  "request_timeout",
+  "denylist_unavailable",
+  "keys_unavailable",
+  "checks_busy",
+  "internal_error",
+] as const;
+/** One of them. */
+export type MessageOutcome = (typeof messageOutcomes)[number];
 
 /** Why a live connection is cut. */
 export const cutReasons = ["token_revoked", "token_expired"] as const;
@@ -105,8 +126,24 @@ export function createGateMetrics<Outcome extends string>(
       "revgate_would_refuse_total",
       "Requests that revgate observe has passed on, and that revgate run would refuse.",
     ),
-    upgradedConnections: make.gauge("revgate_upgraded_connections", "Open WebSocket connections."),
+    ...createSocketCounters(make),
     startHold: createHolds(make, countRevoked),
+  };
+}
+
+function createSocketCounters(
+  make: Makers,
+): Pick<GateMetrics<string>, "messageTokens" | "upgradedConnections"> {
+  return {
+    messageTokens: make.counters(
+      {
+        name: "revgate_websocket_logins_total",
+        help: "WebSocket messages that logged in on routes with firstMessage, or should have: accepted, or the error for which the connection was closed.",
+      },
+      "outcome",
+      messageOutcomes,
+    ),
+    upgradedConnections: make.gauge("revgate_upgraded_connections", "Open WebSocket connections."),
   };
 }
 

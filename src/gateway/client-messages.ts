@@ -1,0 +1,91 @@
+import { type BodyFields, readJsonFields } from "../http/body-fields.ts";
+import { stepsOf } from "../http/json-pointer.ts";
+import { decodeJsonText } from "../http/json-text.ts";
+import { looselyAt } from "../http/loose-fields.ts";
+import { folded } from "../http/repeated-members.ts";
+import type { ClientMessage } from "../upstream/message-gate.ts";
+
+/** The protocols whose messages may carry a token. */
+export const messageProtocols = ["graphql", "json", "socket.io"] as const;
+/** One of them. */
+export type MessageProtocol = (typeof messageProtocols)[number];
+
+/** Where a WebSocket's client sends its token, if not with the handshake. */
+export interface MessageToken {
+  readonly protocol: MessageProtocol;
+  /** A JSON Pointer into the message; with socket.io, into what its CONNECT packet carries. */
+  readonly pointer: string;
+  /** In lower case; undefined: the token stands there alone. */
+  readonly scheme: string | undefined;
+  /** The `type` of the messages that carry one; undefined: whichever has the member. */
+  readonly type: string | undefined;
+  /** How long the client may take to send the first one. */
+  readonly timeoutMs: number;
+  readonly maxMessageBytes: number;
+}
+
+/** What a message is, as far as its token is concerned. */
+export type MessageReading =
+  /** It logs in, or tries to. `namespace`: what it logs in to, in socket.io. */
+  | { readonly kind: "login"; readonly fields: BodyFields; readonly namespace?: string | undefined }
+  /** It keeps the connection open, and may come first. */
+  | { readonly kind: "heartbeat" }
+  | { readonly kind: "other" };
+
+const other: MessageReading = { kind: "other" };
+const heartbeat: MessageReading = { kind: "heartbeat" };
+/** Behind `4` (a message of Engine.IO) and `0` (CONNECT): namespace, what other parsers take for a count, an id. */
+const connectPacket = /^40(\/[^,]*(?:,|$))?(?:\d+-)?\d*/;
+
+/**
+ * Reads a message of a client's as widely as an application may: in binary frames, in any encoding of JSON, with the
+ * names of members in any letter case.
+ *
+ * What can't be read, and may log in, is a login that can't be read.
+ */
+export function readMessage(
+  { protocol, pointer, type }: MessageToken,
+  { data, isBinary }: ClientMessage,
+): MessageReading {
+  if (protocol === "socket.io") return isBinary ? other : readPacket(data.toString());
+  const text = isBinary ? decodeJsonText(data) : data.toString();
+  const words = [stepsOf(pointer).at(-1) ?? "", ...(type === undefined ? [] : [type])];
+  if (mayMention(text, words)) return readMember(text, pointer, type);
+  return isHeartbeat(text) ? heartbeat : other;
+}
+
+function readMember(text: string, pointer: string, type: string | undefined): MessageReading {
+  const fields = readJsonFields(text);
+  if (fields.kind !== "json") return /^\s*[[{]/.test(text) ? { kind: "login", fields } : other;
+  const logsIn =
+    type === undefined
+      ? looselyAt(fields.value, stepsOf(pointer)) !== undefined
+      : folded(String(looselyAt(fields.value, ["type"]))) === folded(type);
+  return logsIn ? { kind: "login", fields } : other;
+}
+
+/** Whether one of these words may be in a text: most messages are not read any more than that. */
+function mayMention(text: string, words: readonly string[]): boolean {
+  if (/\\[ux]/i.test(text)) return true;
+  const inOneCase = folded(text);
+  return words.some((word) => inOneCase.includes(folded(word)));
+}
+
+/** Protocols of JSON have such messages of their own: graphql-transport-ws, Directus. */
+function isHeartbeat(text: string): boolean {
+  if (text.length > 1024) return false;
+  const fields = readJsonFields(text);
+  if (fields.kind !== "json") return false;
+  const type = looselyAt(fields.value, ["type"]);
+  return type === "ping" || type === "pong";
+}
+
+function readPacket(text: string): MessageReading {
+  if (text === "3") return heartbeat;
+  const [behind] = connectPacket.exec(text) ?? [];
+  if (behind === undefined) return other;
+  const payload = text.slice(behind.length);
+  const namespace = /^40(\/[^,?]*)/.exec(behind)?.[1];
+  const fields: BodyFields = payload === "" ? { kind: "none" } : readJsonFields(payload);
+  return { kind: "login", fields, namespace };
+}

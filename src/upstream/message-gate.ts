@@ -1,0 +1,180 @@
+import { Transform, type Writable } from "node:stream";
+import * as ws from "ws";
+import { FrameTracker } from "./frame-tracker.ts";
+
+/** A whole message of a WebSocket's client, put together from its frames. */
+export interface ClientMessage {
+  readonly data: Buffer;
+  readonly isBinary: boolean;
+}
+
+/** Passes a message on, keeps it with what comes next, or lets nothing pass any more. */
+export type Ruling = "pass" | "keep" | "stop";
+
+/** What a client can do that ends its connection. */
+export type BrokenMessage = "too_large" | "malformed";
+
+/** How a client's messages are watched. */
+export interface MessageGateOptions {
+  /** Max size of a message. */
+  readonly maxMessageBytes: number;
+  /** Max size of what is kept before the first message passes, and how many frames. */
+  readonly maxKept: { readonly bytes: number; readonly frames: number };
+  /** Whether messages may pass from the start; if not, nothing does before the first `pass`. */
+  readonly isOpen: boolean;
+  readonly judge: (message: ClientMessage) => Ruling | Promise<Ruling>;
+  /** The client broke the protocol, or sent too much: nothing passes any more. */
+  readonly onBroken: (how: BrokenMessage) => void;
+  /** The client closes before anything has passed. */
+  readonly onClosed: () => void;
+}
+
+/** Frames of one message; a smaller one would take more memory for each than it has bytes. */
+const maxFragments = 1024;
+/** The first of those that control the connection. */
+const closeOpcode = 8;
+
+interface ReceiverOptions {
+  readonly isServer: boolean;
+  readonly maxPayload: number;
+  readonly maxFragments: number;
+}
+
+// Its types leave it out.
+const { Receiver } = ws as unknown as { Receiver: new (options: ReceiverOptions) => Writable };
+
+/**
+ * Lets the messages of a WebSocket's client through one by one, each when it has been judged, byte for byte as they
+ * came. The receiver of `ws` reads them; no extension may have been negotiated.
+ *
+ * Frames between those of a message wait with it. What is not whole when the client closes is dropped.
+ */
+export function createMessageGate(options: MessageGateOptions): Transform {
+  const gate: Transform = new Transform({
+    transform(chunk: Buffer, ...[, done]) {
+      messages.read(chunk).then(() => done(), done);
+    },
+  });
+  const messages = new Messages(options, (bytes) => gate.push(bytes));
+  return gate;
+}
+
+/** What has been read and has not passed. */
+class Messages {
+  readonly #options: MessageGateOptions;
+  readonly #pass: (bytes: Buffer) => void;
+  readonly #frames = new FrameTracker();
+  readonly #receiver: Writable;
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  #keptFrames = 0;
+  /** What of it is the frame that is being read. */
+  #frame: Buffer[] = [];
+  /** The one that this frame has completed. */
+  #message: ClientMessage | undefined;
+  #isInMessage = false;
+  #isOpen: boolean;
+  #ended = false;
+
+  constructor(options: MessageGateOptions, pass: (bytes: Buffer) => void) {
+    this.#options = options;
+    this.#pass = pass;
+    this.#isOpen = options.isOpen;
+    const maxPayload = options.maxMessageBytes;
+    this.#receiver = new Receiver({ isServer: true, maxPayload, maxFragments });
+    this.#receiver.on("message", (data: Buffer, isBinary: boolean) => {
+      this.#message = { data, isBinary };
+    });
+    // Whoever writes is told.
+    this.#receiver.on("error", () => {});
+  }
+
+  async read(chunk: Buffer): Promise<void> {
+    try {
+      for (let at = 0; at < chunk.length && !this.#ended; ) {
+        const start = at;
+        at = this.#frames.readFrame(chunk, start);
+        await this.#readPart(chunk.subarray(start, at));
+      }
+    } catch (error) {
+      const broken = brokenBy(error);
+      this.#end(() => this.#options.onBroken(broken));
+    }
+  }
+
+  async #readPart(part: Buffer): Promise<void> {
+    this.#kept.push(part);
+    this.#frame.push(part);
+    this.#keptBytes += part.length;
+    // The receiver takes the mask off in place.
+    await write(this.#receiver, Buffer.from(part));
+    const isWhole = this.#frames.betweenFrames;
+    if (isWhole) this.#keptFrames += 1;
+    const { bytes, frames } = this.#limits;
+    if (this.#keptBytes > bytes || this.#keptFrames > frames) {
+      this.#end(() => this.#options.onBroken("too_large"));
+    } else if (isWhole) await this.#endFrame();
+  }
+
+  /** Frames between those of a message are not the receiver's to count. */
+  get #limits(): MessageGateOptions["maxKept"] {
+    const { maxKept, maxMessageBytes } = this.#options;
+    return this.#isOpen ? { bytes: 2 * maxMessageBytes, frames: 2 * maxFragments } : maxKept;
+  }
+
+  async #endFrame(): Promise<void> {
+    const opcode = (this.#frame[0]?.[0] ?? 0) & 0x0f;
+    const [frame, message] = [this.#frame, this.#message];
+    this.#frame = [];
+    this.#message = undefined;
+    if (opcode === closeOpcode) this.#close(frame);
+    else if (message !== undefined) await this.#rule(message);
+    else if (opcode < closeOpcode) this.#isInMessage = true;
+    else if (this.#isOpen && !this.#isInMessage) this.#release();
+  }
+
+  async #rule(message: ClientMessage): Promise<void> {
+    this.#isInMessage = false;
+    const ruling = await this.#options.judge(message);
+    if (ruling === "pass") this.#release();
+    else if (ruling === "stop") this.#end();
+  }
+
+  #close(frame: Buffer[]): void {
+    if (this.#isOpen) {
+      this.#kept = frame;
+      this.#release();
+      this.#ended = true;
+    } else this.#end(this.#options.onClosed);
+  }
+
+  #release(): void {
+    for (const part of this.#kept) this.#pass(part);
+    this.#kept = [];
+    this.#keptBytes = 0;
+    this.#keptFrames = 0;
+    this.#isOpen = true;
+  }
+
+  #end(tell?: () => void): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#kept = [];
+    tell?.();
+  }
+}
+
+function write(receiver: Writable, bytes: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    receiver.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** What the receiver objects to; anything else is not the client's fault. */
+function brokenBy(error: unknown): BrokenMessage {
+  const { code } = error as { readonly code?: string };
+  if (code?.startsWith("WS_ERR_") !== true) throw error;
+  return code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH" || code === "WS_ERR_TOO_MANY_BUFFERED_PARTS"
+    ? "too_large"
+    : "malformed";
+}
