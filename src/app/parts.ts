@@ -22,6 +22,7 @@ import type { Tracing } from "../observability/trace.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
 import type { Stopwatch } from "../platform/clock.ts";
 import { createDrain, type Drain } from "../server/drain.ts";
+import type { Http2Connections } from "../server/http2-connections.ts";
 import {
   adjustProxyServer,
   createProxyServer,
@@ -68,6 +69,8 @@ export interface Parts {
   readonly drain: Drain;
   readonly commands: ControlHandler;
   readonly proxy: Server;
+  /** The connections of clients that speak HTTP/2. */
+  readonly http2: Pick<Http2Connections, "size">;
   /** Undefined if no other gateway asks. */
   readonly gateways: GatewaysPort | undefined;
   readonly admin: Server;
@@ -104,13 +107,13 @@ export function construct(config: Config, store: Store, making: Making): Parts {
     ...{ inForce, store, commands, metrics, logger, live, upgraded, tracing, observer, onUncaught },
   });
   const engine = chooseEngine(config, logger);
-  const proxy = createProxyServer(() => current.gate, proxyOptions(config, engine));
-  drain.watch(proxy);
+  const clients = createProxyServer(() => current.gate, proxyOptions(config, engine));
+  drain.watch(clients.server, clients.http2);
   const gateways = createGatewaysPort(config, () => current.decisions, making);
   const reloads = new Reloads({
     async adopt(asked) {
       const needRestart = await current.adopt(asked);
-      adjustProxyServer(proxy, proxyOptions(inForce.config, engine));
+      adjustProxyServer(clients.server, proxyOptions(inForce.config, engine));
       gateways?.adjust(inForce.config);
       return needRestart;
     },
@@ -118,7 +121,7 @@ export function construct(config: Config, store: Store, making: Making): Parts {
     logger,
   });
   const life: Parts["life"] = { state: "starting" };
-  const serving = { drain, proxy, gateways, life };
+  const serving = { drain, proxy: clients.server, http2: clients.http2, gateways, life };
   const before = { inForce, store, live, timeline, current, reloads, commands, ...serving };
   observe(metrics, before);
   return { ...before, admin: assembleAdmin(before, making) };
@@ -165,7 +168,7 @@ function beginDrain(drain: Drain, logger: Logger): number {
 
 /** Says where the metrics come from that are read on demand. */
 function observe(metrics: AppMetrics, parts: Omit<Parts, "admin">): void {
-  const { inForce, store, drain, live, current } = parts;
+  const { inForce, store, drain, http2, live, current } = parts;
   metrics.observe({
     ready: () => readinessOf(parts).ready,
     certificateExpiry: () => firstExpiry(inForce.config.files),
@@ -175,6 +178,7 @@ function observe(metrics: AppMetrics, parts: Omit<Parts, "admin">): void {
     jwksAge: () =>
       Math.max(inForce.verification.keysAgeSeconds(), current.keySets?.keysAgeSeconds() ?? 0),
     connections: () => drain.connections,
+    http2Connections: () => http2.size,
     liveConnections: () => live.size,
     upstreamConnections: () => current.connections,
     upstreamQueued: () => current.queued,
@@ -214,6 +218,8 @@ function proxyOptions({ settings, files }: Config, engine: Engine): ProxyServerO
     maxConnections: limits.maxConnections,
     receiveTimeoutMs: limits.receiveTimeout,
     sendTimeoutMs: limits.sendTimeout,
+    http2: settings.listen.http2,
+    streams: limits.streams,
   };
 }
 

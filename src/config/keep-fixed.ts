@@ -14,6 +14,7 @@ export interface Reloadable {
 const fixed: Readonly<Record<string, (settings: Settings) => unknown>> = {
   "listen.host": ({ listen }) => listen.host,
   "listen.port": ({ listen }) => listen.port,
+  "listen.http2": ({ listen }) => listen.http2,
   "listen.tls": ({ listen }) => listen.tls !== undefined,
   "listen.tls.clientCaFile": ({ listen }) => listen.tls?.clientCaFile !== undefined,
   server: ({ server }) => server,
@@ -33,11 +34,11 @@ export function keepFixed(running: Config, next: Config): Reloadable {
   const needRestart = Object.entries(fixed).flatMap(([name, read]) =>
     isSameData(read(is), read(asked)) ? [] : [name],
   );
-  const { host, port } = is.listen;
+  const { host, port, http2 } = is.listen;
   const tls = keepTls(running, next);
   const settings: Settings = {
     ...asked,
-    listen: { ...asked.listen, host, port, tls: tls.settings },
+    listen: { ...asked.listen, host, port, http2, tls: tls.settings },
     server: is.server,
     admin: { ...asked.admin, host: is.admin.host, port: is.admin.port },
     limits: { ...asked.limits, headerBytes: is.limits.headerBytes },

@@ -4,6 +4,8 @@ import type { ClientRequest } from "../node-http/client-request.ts";
 
 const hostSyntax = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 const digits = /^\d+$/;
+/** Of HTTP/2 only what came in its own frames: Node's parser takes `HTTP/2.0` in a line of text. */
+const versions = new Set(["1.1", "1.0", "2"]);
 
 /**
  * The most header lines of a request. Until its head is whole Node keeps each line by itself, and many short
@@ -25,7 +27,7 @@ export function isComplete(headers: HeaderList): boolean {
 export function isWellFramed(request: ClientRequest, headers: HeaderList): boolean {
   const { method, httpVersion } = request;
   if (method === "CONNECT" || method === "TRACE") return false;
-  if (httpVersion !== "1.1" && httpVersion !== "1.0") return false;
+  if (!versions.has(httpVersion)) return false;
   return (
     hasOneHost(request, headers) &&
     hasOneLength(request, headers) &&
@@ -47,7 +49,7 @@ function hasOneLength({ httpVersion }: ClientRequest, headers: HeaderList): bool
   if (codings.length === 0) {
     return lengths.length === 0 || (lengths.length === 1 && digits.test(lengths[0] ?? ""));
   }
-  if (lengths.length > 0 || codings.length > 1 || httpVersion !== "1.1") return false;
+  if (lengths.length > 0 || codings.length > 1 || httpVersion === "1.0") return false;
   return codings[0]?.toLowerCase() === "chunked";
 }
 

@@ -9,7 +9,7 @@ export interface ClientRequest {
   readonly method?: string | undefined;
   /** The target as it was sent. */
   readonly url?: string | undefined;
-  /** `1.0`, `1.1` or `2.0`. */
+  /** `1.0`, `1.1` or `2`. */
   readonly httpVersion: string;
   readonly rawHeaders: FieldLines;
   /** There when its body has ended. */

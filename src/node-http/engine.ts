@@ -58,11 +58,14 @@ export function openServer(
     Partial<TlsServerOptions> & {
       /** How long a client may take for its TLS handshake, in milliseconds. */
       readonly handshakeTimeout?: number;
+      /** Whether clients may choose HTTP/2 in their TLS handshake. */
+      readonly http2?: boolean;
     },
 ): Server {
-  const { ca, ...others } = options;
+  const { ca, http2, ...others } = options;
   const asking = ca && { ca, requestCert: true, rejectUnauthorized: false };
-  const all = { ...others, ...asking, ...classes[engine] };
+  const protocols = http2 === true ? { ALPNProtocols: ["h2", "http/1.1"] } : {};
+  const all = { ...others, ...asking, ...protocols, ...classes[engine] };
   return options.cert ? createTlsServer(all) : createServer(all);
 }
 

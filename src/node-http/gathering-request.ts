@@ -2,7 +2,7 @@ import { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { GatheredBytes } from "../platform/gathered-bytes.ts";
 
-/** Pieces of a body that are shorter are put together if no one takes them at once. */
+/** Pieces of a body that are shorter than this are put together if no one takes them at once. */
 const crumbBytes = 1024;
 
 /**
@@ -11,10 +11,16 @@ const crumbBytes = 1024;
  */
 export class Crumbs {
   #gathered: GatheredBytes | undefined;
+  readonly #maxBytes: number;
+
+  /** `maxBytes`: pieces that are shorter are put together. */
+  constructor(maxBytes = crumbBytes) {
+    this.#maxBytes = maxBytes;
+  }
 
   /** Pushes a piece, or the end, on to a stream at its time; false asks for no more. */
   push(stream: Readable, piece: Buffer | null, pushOn: (piece: Buffer | null) => boolean): boolean {
-    if (piece === null || piece.length >= crumbBytes || stream.readableLength === 0) {
+    if (piece === null || piece.length >= this.#maxBytes || stream.readableLength === 0) {
       this.#pushAll(pushOn);
       return pushOn(piece);
     }

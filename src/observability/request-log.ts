@@ -23,6 +23,8 @@ export interface RequestLog {
   subjectUnknown(requestId: string): void;
   /** A token names no subject, on a route that would end all tokens of its subject. */
   tokenWithoutSubject(requestId: string): void;
+  /** A client of HTTP/2 did too much of something. */
+  http2Fault(peer: string, cause: string): void;
   /** An answer on a revoking route could not be read as `success` asks for. */
   outcomeUnread(requestId: string): void;
   /** A revoking route was answered with a redirection. Written once a path. */
@@ -44,6 +46,8 @@ export interface RequestLog {
 }
 
 const quietMs = 60_000;
+const linkLateMessage = "the link of tokens that were handed out is late";
+const http2Message = "a client of HTTP/2 was cut off";
 const handedOutMessage =
   "the application handed out a token that was already revoked, so it is refused; a jti in each token makes tokens distinct (docs/routes.md, handsOut)";
 const reusedMessage =
@@ -184,11 +188,7 @@ export function createRequestLog(
       complain("warn", { requestId, token: `tok:${id}` }, reusedMessage);
     },
     linkLate(requestId: string, cause: Error) {
-      complain(
-        "warn",
-        { requestId, cause: describe(cause) },
-        "the link of tokens that were handed out is late",
-      );
+      complain("warn", { requestId, cause: describe(cause) }, linkLateMessage);
     },
     redirected: createRedirectionLog(logger),
     revokedHandedOut(requestId: string, id: string) {
@@ -196,6 +196,7 @@ export function createRequestLog(
     },
     tokenInvalid: createReasonLog(logger, mayWrite),
     wouldRefuse: createObservationLog(logger, mayWrite),
+    http2Fault: (peer: string, cause: string) => complain("warn", { peer, cause }, http2Message),
     upstreamFailure(requestId: string, cause: Error) {
       complain("warn", { requestId, cause: describe(cause) }, "the application did not answer");
     },

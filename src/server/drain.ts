@@ -6,17 +6,25 @@ import { onNewConnection } from "../node-http/client-connections.ts";
 import { answerByNode } from "../node-http/direct-answers.ts";
 import { lastAnswerOn } from "../node-http/in-order.ts";
 
+/** Connections that are told at once that they are not to be used any more. */
+interface Leaving {
+  leave(): void;
+}
+
 /** Lets a server end well. */
 export interface Drain {
   /** Connections open at present. */
   readonly connections: number;
   /** Whether it has begun. */
   readonly begun: boolean;
-  /** Watches the connections of a server, from before it listens; there is one server. */
-  watch(server: Server): void;
   /**
-   * Has clients leave: every response closes its connection from now on, and open WebSockets are told to
-   * close. New connections are still taken, since whoever routes them here learns of it later.
+   * Watches the connections of a server, from before it listens, and those of them that speak HTTP/2; there is one
+   * server.
+   */
+  watch(server: Server, http2?: Leaving): void;
+  /**
+   * Has clients leave: every response closes its connection from now on, clients of HTTP/2 are told to use another
+   * one, and open WebSockets are told to close. New connections are still taken, since whoever routes them here learns of it later.
    */
   begin(): void;
   /**
@@ -35,7 +43,7 @@ const lingerOfDrain = 0.1;
 /** Makes the drain; it is there before the server, so that it can be begun at any moment. */
 export function createDrain(upgraded: Pick<UpgradedConnections, "leave" | "close">): Drain {
   let state: "serving" | "draining" | "stopping" = "serving";
-  let watched: WatchedServer | undefined;
+  let watched: (WatchedServer & { readonly http2: Leaving | undefined }) | undefined;
   let closeIdle: (() => void) | undefined;
 
   const finish = (response: ServerResponse) => {
@@ -59,8 +67,8 @@ export function createDrain(upgraded: Pick<UpgradedConnections, "leave" | "close
     get begun() {
       return state !== "serving";
     },
-    watch(server) {
-      watched = watchServer(server);
+    watch(server, http2) {
+      watched = { ...watchServer(server), http2 };
       server.prependListener("request", (_request, response: ServerResponse) => {
         if (state !== "serving") finish(response);
       });
@@ -68,11 +76,13 @@ export function createDrain(upgraded: Pick<UpgradedConnections, "leave" | "close
     begin() {
       if (state === "serving") state = "draining";
       finishAll();
+      watched?.http2?.leave();
       upgraded.leave();
     },
     async run(timeoutMs) {
       state = "stopping";
       finishAll();
+      watched?.http2?.leave();
       upgraded.close();
       if (watched === undefined) return;
       const lingerMs = Math.min(longestLingerMs, lingerOfDrain * timeoutMs);

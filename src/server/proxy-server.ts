@@ -19,7 +19,9 @@ import {
 } from "../node-http/engine.ts";
 import { serveWithoutUpgrade } from "../node-http/ignored-upgrades.ts";
 import { lineOf, stateOf } from "../node-http/in-order.ts";
-import { type StallLimits, watchStalls } from "./stalled-clients.ts";
+import { acceptHttp2 } from "./accept-http2.ts";
+import type { Http2Connections } from "./http2-connections.ts";
+import { watchStalls } from "./stalled-clients.ts";
 
 /** What the server is made of, TLS, and the limits on what clients may take. */
 export interface ProxyServerOptions {
@@ -38,9 +40,19 @@ export interface ProxyServerOptions {
   readonly receiveTimeoutMs: number;
   /** How long a client may take nothing of what it is sent. */
   readonly sendTimeoutMs: number;
+  /** Whether clients may speak HTTP/2. */
+  readonly http2: boolean;
+  /** Requests in progress on one connection of HTTP/2. */
+  readonly streams: number;
 }
 
-const stallLimits = new WeakMap<Server, StallLimits>();
+/** The server that clients talk to, and those of its connections that speak HTTP/2. */
+export interface ProxyServer {
+  readonly server: Server;
+  readonly http2: Http2Connections;
+}
+
+const limitsOf = new WeakMap<Server, ProxyServerOptions>();
 
 const checkTimeoutsEveryMs = 1000;
 /** How Node says that a client took longer than `headersTimeout` or `requestTimeout`. */
@@ -53,27 +65,20 @@ const behindLastRequest = "HPE_CLOSED_CONNECTION";
  * Makes the server that clients talk to; it does not listen yet. Each request goes by the gate that is
  * current when it arrives.
  */
-export function createProxyServer(currentGate: () => Gate, options: ProxyServerOptions): Server {
-  const server = openServer(options.engine, {
-    maxHeaderSize: options.headerBytes,
-    connectionsCheckingInterval: checkTimeoutsEveryMs,
-    insecureHTTPParser: false,
-    // A missing Host is refused like everything else that is ambiguous, with a body that says so.
-    requireHostHeader: false,
-    // Node gives a client two minutes to begin with TLS.
-    handshakeTimeout: options.headersTimeoutMs,
-    ...options.tls,
-  });
+export function createProxyServer(
+  currentGate: () => Gate,
+  options: ProxyServerOptions,
+): ProxyServer {
+  const server = openHttpServer(options);
   adjustProxyServer(server, options);
   watchStalls(
     server,
-    () => stallLimits.get(server) ?? options,
+    () => limitsOf.get(server) ?? options,
     (stall) => currentGate().metrics.stalledClients[stall].inc(),
   );
-  // Node drops what goes beyond in silence: one more than is allowed, so that it shows.
-  server.maxHeadersCount = mostHeaderLines + 1;
-
-  answerRequests(server, options.engine, createRequestHandler(currentGate));
+  const handleRequest = createRequestHandler(currentGate);
+  answerRequests(server, options.engine, handleRequest);
+  const http2 = acceptHttp2(currentGate, () => limitsOf.get(server) ?? options, handleRequest);
   const handleUpgrade = createUpgradeHandler(currentGate);
   // Whatever these throw costs a connection, and no more.
   const guard = (socket: Duplex, handle: () => void) => {
@@ -100,27 +105,49 @@ export function createProxyServer(currentGate: () => Gate, options: ProxyServerO
     });
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    guard(socket, () => answerClientError(currentGate(), error, socket));
+    guard(socket, () => {
+      // What the parser of HTTP/1.1 has to say of one that speaks HTTP/2 by now is of no interest.
+      if (http2.has(socket)) return;
+      if (limitsOf.get(server)?.http2 === true && http2.take(socket, error)) return;
+      answerClientError(currentGate(), error, socket);
+    });
   });
   // Such as too many open files: the connection is not taken, and the next may be.
   server.on("error", (error) => currentGate().onUncaught("clients", error));
-  return server;
+  return { server, http2 };
 }
 
 /**
- * Sets what can be set while the server runs: everything but `engine`, `headerBytes`, whether there is TLS, and
- * whether clients are asked for certificates.
+ * Sets what can be set while the server runs: everything but `engine`, `headerBytes`, `http2`, whether there is
+ * TLS, and whether clients are asked for certificates.
  */
 export function adjustProxyServer(server: Server, options: ProxyServerOptions): void {
   server.headersTimeout = options.headersTimeoutMs;
   server.requestTimeout = options.requestTimeoutMs;
   server.keepAliveTimeout = options.idleTimeoutMs;
   server.maxConnections = options.maxConnections;
-  stallLimits.set(server, options);
+  limitsOf.set(server, options);
   if (server instanceof TlsServer && options.tls) {
     const { cert, key, ca } = options.tls;
     server.setSecureContext(ca === undefined ? { cert, key } : { cert, key, ca });
   }
+}
+
+function openHttpServer(options: ProxyServerOptions): Server {
+  const server = openServer(options.engine, {
+    maxHeaderSize: options.headerBytes,
+    connectionsCheckingInterval: checkTimeoutsEveryMs,
+    insecureHTTPParser: false,
+    // A missing Host is refused like everything else that is ambiguous, with a body that says so.
+    requireHostHeader: false,
+    // Node gives a client two minutes to begin with TLS.
+    handshakeTimeout: options.headersTimeoutMs,
+    http2: options.http2,
+    ...options.tls,
+  });
+  // Node drops what goes beyond in silence: one more than is allowed, so that it shows.
+  server.maxHeadersCount = mostHeaderLines + 1;
+  return server;
 }
 
 function refuseConnect(gate: Gate, request: IncomingMessage, socket: Duplex): void {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { TestContext } from "node:test";
+import type { Ending } from "./shared.ts";
 
 /** An application behind revgate, as far as a test needs one. */
 export interface TestApplication {
@@ -13,7 +13,7 @@ export interface TestApplication {
 
 /** Starts an application on a free port of loopback; it ends with the test. */
 export async function startApplication(
-  t: TestContext,
+  t: Ending,
   listener: RequestListener = (_request, response) => response.end("ok"),
 ): Promise<TestApplication> {
   const seen: IncomingMessage[] = [];
@@ -27,7 +27,7 @@ export async function startApplication(
 
 /** Listens on a free port of loopback; the server and its connections end with the test. */
 export async function listenOnLoopback(
-  t: Pick<TestContext, "after">,
+  t: Ending,
   server: import("node:net").Server,
 ): Promise<number> {
   const sockets = new Set<import("node:net").Socket>();

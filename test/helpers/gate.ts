@@ -1,12 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { type RunningApp, startApp } from "../../src/app/app.ts";
 import { type Config, loadConfig } from "../../src/config/load.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import type { Stopwatch } from "../../src/platform/clock.ts";
 import { engineSetting } from "./engine.ts";
 import { send } from "./http.ts";
+import type { Ending } from "./shared.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { publicPem } from "./tokens.ts";
 import { until } from "./until.ts";
@@ -67,7 +67,7 @@ export async function writeConfig(
 }
 
 /** Starts a revgate in this process, on free ports; it ends with the test. */
-export async function startGate(t: TestContext, options: GateOptions): Promise<TestGate> {
+export async function startGate(t: Ending, options: GateOptions): Promise<TestGate> {
   const directory = options.directory ?? temporaryDirectory(t);
   const config = await writeConfig(directory, options.yaml ?? "", options.upstream);
   const lines: string[] = [];

@@ -39,7 +39,7 @@ async function startDefective(t: TestContext, findRoute: () => Route | undefined
     onUncaught: (door: string, error: unknown) => void reported.push([door, String(error)]),
   } as unknown as Gate;
   const minute = 60_000;
-  const server = createProxyServer(() => gate, {
+  const { server } = createProxyServer(() => gate, {
     tls: undefined,
     engine: "direct",
     headerBytes: 16_384,
@@ -49,6 +49,8 @@ async function startDefective(t: TestContext, findRoute: () => Route | undefined
     maxConnections: 10,
     receiveTimeoutMs: minute,
     sendTimeoutMs: minute,
+    http2: true,
+    streams: 10,
   });
   return { port: await listenOnLoopback(t, server), reported };
 }

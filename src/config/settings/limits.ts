@@ -80,6 +80,13 @@ export const limits = about(
       "Max connections of clients; more are turned away.",
       whole(10_000, 1, 1_000_000, "connections"),
     ),
+    streams: about(
+      "Max requests in progress on one HTTP/2 connection.",
+      whole(100, 1, 10_000, "requests"),
+      {
+        why: "On all HTTP/2 connections together, at most as many are in progress as maxConnections; more are refused unprocessed, and clients send them again.",
+      },
+    ),
     drainTimeout: about(
       "How long SIGTERM waits for requests in progress; must be shorter than terminationGracePeriodSeconds.",
       duration("20s", "0s", "1h"),

@@ -1,6 +1,6 @@
 import { isRange } from "../../gateway/peer.ts";
 import { file } from "./fields.ts";
-import { about, choice, group, list, port, text } from "./readers.ts";
+import { about, choice, flag, group, list, port, text } from "./readers.ts";
 
 const tls = group({
   certFile: about("The certificate chain, PEM.", file),
@@ -41,6 +41,9 @@ export const listen = about(
     }),
     tls: about("TLS for clients; most pods leave it to the mesh or the ingress.", tls.optional(), {
       example: { certFile: "tls.crt", keyFile: "tls.key" },
+    }),
+    http2: about("Whether clients may speak HTTP/2 besides HTTP/1.1.", flag(true), {
+      why: "By prior knowledge without TLS, on the same port; by ALPN with TLS. WebSockets stay HTTP/1.1.",
     }),
     trustedProxies: about(
       "Addresses or ranges of proxies in front of revgate. Their X-Forwarded-* and Forwarded headers are trusted and extended; those of any other peer are dropped and set by revgate.",

@@ -18,6 +18,8 @@ export interface GateMetrics<Outcome extends string> {
   readonly queueSeconds: { observe(seconds: number): void };
   /** Clients that were given up because they stood still, by what they had stopped doing. */
   readonly stalledClients: Readonly<Record<"reading" | "sending", { inc(): void }>>;
+  /** What clients of HTTP/2 did that cost them a connection, or a request. */
+  readonly http2Faults: Readonly<Record<Http2Fault, { inc(): void }>>;
   readonly upgradedConnections: { inc(): void; dec(): void };
   /** Messages of WebSockets that logged in or should have, by what came of it. */
   readonly messageTokens: Readonly<Record<MessageOutcome, { inc(): void }>>;
@@ -72,6 +74,11 @@ export type MessageOutcome = (typeof messageOutcomes)[number];
 export const cutReasons = ["token_revoked", "token_expired"] as const;
 /** One of the reasons. */
 export type CutReason = (typeof cutReasons)[number];
+
+/** What clients of HTTP/2 do wrong, or too much of. */
+export const http2Faults = ["protocol", "flood", "resets", "crowded"] as const;
+/** One of them. */
+export type Http2Fault = (typeof http2Faults)[number];
 
 /** From 10 µs: the checks take microseconds when the token is known. */
 const checkBuckets = [
@@ -212,12 +219,12 @@ function createSessionCounters(
   };
 }
 
-/** What is counted of those who wait, or let wait. */
+/** What is counted of those who wait, let wait, or ask for too much. */
 function createWaits(
   make: Makers,
 ): Pick<
   GateMetrics<string>,
-  "signatureSeconds" | "checkWaits" | "queueSeconds" | "stalledClients"
+  "signatureSeconds" | "checkWaits" | "queueSeconds" | "stalledClients" | "http2Faults"
 > {
   return {
     signatureSeconds: make.counter(
@@ -236,6 +243,14 @@ function createWaits(
       "revgate_upstream_queue_duration_seconds",
       "How long requests waited for a connection to the application. Requests that found an idle one are not counted.",
       upstreamBuckets,
+    ),
+    http2Faults: make.counters(
+      {
+        name: "revgate_http2_faults_total",
+        help: "HTTP/2 connections that were closed because of their client, by reason: protocol (malformed frames), flood (frames that carry nothing), resets (too many requests broken off); crowded: requests refused because limits.maxConnections were in progress.",
+      },
+      "reason",
+      http2Faults,
     ),
     stalledClients: make.counters(
       {

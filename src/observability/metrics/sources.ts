@@ -9,6 +9,7 @@ export interface MetricSources {
   denylistEntries(): number;
   journalBytes(): number;
   connections(): number;
+  http2Connections(): number;
   liveConnections(): number;
   clockDifference(): number;
   redisStaleness(): number;
@@ -37,10 +38,23 @@ export function observeSources({ reading: read }: Makers, sources: MetricSources
     "Seconds since the oldest key set in use was fetched, or since the start if it never was; 0 without key sets. Beyond tokens.jwks.maxAge its keys are dropped, and its issuer's tokens or events get 503.",
     sources.jwksAge,
   );
+  observeConnections({ reading: read }, sources);
+}
+
+/** What is open, and what waits. */
+function observeConnections(
+  { reading: read }: Pick<Makers, "reading">,
+  sources: MetricSources,
+): void {
   read(
     "revgate_connections",
     "Connections of clients, upgraded ones included.",
     sources.connections,
+  );
+  read(
+    "revgate_http2_connections",
+    "Connections of clients that speak HTTP/2.",
+    sources.http2Connections,
   );
   read(
     "revgate_upstream_connections",

@@ -17,6 +17,13 @@ describe("isWellFramed", () => {
     assert.ok(framed([...host, "Connection", "Upgrade", "Upgrade", "websocket"]));
   });
 
+  it("accepts what came in frames of HTTP/2", () => {
+    assert.ok(framed(host, { httpVersion: "2" }));
+    assert.ok(framed([...host, "transfer-encoding", "chunked"], { httpVersion: "2" }));
+    assert.ok(!framed([], { httpVersion: "2" }));
+    assert.ok(!framed([...host, ...host], { httpVersion: "2" }));
+  });
+
   it("does not mind an upgrade to another protocol, which nobody hears of", () => {
     for (const protocol of ["h2c", "TLS/1.2", "TLS/1.2, h2c"]) {
       const upgrade = [...host, "Connection", "Upgrade", "Upgrade", protocol];

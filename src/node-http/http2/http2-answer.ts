@@ -1,0 +1,155 @@
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { type FieldLines, findField } from "../../http/field-lines.ts";
+import type { Answer, AnswerHead } from "../answer.ts";
+import type { PreparedAnswer, WholeAnswer } from "../whole-answers.ts";
+import type { Http2Request } from "./http2-request.ts";
+import { responseFields } from "./response-fields.ts";
+
+/** Statuses whose answers have no body (RFC 9110 section 6.4.1). */
+const withoutBody = new Set([204, 205, 304]);
+
+/** The answer to one request of HTTP/2. */
+export class Http2Answer implements Answer {
+  stalled = false;
+  readonly #stream: ServerHttp2Stream;
+  readonly #request: Http2Request;
+  #status = 200;
+  #onStall: (() => void) | undefined;
+  /** Whether the stream waits for trailers behind the body. */
+  #hasTrailers = false;
+  #brokenOff = false;
+
+  constructor(stream: ServerHttp2Stream, request: Http2Request) {
+    this.#stream = stream;
+    this.#request = request;
+  }
+
+  get status(): number {
+    return this.#status;
+  }
+
+  get begun(): boolean {
+    return this.#stream.headersSent;
+  }
+
+  get finished(): boolean {
+    return this.#stream.writableFinished && !this.#brokenOff && !this.#stream.aborted;
+  }
+
+  get gone(): boolean {
+    return this.#stream.destroyed || this.#stream.closed;
+  }
+
+  get needsDrain(): boolean {
+    return this.#stream.writableNeedDrain;
+  }
+
+  /** What the client has yet to take, in bytes. */
+  get unsentBytes(): number {
+    return this.#stream.writableLength;
+  }
+
+  /** Whether this side has ended it before its time. */
+  get brokenOff(): boolean {
+    return this.#brokenOff;
+  }
+
+  /** Nothing: no stream depends on how another ends. */
+  endConnection(): void {}
+
+  onClose(listener: () => void): void {
+    this.#stream.once("close", listener);
+  }
+
+  onStall(listener: () => void): void {
+    this.#onStall = listener;
+  }
+
+  onDrain(listener: () => void): void {
+    this.#stream.once("drain", listener);
+  }
+
+  /** The client has stopped in the middle of its request. */
+  stall(): void {
+    if (!this.begun && this.#onStall !== undefined) this.#onStall();
+    else this.giveUp();
+  }
+
+  /** Ends it for a client that stands still. */
+  giveUp(): void {
+    this.stalled = true;
+    this.#close(constants.NGHTTP2_CANCEL);
+  }
+
+  sendContinue(): void {
+    this.sendInterim({ status: 100, reason: "", headers: [] });
+  }
+
+  sendInterim({ status, headers }: AnswerHead): void {
+    if (this.gone || this.begun) return;
+    this.#stream.additionalHeaders(responseFields(status, headers));
+  }
+
+  sendHead({ status, headers }: AnswerHead): void {
+    const hasBody = this.#request.method !== "HEAD" && !withoutBody.has(status);
+    this.#hasTrailers = hasBody && findField(headers, "content-length") === -1;
+    this.#respond(responseFields(status, headers), status, !hasBody);
+  }
+
+  write(chunk: Buffer): void {
+    if (chunk.length > 0 && this.#stream.writable) this.#stream.write(chunk);
+  }
+
+  end(trailers: FieldLines): void {
+    const stream = this.#stream;
+    if (this.#hasTrailers) {
+      stream.once("wantTrailers", () => stream.sendTrailers(trailerFields(trailers)));
+    }
+    if (stream.writable) stream.end();
+  }
+
+  sendWhole({ status, headers, body }: WholeAnswer): void {
+    const hasBody = body !== "" && this.#request.method !== "HEAD" && !withoutBody.has(status);
+    this.#respond(responseFields(status, headers), status, !hasBody);
+    if (hasBody && this.#stream.writable) this.#stream.end(Buffer.from(body, "latin1"));
+  }
+
+  sendPrepared(prepared: PreparedAnswer, more: FieldLines): void {
+    this.sendWhole(prepared.with(more));
+  }
+
+  breakOff(): void {
+    this.#close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+
+  abandon(): void {
+    this.#close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+
+  #respond(fields: OutgoingHttpHeaders, status: number, endStream: boolean): void {
+    if (this.gone) return;
+    this.#status = status;
+    if (this.#request.hasBody) this.#endRequestBehind();
+    this.#stream.respond(fields, { endStream, waitForTrailers: !endStream && this.#hasTrailers });
+  }
+
+  /** What is left of a body that is answered already is not to be sent (RFC 9113 section 8.1). */
+  #endRequestBehind(): void {
+    const stream = this.#stream;
+    stream.once("finish", () => {
+      if (!this.#request.complete) stream.close(constants.NGHTTP2_NO_ERROR);
+    });
+  }
+
+  #close(code: number): void {
+    if (this.#stream.closed || this.#stream.destroyed) return;
+    this.#brokenOff = true;
+    this.#stream.close(code);
+  }
+}
+
+function trailerFields(trailers: FieldLines): OutgoingHttpHeaders {
+  const fields = responseFields(0, trailers);
+  delete fields[":status"];
+  return fields;
+}

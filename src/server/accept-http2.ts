@@ -1,0 +1,34 @@
+import type { Gate } from "../gateway/gate.ts";
+import { recordUnread } from "../gateway/record.ts";
+import { refuse } from "../gateway/refuse.ts";
+import { beginVisit } from "../gateway/visit.ts";
+import type { Answer } from "../node-http/answer.ts";
+import type { ClientRequest } from "../node-http/client-request.ts";
+import type { Http2Limits } from "./http2-connection.ts";
+import { Http2Connections } from "./http2-connections.ts";
+
+/** Has requests of HTTP/2 go the way of all others, which `handle` is the beginning of. */
+export function acceptHttp2(
+  currentGate: () => Gate,
+  limits: () => Omit<Http2Limits, "maxRequests"> & { readonly maxConnections: number },
+  handle: (request: ClientRequest, answer: Answer) => void,
+): Http2Connections {
+  const limitsOfHttp2 = () => ({ ...limits(), maxRequests: limits().maxConnections });
+  return new Http2Connections(limitsOfHttp2, {
+    handle,
+    refuseTooLarge(request, answer) {
+      const gate = currentGate();
+      refuse(gate, beginVisit(gate, request, answer), answer, "request_too_large");
+    },
+    onStall: (stall) => currentGate().metrics.stalledClients[stall].inc(),
+    onFault(fault, socket, cause) {
+      const gate = currentGate();
+      const peer = gate.readPeer(socket).address;
+      gate.metrics.http2Faults[fault].inc();
+      // As what Node's parser of HTTP/1.1 gives up.
+      if (fault === "protocol") recordUnread(gate, "request_ambiguous", { peer, cause });
+      else gate.log.http2Fault(peer, cause);
+    },
+    onUncaught: (error) => currentGate().onUncaught("clients", error),
+  });
+}

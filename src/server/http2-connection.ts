@@ -1,0 +1,200 @@
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
+import type { Http2Answer } from "../node-http/http2/http2-answer.ts";
+import type { Http2Request } from "../node-http/http2/http2-request.ts";
+import type { Http2Fault } from "../observability/metrics/requests.ts";
+import type { Stall, StallLimits } from "./stalled-clients.ts";
+
+/** What a client of HTTP/2 may take. */
+export interface Http2Limits extends StallLimits {
+  /** Requests in progress on one connection. */
+  readonly streams: number;
+  /** Requests in progress on all of them. */
+  readonly maxRequests: number;
+  /** The longest head of a request, in bytes. */
+  readonly headerBytes: number;
+  readonly requestTimeoutMs: number;
+}
+
+/** Who is told. */
+interface Told {
+  onStall(stall: Stall): void;
+  onFault(fault: Http2Fault, socket: Socket, cause: string): void;
+}
+
+/** One request and its answer. */
+export interface Exchange {
+  readonly request: Http2Request;
+  readonly answer: Http2Answer;
+}
+
+/** Bytes a second that may be neither heads of requests nor their bodies, beside a half of what is sent. */
+const freeBytes = 65_536;
+/** What a request's head may take in frames, beside its text. */
+const headFrameBytes = 64;
+/** Requests that a client may break off at once, and how many more each second. */
+const [maxResets, resetsPerSecond] = [200, 50];
+
+/**
+ * A client's connection of HTTP/2, and what its client stopped doing or does too much of. All of it is looked at
+ * once a second, as on connections of HTTP/1.1.
+ */
+export class Http2Connection {
+  readonly socket: Socket;
+  readonly #session: ServerHttp2Session;
+  readonly #told: Told;
+  readonly #streams = new Set<Watched>();
+  readonly #frames: FrameBudget;
+  #greeted = false;
+  #idleSinceMs = performance.now();
+  #resets = 0;
+  #checkedMs = performance.now();
+
+  constructor(session: ServerHttp2Session, socket: Socket, told: Told) {
+    this.#session = session;
+    this.socket = socket;
+    this.#told = told;
+    this.#frames = new FrameBudget(socket);
+    session.once("remoteSettings", () => {
+      this.#greeted = true;
+    });
+    session.on("error", (error: NodeJS.ErrnoException) => {
+      const { code = "" } = error;
+      if (code.startsWith("ERR_HTTP2_")) this.fault("protocol", error.message);
+    });
+  }
+
+  /** Takes note of bytes that are of use. */
+  count(bytes: number): void {
+    this.#frames.useful += bytes;
+  }
+
+  /** Takes note of a request. */
+  add(stream: ServerHttp2Stream, exchange: Exchange): void {
+    const watched = new Watched(exchange);
+    this.#streams.add(watched);
+    for (const text of exchange.request.rawHeaders) this.count(text.length);
+    this.count(headFrameBytes + 16 * exchange.request.rawHeaders.length);
+    stream.once("close", () => {
+      this.#streams.delete(watched);
+      if (this.#streams.size === 0) this.#idleSinceMs = performance.now();
+      const { answer } = exchange;
+      if (!answer.finished && !answer.brokenOff) this.#countReset();
+    });
+  }
+
+  /** Tells what the client did. */
+  fault(fault: Http2Fault, cause: string): void {
+    this.#told.onFault(fault, this.socket, cause);
+  }
+
+  /** Takes no more requests, and closes when those in progress have been answered. */
+  leave(): void {
+    if (!this.#session.closed) this.#session.close();
+  }
+
+  /** Gives up what stands still, and cuts a client that keeps revgate busy with nothing. */
+  check(nowMs: number, limits: Http2Limits): void {
+    const seconds = (nowMs - this.#checkedMs) / 1000;
+    this.#checkedMs = nowMs;
+    this.#resets = Math.max(0, this.#resets - seconds * resetsPerSecond);
+    if (this.#frames.isSpent(seconds)) {
+      this.#cut("flood", "too many frames that carry nothing");
+      return;
+    }
+    for (const watched of [...this.#streams]) {
+      const stall = watched.stallAt(nowMs, limits);
+      if (stall === undefined) continue;
+      this.#told.onStall(stall);
+      watched.giveUp(stall);
+    }
+    if (this.#streams.size === 0) this.#closeIfIdle(nowMs, limits);
+  }
+
+  #closeIfIdle(nowMs: number, limits: Http2Limits): void {
+    const maxMs = this.#greeted ? limits.idleTimeoutMs : limits.headersTimeoutMs;
+    const idleMs = nowMs - this.#idleSinceMs;
+    if (maxMs === 0 || idleMs < maxMs) return;
+    // A client that takes nothing does not take the end either.
+    if (idleMs < 2 * maxMs) this.leave();
+    else this.socket.destroy();
+  }
+
+  #countReset(): void {
+    this.#resets += 1;
+    if (this.#resets > maxResets) this.#cut("resets", "too many requests were broken off");
+  }
+
+  #cut(fault: Http2Fault, cause: string): void {
+    if (this.#session.destroyed) return;
+    this.fault(fault, cause);
+    this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+}
+
+/** What a connection receives that is of no use: pings, settings, priorities, windows, frames without content. */
+class FrameBudget {
+  readonly #socket: Socket;
+  useful = 0;
+  #read: number;
+  #written: number;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#read = socket.bytesRead;
+    this.#written = socket.bytesWritten;
+  }
+
+  /** Whether more came since the last look, so many seconds ago, than there is need for. */
+  isSpent(seconds: number): boolean {
+    const { bytesRead, bytesWritten } = this.#socket;
+    const idle = bytesRead - this.#read - this.useful;
+    const free = Math.max(1, seconds) * freeBytes + (bytesWritten - this.#written) / 2;
+    this.#read = bytesRead;
+    this.#written = bytesWritten;
+    this.useful = 0;
+    return idle > free;
+  }
+}
+
+/** One request, and since when its client stands still. */
+class Watched {
+  readonly exchange: Exchange;
+  readonly #beganMs = performance.now();
+  #received = 0;
+  #receivedSinceMs = performance.now();
+  #unsent = 0;
+  #unsentSinceMs = 0;
+
+  constructor(exchange: Exchange) {
+    this.exchange = exchange;
+  }
+
+  /** Has the request answered if the client does not send the rest of it, or else resets it. */
+  giveUp(stall: Stall): void {
+    const { answer } = this.exchange;
+    if (stall === "sending") answer.stall();
+    else answer.giveUp();
+  }
+
+  /** What the client has stopped doing for longer than it may. */
+  stallAt(nowMs: number, limits: Http2Limits): Stall | undefined {
+    const { request, answer } = this.exchange;
+    const unsent = answer.unsentBytes;
+    if (unsent === 0 || unsent !== this.#unsent) {
+      this.#unsent = unsent;
+      this.#unsentSinceMs = nowMs;
+    } else if (nowMs - this.#unsentSinceMs >= limits.sendTimeoutMs) return "reading";
+
+    if (!request.isAwaited || request.received !== this.#received) {
+      this.#received = request.received;
+      this.#receivedSinceMs = nowMs;
+    } else if (nowMs - this.#receivedSinceMs >= limits.receiveTimeoutMs) {
+      // What comes of it takes its time.
+      this.#receivedSinceMs = nowMs;
+      return "sending";
+    }
+    const isLate = request.isAwaited && nowMs - this.#beganMs >= limits.requestTimeoutMs;
+    return isLate && !answer.begun ? "sending" : undefined;
+  }
+}
