@@ -30,6 +30,7 @@ const maxPerPage = 1000;
  *     POST /revoke        OAuth 2.0 Token Revocation (RFC 7009)
  *     POST /introspect    OAuth 2.0 Token Introspection (RFC 7662)
  *     POST /explain       says of each check whether a token passes it
+ *     POST /sessions      counts what was seen here of a subject: tokens, sessions, open connections
  *     POST /revocations   ends all tokens of a subject or a session, or one by its jti
  *     GET  /revocations   what is in force, page by page
  *     POST /drain         has clients leave, before SIGTERM comes
@@ -78,6 +79,12 @@ function operationsOn(commands: ControlHandler): Readonly<Record<string, Operati
     async "POST /explain"(exchange, read) {
       const form = await readForm(read, exchange);
       return { status: 200, body: await ask({ command: "explain", credential: tokenIn(form) }) };
+    },
+    async "POST /sessions"(exchange, read) {
+      const { claim, ...subject } = readWhose(await readMembers(exchange, read));
+      if (claim !== "subject") throw new BadRequest('expected "subject"');
+      const { id, ...counts } = await ask({ command: "sessions", ...subject });
+      return { status: 200, body: counts, names: namesIn({ kind: "sub", id }) };
     },
     async "POST /revocations"(exchange, read) {
       const ended = await ask({ command: "end", ...readWhose(await readMembers(exchange, read)) });

@@ -128,6 +128,46 @@ const openApi = {
         },
       },
     },
+    "/sessions": {
+      post: {
+        summary:
+          "Counts what this sidecar has seen of a subject: tokens, sessions, open connections.",
+        requestBody: {
+          required: true,
+          ...json({
+            type: "object",
+            required: ["subject"],
+            properties: {
+              subject: { type: ["string", "integer"] },
+              issuer: {
+                type: "string",
+                description: "Required if several issuers are configured.",
+              },
+            },
+          }),
+        },
+        responses: {
+          "200": {
+            description:
+              "Counts of the tokens that were verified here, are remembered and have not expired; live: not revoked.",
+            ...json({
+              type: "object",
+              required: ["tokens", "sessions", "connections"],
+              properties: {
+                tokens: {
+                  type: "object",
+                  required: ["live", "revoked"],
+                  properties: { live: { type: "integer" }, revoked: { type: "integer" } },
+                },
+                sessions: { type: "integer" },
+                connections: { type: "integer" },
+              },
+            }),
+          },
+          ...without(failures, "503"),
+        },
+      },
+    },
     "/revocations": {
       post: {
         summary: "Ends all tokens of a subject or a session, or one token by its jti.",

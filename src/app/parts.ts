@@ -101,6 +101,7 @@ export function construct(config: Config, store: Store, making: Making): Parts {
       gateways?.begin();
       return beginDrain(drain, logger);
     },
+    connectionsOf: (name) => live.countOf(name),
     onRevoked: metrics.store.countRevoked,
   });
   const current = new CurrentAssembly({

@@ -1,9 +1,9 @@
 import type { Entry } from "../denylist/denylist.ts";
-import { ControlError } from "../errors.ts";
 import { certainSeconds, untilCutOff } from "../revocation/cut-off.ts";
 import { type EndedClaim, endedClaims } from "../revocation/ended-claims.ts";
 import { endOfAll, subjectEntry } from "../revocation/entries.ts";
 import { isNeverCarried } from "../token/seen-tokens.ts";
+import { type NamedClaim, nameClaim } from "./named-claim.ts";
 import type { StoreCommandsOptions } from "./store-command.ts";
 
 /** What a claim is called for people, with the setting that says which it is. */
@@ -15,22 +15,12 @@ const described = {
 
 /** Ends what a claim names; resolves when that holds everywhere, and a login that follows is not meant. */
 export async function end(
-  { denylist, clock, tokens: { verifier, lifetimes, namespaces }, onRevoked }: StoreCommandsOptions,
-  whose: {
-    readonly claim: EndedClaim;
-    readonly value: string;
-    readonly issuer?: string | undefined;
-  },
+  { denylist, clock, tokens, onRevoked }: StoreCommandsOptions,
+  whose: NamedClaim,
 ): Promise<Record<string, unknown>> {
-  if (!namespaces.has(whose.issuer)) {
-    const known = [...namespaces.keys()].filter((name) => name !== undefined);
-    throw new ControlError(
-      `expected one of the configured issuers (${known.join(", ")}), got ${whose.issuer ?? "none"}`,
-    );
-  }
+  const { verifier, lifetimes } = tokens;
   const kind = endedClaims[whose.claim];
-  const name = verifier.names.claim(kind, namespaces.get(whose.issuer), whose.value);
-  if (name === undefined) throw new ControlError(`expected a text as ${whose.claim}`);
+  const name = nameClaim(tokens, whose);
   const now = kind === "sub" ? certainSeconds(clock) : clock.nowSeconds();
   const entry: Entry =
     kind === "sub"

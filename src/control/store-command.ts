@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Denylist, type Entry, entryKinds } from "../denylist/denylist.ts";
+import { type Denylist, type Entry, type EntryName, entryKinds } from "../denylist/denylist.ts";
 import { isSoundEntry } from "../denylist/sound.ts";
 import type { RevocationTrigger } from "../observability/metrics/revocations.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -34,6 +34,11 @@ export const storeCommand = z.discriminatedUnion("command", [
     value: z.string().min(1),
     issuer: z.string().optional(),
   }),
+  z.strictObject({
+    command: z.literal("sessions"),
+    value: z.string().min(1),
+    issuer: z.string().optional(),
+  }),
   z.strictObject({ command: z.literal("introspect"), credential: z.string() }),
   z.strictObject({
     command: z.literal("check"),
@@ -63,6 +68,8 @@ export interface StoreCommandsOptions {
   };
   /** Has clients leave, and says how many connections are left; undefined where nothing serves. */
   readonly drain?: (() => number) | undefined;
+  /** How many open connections depend on tokens of that name; undefined where nothing serves. */
+  readonly connectionsOf?: ((name: EntryName) => number) | undefined;
   /** Told of the revocations that a command brought about. */
   readonly onRevoked: (trigger: RevocationTrigger, entries: readonly Entry[]) => void;
 }

@@ -3,6 +3,7 @@ import type { ControlHandler } from "./command-server.ts";
 import { end } from "./end-command.ts";
 import { explain } from "./explain-command.ts";
 import { readCommand } from "./read-command.ts";
+import { countSessions } from "./sessions-command.ts";
 import type { StoreCommandsOptions } from "./store-command.ts";
 import { check, introspect, revokeToken } from "./token-commands.ts";
 
@@ -22,6 +23,8 @@ export function createStoreCommands(options: StoreCommandsOptions): ControlHandl
         return yield await introspect(options, data.credential);
       case "end":
         return yield await end(options, data);
+      case "sessions":
+        return yield await countSessions(options, data);
       case "add":
         await denylist.revoke(data.entries);
         options.onRevoked("import", data.entries);

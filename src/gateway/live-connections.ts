@@ -1,5 +1,6 @@
 import {
   type Entry,
+  type EntryName,
   fallsUnder,
   inSession,
   keyOfName,
@@ -55,6 +56,11 @@ export class LiveConnections {
   /** How many there are. */
   get size(): number {
     return this.#size;
+  }
+
+  /** How many there are whose token has that name. */
+  countOf(name: EntryName): number {
+    return this.#byName.get(keyOfName(name))?.size ?? 0;
   }
 
   /**

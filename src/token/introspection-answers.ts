@@ -13,6 +13,8 @@ export interface IntrospectionAnswers {
   /** What holds, or has held until `lateMs` ago; undefined: nothing is known. */
   find(key: string, lateMs: number): IntrospectionAnswer | undefined;
   note(key: string, token: VerifiedToken | undefined): void;
+  /** The tokens that are active, by what is remembered. */
+  active(): VerifiedToken[];
   forget(key: string): void;
   clear(): void;
 }
@@ -39,6 +41,7 @@ export function createIntrospectionAnswers(cacheMs: number): IntrospectionAnswer
       const holds = token === undefined ? inactive : active;
       holds.set(key, { token, forgetAtMs: performance.now() + cacheMs });
     },
+    active: () => [...active.values()].flatMap(({ token }) => token ?? []),
     forget,
     clear() {
       active.clear();

@@ -10,7 +10,7 @@ import { readOpaqueToken } from "./opaque-token.ts";
 import type { ClaimReading, VerifiedToken } from "./verified-token.ts";
 import type { Verification, Verifier, VerifyOptions } from "./verifier.ts";
 
-/** How an issuer is asked about tokens that nobody else can read (RFC 7662). */
+/** How an issuer is asked about tokens that only it can read (RFC 7662). */
 export interface IntrospectionOptions extends ClaimRules, ClaimReading {
   readonly names: Names;
   readonly issuer: string | undefined;
@@ -37,8 +37,8 @@ const maxWaiting = 1024;
 /**
  * A verifier that asks the issuer about what is no JWT.
  *
- * Its answer holds for `cacheMs`; what is revoked here is refused in between all the same, since the denylist is asked on
- * every request. If there is no answer, nobody knows whether the token is good: it is `unknown_key`, and the request 503.
+ * Its answer holds for `cacheMs`; what is revoked here is refused in between anyway, since the denylist is asked on
+ * every request. If there is no answer, it is unknown whether the token is good: it is `unknown_key`, and the request 503.
  */
 export function withIntrospection(verifier: Verifier, options: IntrospectionOptions): Verifier {
   const answers = createIntrospectionAnswers(options.cacheMs);
@@ -83,6 +83,7 @@ export function withIntrospection(verifier: Verifier, options: IntrospectionOpti
       const ready = search === "none" ? undefined : askOnce(credential, key, network);
       return { kind: "unknown_key", ready };
     },
+    remembered: () => [...verifier.remembered(), ...answers.active()],
     forget() {
       answers.clear();
       verifier.forget();

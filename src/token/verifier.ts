@@ -21,7 +21,7 @@ import type { VerifiedToken } from "./verified-token.ts";
 export type Verification =
   | { readonly kind: "valid"; readonly token: VerifiedToken }
   | { readonly kind: "expired"; readonly token: VerifiedToken }
-  /** Whether it is in time depends on which of the clocks is right, and nobody knows that at present. */
+  /** Whether it is in time depends on which of the clocks is right, which is unknown at present. */
   | { readonly kind: "in_doubt"; readonly token: VerifiedToken }
   | { readonly kind: "invalid" }
   | UnknownKey
@@ -42,7 +42,7 @@ export interface VerifierOptions extends Omit<SignatureCheck, "search" | "budget
   readonly keys: readonly VerificationKey[] | KeyRing;
   readonly issuer: string | undefined;
   readonly audience: Audience;
-  /** Further issuers, each with its own keys and audience. */
+  /** More issuers, each with its own keys and audience. */
   readonly issuers?: readonly Issuer[];
   /** The longest credential, in bytes, that is looked at. */
   readonly tokenBytes: number;
@@ -60,6 +60,8 @@ export interface Verifier {
   readonly seen: SeenTokens;
   /** Checks a credential's signature and claims; never throws, whatever the text is. */
   verify(credential: string, options?: VerifyOptions): Verification;
+  /** The tokens that were verified here and are remembered, expired ones included; the least recently used are dropped. */
+  remembered(): readonly VerifiedToken[];
   /** Checks every credential anew from now on: what was asked of its claims is not what it was. */
   forget(): void;
 }
@@ -84,13 +86,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const forged = new LRUCache<string, true>({ max: forgedEntries });
   const issuers = issuersOf(options);
   const seen = { tokens: 0, subject: 0, sid: 0, jti: 0 };
-  for (const { keys } of issuers) {
-    // What was verified with a key that is not there any more is worth nothing, and the reverse.
-    keys.onChange(() => {
-      verified.clear();
-      forged.clear();
-    });
-  }
+  voidAtChanges(issuers, [verified, forged]);
 
   function verify(credential: string, how: VerifyOptions = {}): Verification {
     // What can't be a compact JWS at first sight is worth no hash.
@@ -131,7 +127,20 @@ export function createVerifier(options: VerifierOptions): Verifier {
     return now < end && earliest >= start ? { kind: "valid", token } : { kind: "in_doubt", token };
   }
 
-  return { verify, seen, names: options.names ?? plainNames, forget: () => verified.clear() };
+  const remembered = () => [...verified.values()];
+  const names = options.names ?? plainNames;
+  return { verify, seen, names, remembered, forget: () => verified.clear() };
+}
+
+/** When the keys change, cached results of either kind are void. */
+function voidAtChanges(
+  issuers: readonly Issuer[],
+  caches: readonly { readonly clear: () => void }[],
+): void {
+  for (const { keys } of issuers)
+    keys.onChange(() => {
+      for (const cache of caches) cache.clear();
+    });
 }
 
 /** All issuers, the main one first. */

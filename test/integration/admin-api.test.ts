@@ -228,6 +228,35 @@ tokens:
   });
 });
 
+describe("POST /sessions", () => {
+  it("counts what was seen of a subject, and names nothing", async (t) => {
+    const gate = await start(t);
+    const count = async (body: Record<string, unknown>) => {
+      const { status, text } = await post(gate, "/sessions", body);
+      return { status, ...JSON.parse(text) };
+    };
+    const none = { tokens: { live: 0, revoked: 0 }, sessions: 0, connections: 0 };
+    assert.deepEqual(await count({ subject: "dora" }), { status: 200, ...none });
+    const tokens = [
+      makeToken({ sub: "dora", sid: "one" }),
+      makeToken({ sub: "dora", sid: "one" }),
+      makeToken({ sub: "dora", sid: "two" }),
+      makeToken({ sub: "dora" }),
+      makeToken({ sub: "emil", sid: "one" }),
+    ];
+    const expired = makeToken({ sub: "dora", iat: 1, exp: 2 });
+    for (const token of [...tokens, expired]) await send(`${gate.url}/me`, { headers: { token } });
+    await send(`${gate.url}/logout`, { method: "POST", headers: { token: tokens[2] ?? "" } });
+    const counted = { tokens: { live: 3, revoked: 1 }, sessions: 2, connections: 0 };
+    assert.deepEqual(await count({ subject: "dora" }), { status: 200, ...counted });
+    await post(gate, "/revocations", { sid: "one" });
+    const left = { tokens: { live: 1, revoked: 3 }, sessions: 1, connections: 0 };
+    assert.deepEqual(await count({ subject: "dora" }), { status: 200, ...left });
+    assert.equal((await count({ sid: "one" })).error_description, 'expected "subject"');
+    assert.equal((await count({ subject: "dora", issuer: "x" })).status, 400);
+  });
+});
+
 describe("the admin API", () => {
   it("answers nobody without the secret, and is not there without one", async (t) => {
     const gate = await start(t);
@@ -307,6 +336,7 @@ signals:
       "post /revoke": "token=x",
       "post /introspect": "token=x",
       "post /explain": "token=x",
+      "post /sessions": { subject: "carol", issuer: iss },
       "post /revocations": { subject: "carol", issuer: iss },
       "post /backchannel-logout": `logout_token=${logoutToken}`,
       "post /events": event,
@@ -329,7 +359,7 @@ signals:
       assert.ok(String(empty.status) in responses);
       assert.equal(empty.status, security === undefined ? 401 : 415);
     }
-    const own = ["/revoke", "/introspect", "/explain", "/revocations", "/drain"];
+    const own = ["/revoke", "/introspect", "/explain", "/sessions", "/revocations", "/drain"];
     const all = [...own, "/backchannel-logout", "/events"];
     assert.deepEqual(Object.keys(paths).sort(), all.sort());
   });

@@ -28,7 +28,10 @@ async function start(
   t: TestContext,
   yaml = "admin: { host: 127.0.0.1, port: 0, tokenFile: secret }",
 ) {
-  const application = await startApplication(t);
+  const application = await startApplication(t, (request, response) => {
+    if (request.url === "/stream") response.write("open\n");
+    else response.end("ok");
+  });
   const directory = temporaryDirectory(t);
   writeFileSync(join(directory, "secret"), secret);
   return startGate(t, { upstream: application.url, directory, yaml });
@@ -228,8 +231,19 @@ describe("the status page", () => {
     assert.match(await page.locator("#checks .failed").innerText(), /denylist\s+revoked by tok/);
     assert.deepEqual([await statusOf(gate, first), await statusOf(gate, second)], [401, 200]);
 
+    const stream = await fetch(`${gate.url}/stream`, { headers: { token: second } });
+    t.after(() => stream.body?.cancel().catch(() => {}));
     await page.fill("#subject", "alice");
+    // By keyboard it is the harmless one.
     await page.keyboard.press("Enter");
+    const counts = page.locator("#outcome", { hasText: "Seen here" });
+    await counts.waitFor();
+    assert.equal(
+      await counts.innerText(),
+      "Seen here: 1 session with 1 live token, 1 open connection; 1 revoked token.",
+    );
+    assert.equal(await statusOf(gate, second), 200, "counting ends nothing");
+    await page.click("button[value=end]");
     await page.locator("#outcome.passed").waitFor();
     assert.match(await page.locator("#outcome").innerText(), /Every token of alice/);
     assert.equal(await page.locator("#explanation").isVisible(), false, "it was of another token");
@@ -243,7 +257,7 @@ describe("the status page", () => {
     assert.equal(await statusOf(gate, nobody), 200);
     await page.fill("#secret", secret);
     await page.fill("#subject", "42");
-    await page.keyboard.press("Enter");
+    await page.click("button[value=end]");
     await page.locator("#outcome.failed").waitFor();
     assert.match(
       await page.locator("#outcome").innerText(),

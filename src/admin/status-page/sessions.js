@@ -1,6 +1,7 @@
 // Forms that look into a token and end sessions.
 import { access, bearer, wrongSecret } from "./access.js";
 import { element, find } from "./elements.js";
+import { whole } from "./units.js";
 
 async function post(path, body) {
   const headers = {
@@ -61,11 +62,21 @@ async function onToken(action) {
   showExplanation(await post("explain", form));
 }
 
-async function onSubject() {
+const counted = (count, one) => `${whole(count)} ${one}${count === 1 ? "" : "s"}`;
+
+/** What this sidecar has seen of a subject, in a sentence. */
+export function sessionsOf({ tokens: { live, revoked }, sessions, connections }) {
+  return live + revoked === 0
+    ? "This sidecar has seen no token of this subject that has not expired."
+    : `Seen here: ${counted(sessions, "session")} with ${counted(live, "live token")}, ${counted(connections, "open connection")}; ${counted(revoked, "revoked token")}.`;
+}
+
+async function onSubject(action) {
   const issuer = find("issuer").value;
   const subject = find("subject").value;
   find("explanation").hidden = true;
   const body = JSON.stringify({ subject, ...(issuer !== "" && { issuer }) });
+  if (action === "count") return say(sessionsOf(await post("sessions", body)));
   const { warning } = await post("revocations", body);
   if (warning !== undefined) return say(`Recorded, but ${warning}.`, "failed");
   say(`✓ Every token of ${subject} that was issued until now is refused.`, "passed");

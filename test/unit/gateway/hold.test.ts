@@ -18,6 +18,7 @@ const verifier: Verifier = {
   verify: () => ({ kind: "invalid" }),
   seen: { tokens: 0, subject: 0, sid: 0, jti: 0 },
   names: plainNames,
+  remembered: () => [],
   forget: () => {},
 };
 const revoking = { access: "protected", revoke: "token" } as const;

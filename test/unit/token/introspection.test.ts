@@ -11,6 +11,7 @@ const verifier: Verifier = {
   names: plainNames,
   seen: { tokens: 0, subject: 0, sid: 0, jti: 0 },
   verify: () => ({ kind: "invalid" }),
+  remembered: () => [],
   forget: () => {},
 };
 
@@ -97,6 +98,7 @@ describe("withIntrospection", () => {
     await asked.ready;
     const verification = introspecting.verify("token");
     assert.ok("token" in verification);
+    assert.deepEqual(introspecting.remembered(), [verification.token]);
     assert.equal(verification.token.id, readOpaqueToken("token", 200, plainNames).id);
     assert.equal(verification.token.subject, plainNames.claim("sub", undefined, "42")?.value);
   });
