@@ -29,7 +29,7 @@ export interface ClaimCheck {
 export const claimChecks: readonly ClaimCheck[] = [
   {
     name: "purpose",
-    // A security event (RFC 8417), such as a logout token, is signed by the same issuer, and lets nobody in.
+    // A security event (RFC 8417), such as a logout token, is signed by the same issuer and is no access token.
     complaint: (claims) =>
       "events" in claims
         ? "it has an events claim: a security event, not an access token"

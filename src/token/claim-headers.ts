@@ -13,8 +13,8 @@ const plain = /^[!-$&-~](?:[ !-$&-~]*[!-$&-~])?$/;
  * Text, numbers and truth values are written as they are, lists with commas between, anything else as
  * JSON. What is not printable ASCII, `%`, a comma within a list's item and white space at the ends are
  * percent-encoded as UTF-8 (as encodeURIComponent does), so that nothing can end the line or be taken for
- * another value. A claim that is missing, empty or too long has no header: the application sees nobody
- * rather than somebody else.
+ * another value. A claim that is missing, empty or too long has no header: the application sees no user
+ * rather than another one.
  */
 export function claimHeaders(
   claims: Readonly<Record<string, unknown>>,

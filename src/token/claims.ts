@@ -13,11 +13,11 @@ export function claimAt(claims: Readonly<Record<string, unknown>>, claim: string
 }
 
 /**
- * The text by which a claim names somebody; undefined if it names nobody.
+ * The text by which a claim names a subject; undefined if it names none.
  *
  * A whole number is named by its decimal text: `42` and `"42"` are one on purpose, since one application
  * writes both. Of whole numbers beyond 2^53 readJson keeps the digits; any other number, a list, an object,
- * a truth value or an empty text name nobody.
+ * a truth value or an empty text name no subject.
  */
 export function claimText(value: unknown): string | undefined {
   if (typeof value === "string") return value === "" ? undefined : value;
@@ -25,7 +25,7 @@ export function claimText(value: unknown): string | undefined {
   return Number.isSafeInteger(value) ? String(Number(value) + 0) : undefined;
 }
 
-/** Names the shape of a claim that names nobody, for people. */
+/** Names the shape of a claim that names no subject, for people. */
 export function shapeOf(value: unknown): string {
   if (value === undefined) return "missing";
   if (value === null) return "null";

@@ -22,7 +22,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * alphabet and spare bits that are not zero (RFC 4648 section 3.5) are refused, so that one token has
  * one spelling. Header and payload must be JSON objects in UTF-8 without a member given twice
  * (RFC 7515 section 4, RFC 7519 section 4): parsers disagree on which of the two counts. Their depth is
- * bounded (see readJson), since nobody has vouched for them yet, and that of `kid` and its length.
+ * bounded (see readJson), since their signature has not been checked yet, and that of `kid` and its length.
  */
 export function parseCompactJws(text: string): CompactJws | undefined {
   if (!hasThreeParts(text)) return undefined;

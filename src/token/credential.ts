@@ -65,7 +65,7 @@ const noBody: BodyFields = { kind: "none" };
  * decided which one the application would have believed. A spelling with underscores counts as
  * the same header. A header or cookie whose scheme is another one (`Basic …` if `Bearer` is configured) holds
  * no token, unless a JWT stands in such a header beside the token of another source: many applications look for a
- * token behind whatever scheme there is. A body that can't be read is ambiguous, and so is what only some
+ * token after any scheme. A body that can't be read is ambiguous, and so is what only some
  * applications would find in one and no source of `all` is for (see unreadFields).
  */
 export function readCredential(
@@ -165,7 +165,7 @@ export function unreadValue(
   return values.find((value) => value.trim() !== "");
 }
 
-/** The values that a request has in one place: none, one, or several if nobody can tell which is meant. */
+/** The values that a request has in one place: none, one, or several if it is ambiguous which is meant. */
 export function valuesSent(source: CredentialSource, sent: Sent): readonly string[] {
   switch (source.kind) {
     case "header":

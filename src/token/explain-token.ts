@@ -87,7 +87,7 @@ function readSigned(
   return readClaims(jws, { issuer, signer }, options);
 }
 
-/** Makes the checks, one after the other; whoever asks stops at the first that fails. */
+/** Makes the checks, one after the other; the caller may stop at the first that fails. */
 function* examine(
   credential: string,
   jws: CompactJws | undefined,

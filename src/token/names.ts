@@ -130,7 +130,7 @@ const plain: Form = {
 function keyed(key: Buffer): Form {
   const digest = (text: string) => createHmac("sha256", key).update(text).digest("base64url");
   return {
-    // No fact has that text, so it is nobody's name.
+    // No fact has that text, so it is the name of nothing else.
     label: `hmac-sha256:${digest("fingerprint").slice(0, 16)}`,
     nameOf: (fact) => digest(textOf(fact)),
   };

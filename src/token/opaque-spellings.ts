@@ -6,7 +6,7 @@ const minSealedDigits = 64;
 const minHexDigits = 16;
 /** What applications split tokens at before they decode the parts. */
 const separators = [".", ":", "|"];
-/** Nobody's tokens have more parts; whoever sends thousands has them looked at as one. */
+/** No token has more parts; a text of thousands is looked at as one. */
 const maxParts = 16;
 
 /** The characters that count to a decoder, by the runs of others. */

@@ -13,7 +13,7 @@ const paseto = /^v\d+\.(?:local|public)\./;
  * spelling of it has one of its names (see opaque-spellings.ts).
  *
  * Of one in the form of a JWS the signature takes no part: an application may accept several (decision 0002). In no
- * case can it get the name of a token whose signature was checked, else whoever logs out could name somebody else's;
+ * case can it get the name of a token whose signature was checked, else a client that logs out could name another user's;
  * but it is looked up under that name too, so that a token of the issuer's stays dead when its signature is
  * spelled in a way that revgate does not accept and the application does.
  */
@@ -57,7 +57,7 @@ function spellingsOf(text: string): Spellings {
     return { written: [...spellings, former] };
   }
   const signingInput = parts.slice(0, 2).join(".");
-  // Signed as it stands: nobody spells that in another way.
+  // Signed as it stands: that has one spelling.
   return jsonPart.test(parts[0] ?? "")
     ? { written: [signingInput], lookedUp: spellings, signingInput }
     : { written: [...spellings, signingInput], signingInput };

@@ -44,7 +44,7 @@ function isLongerName(value: string): boolean {
 /** Every JWT begins so: it is `{"` in base64url. */
 const beginningOfJwt = "eyJ";
 
-/** Whether a JWT stands in a header, behind whatever scheme, that is not the one found. */
+/** Whether a header has a JWT after any scheme that is not the one found. */
 export function hasOtherJwt(value: string, found: string): boolean {
   // A scheme, a space and the token: there is room for no other. That is nearly every request.
   if (value.endsWith(found) && value.length - found.length < shortestJwt) return false;

@@ -6,7 +6,7 @@ import { maxKeysTried, type VerificationKey } from "./keys/verification-key.ts";
 
 /**
  * The keys that may have made this signature: those of its `kid` if there are any, else those without an id; all if it
- * names none. The first `maxKeysTried` of them: whoever serves a key set could make each forged token cost a hundred checks.
+ * names none. The first `maxKeysTried` of them: the server of a key set could make each forged token cost a hundred checks.
  */
 export function keysFor(
   { header }: CompactJws,
@@ -29,7 +29,7 @@ export function isSignedWith(credential: string, { key, algorithms }: Verificati
     if (type === "ed25519" || type === "ed448") return isEdSigned(credential, key);
     jsonwebtoken.verify(credential, key, {
       algorithms: algorithms as jsonwebtoken.Algorithm[],
-      // Time is asked by whoever asks, on every call.
+      // The caller checks the time, on every call.
       ignoreExpiration: true,
       ignoreNotBefore: true,
     });

@@ -17,7 +17,7 @@ export interface VerifiedToken {
   readonly subject: string | undefined;
   /** All these in their former forms: it is revoked by them too (see names.ts). */
   readonly former?: readonly NamedAs[] | undefined;
-  /** All further names under which it may have been revoked: the former ones, and any of another token. */
+  /** All other names under which it may have been revoked: the former ones, and any of another token. */
   readonly others?: readonly NamedAs[] | undefined;
   /** What the session is called to which it was linked when it was handed out; looked up only where that matters. */
   readonly session?: string | undefined;

@@ -21,7 +21,7 @@ const exceptions: readonly RegExp[] = [
 
 /** Rooms whose comments are read as well; the others' are still to be rewritten. */
 const roomsReadWhole = [
-  ...["admin", "app", "commands", "control", "node-http", "observability", "platform"],
+  ...["admin", "app", "commands", "control", "node-http", "observability", "platform", "token"],
 ];
 
 const sentences: Readonly<Record<string, readonly (readonly [string, string])[]>> = {

@@ -48,7 +48,7 @@ export class EventRefused extends Error {
 export class EventKeysUnavailable extends Error {
   override readonly name = "EventKeysUnavailable";
 
-  /** Says nothing of where the keys are: whoever sent the event may be anybody. */
+  /** Does not say where the keys are: the sender of the event may be a stranger. */
   constructor() {
     super("the keys of the event's issuer cannot be fetched now");
   }
@@ -65,7 +65,7 @@ export interface EventRules<Source extends EventSource> {
   readonly maxAgeSeconds: number;
   /**
    * Has the event wait until its key may be there; what it rejects with is what verifyEvent rejects with.
-   * Nobody has vouched for an event that waits.
+   * The signature of an event that waits has not been checked.
    */
   readonly wait: (ready: Promise<void>) => Promise<void>;
 }
@@ -153,7 +153,7 @@ function wrongSignature(): Error {
   return new EventRefused("authentication_failed", "the signature is wrong");
 }
 
-/** What to say where no key may have signed it; `lacking` are the rings that may yet get it. */
+/** What to say if no key may have signed it; `lacking` are the rings that may yet get it. */
 function noKey(lacking: readonly KeyRing[]): Error {
   if (lacking.some(({ trouble }) => trouble !== undefined)) return new EventKeysUnavailable();
   return new EventRefused("invalid_key", "signed with no key or algorithm that its issuer has");

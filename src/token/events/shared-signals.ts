@@ -3,7 +3,7 @@ import { isObject } from "../compact-jws.ts";
 import type { Whose } from "./logout-token.ts";
 import { EventRefused, type SecurityEvent } from "./security-event.ts";
 
-/** Whose tokens an event ends, and which issuer's they are; undefined: of whoever sent the event. */
+/** Whose tokens an event ends, and which issuer's they are; undefined: the sender's of the event. */
 export interface SignalledWhose extends Whose {
   readonly issuer?: string | undefined;
 }
@@ -27,8 +27,8 @@ const ending: ReadonlyMap<string, Reach> = new Map([
 export const signalTypes = ["secevent+jwt"] as const;
 
 /**
- * Says whose tokens end after an event (CAEP 1.0, RISC 1.0); nobody's where it is of another kind, or names
- * somebody in a way that tokens don't.
+ * Says whose tokens end after an event (CAEP 1.0, RISC 1.0); none if it is of another kind, or names
+ * a subject in a way that tokens don't.
  *
  * Subjects are named as in RFC 9493. Throws EventRefused where the event is not one of a stream.
  */
@@ -37,7 +37,7 @@ export function readSignal(
   subjectClaim: string,
 ): readonly SignalledWhose[] {
   const wrong = (message: string) => new EventRefused("invalid_request", message);
-  // Shared Signals Framework 1.0 sections 4.1.2 and 4.1.7: so that nobody takes it for another token.
+  // Shared Signals Framework 1.0 sections 4.1.2 and 4.1.7: so that it is not taken for another token.
   if ("sub" in payload) throw wrong("expected no sub");
   if ("exp" in payload) throw wrong("expected no exp");
   const whose = Object.entries(events).flatMap(([kind, event]) => {

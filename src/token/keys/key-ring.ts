@@ -7,15 +7,15 @@ export interface KeyRing {
   readonly grows: boolean;
   /**
    * Looks for a key that is not there: resolves when all has been tried that can be tried now. Undefined
-   * where that has been done a moment ago, or where there is nowhere to look.
+   * if that has been done a moment ago, or if it has no source to look in.
    */
   lookFor(): Promise<void> | undefined;
   /**
    * Looks for a key, and waits until it is this search's turn: resolves once `isFound` holds, at the latest
-   * when a fetch has ended that began after the call. Nobody else's searches use that up.
+   * when a fetch has ended that began after the call. The searches of others do not use that up.
    */
   seek(isFound: () => boolean): Promise<void>;
-  /** Why keys may be missing that the issuer has; undefined where none are. */
+  /** Why keys may be missing that the issuer has; undefined if none are. */
   readonly trouble: string | undefined;
   /** Calls back whenever the keys are others. */
   onChange(listener: () => void): void;

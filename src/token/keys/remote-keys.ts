@@ -41,8 +41,8 @@ const soughtPauseMs = 1000;
  * The keys that an issuer publishes (`jwks_uri`, RFC 8414 section 2), kept up to date.
  *
  * The last set that could be used stays until there is another, for `maxAgeMs` at most: an issuer that
- * withdraws a key must not depend on nobody keeping its set from being fetched. However many tokens ask
- * for an unknown key, there is one fetch at a time, and one in `coolDownMs`. Who seeks a key waits for a fetch
+ * withdraws a key must not depend on an attacker who keeps its set from being fetched. However many tokens ask
+ * for an unknown key, there is one fetch at a time, and one in `coolDownMs`. A search for a key waits for a fetch
  * instead, of which there is one in a second (docs/decisions/0044).
  */
 export class RemoteKeys implements KeyRing {
@@ -100,7 +100,7 @@ export class RemoteKeys implements KeyRing {
   async #fetchInTurn(): Promise<void> {
     const leftMs = this.#soughtAtMs + soughtPauseMs - performance.now();
     await sleep(Math.max(leftMs, 0));
-    // Whoever comes from now on needs another.
+    // A search that begins from now on needs another.
     this.#sought = undefined;
     if (this.#closed) return;
     await this.#fetch();
@@ -111,14 +111,14 @@ export class RemoteKeys implements KeyRing {
     this.#listeners.push(listener);
   }
 
-  /** Resolves when no fetch is under way. */
+  /** Resolves when no fetch is in progress. */
   async settled(): Promise<void> {
     await this.#fetching;
   }
 
   close(): void {
     this.#closed = true;
-    // Whoever still waits for a key of theirs may ask again: another set is in force by then.
+    // A request that still waits for one of its keys may ask again: another set is in force by then.
     this.trouble ??= `the keys of ${this.#options.url.origin} are no longer fetched`;
     clearTimeout(this.#timer);
     this.#download?.abort();

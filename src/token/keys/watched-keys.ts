@@ -4,7 +4,7 @@ import type { VerificationKey } from "./verification-key.ts";
 /** How key files are read again. */
 export interface WatchedKeysOptions {
   readonly keys: readonly VerificationKey[];
-  /** Reads all of them; rejects where one can't be used. */
+  /** Reads all of them; rejects if one can't be used. */
   readonly reload: () => Promise<readonly VerificationKey[]>;
   readonly everyMs: number;
   /** Told when the files hold other keys (how many), and when they can't be used any more. */
