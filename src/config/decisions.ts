@@ -124,7 +124,7 @@ function answerProblems(rule: Rule): Problem[] {
     .map((setting) => ({ path: [setting], message: unseenAnswer }));
 }
 
-/** Whoever asks could end the sessions of anybody: no answer of the application's says that it agreed. */
+/** Anyone who asks could end the sessions of any user: no answer of the application's says that it agreed. */
 function namedProblems({ subjectFrom, tokens, revoke }: Rule): Problem[] {
   const problems: Problem[] = [];
   if (subjectFrom !== undefined && subjectFrom !== "carried") {

@@ -6,7 +6,7 @@ interface Issuers {
 
 /**
  * By issuer, what the subjects, sessions and `jti` of its tokens are told apart by; those of the main one
- * by nothing. Where there are several, each has to be named.
+ * by nothing. If there are several, each has to be named.
  */
 export function namespacesOf({
   issuer,

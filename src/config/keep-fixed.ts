@@ -3,7 +3,7 @@ import type { Config } from "./load.ts";
 import type { Settings } from "./schema.ts";
 import { isGrpcForm } from "./settings/decisions.ts";
 
-/** A changed configuration as far as it can be taken on while revgate runs. */
+/** A changed configuration as far as it can take effect while revgate runs. */
 export interface Reloadable {
   readonly config: Config;
   /** The settings that were changed and stay what they are until a restart, by name. */

@@ -9,7 +9,7 @@ import type { Settings } from "./schema.ts";
 
 /** Reads the files that settings name, and is told what is wrong with them. */
 export interface SettingFiles {
-  /** What a file holds; undefined where none is named, or where it can't be read, which is reported. */
+  /** What a file holds; undefined if none is named, or if it can't be read, which is reported. */
   readonly read: (file: string | undefined, path: SettingPath) => Promise<Buffer | undefined>;
   readonly report: (path: SettingPath, message: string) => void;
 }
@@ -75,7 +75,7 @@ export async function readKeySetAuthorities(
   return authorities;
 }
 
-/** Reads the key files of an issuer once more; rejects with ConfigError where one can't be used. */
+/** Reads the key files of an issuer once more; rejects with ConfigError if one can't be used. */
 export async function reloadKeys(
   settings: KeySettings,
   directory: string,

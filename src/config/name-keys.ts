@@ -8,7 +8,7 @@ export interface NameKeys {
   readonly former: Buffer | undefined;
 }
 
-/** With fewer, whoever reads the store could try all keys. */
+/** With fewer, a reader of the store could try all keys. */
 const minKeyBytes = 32;
 
 /** Reads the files of `denylist.nameKeyFile` and `denylist.formerNameKeyFile`. */

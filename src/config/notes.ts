@@ -84,7 +84,7 @@ function notesOnRules({ routes }: Noted): Note[] {
   );
 }
 
-/** With `{"code":400}` in a 200, a wrong code by mail or SMS would end the sessions of whomever it names. */
+/** With `{"code":400}` in a 200, a wrong code by mail or SMS would end the sessions of the user that it names. */
 function noteOnSuccess({ subjectFrom, success }: Rule): string | undefined {
   if (success !== undefined || !namesByRequest(subjectFrom)) return undefined;
   return "only the request names the subject, and every 2xx counts: if the application answers 200 to failures too, set success to say which answers count";
@@ -115,7 +115,7 @@ function noteOnOpaque({ revoke, tokens }: Rule): string | undefined {
   return "every 2xx is kept here as a revocation, whatever text was sent; limits.unprovenRevocations limits their number";
 }
 
-/** Whoever changes a password stays logged in until the access token is over, and is out then: seldom what is meant. */
+/** A user who changes a password stays logged in until the access token expires, and is logged out then: seldom what is meant. */
 function noteOnOthers({ revoke, sparing = [] }: Rule): string | undefined {
   const sparesSent = sparing.some(
     ({ responseJson, responseHeader, responseCookie }) =>

@@ -142,7 +142,7 @@ export function routeRules(settings: Settings): RouteRule[] {
   return [...rules, ...ownLogout(settings)];
 }
 
-/** The rule of a logout that revgate answers itself: the last, behind those of `routes`. */
+/** The rule of a logout that revgate answers itself: the last, after those of `routes`. */
 function ownLogout({ logout }: Settings): RouteRule[] {
   if (logout === undefined) return [];
   const { path, revoke, alsoRevoke, clearCookies, redirect } = logout;

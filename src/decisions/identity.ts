@@ -2,8 +2,8 @@ import type { Admitted } from "../gateway/checks.ts";
 import type { FieldLines } from "../http/field-lines.ts";
 
 /**
- * The headers that say who sends a request. Nobody is vouched for on a public route, where a token is not asked whether
- * it has been revoked.
+ * The headers that say who sends a request. On a public route no identity is asserted: whether the token was
+ * revoked is not checked there.
  */
 export function claimsFor({ route, token }: Pick<Admitted, "route" | "token">): FieldLines {
   return route.access === "public" ? [] : (token?.headers ?? []);

@@ -68,7 +68,7 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
   const methods = methodReadings(visit.request.method ?? "", visit);
   const found = checks.routes.find(methods, target, visit);
   if (found === undefined) return deny("request_ambiguous");
-  // Its token may come in a message; what comes with the handshake must be live all the same.
+  // Its token may come in a message; what comes with the handshake must be live anyway.
   const route: Route = awaitsMessage(found, visit) ? { ...found, access: "optional" } : found;
   visit.messages = route.messages;
   const withoutBody = judgeBody(checks, visit, route);
@@ -112,8 +112,8 @@ function judgeBody(checks: Checks, visit: Visit, route: Route): Denial | Wait | 
 }
 
 /**
- * Why a request is refused, or has to wait, by its head alone; undefined if its body has to be read. So nobody without
- * a token has a body read, unless the token may be in it.
+ * Why a request is refused, or has to wait, by its head alone; undefined if its body has to be read. So no body is read
+ * without a token, unless the token may be in it.
  *
  * Once the body is read, fewer rules may apply (those that ask for it only revoke) or more (it may name another method):
  * no token passes by that which would not have passed.
@@ -170,7 +170,7 @@ function check(
 }
 
 /**
- * Judges a request again when what it waits for may be there. Whoever sends forged tokens can have any number
+ * Judges a request again when what it waits for may be there. A sender of forged tokens can have any number
  * of requests wait for keys and turns: both are bounded.
  */
 async function wait(

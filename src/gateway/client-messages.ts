@@ -34,7 +34,7 @@ export type MessageReading =
 
 const other: MessageReading = { kind: "other" };
 const heartbeat: MessageReading = { kind: "heartbeat" };
-/** Behind `4` (a message of Engine.IO) and `0` (CONNECT): namespace, what other parsers take for a count, an id. */
+/** After `4` (a message of Engine.IO) and `0` (CONNECT): namespace, what other parsers take for a count, an id. */
 const connectPacket = /^40(\/[^,]*(?:,|$))?(?:\d+-)?\d*/;
 
 /**

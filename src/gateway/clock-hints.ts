@@ -20,7 +20,7 @@ export interface ClockHints {
 /** What the hints are measured by, and who is told. */
 export interface ClockHintsOptions {
   readonly clock: Pick<AnchoredClock, "nowSeconds" | "doubt" | "toleranceSeconds">;
-  /** Told of each: by how many seconds the other clock is ahead of this one; negative if it is behind. */
+  /** Told of each: by how many seconds the other clock is ahead of this one; negative if it lags. */
   readonly onHint: (source: ClockHintSource, aheadSeconds: number) => void;
 }
 
@@ -42,7 +42,7 @@ export function createClockHints({ clock, onHint }: ClockHintsOptions): ClockHin
       if (issuedAt === undefined || issuedAt <= clock.nowSeconds() + clock.toleranceSeconds)
         return false;
       const nowMs = performance.now();
-      // Whoever sends the same token again and again must not have its signature checked each time.
+      // The same token, sent again and again, must not have its signature checked each time.
       if (nowMs < nextTokenMs || !isCertain()) return false;
       nextTokenMs = nowMs + tokensEveryMs;
       return true;

@@ -30,7 +30,7 @@ const maxTokens = 16;
 const toleranceSeconds = 3600;
 
 /**
- * Has a connection end with any of its tokens: whether the application took over a later one, nobody can see.
+ * Has a connection end with any of its tokens: whether the application took over a later one is unknown.
  *
  * A token of the same subject renews the earlier ones: they may still be revoked, but the connection lasts until the
  * last of them expires.

@@ -11,7 +11,7 @@ export interface Facts {
   readonly credential: CredentialReading;
   readonly verify: (credential: string) => Verification;
   readonly lookUp: (token: TokenNames) => Standing;
-  /** Whether nobody knows what time it is: no cut-off can be made then. */
+  /** Whether the time is in doubt: no cut-off can be made then. */
   readonly isTimeInDoubt: () => boolean;
 }
 
@@ -74,7 +74,7 @@ function decidePublic(facts: Facts): Verdict {
   return { kind: "allow", token: isKnown ? verification.token : undefined };
 }
 
-/** A cut-off by a clock that is behind ends nothing; one that is ahead locks out whoever logs in next. */
+/** A cut-off by a clock that lags ends nothing; one by a clock that is ahead locks out the next login. */
 function needsCertainTime({ route, isTimeInDoubt }: Facts): boolean {
   return endsByCutOff(route) && isTimeInDoubt();
 }

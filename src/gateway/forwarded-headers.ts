@@ -7,7 +7,7 @@ import type { Visit } from "./visit.ts";
 /**
  * The header section with which this request reaches the application.
  *
- * Nobody is vouched for on a public route, where a token is not asked whether it has been revoked.
+ * On a public route no identity is asserted: whether the token was revoked is not checked there.
  */
 export function forwardedHeaders(
   options: RequestHeaderOptions,

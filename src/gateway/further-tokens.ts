@@ -30,13 +30,13 @@ export interface TokenChecks {
 
 const none: readonly VerifiedToken[] = [];
 
-/** Why the further tokens of a request can't be told, or not yet. */
+/** Why the other tokens of a request can't be told, or not yet. */
 export type FurtherUnknown = Denial<"token_ambiguous" | "keys_unavailable"> | Wait;
 
 /**
  * Reads what a request carries that ends together with its token, such as the refresh token of the pair.
  *
- * Where one of them is ambiguous, nobody can say which of two the application would end.
+ * If one of them is ambiguous, it is unknown which of two the application would end.
  */
 export function readFurtherTokens(
   checks: TokenChecks,

@@ -4,7 +4,7 @@ import { queryReader } from "../http/query.ts";
 import type { Sent } from "../token/credential.ts";
 
 /**
- * Under which response keys a request runs some mutations; `unread`: nobody can tell (a persisted query, a form, a
+ * Under which response keys a request runs some mutations; `unread`: that is unknown (a persisted query, a form, a
  * document that is too long or none).
  */
 export type MutationReading = readonly string[] | "unread";
@@ -53,7 +53,7 @@ function textsInQuery({ target }: Sent): Texts {
 }
 
 function textsInBody({ body }: Sent): Texts {
-  // Not read yet: then nobody can tell.
+  // Not read yet: unknown.
   if (body === undefined) return [undefined];
   if (body.fields.kind === "none") return [];
   if (body.fields.kind !== "json") return [undefined];

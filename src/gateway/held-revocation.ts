@@ -29,7 +29,7 @@ export interface HeldRevocation {
   readonly note: (known: Known) => Noted;
   readonly revoke: (known: Known) => Promise<void>;
   readonly drop: () => undefined;
-  /** Those whose tokens end although nobody can know what was done. */
+  /** Those whose tokens end although the outcome is unknown. */
   readonly namedIfUnknown: () => readonly SubjectName[];
 }
 

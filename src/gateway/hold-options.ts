@@ -20,13 +20,13 @@ export interface HoldOptions {
   readonly bodyBytes: number;
   /** Told when a hold begins, and of what is revoked; what it returns is told when the hold ends. */
   readonly onHold: (entries: readonly Entry[]) => (released: boolean) => void;
-  /** Told of what is revoked because nobody can know what the application did. */
+  /** Told of what is revoked because the outcome at the application is unknown. */
   readonly onLost: (entries: readonly Entry[]) => void;
   /** Told if a session should have ended, and the request's tokens name none and were linked to none. */
   readonly onSessionUnknown: () => void;
-  /** Told where something was done to a subject of which nobody can tell who it is. */
+  /** Told if the application did something to a subject and neither side names it. */
   readonly onSubjectUnknown: () => void;
-  /** Told if an answer came from which nobody can tell whether the application did it. */
+  /** Told if an answer does not show whether the application did it. */
   readonly onUnreadable: () => void;
   /** Told of the tokens that an answer handed out, when others of their subjects have ended. */
   readonly onHandedOut: (tokens: readonly VerifiedToken[]) => void;

@@ -20,7 +20,7 @@ import { any2xx, readSuccess, type SuccessReading } from "./success.ts";
  * When it resolves, the intent is on disk and the request may go. The application's 2xx is then released
  * when the revocation is durable and in force, any other status at once; an answer that never comes
  * counts as a 2xx if the application may have had the request. A subject that only the answer names can't
- * be noted before: a crash in between loses it, and whoever waits for that answer asks again. Nor is one
+ * be noted before: a crash in between loses it, and the client that waits for that answer asks again. Nor is one
  * noted that the request alone names, unless configured: anybody could have named it.
  *
  * Rejects, and notes nothing, if too many revocations rest on requests alone.
@@ -101,7 +101,7 @@ function holdWith(intent: Intent, held: Held, options: HoldOptions): Hold {
       const { entries, carryOut } = acts.note({ named: acts.namedIfUnknown() });
       if (entries.length === 0) return acts.drop();
       options.onLost(entries);
-      // Where it is pending, it is in force here and is tried again: nobody waits for it.
+      // If it is pending, it is in force here and is tried again: no client waits for it.
       await carryOut().catch(() => {});
     },
   };

@@ -77,7 +77,7 @@ function readSent(checks: Checks, visit: Visit, route: Route): CredentialReading
 
 /**
  * Whether a route would end all tokens of a subject, and the token names none: the answer would say that
- * they have ended, and none had. Of a token that revgate can't look into nobody expects that.
+ * they have ended, and none had. A token that revgate can't look into is not expected to name one.
  */
 export function lacksSubject(route: Route, token: VerifiedToken): boolean {
   const { revoke, sparesCarried } = route;

@@ -66,7 +66,7 @@ export class LiveConnections {
   /**
    * Registers one; what it returns takes it out again.
    *
-   * A revocation that came in since the token was checked counts: it was told to nobody.
+   * A revocation that came in since the token was checked counts: this connection was not told of it.
    */
   add(token: VerifiedToken, cut: Cut): () => void {
     // What links it is known before it is used for the first time.
@@ -80,7 +80,7 @@ export class LiveConnections {
       if (held === undefined) this.#byName.set(key, new Set([live]));
       else held.add(live);
     }
-    // Not before whoever registers it has got hold of it.
+    // Not before the caller has what this function returns.
     if (this.#options.isRevoked(token)) queueMicrotask(() => this.#cut(live, "token_revoked"));
     this.#watchExpiry(live);
     return () => this.#remove(live);
@@ -128,7 +128,7 @@ export class LiveConnections {
     live.cut(reason);
   }
 
-  /** False where it has been taken out before. */
+  /** False if it has been taken out before. */
   #remove(live: Live): boolean {
     clearTimeout(live.expiry);
     let removed = false;

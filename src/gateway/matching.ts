@@ -24,7 +24,7 @@ export interface Matching {
   decidingAccess(methods: readonly string[], target: Target): CompiledRule | undefined;
   /** Whether any that needs none may be meant. */
   mayExempt(methods: readonly string[], target: Target): boolean;
-  /** Whether a further one that revokes, or needs a token if so far none is needed, is meant if the body names its method. */
+  /** Whether another one that revokes, or needs a token if so far none is needed, is meant if the body names its method. */
   dependsOnBody(
     methods: readonly string[],
     target: Target,

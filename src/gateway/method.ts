@@ -10,7 +10,7 @@ const overrideField = "_method";
 /** That name in a target, its letters encoded or not: most targets are spared the rest. */
 const methodInTarget = /(?:m|%[46]d)(?:e|%[46]5)(?:t|%[57]4)(?:h|%[46]8)(?:o|%[46]f)(?:d|%[46]4)/i;
 
-/** Stands for a method that nobody can tell, which may be any. */
+/** Stands for an unknown method, which may be any. */
 export const anyMethod = "*";
 /** Stands for what the body may name as long as it has not been read, or if it can't be. */
 export const methodInBody = "?";

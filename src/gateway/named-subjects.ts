@@ -18,7 +18,7 @@ const noBody: BodyFields = { kind: "none" };
 /** A subject that the request alone names. */
 export interface SubjectInRequest {
   readonly name: SubjectName;
-  /** What becomes of its tokens if nobody can know what the application did. */
+  /** What becomes of its tokens if the outcome at the application is unknown. */
   readonly ifUnknown: UnknownOutcome;
 }
 
@@ -58,7 +58,7 @@ export function isInRequest(
   return isInBody(source) || isInTarget(source);
 }
 
-/** A claim of a token that nobody has verified, as any other text of the request; empty if there is none. */
+/** A claim of a token that was not verified, as any other text of the request; empty if there is none. */
 function claimOf(token: string, claim: string): string {
   const payload = parseCompactJws(token)?.payload;
   return (payload && claimText(claimAt(payload, claim))) ?? "";
@@ -97,7 +97,7 @@ function nameInResponse(
   return nameOf(valuesOf(fields, { kind: "json", pointer: source.pointer }), namespace, names);
 }
 
-/** Nobody is named where there are two. */
+/** Two values name no subject. */
 function nameOf(
   [value, ...more]: readonly string[],
   namespace: string | undefined,

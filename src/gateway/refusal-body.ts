@@ -95,7 +95,7 @@ function textIn(language: Language, texts: Exclude<Message, string>): string | u
   return texts[language] ?? (language === "zh-CN" ? texts.zh : undefined);
 }
 
-/** Languages that are looked at; more are nobody's wish. */
+/** Max languages that are looked at; no browser sends more. */
 const maxRanges = 20;
 
 /** The language that a client prefers of those that there are (RFC 9110 section 12.5.4); English if it prefers none. */

@@ -45,7 +45,7 @@ export interface Responder {
    * could not be parsed), which is then ended. Does nothing if the client has gone.
    */
   sendRefusal(client: Client, reason: RefusalReason, context: RefusalContext): void;
-  /** The same refusal, for whoever sends it in another way; without `X-Request-Id`. */
+  /** The same refusal, for a caller that sends it in another way; without `X-Request-Id`. */
   refusalFor(reason: RefusalReason, context: RefusalContext): WholeAnswer;
 }
 

@@ -24,7 +24,7 @@ const nobody = "A".repeat(43);
  * section 4.14.2).
  *
  * Resolves when that is in force, or takes too long: the token is refused in any case. A session that has ended already is
- * not ended again, whoever asks how often.
+ * not ended again, however often it is asked for.
  */
 export async function endReused(
   { denylist, clock, lifetimes, holdTimeoutMs, metrics, log }: ReuseOptions,
@@ -41,6 +41,6 @@ export async function endReused(
     const tooLate = () => new Error("it goes on");
     await within(denylist.revoke(entries), { limitMs: holdTimeoutMs, tooLate });
   } catch {
-    // In force here, and tried again; or nobody knows the session, and the next request will ask again.
+    // In force here, and tried again; or the session is unknown, and the next request will ask again.
   }
 }

@@ -92,7 +92,7 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
     secretSegments(target) {
       if (secret.length === 0) return undefined;
       if (target === undefined || target.contested || target.mapped !== undefined) return "all";
-      // Whatever the method: what was sent to the wrong one is a token all the same.
+      // Whatever the method: what was sent to the wrong one is still a token.
       const meant = secret.filter((rule) => rule.matchesLoosely(target.loose));
       return meant.flatMap(({ secretSegments }) => secretSegments);
     },

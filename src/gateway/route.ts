@@ -7,7 +7,7 @@ import type { Condition } from "./condition.ts";
 import type { BodyOptions } from "./refusal-body.ts";
 import { readsAnswer, type Success } from "./success.ts";
 
-/** A further token that a request to a revoking route may carry, and that ends with the first. */
+/** Another token that a request to a revoking route may carry, and that ends with the first. */
 export interface FurtherToken {
   readonly source: CredentialSource;
   /** For how long it must be remembered, in seconds, where revgate can't look into it. */
@@ -38,15 +38,15 @@ export interface Sparing {
   readonly handedOut: readonly HandedOutSource[];
 }
 
-/** One such place, and what the subjects of its issuer are told apart by where there are several. */
+/** One such place, and what the subjects of its issuer are told apart by if there are several issuers. */
 export interface NamedSubject {
   readonly source: SubjectSource;
   /** The claim that names it, if what stands there is a JWT. */
   readonly claim?: string | undefined;
   readonly namespace: string | undefined;
   /**
-   * What becomes of the tokens of a subject that the request alone names, if nobody can know what the
-   * application did. `keep` unless configured: anybody can name anybody, and many can make it fail.
+   * What becomes of the tokens of a subject that the request alone names, if the outcome at the
+   * application is unknown. `keep` unless configured: anybody can name anybody, and many can make it fail.
    */
   readonly ifUnknown: UnknownOutcome;
 }
@@ -81,7 +81,7 @@ export interface Route {
   readonly sparing?: Sparing | undefined;
   /** Where its answer hands tokens out. */
   readonly handsOut?: readonly HandedOutSource[] | undefined;
-  /** Set if whoever is handed one keeps that session alone. */
+  /** Set if a user who is handed one keeps that session alone. */
   readonly only?: "latest" | undefined;
   /** Set if what it hands out belongs together: with what was carried, too, if that session goes on. */
   readonly session?: "begins" | "continues" | undefined;

@@ -15,7 +15,7 @@ export interface Success {
     | { readonly pointer: string; readonly values: readonly Scalar[] | "absent" }
     | undefined;
   /**
-   * Set if a GraphQL answer has to have a member of `data` without errors; `unread`: nobody knows what was asked,
+   * Set if a GraphQL answer has to have a member of `data` without errors; `unread`: it is unknown what was asked,
    * and an answer that can't be read does not count.
    */
   readonly graphql?: { readonly keys: readonly string[]; readonly unread: boolean } | undefined;

@@ -28,7 +28,7 @@ export interface Target {
   readonly slashesNeedRule: boolean;
   /** The canonical path as Unicode's compatibility mapping has it; undefined if that is the same, or it is contested. */
   readonly mapped: string | undefined;
-  /** Further readings as loose as `loose`: with escaped slashes in their segments, and mapped. */
+  /** More readings as loose as `loose`: with escaped slashes in their segments, and mapped. */
   readonly otherReadings: readonly string[];
 }
 
@@ -137,7 +137,7 @@ function isUtf8(escaped: string): boolean {
   }
 }
 
-/** `.` and `..`, also with parameters behind them (`/..;x/` is `/../` to a servlet container). */
+/** `.` and `..`, also with parameters after them (`/..;x/` is `/../` to a servlet container). */
 function hasDotSegment(path: string): boolean {
   if (!path.includes(".")) return false;
   return path.split(/\/|%2F/).some((segment) => /^\.{1,2}(?:$|;|%3B|%3F|%23)/.test(segment));

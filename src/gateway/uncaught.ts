@@ -3,13 +3,13 @@ import type { ReportUncaught } from "../observability/uncaught.ts";
 import { type Refusals, refuse } from "./refuse.ts";
 import type { Visit } from "./visit.ts";
 
-/** Who is told of what nobody else caught. */
+/** Who is told of uncaught errors. */
 export interface LastResort extends Refusals {
   readonly onUncaught: ReportUncaught;
 }
 
 /**
- * Ends a request that met an error which nobody caught: 500 if nothing has been answered yet, else the
+ * Ends a request that met an uncaught error: 500 if nothing has been answered yet, else the
  * connection is cut, so that a response that is not whole does not look so. Never throws.
  */
 export function endUncaught(gate: LastResort, visit: Visit, client: Client, error: unknown): void {

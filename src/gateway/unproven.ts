@@ -46,7 +46,7 @@ interface Facts {
 
 /**
  * How many of the revocations of a request rest on nothing but the request: of tokens that revgate can't
- * check, and of subjects that it names, where no live token of an issuer's came with it.
+ * check, and of subjects that it names, if no live token of an issuer's came with it.
  *
  * An application that answers 2xx to any text (RFC 7009 section 2.2 asks for that) makes revocations of them
  * for everybody, and each is remembered for as long as such a token may live.

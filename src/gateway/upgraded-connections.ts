@@ -23,7 +23,7 @@ export function createUpgradedConnections(): UpgradedConnections {
   return {
     add(upgraded) {
       open.add(upgraded);
-      // Not before whoever opens it has answered the handshake.
+      // Not before the handshake has been answered.
       if (closing) queueMicrotask(upgraded.leave);
       return () => open.delete(upgraded);
     },

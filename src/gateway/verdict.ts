@@ -52,7 +52,7 @@ export type Wait =
   /** Its turn to have a signature checked. */
   | { readonly kind: "wait"; readonly what: "turn" };
 
-/** Why nobody can say whether a credential is to be accepted. */
+/** Why it is unknown whether a credential is to be accepted. */
 export type UnknownReason = "keys_unavailable" | "denylist_unavailable";
 
 /** What is known of a request's right to pass, before the store is asked. */

@@ -15,7 +15,7 @@ import { hasRepeatedMember } from "./repeated-members.ts";
  * What a message's body says, as far as it has one reading.
  *
  * `none`: there is no body. `unreadable`: it is too long, broken, of a type that revgate does not read, or
- * two parsers may find different things in it; then nobody can tell what it says.
+ * two parsers may find different things in it; then it is unknown what it says.
  */
 export type BodyFields =
   | { readonly kind: "none" | "unreadable" }
@@ -38,7 +38,7 @@ const multipartType = "multipart/form-data";
  * Reads a request's body: JSON in UTF-8, or a form (`application/x-www-form-urlencoded`, `multipart/form-data`), by
  * its type.
  *
- * Whoever sends it may mean it to be read in two ways, here and by the application. So a member that is
+ * A sender may mean it to be read in two ways, here and by the application. So a member that is
  * there twice in any letter case (some parsers take the first, some the last, and some ignore the case),
  * another charset or a content coding make it unreadable.
  */
@@ -85,7 +85,7 @@ export function isJson(headers: HeaderList): boolean {
   return media !== undefined && jsonTypes.test(media) && coding === "identity";
 }
 
-/** The values of a field: none, one, or several where it has more than one reading. */
+/** The values of a field: none, one, or several if it has more than one reading. */
 export function valuesOf(fields: BodyFields, source: BodySource): readonly string[] {
   if (fields.kind === "unreadable") return severalReadings;
   if (source.kind === "json") {

@@ -28,7 +28,7 @@ function unquote(value: string): string {
     : value;
 }
 
-/** What stands for a cookie of which parsers differ: nobody can tell which of two an application would take. */
+/** What stands for a cookie of which parsers differ: it is unknown which of two an application would take. */
 const unclear: readonly string[] = ["", ""];
 
 /**

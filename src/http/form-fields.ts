@@ -3,7 +3,7 @@ import { folded } from "./repeated-members.ts";
 /** The fields of a form as one parser reads them: name and value, in order. */
 export type FormFields = readonly (readonly [name: string, value: string])[];
 
-/** Two values that differ from all others stand for "nobody can tell which is meant". */
+/** Two values that differ from all others stand for "it is unknown which is meant". */
 export const severalReadings: readonly string[] = ["", ""];
 
 /** A form or a query string, which is taken apart once, if at all, however many names are asked for. */

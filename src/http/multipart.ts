@@ -2,7 +2,7 @@ import type { FormFields } from "./form-fields.ts";
 
 const lineBreak = "\r\n";
 const endOfHead = "\r\n\r\n";
-/** Fields beyond that are nobody's form. */
+/** Max parts: no form has more. */
 const maxParts = 200;
 
 /**
@@ -11,7 +11,7 @@ const maxParts = 200;
  *
  * Strict on purpose: parsers differ on text before the first boundary, bare line feeds, folded or repeated headers,
  * transfer codings, `name*`, and backslashes in names. Browsers and HTTP libraries send none of that. A part with a
- * file name is a file, and no field; one that has the name of a field all the same is kept, so that it counts.
+ * file name is a file, and no field; one that has the name of a field is kept anyway, so that it counts.
  */
 export function readMultipart(bytes: Buffer, contentType: string): FormFields | undefined {
   const boundary = boundaryOf(contentType);

@@ -2,7 +2,7 @@ import { formOfText, looselySpelled, severalReadings, valuesInForm } from "./for
 
 const none: readonly string[] = [];
 
-/** Characters that some servers take for the beginning of a query or of a further field. */
+/** Characters that some servers take for the beginning of a query or of another field. */
 const queryInPath = /;|%3B|%3F|%26|&/i;
 
 /**

@@ -12,7 +12,7 @@ const part = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
  * Whether an object in a text that is known to be JSON has a member twice.
  *
  * Some parsers take the first of them and some the last, so such a text may say one thing here and
- * another to whoever reads it next. JSON.parse keeps the last and says nothing.
+ * another to its next reader. JSON.parse keeps the last and says nothing.
  */
 export function hasRepeatedMember(text: string, rules: RepetitionRules): boolean {
   /** The names of each open object, from the outermost in; a list has none. */

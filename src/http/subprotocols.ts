@@ -6,7 +6,7 @@ export const subprotocolHeader = "sec-websocket-protocol";
 /**
  * The tokens that a WebSocket handshake offers as subprotocols.
  *
- * `name`: the token is the item behind this one (`bearer, <token>`); a name that ends with a dot is the
+ * `name`: the token is the item after this one (`bearer, <token>`); a name that ends with a dot is the
  * beginning of the token's own item (`bearer.<token>`). Compared in any letter case.
  */
 export function subprotocolValues(headers: HeaderList, name: string): readonly string[] {

@@ -10,7 +10,7 @@ export function asksForWebSocket(lines: FieldLines): boolean {
 
 /**
  * Whether `Connection` may nominate `Upgrade`; if it does not, no parser lets go of a connection. Read widely:
- * whoever missed a nomination would go on where Node has dropped what came behind.
+ * a server that missed a nomination would go on where Node has dropped what came next.
  */
 export function mayNominateUpgrade(lines: FieldLines): boolean {
   return fieldValues(lines, "connection").some((value) => /upgrade/i.test(value));

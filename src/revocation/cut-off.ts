@@ -7,8 +7,8 @@ import { largestOf } from "../platform/extremes.ts";
 /**
  * The time, for a cut-off. Throws StoreUnavailableError while it is in doubt: no cut-off can be made then.
  *
- * One that is made by a clock which is behind ends nothing, and one by a clock that is ahead locks out
- * whoever logs in next.
+ * One that is made by a clock that lags ends nothing, and one by a clock that is ahead locks out
+ * the next login.
  */
 export function certainSeconds(clock: Clock): EpochSeconds {
   const { seconds, doubt } = readTime(clock);

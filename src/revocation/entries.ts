@@ -20,11 +20,11 @@ export interface Lifetimes {
   readonly clockToleranceSeconds: number;
   /** The longest life of a token that is accepted. */
   readonly maxLifetimeSeconds: number;
-  /** Tokens without `iat` are accepted: nobody can tell when the last one that a revocation means is over. */
+  /** Tokens without `iat` are accepted: it is unknown when the last one that a revocation means is over. */
   readonly undated?: boolean;
 }
 
-/** The revocation of this token alone: kept until nobody can accept the token, whatever the configuration. */
+/** The revocation of this token alone: kept until no sidecar can accept the token, whatever the configuration. */
 export function tokenEntry(token: VerifiedToken): Entry {
   const expiresAt = token.expiresAt + keptBeyondSeconds;
   return { kind: "tok", value: token.id, former: formerIn(token, "tok"), expiresAt };
@@ -48,8 +48,8 @@ function formerIn({ former = [] }: VerifiedToken, kind: EntryKind): string[] {
 /**
  * The revocation of every token of a subject that was issued in this second or before.
  *
- * Tokens say when they were issued in whole seconds, so nobody can tell those issued before from those
- * issued after within one: all of them are meant, and whoever waits for the revocation waits for the
+ * Tokens say when they were issued in whole seconds, so those issued before cannot be told from those
+ * issued after within one: all of them are meant, and the caller of the revocation waits for the
  * second to end (see untilCutOff).
  */
 export function subjectEntry(subject: Name, now: EpochSeconds, lifetimes: Lifetimes): Entry {
@@ -85,14 +85,14 @@ export function sessionEntries(
 
 /** What the application's 2xx ends. */
 export interface Ends {
-  /** Undefined: only the other sessions of whoever was handed a token. */
+  /** Undefined: only the other sessions of the user who was handed a token. */
   readonly scope: RevocationScope | undefined;
   /** Tokens that the request carried. */
   readonly tokens: readonly VerifiedToken[];
   readonly subjects: readonly Name[];
   /** What is spared if others end. */
   readonly spares?: Spares | undefined;
-  /** Set if whoever was handed a token keeps that session alone. */
+  /** Set if the user who was handed a token keeps that session alone. */
   readonly onlyHandedOut?: boolean | undefined;
 }
 

@@ -24,11 +24,11 @@ export interface Drain {
   watch(server: Server, http2?: Leaving): void;
   /**
    * Has clients leave: every response closes its connection from now on, clients of HTTP/2 are told to use another
-   * one, and open WebSockets are told to close. New connections are still taken, since whoever routes them here learns of it later.
+   * one, and open WebSockets are told to close. New connections are still taken, since the balancer that routes them here learns of it later.
    */
   begin(): void;
   /**
-   * Stops accepting, lets what is under way finish, and ends the connections behind it. An idle connection
+   * Stops accepting, lets what is in progress finish, and ends the connections after it. An idle connection
    * is closed a moment later: a request that its client has sent meanwhile is still answered.
    *
    * Resolves when all are gone, at the latest `timeoutMs` later, when the rest is cut.

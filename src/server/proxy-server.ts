@@ -157,7 +157,7 @@ function refuseConnect(gate: Gate, request: IncomingMessage, socket: Duplex): vo
 
 /** Closes a connection; an answer that is there by now, to a request before, still goes out. */
 function closeBehindAnswer(socket: Duplex): void {
-  // Node has let go of one that asks for an upgrade: nobody else would hear of its errors until then.
+  // Node has let go of one that asks for an upgrade: without this its errors would be uncaught until then.
   if (socket.listenerCount("error") === 0) socket.on("error", () => {});
   atEndOfTurn(() => socket.destroy());
 }
@@ -179,9 +179,9 @@ function answerClientError(gate: Gate, error: NodeJS.ErrnoException, socket: Soc
     return;
   }
   if (state === "answering") {
-    // It does not count, and the connection ends with the answer that is under way.
+    // It does not count, and the connection ends with the answer in progress.
     if (error.code === behindLastRequest) return;
-    // In the middle of a body: whoever waits for the rest answers.
+    // In the middle of a body: the request that waits for the rest answers.
     if (error.code === requestTimeout && lineOf(socket).current?.stall() === true) return;
     closeBehindAnswer(socket);
     return;

@@ -31,7 +31,7 @@ const marginMs = 1000;
  *
  * All are looked at once a second, so that nothing is set per request; a client has a second more than its
  * time. One that takes nothing is reset, since nothing more can be told to it. One that sends nothing is
- * answered by whoever waits for its body; if nobody can any more, its connection is closed. So is one that
+ * answered by the request that waits for its body; if that cannot answer any more, its connection is closed. So is one that
  * asks for nothing any more, whatever it sends between two requests (empty lines, RFC 9112 section 2.2).
  */
 export function watchStalls(
@@ -72,7 +72,7 @@ class Client {
   #unsentSinceMs = 0;
   #received = 0;
   #receivedSinceMs = 0;
-  /** What had been sent to it at the last look without anything under way, and since when that is the same. */
+  /** What had been sent to it at the last look without anything in progress, and since when that is the same. */
   #sent = -1;
   #idleSinceMs = 0;
   #receivedIdle = 0;
@@ -101,7 +101,7 @@ class Client {
     return undefined;
   }
 
-  /** Closes a connection on which nothing has been answered for so long, and nothing is under way. */
+  /** Closes a connection on which nothing has been answered for so long, and nothing is in progress. */
   closeIfIdle(nowMs: number, { idleTimeoutMs, headersTimeoutMs }: StallLimits): void {
     const { bytesRead, bytesWritten, writableLength } = this.#socket;
     const { asked, upgraded } = lineOf(this.#socket);

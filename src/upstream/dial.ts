@@ -16,7 +16,7 @@ export interface ApplicationAddress {
 
 /**
  * Begins to connect; `onReady` is called when bytes can be sent, over TLS once the certificate was checked.
- * `onread`: the buffer to read into, where there is no TLS.
+ * `onread`: the buffer to read into, without TLS.
  */
 export type Dial = (onReady: () => void, onread?: (socket: () => Socket) => OnReadOpts) => Socket;
 

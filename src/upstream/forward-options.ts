@@ -14,7 +14,7 @@ export type ForwardOutcome =
   | { readonly kind: "broken_off"; readonly cause: Error }
   /** The hold refused to release the response; nothing was sent to the client yet. */
   | { readonly kind: "withheld"; readonly cause: Error }
-  /** It was cut while it was being sent, by whoever was told of it (`onStreaming`). */
+  /** It was cut while it was being sent, by the function that `onStreaming` was given. */
   | { readonly kind: "cut" }
   /** The client went away. */
   | { readonly kind: "client_gone" }

@@ -172,7 +172,7 @@ class Forwarding implements Exchange, ResponseSource {
     }
   }
 
-  /** Shows the head to whoever may hold it; undefined: it is not held. */
+  /** Offers the head to the hold; undefined: it is not held. */
   #keep(hold: Hold, { status, headers }: ResponseHead): Promise<void> | undefined {
     const body = new HeldBody(this.#application.responseTimeoutMs, () => this.pause());
     this.#held = body;
@@ -188,7 +188,7 @@ class Forwarding implements Exchange, ResponseSource {
     );
   }
 
-  /** Lets the response pass, from its head on; undefined: nobody is there to have it. */
+  /** Lets the response pass, from its head on; undefined: the client has left. */
   #release(head: ResponseHead): ResponseRelay | undefined {
     if (this.#options.answer.gone) {
       this.#abort({ kind: "client_gone" });
@@ -269,7 +269,7 @@ class Forwarding implements Exchange, ResponseSource {
     this.#state = "ended";
     this.#onStreamEnd?.();
     this.#options.onEnd(outcome);
-    // What the client still sends of a body that nobody reads any more stands before its next request.
+    // What the client still sends of a body that is no longer read stands before its next request.
     const { request } = this.#options;
     if (this.body !== "none" && !request.readableEnded) request.resume();
   }

@@ -39,7 +39,7 @@ export function isForwardingClaim(
 }
 
 /**
- * Says where a request comes from, behind what a trusted peer says.
+ * Says where a request comes from, after what a trusted peer says.
  *
  * `Forwarded` only if the peer has sent one, or `always`: many applications believe it before
  * `X-Forwarded-*`, and know nothing of what a proxy in front has said there.

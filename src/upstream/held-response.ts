@@ -37,7 +37,7 @@ export class HeldBody {
   #trailers: FieldLines | undefined;
   #reader: Reader | undefined;
 
-  /** `onUnread`: a reader has given up, and nobody takes the body until it is released. */
+  /** `onUnread`: a reader has given up, and the body is not read until it is released. */
   constructor(timeoutMs: number, onUnread: () => void) {
     this.#timeoutMs = timeoutMs;
     this.#onUnread = onUnread;

@@ -14,7 +14,7 @@ const switchingProtocols = 101;
  *
  * Not 100: it is revgate itself that answers `Expect: 100-continue`. Nor to a client of HTTP/1.0, which does
  * not know them (RFC 9110 section 15.2), or one that does not keep up. Throws an UpstreamError at 101, which
- * nobody asked for, and if too many come at once.
+ * was not asked for, and if too many come at once.
  */
 export class InterimResponses {
   readonly #request: ClientRequest;

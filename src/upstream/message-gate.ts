@@ -85,7 +85,7 @@ class Messages {
     this.#receiver.on("message", (data: Buffer, isBinary: boolean) => {
       this.#message = { data, isBinary };
     });
-    // Whoever writes is told.
+    // The writer is told.
     this.#receiver.on("error", () => {});
   }
 

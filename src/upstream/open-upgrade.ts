@@ -5,7 +5,7 @@ import { closeFrame, FrameTracker, textFrame } from "./frame-tracker.ts";
 export interface OpenUpgrade {
   /**
    * Ends it at once: not a byte more goes in either direction. The client is told the reason if a frame can begin;
-   * as which code, and behind which message, the closing says.
+   * as which code, and after which message, the closing says.
    */
   readonly cut: (reason: string, closing?: Closing) => void;
   /**
@@ -35,7 +35,7 @@ const leavingTimeoutMs = 2000;
 export function openUpgrade(socket: Duplex, upstreamSocket: Duplex): OpenUpgrade {
   const sent = new FrameTracker();
   const follow = (chunk: Buffer) => sent.read(chunk);
-  // http-proxy puts back what came behind the head, and then pipes: whoever listens before that would be
+  // http-proxy puts back what came after the head, and then pipes: a listener added before that would be
   // given it in the client's place. Nothing flows until after this tick.
   process.nextTick(() => upstreamSocket.on("data", follow));
   const endWithin = (timeoutMs: number) => {
@@ -61,7 +61,7 @@ export function openUpgrade(socket: Duplex, upstreamSocket: Duplex): OpenUpgrade
       endWithin(closingTimeoutMs);
       if (message !== undefined) socket.write(textFrame(message));
       socket.end(closeFrame(code, reason));
-      // What a client has sent and nobody reads makes the system reset the connection, close frame and all.
+      // What a client has sent and revgate does not read makes the system reset the connection, close frame and all.
       socket.resume();
     },
     leave() {

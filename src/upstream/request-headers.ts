@@ -16,7 +16,7 @@ export interface WithheldCredentials {
   readonly cookies: ReadonlySet<string>;
   /** Loosely spelled (see form-fields.ts). */
   readonly queryFields: ReadonlySet<string>;
-  /** The subprotocols that tokens stand behind. */
+  /** The subprotocols that tokens follow. */
   readonly subprotocols: readonly string[];
 }
 
@@ -130,7 +130,7 @@ function keptValue(
   value: string,
   { headers, options }: { readonly headers: HeaderList; readonly options: RequestHeaderOptions },
 ): string | undefined {
-  // Trailers pass, but only behind chunks.
+  // Trailers pass, but only after chunks.
   if (name === "trailer") return headers.has("transfer-encoding") ? value : undefined;
   if (options.upgrades !== true) return undefined;
   if (name === "upgrade") return value;

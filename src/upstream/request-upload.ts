@@ -36,7 +36,7 @@ export function sendUpload(upload: Upload): void {
   });
   request.on("error", () => {});
   request.on("close", leave);
-  // Whoever has read a part of it has stopped it there.
+  // The reader of a part of it has stopped it there.
   if (received.length > 0) request.resume();
   if (request.destroyed) leave();
 }

@@ -223,7 +223,7 @@ function checkSource(places: readonly string[]): Check {
   };
 }
 
-/** A URL whose answer nobody on the way can change. */
+/** A URL whose answer cannot be changed on its way. */
 export function isSecureUrl({ protocol, hostname }: URL): boolean {
   return protocol === "https:" || ["127.0.0.1", "[::1]", "localhost"].includes(hostname);
 }

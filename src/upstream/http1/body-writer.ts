@@ -20,7 +20,7 @@ export function writeBodyPart(
   return keepsUp;
 }
 
-/** Writes what stands behind the last part; trailers, which must be fit to be sent, only behind chunks. */
+/** Writes what follows the last part; trailers, which must be fit to be sent, only after chunks. */
 export function writeBodyEnd(
   socket: Socket,
   framing: BodyFraming | undefined,

@@ -19,7 +19,7 @@ export interface ConnectionOwner {
   readonly idleTimeoutMs: number;
   /** The connection can carry the next exchange. */
   onFree(connection: Connection): void;
-  /** The connection is gone. Told once, after whoever it carried. */
+  /** The connection is gone. Told once, after the exchange that it carried. */
   onClosed(connection: Connection): void;
 }
 
@@ -180,7 +180,7 @@ export class Connection implements Carrier, ResponseEvents {
       this.#fail(error as Error);
       return;
     }
-    // Only here, behind all that was received: what follows a response must not become the next one.
+    // Only here, after all that was received: what follows a response must not become the next one.
     if (!this.#parser.busy) {
       this.#release();
       return;

@@ -38,7 +38,7 @@ export class RequestQueue {
     return this.#byExchange.size;
   }
 
-  /** Waits; where there is no room, the request ends at once. */
+  /** Waits; if the queue is full, the request ends at once. */
   add(exchange: Exchange): void {
     const { maxQueued, queueTimeoutMs } = this.#options;
     if (this.length >= maxQueued) {

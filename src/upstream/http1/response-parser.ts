@@ -63,7 +63,7 @@ export class ResponseParser {
     this.#expected = "head";
   }
 
-  /** Whether a response is awaited or under way. */
+  /** Whether a response is awaited or in progress. */
   get busy(): boolean {
     return this.#expected !== "nothing";
   }
@@ -93,7 +93,7 @@ export class ResponseParser {
     this.#handOverBody(chunk);
   }
 
-  /** The other side has closed in good order: the end of a body that has no other. Throws where one is missing. */
+  /** The other side has closed in good order: the end of a body that has no other. Throws if the end of one is missing. */
   close(): void {
     if (this.#expected !== "body until close") throw closed();
     this.persistent = false;

@@ -83,7 +83,7 @@ function readBareSection(
   return { text: lines, lineEnd: "\n", next: end + 2 };
 }
 
-/** In lines that end with CR LF, a line feed alone is told at once: nothing that comes later mends it. */
+/** In lines that end with CR LF, a line feed alone is refused at once: nothing that follows makes it valid. */
 export function refuseBareLineFeed(received: Buffer, at: number): void {
   for (
     let lineEnd = received.indexOf(lineFeed, at);

@@ -4,7 +4,7 @@
  */
 export class WaitClock {
   readonly #onExpired: () => void;
-  /** When the wait under way is over, in milliseconds of `performance.now()`. */
+  /** When the present wait is over, in milliseconds of `performance.now()`. */
   #dueMs: number | undefined;
   #firesMs = 0;
   #timer: NodeJS.Timeout | undefined;
