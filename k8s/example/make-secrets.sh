@@ -30,7 +30,7 @@ missing admin-token && openssl rand -hex 32 > admin-token
 missing redis-password && openssl rand -hex 32 > redis-password
 
 hash=$(tr -d '\n' < redis-password | openssl dgst -sha256 -r | cut -d' ' -f1)
-commands="+eval +evalsha +info +client +time +get +mget +set +del +exists +ttl +pttl +pexpire +xadd +xrange +xrevrange +sadd +srem +hincrby +hset +hdel +hgetall +scan +select +cluster|slots +cluster|nodes +cluster|keyslot +cluster|getkeysinslot +cluster|info +multi +exec +wait"
+commands="+eval +evalsha +info +client +time +get +mget +set +del +exists +ttl +pttl +pexpire +xadd +xrange +xrevrange +sadd +srem +hincrby +hset +hdel +hgetall +scan +multi +exec +role +hlen +select +cluster|slots +cluster|nodes +cluster|keyslot +cluster|getkeysinslot +cluster|info +wait"
 {
   echo "user default off"
   echo "user revgate on #$hash resetchannels ~revgate:* -@all $commands"

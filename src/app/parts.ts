@@ -249,7 +249,7 @@ function readinessOf({
 /** Has connections end with their tokens. */
 function watchRevocations(
   inForce: Readonly<InForce>,
-  { denylist, clock }: Store,
+  { denylist, clock, watchFor }: Store,
   { metrics, timeline }: { readonly metrics: AppMetrics; readonly timeline: Timeline },
 ): LiveConnections {
   const live = new LiveConnections({
@@ -267,6 +267,7 @@ function watchRevocations(
     live.revoke(entry);
     if (isNews && entry.kind !== "lnk") timeline.count("revocations");
   });
+  watchFor(() => live.size);
   clock.onChange(() => live.watchAnew());
   return live;
 }

@@ -18,6 +18,7 @@ const troubleMeanings = {
   ask: "redis cannot be asked",
   send: "revocations cannot be sent to redis",
   restore: "missing entries cannot be written back to redis",
+  proof: "redis refuses commands that would make readings of the feed cheaper",
   secrets: "redis does not accept the changed secrets",
 } as const satisfies Record<TroubleSource, string>;
 

@@ -6,14 +6,14 @@ import type { EmbeddedDenylist } from "../denylist/embedded.ts";
 import type { OnIgnored } from "../denylist/ignored.ts";
 import type { Outbox } from "../denylist/journal/outbox.ts";
 import { FleetLives } from "../denylist/redis/fleet-lives.ts";
-import { RedisReplica } from "../denylist/redis/replica.ts";
+import { RedisReplica, type RedisReplicaOptions } from "../denylist/redis/replica.ts";
 import type { Epoch } from "../denylist/redis/store-state.ts";
 import { SharedDenylist } from "../denylist/shared.ts";
 import type { AnchoredClock } from "../platform/anchored-clock.ts";
 import { systemStopwatch } from "../platform/clock.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { agreeOnNames } from "./agreed-names.ts";
-import { createRedisReports, type RedisReports, reportCutoffsAhead } from "./redis-reports.ts";
+import { createRedisReports, reportCutoffsAhead } from "./redis-reports.ts";
 import { rememberedSeconds } from "./remembered.ts";
 import type { StoreContext } from "./store-context.ts";
 
@@ -31,7 +31,8 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
   const { context, embedded, outbox, forms, clock } = parts;
   const { metrics, logger } = context;
   const { onConnection, onTrouble } = createRedisReports(context);
-  const replica = connectReplica(redis, parts, onConnection);
+  const onRefused = (reason?: string) => onTrouble("proof", reason);
+  const replica = connectReplica(redis, parts, { onConnection, onRefused });
   const lives = agreeOnLives(replica, parts);
   const shared = new SharedDenylist({
     ...{ local: embedded, outbox, replica, lives },
@@ -46,6 +47,7 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
     noticeMs,
     // Shorter than the grace period by more than any staleness: docs/decisions/0031.
     nameTrustMs: Math.max(nameTrustOfGrace * redis.grace, shortestNameTrustMs),
+    isWatched: parts.isWatched,
     onPending: (count) => metrics.outboxPending.set(count),
     onReferenceTime: (time) => clock.refer(time),
     onTrouble,
@@ -61,13 +63,7 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
   return {
     denylist: agreeOnNames(shared, { ...redis, replica, forms, lives, logger }),
     stalenessSeconds: () => shared.stalenessSeconds,
-    fleet: () => ({
-      stalenessLimitSeconds: shared.stalenessLimitSeconds,
-      sidecars: shared.fleet.map(({ isSelf, silentMs }) => ({
-        isSelf,
-        silentSeconds: silentMs / 1000,
-      })),
-    }),
+    fleet: () => describeFleet(shared),
     remember: (seconds) => lives.configure(seconds),
     adopt: secretsAdopter(shared, redis, parts),
     reload() {
@@ -75,6 +71,14 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
       shared.reload();
     },
   };
+}
+
+function describeFleet({ stalenessLimitSeconds, fleet }: SharedDenylist) {
+  const sidecars = fleet.map(({ isSelf, silentMs }) => ({
+    isSelf,
+    silentSeconds: silentMs / 1000,
+  }));
+  return { stalenessLimitSeconds, sidecars };
 }
 
 /** Has passwords, certificates and keys tried and used that are others than before. */
@@ -99,7 +103,7 @@ function secretsAdopter(
 function connectReplica(
   redis: RedisSettings,
   { config, onIgnored, clock }: SharedParts,
-  onConnection: RedisReports["onConnection"],
+  reports: Pick<RedisReplicaOptions, "onConnection" | "onRefused">,
 ): RedisReplica {
   return new RedisReplica({
     ...redisAccess(redis, config.files.redis),
@@ -112,7 +116,7 @@ function connectReplica(
     connectTimeoutMs: redis.connectTimeout,
     commandTimeoutMs: redis.commandTimeout,
     clock: clock.retention,
-    onConnection,
+    ...reports,
     onIgnored,
   });
 }
@@ -179,4 +183,6 @@ export interface SharedParts {
   readonly onIgnored: OnIgnored;
   readonly clock: AnchoredClock;
   readonly onShorterLives: () => void;
+  /** Whether a connection would end if a revocation were heard of. */
+  readonly isWatched: () => boolean;
 }

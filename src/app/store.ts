@@ -32,6 +32,8 @@ export interface Store {
   readonly latestExpiry: (issuedAt: EpochSeconds | undefined) => EpochSeconds;
   /** Calls back when that may be earlier than it was: what was verified before counts no more. */
   onShorterLives(listener: () => void): void;
+  /** Says how many connections would end if a revocation were heard of; without it, revocations are always awaited. */
+  watchFor(connections: () => number): void;
   /** Goes by another configuration from now on. */
   configure(config: Config): void;
   /** Why another process may use the data directory too; undefined if it is. */
@@ -86,8 +88,7 @@ async function openHeldStore(
   reportCrash(config, context, embedded);
   // With Redis, all sidecars of the store agree on it.
   if (redis === undefined) await embedded.remember(rememberedSeconds(config));
-  const listeners: (() => void)[] = [];
-  const told = { onShorterLives: () => tellAll(listeners) };
+  const { told, ...telling } = createTelling();
   const parts = { config, context, embedded, onIgnored, forms, clock, ...told };
   const shared = redis && outbox && (await loadSharing())(redis, { ...parts, outbox });
   reloadAtJumps(clock, embedded, shared);
@@ -96,7 +97,7 @@ async function openHeldStore(
     denylist: withFormerNames(shared?.denylist ?? embedded),
     ...{ clock, clockHints: openClockHints(clock, context), serveCommands: hold.serve },
     latestExpiry: (issuedAt) => embedded.lives.latestExpiry(issuedAt),
-    onShorterLives: (listener) => void listeners.push(listener),
+    ...telling,
     configure(next) {
       clock.tolerate(next.settings.tokens.clockTolerance / 1000);
       void (shared ?? embedded).remember(rememberedSeconds(next));
@@ -126,6 +127,19 @@ function readingsOf(shared: Shared | undefined): Pick<Store, "redisStaleness" | 
 /** Loaded only if it is used: the client of Redis is a quarter of what a start takes. */
 async function loadSharing(): Promise<ShareThroughRedis> {
   return (await import("./shared-store.ts")).shareThroughRedis;
+}
+
+/** What the store tells of itself, and asks of what is built on it later. */
+function createTelling() {
+  const listeners: (() => void)[] = [];
+  let watching = () => 1;
+  return {
+    told: { onShorterLives: () => tellAll(listeners), isWatched: () => watching() > 0 },
+    onShorterLives: (listener: () => void) => void listeners.push(listener),
+    watchFor(connections: () => number) {
+      watching = connections;
+    },
+  };
 }
 
 function tellAll(listeners: readonly (() => void)[]): void {

@@ -33,6 +33,8 @@ export interface SharedDenylistOptions {
   readonly graceMs: number;
   /** The longest staleness by which a sidecar of this store may go, in milliseconds. */
   readonly longestStalenessMs: number;
+  /** Whether a connection would end if a revocation were heard of; no by default. */
+  readonly isWatched?: () => boolean;
   /** How long a loss may go unnoticed by the sidecars that could tell, in milliseconds. */
   readonly noticeMs: number;
   /** How old a look at where the address of Redis leads may be for its word to count, in milliseconds. */

@@ -80,6 +80,7 @@ export class SharedDenylist implements Denylist {
     });
     this.#follower = new FeedFollower({
       ...{ ...options, known, keeper, roster, troubles },
+      isWatched: () => options.isWatched?.() ?? false,
       onEntries(entries) {
         watch(entries);
         local.learn(entries);
@@ -119,7 +120,7 @@ export class SharedDenylist implements Denylist {
     const { local, reads } = this.#options;
     if (this.#recovering) return "ask";
     if (local.lookUp(token) === "revoked") return "revoked";
-    return reads === "local" && this.#follower.freshness.isFresh() ? "live" : "ask";
+    return reads === "local" && this.#follower.isFresh() ? "live" : "ask";
   };
 
   async ask(token: TokenNames): Promise<"revoked" | "live"> {
@@ -163,7 +164,7 @@ export class SharedDenylist implements Denylist {
     const known = local.knownSession(token);
     if (known !== undefined) return known;
     if (this.#recovering) throw new StoreUnavailableError(recovering);
-    if (reads === "local" && this.#follower.freshness.isFresh()) return undefined;
+    if (reads === "local" && this.#follower.isFresh()) return undefined;
     return replica.sessionOf(token);
   }
 

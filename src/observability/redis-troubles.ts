@@ -2,7 +2,8 @@ import { Gauge, type Registry } from "prom-client";
 
 /**
  * What can keep the store in Redis from being relied on: following the feed, finding the server by its name,
- * loading, asking, sending revocations, writing back what the store lacks, or secrets that have changed.
+ * loading, asking, sending revocations, writing back what the store lacks, or secrets that have changed. `proof` keeps
+ * nothing from being relied on: each proof of freshness costs more than it must.
  */
 export const troubleSources = [
   "follow",
@@ -11,6 +12,7 @@ export const troubleSources = [
   "ask",
   "send",
   "restore",
+  "proof",
   "secrets",
 ] as const;
 /** One of them. */
@@ -23,7 +25,7 @@ export type TroubleGauge = Readonly<Record<TroubleSource, { set(value: number): 
 export function createTroubleGauge(registry: Registry): TroubleGauge {
   const gauge = new Gauge({
     name: "revgate_redis_trouble",
-    help: "1 if the store in Redis cannot be relied on, by source: following the feed, finding the server by its name, loading, asking, sending revocations, writing back missing entries, or changed secrets. The log gives the reason once.",
+    help: "1 if the store in Redis cannot be relied on, by source: following the feed, finding the server by its name, loading, asking, sending revocations, writing back missing entries, or changed secrets; proof: it can, but the Redis user may not use the commands of cheap readings. The log gives the reason once.",
     labelNames: ["source"],
     registers: [registry],
   });
@@ -38,6 +40,7 @@ export function createTroubleGauge(registry: Registry): TroubleGauge {
     ask: bind("ask"),
     send: bind("send"),
     restore: bind("restore"),
+    proof: bind("proof"),
     secrets: bind("secrets"),
   };
 }

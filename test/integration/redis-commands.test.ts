@@ -78,7 +78,7 @@ async function usedOn(servers: readonly TestRedis[]): Promise<Set<string>> {
 /** Commands that servers and tests send of themselves. */
 const notOurs = [
   ...["auth", "hello", "config|resetstat", "config|set", "acl|setuser", "acl|log", "flushall"],
-  ...["psync", "replconf", "replicaof", "publish", "subscribe", "command", "role", "ping"],
+  ...["psync", "replconf", "replicaof", "publish", "subscribe", "command", "ping"],
   ...["cluster|addslotsrange", "cluster|set-config-epoch", "cluster|meet", "quit"],
 ];
 
@@ -115,7 +115,7 @@ describe("the commands that the documents allow", () => {
     const redis = await startRedis(t);
     const address = { host: "127.0.0.1", port: redis.port };
     const topology = { kind: "single", address, database: 1 } as const;
-    await allowedAndUsed(t, [redis], ["always", "single", "database"], () =>
+    await allowedAndUsed(t, [redis], ["always", "single", "steady", "database"], () =>
       walkAll(t, redis.port, { topology }, () => redis.client.flushall()),
     );
   });
@@ -167,4 +167,21 @@ describe("a command that the user may not use", () => {
       );
     });
   }
+
+  it("costs no more than it saved where it only made readings cheaper, and is named", async (t) => {
+    const redis = await startRedis(t);
+    await makeUser(redis, [...aclRules(), "-multi"]);
+    const refused: (string | undefined)[] = [];
+    const onRefused = (reason?: string) => void refused.push(reason);
+    const store = await openStoreOn(t, redis.port, { redis: { ...user, onRefused } });
+    await until(() => refused.length > 0);
+    assert.match(refused[0] ?? "", /may not use multi; docs.redis.md lists/);
+    await until(() => store.denylist.health().ready);
+    await until(() => store.denylist.lookUp(tokenOf(entryFor("nobody"))) === "live");
+    assert.equal(refused.length, 1, "once a connection");
+    await makeUser(redis, aclRules());
+    store.replica.reconnect();
+    await until(() => refused.length > 1);
+    assert.equal(refused[1], undefined);
+  });
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { askRunId } from "../../src/denylist/redis/ask-run-id.ts";
 import type { RedisTopology } from "../../src/denylist/redis/client.ts";
-import { askRunId, RedisConnection } from "../../src/denylist/redis/connection.ts";
+import { RedisConnection } from "../../src/denylist/redis/connection.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { startSentinel } from "../helpers/redis-topologies.ts";
 

@@ -48,6 +48,8 @@ export interface RedisConnectionOptions extends RedisSecrets {
   readonly commandTimeoutMs: number;
   /** What Redis calls the connection, in CLIENT LIST. */
   readonly name?: string;
+  /** Tells Redis nothing of this client, and asks nothing of it before it counts as connected. */
+  readonly silent?: boolean;
   /** Told when the connection comes up, and when it goes or can't be made (the error, if there is one). */
   readonly onConnection?: (up: boolean, error: Error | undefined) => void;
 }
@@ -150,9 +152,12 @@ function refreshSlots(cluster: Cluster): NodeJS.Timeout {
 }
 
 function commonOptions(options: RedisConnectionOptions): Omit<RedisOptions, "replyMapping"> {
-  const { username, password, connectTimeoutMs, name } = options;
+  const { username, password, connectTimeoutMs, name, topology, silent = false } = options;
   return {
     ...defined({ username, password, connectionName: name }),
+    disableClientInfo: silent,
+    // A server that sentinels name is asked whether it is the primary.
+    enableReadyCheck: !silent || topology.kind === "sentinel",
     connectTimeout: connectTimeoutMs,
     disconnectTimeout: disconnectTimeoutMs,
     // Fail at once rather than queue: the request that waits is answered 503 and comes again.

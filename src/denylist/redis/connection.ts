@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Cluster, type Redis } from "ioredis";
+import { Cluster, Redis } from "ioredis";
 import { StoreUnavailableError } from "../../errors.ts";
 import {
   disconnectTimeoutMs,
@@ -7,6 +7,7 @@ import {
   type RedisClient,
   type RedisConnectionOptions,
 } from "./client.ts";
+import { ReplyLimit } from "./reply-limit.ts";
 import { type ScriptName, scripts } from "./scripts.ts";
 import { hideArguments, whyNot, whyNotConnected } from "./why.ts";
 
@@ -43,6 +44,8 @@ export class RedisConnection {
   #reconnecting = false;
   #lastError: Error | undefined;
   readonly #slots = new Map<string, number>();
+  readonly #limit: ReplyLimit;
+  #number = 0;
 
   constructor(options: RedisConnectionOptions) {
     this.#commandTimeoutMs = options.commandTimeoutMs;
@@ -56,7 +59,10 @@ export class RedisConnection {
       // Who asks sentinels in vain never gets as far as a connection that closes.
       if (!this.up) options.onConnection?.(false, error);
     });
+    this.#limit = new ReplyLimit(() => this.#reconnect());
+    if (client instanceof Redis) client.on("connect", () => this.#limit.watch(client.stream));
     this.#redis.on("ready", () => {
+      this.#number += 1;
       this.#lastError = undefined;
       options.onConnection?.(true, undefined);
       for (const listener of this.#readyListeners) listener();
@@ -67,6 +73,11 @@ export class RedisConnection {
   /** Whether commands can be sent at present. */
   get up(): boolean {
     return this.#redis.status === "ready";
+  }
+
+  /** Counts connections: answers under one number come from one life of one server, unless it is a Cluster. */
+  get number(): number {
+    return this.#number;
   }
 
   /** Why no commands can be sent, as far as that is known. */
@@ -115,6 +126,17 @@ export class RedisConnection {
           : this.#replicate(name, keys, args, replicas),
       name,
     );
+  }
+
+  /** Runs commands in one step, not in a Cluster; resolves to their answers. */
+  inOneStep(commands: readonly (readonly (string | number)[])[]): Promise<unknown[]> {
+    return this.#inTime(async () => {
+      const replies = await (this.#redis as Redis).multi(commands.map((one) => [...one])).exec();
+      return (replies ?? []).map(([error, reply]) => {
+        if (error) throw error;
+        return reply;
+      });
+    });
   }
 
   async #evaluate(
@@ -217,12 +239,14 @@ export class RedisConnection {
         decision = setImmediate(giveUp);
       }, this.#commandTimeoutMs);
     });
+    this.#limit.began();
     try {
       return await Promise.race([work(), late]);
     } catch (error) {
       const failure = hideArguments(error);
       throw new StoreUnavailableError(whyNot(failure, script), failure);
     } finally {
+      this.#limit.ended();
       clearTimeout(timer);
       clearImmediate(decision);
     }
@@ -240,29 +264,5 @@ export class RedisConnection {
     } else if (this.up) {
       this.#redis.disconnect(true);
     }
-  }
-}
-
-/**
- * Connects anew to a server by itself, or to the one that sentinels name, asks its run id and leaves again.
- *
- * Takes as long as a connection and two commands may, at most. Rejects with StoreUnavailableError if there is no answer in time.
- */
-export async function askRunId(
-  options: RedisConnectionOptions,
-  signal: AbortSignal,
-): Promise<string> {
-  const { onConnection, ...silent } = options;
-  const connectTimeoutMs = Math.min(options.connectTimeoutMs, options.commandTimeoutMs);
-  const connection = new RedisConnection({ ...silent, connectTimeoutMs, name: "revgate-name" });
-  const close = () => connection.close();
-  signal.addEventListener("abort", close);
-  try {
-    await connection.ready();
-    const [info = ""] = await connection.info("server");
-    return /run_id:(\w+)/.exec(info)?.[1] ?? "unknown";
-  } finally {
-    signal.removeEventListener("abort", close);
-    close();
   }
 }

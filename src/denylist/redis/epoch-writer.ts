@@ -31,6 +31,10 @@ export interface EpochWriterOptions {
   readonly write: Write;
   /** The same, and no replica is waited for. */
   readonly run: Write;
+  /** Runs commands at the follower's server. */
+  readonly inOneStep: (
+    commands: readonly (readonly (string | number)[])[],
+  ) => Promise<readonly unknown[]>;
   /** Tells the other sidecars. */
   readonly publish: (lines: readonly NewLine[]) => Promise<ShardState>;
   readonly stateOf: (reply: unknown) => ShardState;
@@ -74,6 +78,12 @@ export class EpochWriter {
   async confirm(shard: string, epochId: string, sidecar: string): Promise<ShardState> {
     const { keys, write, stateOf } = this.#options;
     return stateOf(await write("confirm", keys.stateKeys(shard), [epochId, sidecar]));
+  }
+
+  /** Says that a sidecar lives, and nothing else; not in a Cluster. */
+  async sign(sidecar: string): Promise<void> {
+    const { keys, inOneStep } = this.#options;
+    await inOneStep([["hincrby", keys.rosterKeys[0], sidecar, 1]]);
   }
 
   /** Says that a sidecar lives or leaves, that others have died, and whether some are of an older form. */

@@ -1,5 +1,3 @@
-const everyMs = 1000;
-
 /** Who is asked. */
 export interface EvictionWatchOptions {
   readonly replica: {
@@ -24,8 +22,8 @@ export class EvictionWatch {
     return this.#mayEvict;
   }
 
-  /** What is wrong with its policy, asked if it is time; undefined if nothing is. */
-  async check(): Promise<Error | undefined> {
+  /** What is wrong with its policy, asked if it was not for so long; undefined if nothing is. */
+  async check(everyMs: number): Promise<Error | undefined> {
     const nowMs = performance.now();
     if (nowMs - this.#checkedMs < everyMs) return undefined;
     const { allowEviction, replica } = this.#options;

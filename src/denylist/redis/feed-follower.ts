@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { elapsedMs } from "../../platform/clock.ts";
 import { AskTrial } from "./ask-trial.ts";
 import { BackOff } from "./back-off.ts";
@@ -11,25 +10,21 @@ import { Freshness } from "./freshness.ts";
 import { Loader } from "./loader.ts";
 import type { Tail } from "./log-line.ts";
 import { watchName } from "./name-watch.ts";
+import { Pace } from "./pace.ts";
 import { Reliability } from "./reliability.ts";
 import { ShardWatch } from "./shard-watch.ts";
 import { type Epoch, isIn, type ShardState } from "./store-state.ts";
 
 const linesPerRead = 1000;
-const readsPerStaleness = 3;
+/** How old the last full reading may be: one that tells of evictions, of the clock of Redis and of its replicas. */
+const fullEveryMs = { active: 1000, idle: 5000 } as const;
 const retryAfterMs = 100;
 const nowhere: Tail = { id: "0-1", text: "" };
-
-/** So that readings stay a third of the staleness apart if they take long, and never follow on each other's heels. */
-function pauseBehind(tookMs: number, stalenessMs: number): number {
-  const apartMs = stalenessMs / readsPerStaleness;
-  return Math.max(apartMs - tookMs, apartMs / 4);
-}
 
 /**
  * Follows the feed, and knows at any time what that proves about the table.
  *
- * One reading after the other, a third of the staleness apart, each atomic with the state of the server.
+ * One reading after the other, each atomic with the state of the server, as often as `Pace` says.
  * In the beginning, and after anything was missed, it has the whole store loaded while it follows.
  */
 export class FeedFollower {
@@ -41,12 +36,15 @@ export class FeedFollower {
   readonly #reliability: Reliability;
   readonly #askTrial: AskTrial;
   readonly #watch: ShardWatch;
+  readonly #pace: Pace;
   readonly #stopped = new AbortController();
   readonly #running: Promise<void>;
   readonly #naming: Promise<void>;
   readonly #backOff = new BackOff({ firstMs: 1, longestMs: 1000 });
   #epoch: Epoch | undefined;
   #position = nowhere;
+  /** Whether the last reading found the store trusted, and the table has all of it. */
+  #isSteady = false;
 
   constructor(options: FeedFollowerOptions) {
     this.#options = options;
@@ -63,6 +61,7 @@ export class FeedFollower {
     this.#evictions = new EvictionWatch(options);
     this.#reliability = new Reliability(options.troubles);
     this.#askTrial = new AskTrial(options.replica, options.troubles);
+    this.#pace = new Pace(options);
     this.#running = this.#run();
     this.#naming = this.#watchName();
   }
@@ -70,6 +69,16 @@ export class FeedFollower {
   /** Whether Redis may throw revocations away, or nobody knows yet: what is not there may have been. */
   get mayEvict(): boolean {
     return this.#evictions.mayEvict;
+  }
+
+  /** Whether the table alone may say that a token was not revoked: now. Asked for each request. */
+  isFresh(): boolean {
+    if (this.freshness.isFresh()) {
+      this.#pace.note();
+      return true;
+    }
+    this.#pace.hurry();
+    return false;
   }
 
   /** The feed's shard is to be loaded again, and compared: something was missed beside the feed. */
@@ -110,28 +119,33 @@ export class FeedFollower {
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
-      const pauseMs = await this.#step().catch((error: Error) => {
+      // Only a store and a table that nothing is wrong with may be left alone.
+      const idle = this.#pace.isIdle(performance.now()) && this.#isSteady;
+      const pauseMs = await this.#step(idle).catch((error: Error) => {
+        this.#isSteady = false;
         this.#options.onReferenceTime?.(undefined);
         this.#options.troubles.set("follow", error.message);
         return retryAfterMs;
       });
-      if (pauseMs > 0) await sleep(pauseMs, undefined, { signal }).catch(() => {});
+      if (pauseMs > 0) await this.#pace.wait(pauseMs, { idle: idle && this.#isSteady, signal });
     }
   }
 
   /** One reading; resolves to the pause before the next, in milliseconds. */
-  async #step(): Promise<number> {
+  async #step(idle: boolean): Promise<number> {
     const { now, keeper, roster } = this.#options;
-    await this.#checkEvictions();
+    await this.#checkEvictions(idle);
     const sent = now();
-    const reading = await this.#read();
+    const reading = await this.#read(fullEveryMs[idle ? "idle" : "active"]);
     const { state } = reading;
     this.#reliability.note(state);
     const why = this.#lossIn(reading);
+    this.#isSteady = why === undefined && state.kind === "trusted";
     if (why !== undefined) return this.#begin(state, why);
     if (state.epoch === undefined) return retryAfterMs;
     keeper.note(this.#shard, state);
     if (state.epoch.id !== this.#epoch?.id) {
+      this.#isSteady = false;
       this.#enter(state.epoch, reading);
       this.#judge(state);
       this.#options.replica.believe(this.#shard, state);
@@ -141,25 +155,29 @@ export class FeedFollower {
     if (!this.#advance(reading)) return 0;
     this.freshness.prove(sent);
     if (state.kind === "trusted") this.freshness.filled();
+    this.#isSteady &&= this.freshness.complete && this.#load.settled;
     if (!this.freshness.complete || !this.#load.settled) this.#load.start();
     this.#judge(state);
     if (this.#load.settled) void this.#askTrial.tryAgain();
-    await roster.beat(performance.now(), state.epoch.before !== "-");
+    await roster.beat(performance.now(), state.epoch.before !== "-", reading.sidecars);
     await this.#watch.lookAtNext();
-    return pauseBehind(elapsedMs(sent, now()), state.epoch.stalenessMs);
+    const tookMs = elapsedMs(sent, now());
+    return this.#pace.pauseMs(tookMs, { stalenessMs: state.epoch.stalenessMs, idle });
   }
 
   get #shard(): string {
     return this.#options.replica.keys.feedShard;
   }
 
-  async #read(): Promise<FeedReading> {
+  async #read(maxAgeMs: number): Promise<FeedReading> {
     const { replica, known, now, onReferenceTime } = this.#options;
     const sentMs = now().monotonicMs;
     const tail = replica.keys.spread ? undefined : known.tailOf(this.#shard);
-    const reading = await replica.readFeed(this.#position, linesPerRead, tail);
+    const question = { position: this.#position, tail, count: linesPerRead, maxAgeMs };
+    const reading = await replica.readFeed(question);
+    const { serverTimeMs: timeMs } = reading;
     const receivedMs = now().monotonicMs;
-    onReferenceTime?.({ timeMs: reading.serverTimeMs, sentMs, receivedMs });
+    if (timeMs !== undefined) onReferenceTime?.({ timeMs, sentMs, receivedMs });
     return reading;
   }
 
@@ -254,8 +272,8 @@ export class FeedFollower {
     this.#options.onLacking(shards);
   }
 
-  async #checkEvictions(): Promise<void> {
-    const wrong = await this.#evictions.check();
+  async #checkEvictions(idle: boolean): Promise<void> {
+    const wrong = await this.#evictions.check(fullEveryMs[idle ? "idle" : "active"]);
     if (wrong === undefined) return;
     this.freshness.missed();
     throw wrong;

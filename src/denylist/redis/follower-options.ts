@@ -33,6 +33,8 @@ export interface FeedFollowerOptions {
   readonly allowEviction: boolean;
   /** Whether a complete table is enough to answer by. */
   readonly reads: "local" | "every-request";
+  /** As PaceOptions.isWatched. */
+  readonly isWatched: () => boolean;
   /** How long a loss may go unnoticed by the sidecars that could tell, in milliseconds. */
   readonly noticeMs: number;
   /** How old a look at where the address of Redis leads may be for its word to count, in milliseconds. */

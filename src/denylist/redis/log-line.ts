@@ -51,7 +51,8 @@ export function laterLine(one: Tail | undefined, other: Tail): Tail {
   return one === undefined || compareIds(one.id, other.id) < 0 ? other : one;
 }
 
-function compareIds(one: LineId, other: LineId): number {
+/** Negative if the first came earlier, positive if it came later. */
+export function compareIds(one: LineId, other: LineId): number {
   const [ms = 0, count = 0] = one.split("-").map(Number);
   const [otherMs = 0, otherCount = 0] = other.split("-").map(Number);
   return ms - otherMs || count - otherCount;

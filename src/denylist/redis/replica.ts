@@ -2,9 +2,10 @@ import { StoreUnavailableError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { EntryName, TokenNames } from "../denylist.ts";
 import { ignored, type OnIgnored } from "../ignored.ts";
+import { askRunId } from "./ask-run-id.ts";
 import { BackOff } from "./back-off.ts";
 import type { RedisConnectionOptions, RedisSecrets } from "./client.ts";
-import { askRunId, RedisConnection } from "./connection.ts";
+import { RedisConnection } from "./connection.ts";
 import { EntryReader } from "./entry-reader.ts";
 import { readValue } from "./entry-value.ts";
 import { EntryWriter } from "./entry-writer.ts";
@@ -35,6 +36,8 @@ export interface RedisReplicaOptions extends RedisConnectionOptions {
   readonly clock: Clock;
   /** Told of what stands in Redis and cannot have been written by a revgate. */
   readonly onIgnored?: OnIgnored | undefined;
+  /** As FeedReaderOptions.onRefused. */
+  readonly onRefused?: ((reason: string | undefined) => void) | undefined;
 }
 
 /** Longer than a look-up waits for others to travel with. */
@@ -78,7 +81,10 @@ export class RedisReplica {
       isBelieved: (shard: string, state: ShardState) => this.isBelieved(shard, state),
     };
     this.entries = new EntryReader({ ...shared, connection: this.#reader });
-    this.#feedReader = new FeedReader({ ...shared, connection: this.#follower });
+    this.#feedReader = new FeedReader({
+      ...{ ...shared, connection: this.#follower, onRefused: options.onRefused },
+      needsReplicas: options.waitReplicas > 0,
+    });
     this.#entryWriter = new EntryWriter({
       ...shared,
       epochText: (shard) => this.#believed.get(shard)?.found ?? "",
@@ -88,6 +94,7 @@ export class RedisReplica {
       ...shared,
       write: (...args) => this.#write(this.#follower, ...args),
       run: (...args) => this.#follower.run(...args),
+      inOneStep: (commands) => this.#follower.inOneStep(commands),
       publish: (lines) => this.publish(lines),
     });
     this.#lookUps = new LookUps(this.keys, (shard, names) => this.#askShard(shard, names));

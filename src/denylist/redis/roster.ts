@@ -1,10 +1,19 @@
 import { randomBytes } from "node:crypto";
 import type { RedisReplica } from "./replica.ts";
 
-/** For how long a sidecar is taken to live after its last beat. */
-const livesForMs = 10_000;
-/** After so many beats of its own, a sidecar has heard every other. */
-const knowsAfterBeats = 2.5;
+/** For how long a sidecar is taken to live after its last beat, at least. */
+const minLivesForMs = 10_000;
+/** The first beats follow each other sooner: then a sidecar has heard every other. */
+const quickBeats = 3;
+/** How much rarer the others are. */
+const slower = 3;
+/** So many times the interval of the first beats after them, whoever beats has been heard. */
+const knowsAfter = slower + 0.5;
+/**
+ * What all sidecars together may have Redis tell of each other: a look costs as much as there are sidecars, and each
+ * looks. By members: how far apart looks are, at least; and if sidecars have come since.
+ */
+const lookEveryMs = { always: 50, ifMore: 2 } as const;
 
 /** A sidecar of the fleet as another one knows it. */
 export interface FleetMember {
@@ -21,8 +30,8 @@ interface Member {
 /**
  * The sidecars that share the store and live: those that are waited for when it has lost something.
  *
- * Each beats again and again in the feed's shard. Who lives is told by beats that change, by the clock of whoever
- * looks; what is remembered outlives a store that has lost everything.
+ * Each beats again and again in the feed's shard, and looks now and then who else does. Who lives is told by beats that
+ * change, by the clock of whoever looks; what is remembered outlives a store that has lost everything.
  */
 export class Roster {
   /** The name of this sidecar, for as long as the process lives. */
@@ -32,12 +41,16 @@ export class Roster {
   readonly #members = new Map<string, Member>();
   #firstMs: number | undefined;
   #beatMs = Number.NEGATIVE_INFINITY;
+  #lookMs = Number.NEGATIVE_INFINITY;
+  #looks = 0;
+  /** How many have beaten, those included that left or died, as last looked. */
+  #seen = 0;
   #older = false;
   #sawOlder = false;
   #metOlder = false;
   #left = false;
 
-  /** `beatEveryMs`: how often a sidecar says that it lives. */
+  /** `beatEveryMs`: how often a sidecar says that it lives, in the beginning. */
   constructor(replica: RedisReplica, beatEveryMs: number) {
     this.#replica = replica;
     this.#beatEveryMs = beatEveryMs;
@@ -55,16 +68,47 @@ export class Roster {
   }
 
   /**
-   * Beats if it is time, and takes in who else does. `hasPast`: the store had an epoch before this one; if nobody
-   * ever beat in it, it was one of sidecars of an older form.
+   * Beats if it is time, and looks who else does. `hasPast`: the store had an epoch before this one; if nobody
+   * ever beat in it, it was one of sidecars of an older form. `sidecars`: how many have beaten; undefined if that
+   * is not known, and each beat looks.
    */
-  async beat(nowMs: number, hasPast: boolean): Promise<void> {
-    if (this.#left || nowMs - this.#beatMs < this.#beatEveryMs) return;
+  async beat(nowMs: number, hasPast: boolean, sidecars?: number): Promise<void> {
+    if (this.#left) return;
+    const hasToBeat = nowMs - this.#beatMs >= this.#everyMs;
+    if (sidecars === undefined ? hasToBeat : this.#hasToLook(nowMs, { hasToBeat, sidecars })) {
+      await this.#look(nowMs, hasPast);
+    } else if (hasToBeat) {
+      await this.#replica.epochs.sign(this.self);
+      this.#beatMs = nowMs;
+    }
+  }
+
+  get #everyMs(): number {
+    return (this.#looks < quickBeats ? 1 : slower) * this.#beatEveryMs;
+  }
+
+  #hasToLook(
+    nowMs: number,
+    { hasToBeat, sidecars }: { readonly hasToBeat: boolean; readonly sidecars: number },
+  ): boolean {
+    if (this.#looks < quickBeats || this.#sawOlder) return hasToBeat;
+    const sinceMs = nowMs - this.#lookMs;
+    // One that has come is not waited for before it was seen.
+    if (sidecars !== this.#seen) {
+      return sinceMs >= Math.max(this.#beatEveryMs, lookEveryMs.ifMore * this.#members.size);
+    }
+    return hasToBeat && sinceMs >= lookEveryMs.always * this.#members.size;
+  }
+
+  async #look(nowMs: number, hasPast: boolean): Promise<void> {
     const { counts, older } = await this.#replica.epochs.beat(this.self, {
       leaves: false,
       died: this.#dead(nowMs),
       sawOlder: this.#sawOlder,
     });
+    this.#looks += 1;
+    this.#seen = counts.size;
+    this.#lookMs = nowMs;
     this.#beatMs = nowMs;
     this.#sawOlder = this.#firstMs === undefined && hasPast && counts.size === 1;
     this.#older = older || this.#sawOlder;
@@ -89,7 +133,7 @@ export class Roster {
    */
   awaited(nowMs: number): string[] {
     if (this.#older || this.#firstMs === undefined) return [];
-    if (nowMs - this.#firstMs < knowsAfterBeats * this.#beatEveryMs) return [];
+    if (nowMs - this.#firstMs < knowsAfter * this.#beatEveryMs) return [];
     return this.#living(nowMs);
   }
 
@@ -112,16 +156,23 @@ export class Roster {
     return [{ isSelf: true, silentMs: Math.max(0, nowMs - this.#beatMs) }, ...heard];
   }
 
+  /** Looks may be far apart: whoever had beaten by the last one is taken to live until the next. */
+  get #livesForMs(): number {
+    return Math.max(minLivesForMs, 2.5 * lookEveryMs.always * this.#members.size);
+  }
+
   /** This one and all that it has heard of late. */
   #living(nowMs: number): string[] {
+    const livesForMs = this.#livesForMs;
     const living = [...this.#members].filter(([, member]) => nowMs - member.changedMs < livesForMs);
     return [...new Set([this.self, ...living.map(([sidecar]) => sidecar)])];
   }
 
   /** Those that have not beaten for long; forgotten here, too. */
   #dead(nowMs: number): string[] {
+    const diedForMs = 6 * this.#livesForMs;
     const dead = [...this.#members].filter(
-      ([sidecar, { changedMs }]) => sidecar !== this.self && nowMs - changedMs > 6 * livesForMs,
+      ([sidecar, { changedMs }]) => sidecar !== this.self && nowMs - changedMs > diedForMs,
     );
     for (const [sidecar] of dead) this.#members.delete(sidecar);
     return dead.map(([sidecar]) => sidecar);

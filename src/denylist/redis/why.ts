@@ -21,8 +21,14 @@ export function whyNot(error: unknown, script: ScriptName | undefined): string {
   const redirected = /^Too many Cluster redirections\. Last error: \w+: (.*)$/.exec(message)?.[1];
   if (redirected !== undefined) return whyRedirected(redirected);
   if (name !== "ReplyError") return "redis does not answer";
+  // What came before was refused, and not told.
+  if (message === "ERR EXEC without MULTI") return whyRefused("multi");
   const command = /^NOPERM .*run the '([^']+)'/.exec(message)?.[1] ?? refusedIn(message, script);
   if (command === undefined) return `redis refuses: ${message.slice(0, longestExcerpt)}`;
+  return whyRefused(command);
+}
+
+function whyRefused(command: string): string {
   return `the redis user may not use ${command}; docs/redis.md lists what it needs (NOPERM)`;
 }
 

@@ -30,7 +30,7 @@ export function observeSources({ reading: read }: Makers, sources: MetricSources
   read("revgate_journal_size_bytes", "Size of the journal.", sources.journalBytes);
   read(
     "revgate_redis_staleness_seconds",
-    "Age of the last proof that memory holds everything Redis does. Below staleness, no request waits for Redis. +Inf before the first proof, 0 without Redis.",
+    "Age of the last proof that memory holds everything Redis does. Below staleness, no request waits for Redis; without requests it goes up to half a second. +Inf before the first proof, 0 without Redis.",
     sources.redisStaleness,
   );
   read(

@@ -24,16 +24,12 @@ export function* readerSteps(
       edit((next, _, whole) => {
         next.server = whole.primary;
         next.read = undefined;
+        if (next.steady) next.steady.connected = false;
       }),
     ];
   }
   if (read === undefined) {
-    yield [
-      `reader ${index} sends a read`,
-      edit((next, _, { now }) => {
-        next.read = { sentAt: now, reply: undefined };
-      }),
-    ];
+    yield* sendingSteps(state, index, reader, has);
   } else if (read.reply === undefined) {
     yield [
       `redis answers reader ${index}`,
@@ -70,6 +66,25 @@ export function* readerSteps(
   }
 }
 
+/** A full reading, or one that only proves that nothing has changed. */
+function* sendingSteps(
+  state: State,
+  index: number,
+  { steady }: Reader,
+  has: Rules,
+): Generator<Step<State>> {
+  const send = (full: boolean) =>
+    edited(state, (next) => {
+      const mine = next.readers[index];
+      if (mine) mine.read = { sentAt: next.now, full, reply: undefined };
+    });
+  yield [`reader ${index} sends a read`, send(true)];
+  if (steady === undefined) return;
+  if (steady.connected || !has("a proof goes by its own connection")) {
+    yield [`reader ${index} sends a reading that only proves`, send(false)];
+  }
+}
+
 function answer(reader: Reader, server: Server, { count }: World): Reply {
   const behind = server.lines.filter(({ id }) => id > reader.position).slice(0, count);
   return {
@@ -79,7 +94,10 @@ function answer(reader: Reader, server: Server, { count }: World): Reply {
     last: behind.at(-1)?.id ?? reader.position,
     epoch: server.epoch,
     epochStart: server.epochStart,
-    changed: server.changed,
+    // The epoch's text tells of another life of a server; another server has the same text.
+    changed:
+      server.changed && (reader.read?.full !== false || reader.steady?.server === reader.server),
+    settling: server.settling,
     server: reader.server,
   };
 }
@@ -89,7 +107,8 @@ function receive(reader: Reader, state: State, index: number, world: World, has:
   const { read } = reader;
   reader.read = undefined;
   if (read?.reply === undefined) return;
-  const { reply, sentAt } = read;
+  const { reply, sentAt, full } = read;
+  if (!isProof(reader, reply, { full, world })) return;
   if (reply.changed && has("an epoch")) return;
   if (reply.epoch !== reader.epoch && has("an epoch")) {
     enter(reader, reply, isFresh(state, index, world, has), has);
@@ -104,6 +123,28 @@ function receive(reader: Reader, state: State, index: number, world: World, has:
   if (reply.full && has("a full batch proves nothing")) return;
   reader.provenAt = has("age from the sending") ? sentAt : state.now;
   reader.stoodStill = 0;
+}
+
+/** Whether a reading is worth more than that everything has to be looked at. */
+function isProof(
+  reader: Reader,
+  reply: Reply,
+  { full, world }: { readonly full: boolean; readonly world: World },
+): boolean {
+  if (full) noteFull(reader, reply, world);
+  else if (!isSteady(reader, reply)) reader.steady = undefined;
+  return full || reader.steady !== undefined;
+}
+
+/** As FeedReader.#note. */
+function noteFull(reader: Reader, reply: Reply, { steadyReadings = false }: World): void {
+  const trusted = !reply.changed && !reply.settling;
+  reader.steady = steadyReadings && trusted ? { server: reply.server, connected: true } : undefined;
+}
+
+/** As readSteady. */
+function isSteady(reader: Reader, { changed, settling, epoch, anchored }: Reply): boolean {
+  return !changed && !settling && anchored && epoch === reader.epoch;
 }
 
 /** As Freshness.enter. */

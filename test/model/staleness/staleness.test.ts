@@ -30,7 +30,7 @@ const worlds = {
   },
   failover: {
     ...{ ...quiet, name: "a replica that takes over while the old primary still answers" },
-    ...{ staleness: [1], hold: 1, failovers: 1, ticks: 2 },
+    ...{ staleness: [1], hold: 1, failovers: 1, steadyReadings: true, ticks: 2 },
   },
 } satisfies Record<string, World>;
 
@@ -49,6 +49,7 @@ const neededIn: Record<Rule, keyof typeof worlds> = {
   "the hold is confirmed": "loss",
   "a new server means a load": "failover",
   "stale tables load": "loss",
+  "a proof goes by its own connection": "failover",
 };
 
 describeModel({ title: "strict local reads", build: staleness, worlds, neededIn });

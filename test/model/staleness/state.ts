@@ -27,7 +27,9 @@ export type Rule =
   /** Where another server took over, memory has to be loaded anew. */
   | "a new server means a load"
   /** A table that missed something is trusted again only after a load. */
-  | "stale tables load";
+  | "stale tables load"
+  /** A reading that only proves goes by a full one on the same connection. */
+  | "a proof goes by its own connection";
 
 /** What can happen besides messages and time. */
 export interface World {
@@ -42,6 +44,8 @@ export interface World {
   readonly suspensions: number;
   readonly losses: number;
   readonly failovers: number;
+  /** Whether readings may be of the kind that only proves that nothing has changed. */
+  readonly steadyReadings?: boolean;
   readonly ticks: number;
 }
 
@@ -68,6 +72,7 @@ export interface Reply {
   epoch: number;
   epochStart: number;
   changed: boolean;
+  settling: boolean;
   server: number;
 }
 
@@ -81,7 +86,9 @@ export interface Reader {
   provenAt: number;
   /** Ticks since then during which the monotonic clock stood still. */
   stoodStill: number;
-  read: { sentAt: number; reply: Reply | undefined } | undefined;
+  read: { sentAt: number; full: boolean; reply: Reply | undefined } | undefined;
+  /** Where the last full reading found the store trusted, and whether that is still its connection. */
+  steady: { server: number; connected: boolean } | undefined;
   /** What a timer once worked out, where freshness is not worked out at the decision. */
   flag: boolean;
 }
@@ -152,6 +159,7 @@ export function initialState({
       provenAt: 0,
       stoodStill: 0,
       read: undefined,
+      steady: undefined,
       flag: false,
     })),
     revoker: { server: 0, phase: "idle", heldFrom: 0, heldEpoch: 0, heldServer: 0, knownEpoch: 1 },

@@ -39,3 +39,56 @@ describe("the fleet, as a sidecar has heard it", () => {
     assert.equal(one.heard(400).length, 2);
   });
 });
+
+describe("the looks of a sidecar at who else beats", () => {
+  /** Counts what each of many sidecars has Redis do. */
+  function count(members: number) {
+    const counts = new Map(Array.from({ length: members }, (_, at) => [`other${at}`, "1"]));
+    const done = { looks: 0, beats: 0 };
+    const epochs = {
+      beat: async () => {
+        done.looks += 1;
+        return { counts, older: false };
+      },
+      sign: async () => {
+        done.beats += 1;
+      },
+    };
+    const roster = new Roster({ epochs } as unknown as RedisReplica, 1000);
+    const pass = async (fromMs: number, toMs: number) => {
+      for (let ms = fromMs; ms < toMs; ms += 100) await roster.beat(ms, true, counts.size);
+    };
+    return { done, pass, counts, roster };
+  }
+
+  it("are as rare as there are many: all looks together cost the same", async () => {
+    const { done, pass } = count(1000);
+    await pass(0, 3000);
+    assert.deepEqual(done, { looks: 3, beats: 0 });
+    await pass(3000, 103_000);
+    assert.deepEqual(done, { looks: 4, beats: 32 });
+  });
+
+  it("come soon if one more has beaten, and it is waited for", async () => {
+    const { done, pass, counts, roster } = count(10);
+    await pass(0, 20_000);
+    const { looks } = done;
+    counts.set("newcomer", "1");
+    await pass(20_000, 21_000);
+    assert.equal(done.looks, looks + 1);
+    assert.ok(roster.awaited(21_000).includes("newcomer"));
+  });
+
+  it("are at each beat if nobody says how many there are", async () => {
+    const { done, roster } = count(100);
+    for (let ms = 0; ms < 30_000; ms += 100) await roster.beat(ms, true);
+    assert.deepEqual(done, { looks: 12, beats: 0 });
+  });
+
+  it("take nobody for dead between two of them, however far apart they are", async () => {
+    const { pass, roster } = count(1000);
+    await pass(0, 50_000);
+    assert.equal(roster.awaited(52_000).length, 1001);
+    assert.equal(roster.awaited(2_000_000).length, 1);
+  });
+});
