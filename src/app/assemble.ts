@@ -9,6 +9,7 @@ import {
   routeRules,
   targetOptions,
 } from "../config/routes.ts";
+import type { Settings } from "../config/schema.ts";
 import { isGrpcForm } from "../config/settings/decisions.ts";
 import type { ControlHandler } from "../control/command-server.ts";
 import type { GrpcGate } from "../decisions/grpc/grpc-service.ts";
@@ -142,7 +143,7 @@ function assembleGate(
     ...{ clock: store.clock, clockHints: store.clockHints },
     lifetimes: lifetimesOf(settings),
     denylist: observer ? withoutHolding(store.denylist) : store.denylist,
-    unproven: createUnprovenBudget(observer ? Infinity : settings.limits.unprovenRevocations),
+    ...budgetsOf(settings.limits, observer !== undefined),
     live: observer ? neverCut : live,
     observe: observer && reportOnly(observer, { ...verification, metrics: metrics.gate, log }),
     onOutcome: observer?.saw,
@@ -160,6 +161,17 @@ function assembleGate(
     log,
     tracing,
     onUncaught,
+  };
+}
+
+/** How much may rest on requests alone; if nothing is refused, no more than that is told either. */
+function budgetsOf(
+  { unprovenRevocations, unprovenLinks }: Settings["limits"],
+  observes: boolean,
+): Pick<Gate, "unproven" | "unprovenLinks"> {
+  return {
+    unproven: createUnprovenBudget(observes ? Infinity : unprovenRevocations),
+    unprovenLinks: createUnprovenBudget(unprovenLinks),
   };
 }
 

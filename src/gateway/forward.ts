@@ -39,6 +39,7 @@ export interface Forwarding
   readonly live: Pick<LiveConnections, "add">;
   readonly denylist: Pick<Denylist, "intend" | "revoke" | "lookUp" | "ask" | "sessionOf">;
   readonly unproven: UnprovenBudget;
+  readonly unprovenLinks: UnprovenBudget;
   readonly metrics: GateMetrics<Outcome>;
 }
 
@@ -192,7 +193,12 @@ function watchOn(gate: Forwarding, visit: Visit, { route, token }: Admitted): Ho
       gate.metrics.linksLate.inc();
       gate.log.linkLate(visit.requestId, cause);
     };
-    return linkHandedOut(route, token, { ...gate, ...toldOfHandedOut(gate, visit), onUnlinked });
+    const onTooManyLinks = () => {
+      gate.metrics.linksUnproven.inc();
+      gate.log.linksUnproven(visit.requestId);
+    };
+    const told = { ...toldOfHandedOut(gate, visit), onUnlinked, onTooManyLinks };
+    return linkHandedOut(route, token, { ...gate, ...told });
   }
   const onRevoked = (id: string) => tellRevoked(gate, visit, id);
   return watchHandedOut({ sources, verifier, denylist, bodyBytes, onRevoked });

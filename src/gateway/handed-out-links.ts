@@ -8,6 +8,7 @@ import type { VerifiedToken } from "../token/verified-token.ts";
 import type { HeldResponse, Hold } from "../upstream/held-response.ts";
 import { type HandedOutReading, readHandedOut } from "./handed-out.ts";
 import type { Route } from "./route.ts";
+import type { UnprovenBudget } from "./unproven.ts";
 
 /** What links the tokens of an answer, and who is told. */
 export interface LinkOptions extends HandedOutReading {
@@ -15,6 +16,9 @@ export interface LinkOptions extends HandedOutReading {
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
   readonly holdTimeoutMs: number;
+  readonly unprovenLinks: UnprovenBudget;
+  /** Told if tokens stay unlinked, since too many were linked that revgate can't check. */
+  readonly onTooManyLinks: () => void;
   /** Told of the tokens that were handed out, when they are linked. */
   readonly onHandedOut: (tokens: readonly VerifiedToken[]) => void;
   /** Told if an answer with which a session begins handed out nothing. */
@@ -56,6 +60,11 @@ async function link(
     if (route.session === "begins") options.onNothingHandedOut();
     return;
   }
+  if (!isProven(handedOut, carried) && !options.unprovenLinks.take(handedOut.length)) {
+    options.onTooManyLinks();
+    options.onHandedOut(handedOut);
+    return;
+  }
   const noted = async () => {
     const before = route.session === "continues" ? carried : undefined;
     const session = before && (await denylist.sessionOf(before));
@@ -70,12 +79,26 @@ async function link(
   options.onHandedOut(handedOut);
 }
 
+/**
+ * Whether an issuer's token shows that somebody has logged in. Many applications give any visitor a cookie, and each link
+ * is remembered for as long as a token may live.
+ */
+function isProven(
+  handedOut: readonly VerifiedToken[],
+  carried: VerifiedToken | undefined,
+): boolean {
+  const tokens = carried === undefined ? handedOut : [carried, ...handedOut];
+  return tokens.some(({ isOpaque }) => isOpaque !== true);
+}
+
 /** Tokens that were handed out, as those of one session: of the token's that was carried if its session goes on. */
 export function linkTogether(
   handedOut: readonly VerifiedToken[],
   carried: VerifiedToken | undefined,
 ): readonly VerifiedToken[] {
-  const session = carried?.session ?? handedOut[0]?.id;
+  // One of an issuer's above all: no other user has it, while other texts may come in several answers.
+  const named = handedOut.find(({ isOpaque }) => isOpaque !== true) ?? handedOut[0];
+  const session = carried?.session ?? named?.id;
   const news = carried === undefined || carried.session !== undefined ? [] : [carried];
   return [...handedOut, ...news].map((token) => inSession(token, session));
 }

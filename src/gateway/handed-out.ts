@@ -64,14 +64,18 @@ export async function readHandedOut(
   const read = credentials.map(async (credential) => {
     const verification = await verifyInFull(verifier, credential);
     if ("token" in verification) return verification.kind === "expired" ? [] : [verification.token];
-    if (opaqueUntil === undefined || credential.length > maxOpaqueLength) return [];
+    if (opaqueUntil === undefined || !mayBeOpaque(credential)) return [];
     return [readOpaqueToken(credential, opaqueUntil, verifier.names)];
   });
   return (await Promise.all(read)).flat();
 }
 
-/** Longer texts are no tokens. */
-const maxOpaqueLength = 8192;
+/** Shorter texts can be guessed or are the same in many answers, such as `deleted`, `none` or a number; longer ones are no tokens. */
+const [minOpaqueLength, maxOpaqueLength] = [16, 8192];
+
+function mayBeOpaque({ length }: string): boolean {
+  return length >= minOpaqueLength && length <= maxOpaqueLength;
+}
 
 /** What stands in some places of an answer. Its body is read if one of them is there, and it says that it is JSON. */
 async function credentialsIn(

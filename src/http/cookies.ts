@@ -42,12 +42,30 @@ export function cookieValues(headers: HeaderList, name: string): readonly string
   return cookies.flatMap((cookie) => (cookie.name === name && cookie.value ? [cookie.value] : []));
 }
 
-/** The values that an answer gives a cookie, but for empty ones, which take it away. */
+/** The values that an answer gives a cookie; a line that takes the cookie away gives it none. */
 export function setCookieValues(headers: HeaderList, name: string): readonly string[] {
   return headers.all("set-cookie").flatMap((line) => {
-    const [cookie] = parseCookies(line);
-    return cookie?.name === name && cookie.value ? [cookie.value] : [];
+    const [cookie, ...attributes] = parseCookies(line);
+    const isGiven = cookie?.name === name && cookie.value && !takeAway(attributes);
+    return isGiven ? [cookie.value] : [];
   });
+}
+
+/** Clocks that are as far apart agree all the same: what takes a cookie away names a moment of long ago. */
+const longAgoMs = 3_600_000;
+
+/**
+ * Whether attributes of Set-Cookie end the cookie at once, as in `token=deleted; Max-Age=0`. Max-Age counts before Expires,
+ * and of several the last (RFC 6265 section 5.3).
+ */
+function takeAway(attributes: readonly Cookie[]): boolean {
+  const last = (wanted: string) =>
+    attributes.findLast(({ name }) => name.toLowerCase() === wanted)?.value;
+  const maxAge = last("max-age");
+  if (maxAge !== undefined && /^-?\d+$/.test(maxAge)) return Number(maxAge) <= 0;
+  // Some write hyphens between day, month and year.
+  const expires = last("expires")?.replaceAll("-", " ") ?? "";
+  return Date.parse(expires) < Date.now() - longAgoMs;
 }
 
 /** A Cookie header without some of its cookies, however a parser may find them; undefined if none is left. */

@@ -37,6 +37,8 @@ export interface RequestLog {
   reusedToken(requestId: string, id: string): void;
   /** Tokens were handed out whose link to their session is not known everywhere yet. */
   linkLate(requestId: string, cause: Error): void;
+  /** Opaque tokens were handed out and not linked: too many are. Written once a minute at most. */
+  linksUnproven(requestId: string): void;
   /** An answer handed out no token by which others could end, or that could be spared. */
   nothingHandedOut(requestId: string): void;
   /** The outcome is unknown, and the subject that the request alone names keeps its tokens. */
@@ -52,6 +54,10 @@ const handedOutMessage =
   "the application handed out a token that was already revoked, so it is refused; a jti in each token makes tokens distinct (docs/routes.md, handsOut)";
 const reusedMessage =
   "a token that had been replaced came again: it was stolen, or its client lost an answer; its session was ended";
+const unprovenMessage =
+  "too many revocations came from requests without a live token; they get 503 until limits.unprovenRevocations allows more";
+const linksUnprovenMessage =
+  "too many opaque tokens were handed out to clients without a token of an issuer's; they stay unlinked until limits.unprovenLinks allows more";
 /** A token may be kilobytes long, and a reason quotes its claims. */
 const maxReasonLength = 200;
 const repeatedMessage = `the same token was refused ${writtenRefusals} times within a minute; its next refusals are not logged for the rest of the minute`;
@@ -172,7 +178,7 @@ export function createRequestLog(
   const complain = (level: "warn" | "error", facts: Record<string, unknown>, message: string) => {
     if (mayWrite(message)) logger[level](facts, message);
   };
-  let unprovenAtMs = Number.NEGATIVE_INFINITY;
+  const [mayWriteUnproven, mayWriteLinks] = [createPause(quietMs), createPause(quietMs)];
   const tell = (name: keyof typeof complaints) => (requestId: string) => {
     const [level, message] = complaints[name];
     complain(level, { requestId }, message);
@@ -204,15 +210,23 @@ export function createRequestLog(
       complain("error", { requestId, cause: describe(cause) }, "a revocation is pending");
     },
     unprovenRefused(requestId: string) {
-      const nowMs = performance.now();
-      if (nowMs < unprovenAtMs + quietMs) return;
-      unprovenAtMs = nowMs;
-      logger.error(
-        { requestId },
-        "too many revocations came from requests without a live token; they get 503 until limits.unprovenRevocations allows more",
-      );
+      if (mayWriteUnproven()) logger.error({ requestId }, unprovenMessage);
+    },
+    linksUnproven(requestId: string) {
+      if (mayWriteLinks()) logger.error({ requestId }, linksUnprovenMessage);
     },
   });
+}
+
+/** True at most once in so many milliseconds. */
+function createPause(ms: number): () => boolean {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    const nowMs = performance.now();
+    if (nowMs < lastMs + ms) return false;
+    lastMs = nowMs;
+    return true;
+  };
 }
 
 /** Message and code of an error and of what caused it; never its other fields, which may hold a request. */

@@ -20,11 +20,33 @@ routes:
   - { path: /refresh-logout, methods: [POST], ${refresh}, revoke: session }
   - { path: /others, methods: [POST], revoke: others }
   - { path: /alone, methods: [POST], access: public, ${pair}, session: begins, only: latest }
+  - { path: /visit, access: public, handsOut: [ { responseCookie: session } ], session: begins }
+  - { path: /web, methods: [POST], access: public, handsOut: [ { responseCookie: session }, { responseJson: /state }, { responseJson: /access } ], session: begins }
+  - { path: /cookie-logout, methods: [POST], from: [ { cookie: session } ], tokens: opaque, revoke: session }
   - { path: /page, handsOut: [ { responseCookie: session } ], session: continues }
+limits: { unprovenLinks: 2 }
 tokens: { keys: [ { publicKeyFile: public.pem } ], sessionClaim: session }`;
 
 /** What the application hands out: an access token, and a refresh token that means nothing to anybody else. */
 const handOut = () => JSON.stringify({ access: makeToken(), refresh: randomUUID() });
+
+/** What the application sets; PHP, for one, takes a cookie away by giving it a value. */
+function cookiesOf(url: string | undefined): string[] {
+  switch (url) {
+    case "/page":
+      return [`session=${makeToken()}; Path=/`];
+    case "/visit":
+      return [`session=${randomUUID()}; Path=/`];
+    case "/web":
+      return [
+        "session=deleted-deleted-deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT",
+        "session=deleted-deleted-deleted; Max-Age=0",
+        "session=guest-guest-guest-guest",
+      ];
+    default:
+      return [];
+  }
+}
 
 async function start(t: TestContext, count: number) {
   const waiting = new EventEmitter();
@@ -35,10 +57,10 @@ async function start(t: TestContext, count: number) {
       waiting.emit("asked");
       await released;
     }
-    const cookie = { "Set-Cookie": `session=${makeToken()}; Path=/` };
+    const cookie = { "Set-Cookie": cookiesOf(request.url) };
     response.writeHead(Number(request.headers["x-status"] ?? 200), {
       "Content-Type": "application/json",
-      ...(request.url === "/page" && cookie),
+      ...cookie,
     });
     response.end(request.headers["x-says"] ?? handOut());
   });
@@ -168,6 +190,47 @@ describe("linked tokens", { concurrency: 3 }, () => {
     }
     await post(first, "/logout", { token });
     for (const each of [access, ...cookies]) assert.equal(await isLive(first, each), false);
+  });
+
+  it("are nobody else's, whatever all answers have in common", async (t) => {
+    const { first } = await start(t, 1);
+    const web = async () => {
+      const access = makeToken();
+      const says = JSON.stringify({ access, state: "none" });
+      assert.equal((await post(first, "/web", { "x-says": says })).status, 200);
+      return { access };
+    };
+    const [alice, bob] = [await web(), await web()];
+    assert.equal((await post(first, "/logout", { token: alice.access })).status, 200);
+    const later = await web();
+    assert.deepEqual(
+      [
+        await isLive(first, alice.access),
+        await isLive(first, bob.access),
+        await isLive(first, later.access),
+      ],
+      [false, true, true],
+    );
+  });
+
+  it("are not linked without end for those who never logged in", async (t) => {
+    const { first } = await start(t, 1);
+    const visits: string[] = [];
+    for (let i = 0; i < 4; i += 1) {
+      const { headers } = await send(`${first.url}/visit`);
+      visits.push(/^session=([^;]+)/.exec(headers["set-cookie"]?.[0] ?? "")?.[1] ?? "");
+    }
+    assert.ok(await metric(first, /^revgate_links_unproven_total 2$/m));
+    assert.match(first.logged(), /too many opaque tokens were handed out/);
+    // Whoever shows an issuer's token is linked all the same.
+    const { access, refresh: token } = pairIn(await post(first, "/login"));
+    for (const visit of visits) {
+      await post(first, "/cookie-logout", { cookie: `session=${visit}` });
+    }
+    // The first two are known with their sessions, the others alone.
+    assert.ok(await metric(first, /^revgate_sessions_not_found_total 2$/m));
+    assert.equal((await post(first, "/logout", { token: access })).status, 200);
+    assert.equal(await mayRefresh(first, token), false);
   });
 
   it("are spared together with the one that is carried, or that is handed out alone", async (t) => {

@@ -76,6 +76,13 @@ export const limits = about(
         why: "They revoke opaque tokens, or subjects that the request names: with an application that answers 2xx to any text (as RFC 7009 asks), anyone could fill memory and disk. At 3600, 30 days hold 2.6 million: about 70 MB. Requests that the application refuses do not count.",
       },
     ),
+    unprovenLinks: about(
+      "Max opaque tokens an hour that are linked to sessions (session) without an issuer's token beside them; more stay unlinked.",
+      whole(10_000, 1, 10_000_000, "tokens"),
+      {
+        why: "Many applications give any visitor a cookie, and each link is remembered for tokens.maxLifetime: 130 bytes each in every sidecar, 0.9 GB in 30 days at the default. A logout of an unlinked token ends that token alone; revgate_links_unproven_total counts the answers.",
+      },
+    ),
     maxConnections: about(
       "Max connections of clients; more are turned away.",
       whole(10_000, 1, 1_000_000, "connections"),

@@ -43,6 +43,7 @@ export interface GateMetrics<Outcome extends string> {
   readonly reusedTokens: { inc(): void };
   /** Tokens were handed out whose link to their session is not known everywhere yet. */
   readonly linksLate: { inc(): void };
+  readonly linksUnproven: { inc(): void };
   /** An answer handed out no token where one was to be spared, or to leave its session alone. */
   readonly nothingHandedOut: { inc(): void };
   /** A revoking request was lost on its way, and what it would have revoked is revoked to be safe. */
@@ -202,7 +203,7 @@ function createSubjectCounters(
 /** What is counted of tokens that belong together. */
 function createSessionCounters(
   make: Makers,
-): Pick<GateMetrics<string>, "sessionsNotFound" | "reusedTokens" | "linksLate"> {
+): Pick<GateMetrics<string>, "sessionsNotFound" | "reusedTokens" | "linksLate" | "linksUnproven"> {
   return {
     sessionsNotFound: make.counter(
       "revgate_sessions_not_found_total",
@@ -211,6 +212,10 @@ function createSessionCounters(
     reusedTokens: make.counter(
       "revgate_reused_tokens_total",
       "Tokens that had been replaced and came again on a route with reused: end: their sessions were ended. Either side of a stolen refresh token, or a client that lost an answer.",
+    ),
+    linksUnproven: make.counter(
+      "revgate_links_unproven_total",
+      "Answers whose opaque tokens were not linked to a session because of limits.unprovenLinks: a logout ends only the token that it carries.",
     ),
     linksLate: make.counter(
       "revgate_links_late_total",

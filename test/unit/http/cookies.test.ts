@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { cookieValues, decodeCookieValue, withoutCookies } from "../../../src/http/cookies.ts";
+import {
+  cookieValues,
+  decodeCookieValue,
+  setCookieValues,
+  withoutCookies,
+} from "../../../src/http/cookies.ts";
 import { HeaderList } from "../../../src/http/field-lines.ts";
 
 const valuesIn = (...cookies: string[]) =>
@@ -50,5 +55,28 @@ describe("cookies", () => {
   it("are decoded where that has one outcome", () => {
     assert.equal(decodeCookieValue("a%2Eb"), "a.b");
     assert.equal(decodeCookieValue("a%"), "a%");
+  });
+
+  it("that an answer takes away are given no value", () => {
+    const given = (...lines: string[]) =>
+      setCookieValues(new HeaderList(lines.flatMap((line) => ["Set-Cookie", line])), "s");
+    assert.deepEqual(given("s=a; Path=/", "t=b", "s=c; Max-Age=60; HttpOnly", "s="), ["a", "c"]);
+    for (const attributes of [
+      "max-age=0",
+      "Max-Age=-1; Expires=Fri, 31 Dec 2100 00:00:00 GMT",
+      "expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/",
+      "Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+      "Max-Age=60; Max-Age=0",
+    ]) {
+      assert.deepEqual(given(`s=deleted; ${attributes}`), [], attributes);
+    }
+    for (const attributes of [
+      "Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=60",
+      "Max-Age=soon",
+      "Expires=soon",
+      `Expires=${new Date().toUTCString()}`,
+    ]) {
+      assert.deepEqual(given(`s=a; ${attributes}`), ["a"], attributes);
+    }
   });
 });
