@@ -1,4 +1,5 @@
 import type { Config } from "../config/load.ts";
+import { createLineBudget } from "../observability/line-budget.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { TokenMetrics } from "../observability/metrics/tokens.ts";
 import { describe } from "../observability/request-log.ts";
@@ -25,11 +26,10 @@ export function openIntrospection(
   const { url, clientId, cacheFor, timeout } = introspection;
   const clientSecret = files.introspectionSecret ?? "";
   const client = createIntrospectionClient({ url, clientId, clientSecret, timeoutMs: timeout });
+  const warn = warnOfFailures(url, logger);
   const onAnswer = (result: "active" | "inactive" | Error) => {
     metrics.introspections[result instanceof Error ? "failed" : result].inc();
-    if (result instanceof Error) {
-      logger.warn({ url: url.href, cause: describe(result) }, "an introspection failed");
-    }
+    if (result instanceof Error) warn(result);
   };
   const { names = plainNames, issuer, audience } = options;
   return {
@@ -39,5 +39,17 @@ export function openIntrospection(
         ...{ cacheMs: cacheFor, maxWaitMs: timeout, ask: client.ask, onAnswer },
       }),
     close: client.close,
+  };
+}
+
+const maxLinesPerSecond = 1;
+
+/** Logs that questions fail; made-up tokens must not fill the log. */
+function warnOfFailures({ href: url }: URL, logger: Logger): (error: Error) => void {
+  const mayWrite = createLineBudget(maxLinesPerSecond, (_kind: "failed", lines) =>
+    logger.warn({ url, lines }, "more introspections failed"),
+  );
+  return (error) => {
+    if (mayWrite("failed")) logger.warn({ url, cause: describe(error) }, "an introspection failed");
   };
 }

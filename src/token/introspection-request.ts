@@ -1,3 +1,4 @@
+import { readJson } from "../http/json.ts";
 import { trustedBesides } from "../platform/trusted-certificates.ts";
 
 /** Where an issuer is asked about tokens, and as whom. */
@@ -48,7 +49,10 @@ export function createIntrospectionClient(place: IntrospectionPlace) {
         chunks.push(chunk);
       }
       if (response.status !== 200) throw new Error(`answered ${response.status}`);
-      return JSON.parse(Buffer.concat(chunks).toString("utf8"));
+      const answer = readJson(Buffer.concat(chunks).toString("utf8"));
+      // Without what it says: that may be the token.
+      if (answer === undefined) throw new Error("no JSON, or JSON that is nested too deep");
+      return answer;
     },
     async close(): Promise<void> {
       await (await agent).destroy();

@@ -7,7 +7,8 @@ import { claimAt } from "./claims.ts";
 import { createIntrospectionAnswers } from "./introspection-answers.ts";
 import { type Names, namesIn } from "./names.ts";
 import { readOpaqueToken } from "./opaque-token.ts";
-import type { ClaimReading, VerifiedToken } from "./verified-token.ts";
+import { countSeen, sumOfSeen } from "./seen-tokens.ts";
+import { boundCertificate, type ClaimReading, type VerifiedToken } from "./verified-token.ts";
 import type { Verification, Verifier, VerifyOptions } from "./verifier.ts";
 
 /** How an issuer is asked about tokens that only it can read (RFC 7662). */
@@ -44,6 +45,7 @@ export function withIntrospection(verifier: Verifier, options: IntrospectionOpti
   const answers = createIntrospectionAnswers(options.cacheMs);
   const inTurn = createFairTurns({ max: maxAsked, maxWaiting });
   const asked = new Map<string, Promise<void>>();
+  const introspected = { tokens: 0, subject: 0, sid: 0, jti: 0 };
 
   const ask = async (credential: string, key: string, network: () => string): Promise<void> => {
     try {
@@ -55,6 +57,7 @@ export function withIntrospection(verifier: Verifier, options: IntrospectionOpti
       if (said === undefined) return;
       const token = readAnswer(said.answer, credential, options);
       options.onAnswer(token === undefined ? "inactive" : "active");
+      if (token !== undefined) countSeen(introspected, token);
       answers.note(key, token);
     } catch (error) {
       options.onAnswer(error as Error);
@@ -74,6 +77,9 @@ export function withIntrospection(verifier: Verifier, options: IntrospectionOpti
 
   return {
     ...verifier,
+    get seen() {
+      return sumOfSeen(verifier.seen, introspected);
+    },
     verify(credential, how: VerifyOptions = {}): Verification {
       if (!isOpaque(credential, options.tokenBytes)) return verifier.verify(credential, how);
       const key = hash("sha256", credential, "base64url");
@@ -127,6 +133,7 @@ function readAnswer(
     issuedAt: claims["iat"] as EpochSeconds | undefined,
     expiresAt,
     notBefore: claims["nbf"] as EpochSeconds | undefined,
+    certificate: boundCertificate(claims["cnf"]),
     ...(forwardClaims && { headers: claimHeaders(claims, forwardClaims) }),
   };
 }

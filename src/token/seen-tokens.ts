@@ -16,6 +16,16 @@ export function isNeverCarried(
   return seen.tokens > 0 && seen[what] === 0;
 }
 
+/** What was seen in two places. */
+export function sumOfSeen(one: SeenTokens, other: SeenTokens): SeenTokens {
+  return {
+    tokens: one.tokens + other.tokens,
+    subject: one.subject + other.subject,
+    sid: one.sid + other.sid,
+    jti: one.jti + other.jti,
+  };
+}
+
 /** Counts a token that was verified for the first time. */
 export function countSeen(
   seen: { -readonly [name in keyof SeenTokens]: number },

@@ -71,8 +71,8 @@ export function readClaims(
   };
 }
 
-/** What `cnf` says (RFC 8705 section 3.1). A hash that can't be one is that of no certificate. */
-function boundCertificate(confirmation: unknown): string | undefined {
+/** What `cnf` says (RFC 8705 sections 3.1 and 3.2). A hash that can't be one is that of no certificate. */
+export function boundCertificate(confirmation: unknown): string | undefined {
   if (typeof confirmation !== "object" || confirmation === null) return undefined;
   if (!Object.hasOwn(confirmation, "x5t#S256")) return undefined;
   const { "x5t#S256": hash } = confirmation as { readonly "x5t#S256": unknown };

@@ -15,7 +15,8 @@ const active = () => ({ active: true, sub: "alice", iat: now() - 10, exp: now() 
 
 /** An issuer that knows some tokens, before an application, and a revgate between. */
 async function start(t: TestContext) {
-  const told = new Map<string, object>();
+  /** A text is answered as it stands. */
+  const told = new Map<string, object | string>();
   const asked: string[] = [];
   const state = { status: 200 };
   const issuer = createServer(async (request, response) => {
@@ -26,7 +27,8 @@ async function start(t: TestContext) {
     const isKnown = request.headers.authorization === expected && request.method === "POST";
     asked.push(form.get("token") ?? "");
     response.writeHead(isKnown ? state.status : 401, { "Content-Type": "application/json" });
-    response.end(JSON.stringify(told.get(form.get("token") ?? "") ?? { active: false }));
+    const answer = told.get(form.get("token") ?? "") ?? { active: false };
+    response.end(typeof answer === "string" ? answer : JSON.stringify(answer));
   });
   const port = await listenOnLoopback(t, issuer);
   const application = await startApplication(t, (request, response) => {
@@ -82,6 +84,18 @@ describe("tokens that only the issuer can read", { concurrency: 3 }, () => {
     }
   });
 
+  it("are revoked by a subject of more digits than a number holds", async (t) => {
+    const { told, get, post } = await start(t);
+    for (const [token, digit] of Object.entries({ phone: 0, laptop: 0, other: 1 })) {
+      const { sub: _sub, ...claims } = active();
+      told.set(token, JSON.stringify(claims).replace("{", `{"sub":1234567890123456789${digit},`));
+      assert.deepEqual([(await get(token)).text], [`1234567890123456789${digit}`]);
+    }
+    assert.equal((await post("/everywhere", "phone")).status, 200);
+    const statuses = [(await get("laptop")).status, (await get("other")).status];
+    assert.deepEqual(statuses, [401, 200]);
+  });
+
   it("are not asked about if they are JWTs, forged ones included, or can be none", async (t) => {
     const { asked, get } = await start(t);
     const jwt = makeToken({ aud: "shop" });
@@ -117,6 +131,11 @@ describe("tokens that only the issuer can read", { concurrency: 3 }, () => {
     assert.match(gate.logged(), /an introspection failed/);
     assert.ok(!gate.logged().includes("cret"));
     state.status = 200;
+    told.set("S3cr3tT0k3n", "S3cr3tT0k3n is no good");
+    for (let i = 0; i < 20; i += 1) assert.equal((await get("S3cr3tT0k3n")).status, 503);
+    assert.ok(!gate.logged().includes("S3cr3t"));
+    const lines = gate.logged().split("an introspection failed").length - 1;
+    assert.ok(lines < 15, `${lines} lines`);
     assert.equal((await get("live")).status, 200);
   });
 });

@@ -90,6 +90,20 @@ describe("withIntrospection", () => {
     assert.equal(introspecting.verify("active").kind, "valid");
   });
 
+  it("reads to which certificate a token is bound, and counts what tokens carry", async () => {
+    const { waiting, introspecting } = setUp();
+    const hash = "A".repeat(43);
+    const asked = introspecting.verify("token");
+    const claims = { active: true, sub: "a", sid: "s", iat: 90, exp: 200 };
+    waiting[0]?.({ ...claims, cnf: { "x5t#S256": hash } });
+    assert.ok(asked.kind === "unknown_key");
+    await asked.ready;
+    const verification = introspecting.verify("token");
+    assert.ok("token" in verification);
+    assert.equal(verification.token.certificate, hash);
+    assert.deepEqual(introspecting.seen, { tokens: 1, subject: 1, sid: 1, jti: 0 });
+  });
+
   it("names such a token as a logout names its text", async () => {
     const { waiting, introspecting } = setUp();
     const asked = introspecting.verify("token");
