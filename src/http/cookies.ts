@@ -51,7 +51,7 @@ export function setCookieValues(headers: HeaderList, name: string): readonly str
   });
 }
 
-/** Clocks that are as far apart agree all the same: what takes a cookie away names a moment of long ago. */
+/** Clocks may be that far apart: what takes a cookie away names a moment of long ago. */
 const longAgoMs = 3_600_000;
 
 /**
