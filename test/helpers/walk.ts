@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import { delimiter, join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
+import { findProgram } from "../tools/programs.ts";
 import { listenOnLoopback } from "./application.ts";
 import { repository } from "./program.ts";
 import { temporaryDirectory } from "./temporary.ts";
@@ -56,18 +57,41 @@ export interface WalkOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Programs in place of those that this machine lacks (kubectl with a cluster), or that take long to start. */
   readonly programs?: Readonly<Record<string, StandIn>>;
+  /** Takes a block of settings, which begins with the name of one. */
+  readonly configure?: (yaml: string) => void;
+}
+
+/** A program that runs in this process, as if it had been started in a directory. */
+export function inDirectory(
+  directory: string,
+  run: (
+    args: readonly string[],
+    input: string,
+  ) => Promise<{ stdout: string; stderr: string; code: number }>,
+): StandIn {
+  const located = (arg: string) => (existsSync(join(directory, arg)) ? join(directory, arg) : arg);
+  return async (args, input) => {
+    const { stdout, stderr, code } = await run(args.map(located), input);
+    if (code !== 0) throw new Error(stderr + stdout);
+    return stdout;
+  };
 }
 
 /** Runs the commands of a document one after the other, as a reader would; rejects with what the first that fails says. */
 export async function walk(
   t: TestContext,
   commands: readonly string[],
-  { directory, env, programs = {} }: WalkOptions,
+  { directory, env, programs = {}, configure }: WalkOptions,
 ): Promise<string> {
   if (commands.length === 0) throw new Error("nothing to walk");
   const path = await placeStandIns(t, programs);
   let output = "";
   for (const command of commands) {
+    if (/^\w+:/.test(command)) {
+      if (configure === undefined) throw new Error(`nobody takes: ${command}`);
+      configure(command);
+      continue;
+    }
     const child = spawn("sh", ["-eu", "-c", command], {
       cwd: directory,
       env: { ...process.env, ...env, PATH: `${path}${delimiter}${process.env["PATH"]}` },
@@ -106,7 +130,7 @@ async function placeStandIns(
     const script = [
       "#!/bin/sh",
       'set -- "$@" --end; while [ "$1" != --end ]; do a=$1; shift; set -- "$@" --data-urlencode "arg=$a"; done; shift',
-      `exec curl -sS --fail-with-body --data-urlencode input@- "$@" http://127.0.0.1:${port}/${name}`,
+      `exec ${findProgram(["curl"])} -sS --fail-with-body --data-urlencode input@- "$@" http://127.0.0.1:${port}/${name}`,
     ];
     const file = join(folder, name);
     writeFileSync(file, `${script.join("\n")}\n`);
