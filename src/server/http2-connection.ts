@@ -79,7 +79,7 @@ export class Http2Connection {
       this.#streams.delete(watched);
       if (this.#streams.size === 0) this.#idleSinceMs = performance.now();
       const { answer } = exchange;
-      if (!answer.finished && !answer.brokenOff) this.#countReset();
+      if (!answer.finished && !answer.brokenOff) this.countReset();
     });
   }
 
@@ -120,7 +120,8 @@ export class Http2Connection {
     else this.socket.destroy();
   }
 
-  #countReset(): void {
+  /** Takes note of a request that ended before its answer, by the client or because of its frames. */
+  countReset(): void {
     this.#resets += 1;
     if (this.#resets > maxResets) this.#cut("resets", "too many requests were broken off");
   }

@@ -95,7 +95,10 @@ export class Http2Connections {
     { flags, fields }: { readonly flags: number; readonly fields: FieldLines },
   ): void {
     stream.on("error", () => {});
-    if (stream.destroyed) return;
+    if (stream.destroyed) {
+      connection.countReset();
+      return;
+    }
     const limits = this.#limits();
     if (this.#requests >= limits.maxRequests) {
       connection.fault("crowded", "too many requests in progress");
