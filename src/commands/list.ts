@@ -11,7 +11,8 @@ Prints a line for each revocation: what it names, and when it ends.
 
   tok:mJ1sQ…  2026-11-26T10:00:00.000Z
 
-The names are hashes: no token can be made from them. With Redis, what Redis holds is listed.
+The names are hashes: no token can be made from them. With Redis, what Redis holds is listed. What a claim names
+(jti, sid, sub) has a line for each of its names: two while denylist.formerNames is on.
 
 Options:
 ${configOptionHelp}`,
