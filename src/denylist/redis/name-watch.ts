@@ -20,7 +20,7 @@ export interface NameWatchOptions {
 }
 
 /** So that one answer that is late or lacking costs nothing. */
-const asksPerTrust = 3;
+const asksPerTrust = 4;
 const againAfterMs = 200;
 const firstAfterMs = 20;
 

@@ -2,8 +2,8 @@
 const activeForMs = 5000;
 /** How often the feed is read if no request comes: often enough to notice what Redis loses. */
 const idleEveryMs = 400;
-/** Two readings before a proof is too old, so that the first may be late. */
-const readsPerStaleness = 2;
+/** So many readings before a proof is too old: on a busy machine, two of them may be late. */
+const readsPerStaleness = 3;
 /** A loss must not go unnoticed for longer, whatever the staleness. */
 const maxApartMs = 600;
 
@@ -14,7 +14,7 @@ export interface PaceOptions {
 }
 
 /**
- * How often the feed is read: twice in each staleness while requests come that are judged by memory, a few times a
+ * How often the feed is read: three times in each staleness while requests come that are judged by memory, a few times a
  * second while none does. The first one that comes then is judged by Redis, and has the feed read at once.
  */
 export class Pace {

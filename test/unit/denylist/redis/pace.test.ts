@@ -6,14 +6,14 @@ const never = new AbortController().signal;
 const notWatched = { isWatched: () => false };
 
 describe("the pace of readings", () => {
-  it("is twice in a staleness while requests come, and slower when none has come for seconds", () => {
+  it("is three times in a staleness while requests come, and slower when none has come for seconds", () => {
     const pace = new Pace(notWatched);
     const at = (ms: number) => pace.isIdle(ms);
     assert.deepEqual([at(0), at(5000), at(5001)], [false, false, true]);
     pace.note();
     assert.deepEqual([at(6000), at(11_000), at(11_001)], [false, false, true]);
-    assert.equal(pace.pauseMs(0, { stalenessMs: 150, idle: false }), 75);
-    assert.equal(pace.pauseMs(30, { stalenessMs: 150, idle: false }), 45);
+    assert.equal(pace.pauseMs(0, { stalenessMs: 150, idle: false }), 50);
+    assert.equal(pace.pauseMs(30, { stalenessMs: 150, idle: false }), 20);
     assert.equal(pace.pauseMs(0, { stalenessMs: 150, idle: true }), 400);
   });
 
@@ -27,7 +27,7 @@ describe("the pace of readings", () => {
 
   it("never lets readings follow on each other's heels, nor a loss go unnoticed for a second", () => {
     const pace = new Pace(notWatched);
-    assert.equal(pace.pauseMs(1000, { stalenessMs: 150, idle: false }), 75 / 4);
+    assert.equal(pace.pauseMs(1000, { stalenessMs: 150, idle: false }), 50 / 4);
     assert.ok(pace.pauseMs(0, { stalenessMs: 2000, idle: true }) < 1000);
   });
 
