@@ -19,7 +19,8 @@ export interface Loss {
   readonly whole: boolean;
 }
 
-const recordsPerWrite = 2000;
+/** So that requests wait for a millisecond or two while they are put into words. */
+const recordsPerWrite = 500;
 
 /** A journal file as this process has it open: what it knows of it is what it has written itself. */
 export class OpenFile {

@@ -84,7 +84,8 @@ export interface StoredRecords {
   readonly bytes: number;
 }
 
-const bytesPerRead = 256 * 1024;
+/** What is parsed in one turn of the event loop: a few milliseconds, in which requests wait. */
+const bytesPerRead = 64 * 1024;
 /** Far more than any record takes: a longer line is damaged, and no more of it is kept. */
 const maxLineBytes = 4096;
 const lineFeed = 0x0a;

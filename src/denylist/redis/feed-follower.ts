@@ -7,6 +7,7 @@ import type { FeedLine } from "./feed-line.ts";
 import type { FeedReading } from "./feed-reader.ts";
 import type { FeedFollowerOptions } from "./follower-options.ts";
 import { Freshness } from "./freshness.ts";
+import { inSlices } from "./in-slices.ts";
 import { Loader } from "./loader.ts";
 import type { Tail } from "./log-line.ts";
 import { watchName } from "./name-watch.ts";
@@ -152,7 +153,7 @@ export class FeedFollower {
       await roster.beat(performance.now(), state.epoch.before !== "-");
       return this.#backOff.nextMs(performance.now());
     }
-    if (!this.#advance(reading)) return 0;
+    if (!(await this.#advance(reading))) return 0;
     this.freshness.prove(sent);
     if (state.kind === "trusted") this.freshness.filled();
     this.#isSteady &&= this.freshness.complete && this.#load.settled;
@@ -225,14 +226,17 @@ export class FeedFollower {
   }
 
   /** Takes over what was read; returns whether it went to the feed's end. */
-  #advance({ position, lines, more }: FeedReading): boolean {
+  async #advance({ position, lines, more }: FeedReading): Promise<boolean> {
     const last = lines.at(-1)?.tail ?? this.#position;
     if (position !== "there") {
       this.#position = last;
       this.reload();
       return false;
     }
-    this.#options.onEntries(lines.flatMap(({ entries }) => entries));
+    await inSlices(
+      lines.flatMap(({ entries }) => entries),
+      this.#options.onEntries,
+    );
     for (const line of lines) this.#learnFrom(line);
     // Behind what may fail: what was not taken over is read again.
     this.#position = last;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { StoreUnavailableError } from "../../errors.ts";
 import type { Entry } from "../denylist.ts";
 import type { Look } from "./feed-reader.ts";
+import { inSlices } from "./in-slices.ts";
 import type { KnownShards } from "./known-shards.ts";
 import type { RedisReplica } from "./replica.ts";
 import { type Epoch, isIn, type ShardState } from "./store-state.ts";
@@ -55,7 +56,7 @@ export class Loader {
     for await (const { shard, state, entries } of replica.entries.pages()) {
       if (!isWanted()) throw new StoreUnavailableError("the load was interrupted");
       check(epochs, shard, state);
-      onEntries(entries);
+      await inSlices(entries, onEntries);
     }
     await this.#checkAll(epochs);
     await sleep(Math.max(0, noticed - performance.now()), undefined, { signal });

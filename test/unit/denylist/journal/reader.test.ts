@@ -48,3 +48,19 @@ describe("a line of a journal that does not end", () => {
     await assert.rejects(countIn(between), /journal:2: not a record/);
   });
 });
+
+describe("the records of a journal", () => {
+  it("come some at a time, so that requests go on while a million are read", async () => {
+    const entry = { kind: "tok", value: "x".repeat(43), expiresAt: 1_764_000_000 } as const;
+    const line = formatRecord({ verb: "revoked", entry });
+    const { file, size } = fileOf([journalTitle, 1], [line, 20_000]);
+    const part = { path: "journal", version: 2, start: journalTitle.length, end: size } as const;
+    const counts: number[] = [];
+    for await (const { records } of readRecords(file, part)) counts.push(records.length);
+    assert.equal(
+      counts.reduce((sum, count) => sum + count, 0),
+      20_000,
+    );
+    assert.ok(Math.max(...counts) < 1000, `${Math.max(...counts)} at a time`);
+  });
+});
