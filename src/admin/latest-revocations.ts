@@ -11,7 +11,7 @@ export interface LatestRevocation {
   readonly expiresAt: EpochSeconds;
 }
 
-const most = 12;
+const maxListed = 12;
 
 /** Remembers the last few revocations that came into force here, whatever revoked them. */
 export class LatestRevocations {
@@ -24,7 +24,7 @@ export class LatestRevocations {
 
   add({ kind, value, expiresAt }: Entry): void {
     this.#latest.push({ at: this.#clock.nowSeconds(), kind, id: value.slice(0, 8), expiresAt });
-    if (this.#latest.length > most) this.#latest.shift();
+    if (this.#latest.length > maxListed) this.#latest.shift();
   }
 
   /** The latest first. */

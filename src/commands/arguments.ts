@@ -5,10 +5,10 @@ import { UsageError } from "../errors.ts";
 import type { CommandIo } from "./io.ts";
 
 /** Where the configuration is when nothing says otherwise. */
-export const standardConfigFile = "revgate.yaml";
+export const defaultConfigFile = "revgate.yaml";
 
 /** The lines of help that every command with a configuration shares. */
-export const configOptionHelp = `  -c, --config FILE   the configuration (default: $REVGATE_CONFIG, else ${standardConfigFile})`;
+export const configOptionHelp = `  -c, --config FILE   the configuration (default: $REVGATE_CONFIG, else ${defaultConfigFile})`;
 
 const configOption = { config: { type: "string", short: "c" } } as const;
 
@@ -16,7 +16,7 @@ const configOption = { config: { type: "string", short: "c" } } as const;
 export function readArguments<const Options extends NonNullable<ParseArgsConfig["options"]>>(
   args: readonly string[],
   options: Options,
-  mostPositionals: number,
+  maxPositionals: number,
 ) {
   try {
     const parsed = parseArgs({
@@ -24,7 +24,7 @@ export function readArguments<const Options extends NonNullable<ParseArgsConfig[
       options: { ...configOption, ...options },
       allowPositionals: true,
     });
-    const surplus = parsed.positionals[mostPositionals];
+    const surplus = parsed.positionals[maxPositionals];
     if (surplus !== undefined) throw new TypeError(`Unexpected argument '${surplus}'`);
     return parsed;
   } catch (error) {
@@ -34,7 +34,7 @@ export function readArguments<const Options extends NonNullable<ParseArgsConfig[
 
 /** The configuration that a command line, the environment or the default names. */
 export function configFile(values: { config?: string | undefined }, io: CommandIo): string {
-  return values.config ?? io.env["REVGATE_CONFIG"] ?? standardConfigFile;
+  return values.config ?? io.env["REVGATE_CONFIG"] ?? defaultConfigFile;
 }
 
 /** A credential, from where it is safest: standard input, or a file; from the arguments only because people will. */

@@ -21,7 +21,7 @@ export interface DataDirHold {
   release(): Promise<void>;
 }
 
-const longestSocketPath = 100;
+const maxSocketPath = 100;
 /** How long a client may take to read the rest of its answer when the directory is let go. */
 const cutAfterMs = 1000;
 
@@ -43,9 +43,9 @@ export async function holdDataDir(
 ): Promise<DataDirHold> {
   await ensureOwnDirectory(dataDir);
   const path = controlPath(dataDir);
-  if (Buffer.byteLength(path) > longestSocketPath) {
+  if (Buffer.byteLength(path) > maxSocketPath) {
     throw new DataDirInUseError(
-      `${dataDir}: the path is too long for a socket in it; choose one under ${longestSocketPath - "/control.sock".length} bytes`,
+      `${dataDir}: the path is too long for a socket in it; choose one under ${maxSocketPath - "/control.sock".length} bytes`,
     );
   }
 

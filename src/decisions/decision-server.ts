@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Forwarding } from "../gateway/forward.ts";
-import { mostHeaderLines } from "../gateway/framing.ts";
+import { maxHeaderLines } from "../gateway/framing.ts";
 import { beginVisit, type Reception } from "../gateway/visit.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
 import { answerQuestion } from "./answer-question.ts";
@@ -54,7 +54,7 @@ export function createDecisionServer(
   });
   adjustDecisionServer(server, options);
   // Node drops what goes beyond in silence: one more than is allowed, so that it shows.
-  server.maxHeadersCount = mostHeaderLines + 1;
+  server.maxHeadersCount = maxHeaderLines + 1;
   const handle = (question: IncomingMessage, response: ServerResponse) => {
     const { isLeaving } = options;
     if (isLeaving()) response.shouldKeepAlive = false;

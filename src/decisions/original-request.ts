@@ -1,6 +1,6 @@
 import { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { mostHeaderLines } from "../gateway/framing.ts";
+import { maxHeaderLines } from "../gateway/framing.ts";
 import { eachField, type FieldLines, fieldValues } from "../http/field-lines.ts";
 
 /** How a gateway says which request it asks about (see `decisions.question` in the configuration). */
@@ -44,8 +44,8 @@ const token = /^[\w!#$%&'*+.^`|~-]+$/;
  */
 export function readOriginal(question: IncomingMessage, form: QuestionForm): Original {
   const { rawHeaders, socket } = question;
-  if (rawHeaders.length > 2 * mostHeaderLines) {
-    return { kind: "unreadable", why: `it has more than ${mostHeaderLines} header lines` };
+  if (rawHeaders.length > 2 * maxHeaderLines) {
+    return { kind: "unreadable", why: `it has more than ${maxHeaderLines} header lines` };
   }
   const parts = readParts(question, form);
   if ("why" in parts) return { kind: "unreadable", why: parts.why };

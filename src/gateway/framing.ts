@@ -11,11 +11,11 @@ const versions = new Set(["1.1", "1.0", "2"]);
  * The most header lines of a request. Until its head is whole Node keeps each line by itself, and many short
  * ones take ten times their bytes: it is told to drop those beyond, and such a request is refused.
  */
-export const mostHeaderLines = 255;
+export const maxHeaderLines = 255;
 
 /** Whether no line of a request is missing. */
 export function isComplete(headers: HeaderList): boolean {
-  return headers.names.length <= mostHeaderLines;
+  return headers.names.length <= maxHeaderLines;
 }
 
 /**

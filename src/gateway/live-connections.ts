@@ -37,7 +37,7 @@ interface Live {
 }
 
 /** The longest time that a timer can wait. */
-const longestTimeoutMs = 2 ** 31 - 1;
+const maxTimeoutMs = 2 ** 31 - 1;
 
 /**
  * What goes on under a token that was checked when it began: upgraded connections, and responses that
@@ -118,7 +118,7 @@ export class LiveConnections {
       queueMicrotask(() => this.#cut(live, "token_expired"));
       return;
     }
-    const waitMs = Math.min(Math.ceil(leftMs), longestTimeoutMs);
+    const waitMs = Math.min(Math.ceil(leftMs), maxTimeoutMs);
     live.expiry = setTimeout(() => this.#watchExpiry(live), waitMs).unref();
   }
 

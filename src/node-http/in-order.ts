@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { Http1Answer } from "./http1-answer.ts";
 
 /** Requests that one connection may have waiting behind the one that is being answered. */
-const mostWaiting = 32;
+const maxWaiting = 32;
 /**
  * Requests beyond those, and behind a last answer, before the connection is cut. Node's own way makes a
  * response of a kilobyte for each, and keeps it until those before are done.
@@ -70,7 +70,7 @@ export function inOrder(
       listener(request, answer);
       return;
     }
-    if (line.waiting >= mostWaiting) {
+    if (line.waiting >= maxWaiting) {
       before.endConnection();
       drop(line, request.socket);
       return;

@@ -37,7 +37,7 @@ export interface Drain {
 }
 
 /** The longest time in which a client may use an idle connection once more when revgate stops. */
-const longestLingerMs = 1000;
+const maxLingerMs = 1000;
 const lingerOfDrain = 0.1;
 
 /** Makes the drain; it is there before the server, so that it can be begun at any moment. */
@@ -85,7 +85,7 @@ export function createDrain(upgraded: Pick<UpgradedConnections, "leave" | "close
       watched?.http2?.leave();
       upgraded.close();
       if (watched === undefined) return;
-      const lingerMs = Math.min(longestLingerMs, lingerOfDrain * timeoutMs);
+      const lingerMs = Math.min(maxLingerMs, lingerOfDrain * timeoutMs);
       const closing = closeIdleAfter(watched, lingerMs);
       closeIdle = closing.again;
       await closeServer(watched, timeoutMs);

@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream, type ServerOptions } from "node:http2";
 import type { Socket } from "node:net";
-import { mostHeaderLines } from "../gateway/framing.ts";
+import { maxHeaderLines } from "../gateway/framing.ts";
 import type { FieldLines } from "../http/field-lines.ts";
 import { Http2Answer } from "../node-http/http2/http2-answer.ts";
 import { Http2Request } from "../node-http/http2/http2-request.ts";
@@ -147,7 +147,7 @@ function sizeOf(fields: FieldLines): number {
 }
 
 function optionsFor({ streams, headerBytes }: Http2Limits): ServerOptions {
-  const maxFields = mostHeaderLines + moreFields + 1;
+  const maxFields = maxHeaderLines + moreFields + 1;
   return {
     maxHeaderListPairs: maxFields,
     settings: {

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from "node:http";
 import { Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { mostHeaderLines } from "../gateway/framing.ts";
+import { maxHeaderLines } from "../gateway/framing.ts";
 import type { Gate } from "../gateway/gate.ts";
 import { createRequestHandler } from "../gateway/handle-request.ts";
 import { createUpgradeHandler } from "../gateway/handle-upgrade.ts";
@@ -146,7 +146,7 @@ function openHttpServer(options: ProxyServerOptions): Server {
     ...options.tls,
   });
   // Node drops what goes beyond in silence: one more than is allowed, so that it shows.
-  server.maxHeadersCount = mostHeaderLines + 1;
+  server.maxHeadersCount = maxHeaderLines + 1;
   return server;
 }
 

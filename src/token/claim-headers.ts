@@ -2,7 +2,7 @@ import type { FieldLines } from "../http/field-lines.ts";
 import { claimAt } from "./claims.ts";
 
 /** The longest value that is handed on, in bytes. */
-const mostBytes = 1024;
+const maxBytes = 1024;
 /** What stands in a header as it is (RFC 9110 section 5.5); `%` is what the rest is written with. */
 const plain = /^[!-$&-~](?:[ !-$&-~]*[!-$&-~])?$/;
 
@@ -23,7 +23,7 @@ export function claimHeaders(
   const headers: string[] = [];
   for (const [claim, header] of forwardClaims) {
     const value = textOf(claimAt(claims, claim));
-    if (value !== "" && value.length <= mostBytes) headers.push(header, value);
+    if (value !== "" && value.length <= maxBytes) headers.push(header, value);
   }
   return headers;
 }

@@ -47,9 +47,9 @@ const beginningOfJwt = "eyJ";
 /** Whether a header has a JWT after any scheme that is not the one found. */
 export function hasOtherJwt(value: string, found: string): boolean {
   // A scheme, a space and the token: there is room for no other. That is nearly every request.
-  if (value.endsWith(found) && value.length - found.length < shortestJwt) return false;
+  if (value.endsWith(found) && value.length - found.length < minJwtLength) return false;
   return value.split(/\s+/).some((word) => word !== found && word.includes(beginningOfJwt));
 }
 
 /** In characters; a header of JSON and two dots are longer. */
-const shortestJwt = 16;
+const minJwtLength = 16;

@@ -3,7 +3,7 @@ import { access, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { UsageError } from "../../errors.ts";
-import { readArguments, standardConfigFile } from "../arguments.ts";
+import { defaultConfigFile, readArguments } from "../arguments.ts";
 import { type Command, type CommandIo, type ExitCode, exitCodes, print } from "../io.ts";
 import type { BaseFacts } from "./facts.ts";
 import { type Framework, frameworks } from "./frameworks.ts";
@@ -31,7 +31,7 @@ Options:
       that was observed (or --config FILE).
 ${questions.map(({ flag, takes, ask, standard }) => `  --${flag} ${takes}\n      ${ask} (default: ${standard})`).join("\n")}
   --output FILE
-      Where to write it (default: ${standardConfigFile}).
+      Where to write it (default: ${defaultConfigFile}).
   --force
       Replaces what is there.
   --yes
@@ -52,7 +52,7 @@ A ROUTE is a path, with one or more methods in front of it unless all are meant:
       },
       0,
     );
-    const file = values.output ?? standardConfigFile;
+    const file = values.output ?? defaultConfigFile;
     if (!values.force && (await exists(file))) {
       throw new UsageError(`${file} is there already; name another --output, or say --force`);
     }
