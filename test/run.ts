@@ -56,6 +56,7 @@ const env = {
   REVGATE_TEST_FORM: values.long ? "long" : "short",
   REVGATE_TEST_CPU: cpuFolder,
   REVGATE_TEST_MAX_MS: String(maxTestMs),
+  ...(compiled.program !== undefined && { REVGATE_TEST_PROGRAM: compiled.program }),
 };
 try {
   const child = spawn(

@@ -6,6 +6,7 @@ import { describe, it, type TestContext } from "node:test";
 import { send } from "../helpers/http.ts";
 import {
   repository,
+  shippedProgram,
   startBuiltGate,
   startExampleProgram,
   writeKeyFiles,
@@ -24,10 +25,15 @@ async function start(t: TestContext) {
   const directory = temporaryDirectory(t);
   const keys = writeKeyFiles(directory);
   const application = await startExampleProgram(t, "express/server.js", keys);
-  const gate = await startBuiltGate(t, join(repository, "examples/express/revgate.yaml"), {
-    ...keys,
-    ...{ PORT: "0", ADMIN_PORT: "0", DATA_DIR: directory, APPLICATION: application.url },
-  });
+  const gate = await startBuiltGate(
+    t,
+    join(repository, "examples/express/revgate.yaml"),
+    {
+      ...keys,
+      ...{ PORT: "0", ADMIN_PORT: "0", DATA_DIR: directory, APPLICATION: application.url },
+    },
+    shippedProgram,
+  );
   const ask = async (
     method: string,
     path: string,

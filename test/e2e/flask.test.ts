@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { exampleRoutes } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
-import { type BuiltGate, startBuiltGate, startExample } from "../helpers/program.ts";
+import {
+  type BuiltGate,
+  shippedProgram,
+  startBuiltGate,
+  startExample,
+} from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -32,7 +37,7 @@ denylist: { dataDir: data }
 errors: { language: ${language} }
 ${exampleRoutes}`,
     );
-    gate = await startBuiltGate(suite, config);
+    gate = await startBuiltGate(suite, config, {}, shippedProgram);
   });
 
   const call = (method: string, path: string, token?: string, json?: unknown): Promise<Reply> =>

@@ -12,6 +12,7 @@ import {
   type BuiltGate,
   type Program,
   repository,
+  shippedProgram,
   startBuiltGate,
   startExampleProgram,
 } from "../helpers/program.ts";
@@ -51,7 +52,7 @@ async function start(t: TestContext): Promise<Setup> {
     const hasty = `tokens:\n  jwks: { coolDown: ${coolDownMs}ms }`;
     writeFileSync(file, text.replace(alone, shared).replace("tokens:", hasty));
     const env = { PORT: "0", ADMIN_PORT: "0", ISSUER: issuer, APPLICATION: application.url };
-    return startBuiltGate(t, file, env);
+    return startBuiltGate(t, file, env, shippedProgram);
   };
   const gates = await Promise.all([startGate(), startGate()] as const);
   relay.leadTo(Number(new URL(gates[0].adminUrl).port));

@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from "node:test";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { runBuilt, startBuiltGate } from "../helpers/program.ts";
+import { runBuilt, shippedProgram, startBuiltGate } from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -61,7 +61,11 @@ async function startTraced(t: TestContext, env: NodeJS.ProcessEnv) {
   });
   const directory = temporaryDirectory(t);
   await writeConfig(directory, "log: { requests: none }", application.url);
-  return { gate: await startBuiltGate(t, join(directory, "revgate.yaml"), env), seen, application };
+  return {
+    gate: await startBuiltGate(t, join(directory, "revgate.yaml"), env, shippedProgram),
+    seen,
+    application,
+  };
 }
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";

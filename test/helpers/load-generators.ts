@@ -49,15 +49,30 @@ done = function(summary)
 end
 `;
 
-/** Runs wrk on one thread for a second with a script in Lua, which counts by \`count(what)\`. */
+interface WrkOptions {
+  readonly connections: number;
+  readonly url: string;
+  /** In Lua; it counts by `count(what)`. */
+  readonly script: string;
+  /** When to stop, if not after a second. */
+  readonly ended?: Promise<void> | undefined;
+}
+
+/** Runs wrk on one thread. */
 export async function wrk(
   directory: string,
-  { connections, url, script }: { connections: number; url: string; script: string },
+  { connections, url, script, ended }: WrkOptions,
 ): Promise<WrkResult> {
   const file = join(directory, "load.lua");
   writeFileSync(file, report + script);
-  const args = ["-t1", `-c${connections}`, "-d1s", "--timeout", "60s", "-s", file, url];
-  const { stdout } = await run(findProgram(["wrk"]), args, { maxBuffer: 1 << 26 });
+  const duration = ended === undefined ? "-d1s" : "-d120s";
+  const args = ["-t1", `-c${connections}`, duration, "--timeout", "60s", "-s", file, url];
+  const running = run(findProgram(["wrk"]), args, { maxBuffer: 1 << 26 });
+  ended?.then(
+    () => running.child.kill("SIGINT"),
+    () => running.child.kill("SIGKILL"),
+  );
+  const { stdout } = await running;
   const pairs = (kind: string) =>
     Object.fromEntries(
       [...stdout.matchAll(new RegExp(`^${kind} (.*) (\\d+)$`, "gm"))].map(

@@ -13,7 +13,11 @@ type After = Pick<TestContext, "after">;
 
 export { repository } from "../tools/repository.ts";
 
-const builtProgram = join(repository, "dist/cli.js");
+/** The program as it is built and shipped. */
+export const shippedProgram = join(repository, "dist/cli.js");
+
+/** The same, in fewer files under `test/run.ts`: it starts faster (`tools/bundle-program.ts`). */
+const builtProgram = process.env["REVGATE_TEST_PROGRAM"] ?? shippedProgram;
 
 /** A program that a test has started. */
 export interface Program {

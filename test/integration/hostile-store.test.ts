@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { crc32 } from "node:zlib";
 import type { CutoffAhead } from "../../src/denylist/cutoffs-ahead.ts";
-import type { Entry } from "../../src/denylist/denylist.ts";
+import type { Entry, Standing } from "../../src/denylist/denylist.ts";
 import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
 import type { Ignored } from "../../src/denylist/ignored.ts";
 import { readJournal } from "../../src/denylist/journal/reader.ts";
@@ -48,6 +48,16 @@ async function readBack({ dataDir, local }: Sidecar): Promise<number> {
   );
   assert.equal(torn, false);
   return records;
+}
+
+/** What memory says, once it answers: on a busy machine a sidecar is not fresh for a moment. */
+async function answerOf(lookUp: () => Standing): Promise<Standing> {
+  let answer = lookUp();
+  await until(() => {
+    answer = lookUp();
+    return answer !== "ask";
+  });
+  return answer;
 }
 
 const hash = entryFor("victim").value;
@@ -215,7 +225,7 @@ describe("a cut-off in the future", () => {
     await redis.client.del(`revgate:sub:${value}`, `revgate:spr:${value}`, "revgate:feed");
     const again = await openSidecar(t, redis);
     await untilFresh(again);
-    assert.equal(again.denylist.lookUp(later()), "live");
+    assert.equal(await answerOf(() => again.denylist.lookUp(later())), "live");
     for (const entry of own) assert.equal(again.denylist.lookUp(tokenOf(entry)), "revoked");
   });
 });
@@ -246,7 +256,8 @@ describe("values of entries that no revgate has written", () => {
       const { lookUp } = newcomer.denylist;
       assert.equal(lookUp(tokenOf(token)), "revoked", value);
       assert.equal(lookUp(tokenOf(subject, nowSeconds() - 5)), "revoked", value);
-      assert.equal(lookUp(tokenOf(subject, nowSeconds() + 60)), "live", value);
+      const later = () => lookUp(tokenOf(subject, nowSeconds() + 60));
+      assert.equal(await answerOf(later), "live", value);
       assert.equal(await newcomer.replica.ask(tokenOf(token)), "revoked", value);
     }
     assert.ok(newcomer.found.filter(({ source }) => source === "entry").length >= all.length);

@@ -59,8 +59,13 @@ const load = (url: string, ...args: string[]) =>
   h2load(["--h1", `-n${amount}`, ...withToken, ...args, url]);
 
 /** A run of wrk in a directory of its own. */
-const script = (t: TestContext, url: string, connections: number, text: string) =>
-  wrk(temporaryDirectory(t), { url, connections, script: text });
+const script = (
+  t: TestContext,
+  url: string,
+  connections: number,
+  text: string,
+  ended?: Promise<void>,
+) => wrk(temporaryDirectory(t), { url, connections, script: text, ended });
 
 const noErrors = { connect: 0, read: 0, write: 0, timeout: 0 };
 
@@ -150,7 +155,8 @@ end`,
   },
   async "wrk, pipelined, with a token that is logged out in the middle"({ url, arrived }, t) {
     const headers = { token: makeToken() };
-    const answered = join(temporaryDirectory(t), "answered");
+    const directory = temporaryDirectory(t);
+    const [answered, refused] = [join(directory, "answered"), join(directory, "refused")];
     // From the answer to the logout on, the script asks for another path.
     const ended = script(
       t,
@@ -175,7 +181,11 @@ request = function()
 end
 response = function(status, headers, body)
   count(status == 200 and body or string.match(body, '"error":"([^"]+)"'))
+  if path == "/after" and status == 401 then
+    io.open("${refused}", "w"):close()
+  end
 end`,
+      until(() => existsSync(refused)),
     );
     await until(() => (arrived.get("/before") ?? 0) > 20);
     assert.equal((await send(`${url}/logout`, { method: "POST", headers })).status, 200);
