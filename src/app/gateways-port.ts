@@ -86,8 +86,19 @@ function openHttp(
   };
 }
 
-/** Bytes of a message besides the header lines: names of fields, lengths, addresses. */
+/** Bytes of a message besides the header lines or a body: names of fields, lengths, addresses. */
 const messageOverhead = 16 * 1024;
+/** What Envoy keeps of a body unless its `per_connection_buffer_limit_bytes` says otherwise, four times. */
+const bodyOfEnvoy = 4 * 1024 * 1024;
+
+/** The longest message that is taken: longer heads than clients may send are refused by name. */
+function messageBytes(
+  form: "ext_authz" | "ext_proc",
+  { headerBytes, bodyBytes }: Config["settings"]["limits"],
+): number {
+  const head = 4 * headerBytes;
+  return messageOverhead + (form === "ext_authz" ? head : Math.max(head, bodyBytes, bodyOfEnvoy));
+}
 
 function openGrpc(
   config: Config,
@@ -98,7 +109,7 @@ function openGrpc(
   let leaves = false;
   const { server, recheck, begin, close } = createGrpcServer(loadGrpc(), current, {
     ...{ form, ...reports, tls: undefined },
-    messageBytes: 4 * limits.headerBytes + messageOverhead,
+    messageBytes: messageBytes(form, limits),
     maxConnections: limits.maxConnections,
     handshakeTimeoutMs: limits.headersTimeout,
     isLeaving: () => leaves,

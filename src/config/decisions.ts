@@ -10,7 +10,7 @@ type Status = number | { readonly [reason in string]?: number | undefined } | un
 
 /** What of a configuration has to do with it. */
 interface Asked {
-  readonly decisions?: unknown;
+  readonly decisions?: { readonly question?: string } | undefined;
   readonly routes: readonly Rule[];
   readonly logout?: unknown;
   readonly cors: { readonly preflight: string };
@@ -45,10 +45,27 @@ const unseenAnswer =
  */
 export function decisionProblems(settings: Asked): Problem[] {
   if (settings.decisions === undefined) return [];
-  const { cors, listen, logout, errors } = settings;
   const problems: Problem[] = settings.routes.flatMap((rule, index) =>
-    ruleProblems(rule).map(({ path, message }) => ({ path: ["routes", index, ...path], message })),
+    [...headProblems(rule), ...(seesAnswers(settings) ? [] : blindProblems(rule))].map(
+      ({ path, message }) => ({ path: ["routes", index, ...path], message }),
+    ),
   );
+  if (settings.listen.tls?.clientCaFile !== undefined) {
+    const message =
+      "expected none beside decisions: gateways do not show their clients' certificates";
+    problems.push({ path: ["listen", "tls", "clientCaFile"], message });
+  }
+  return seesAnswers(settings) ? problems : [...problems, ...ownAnswerProblems(settings)];
+}
+
+/** Whether gateways show the application's answer, and wait. */
+function seesAnswers({ decisions }: Asked): boolean {
+  return decisions?.question === "ext_proc";
+}
+
+/** Answers of revgate's own that a gateway would take for a yes, or can't send. */
+function ownAnswerProblems({ cors, logout, errors }: Asked): Problem[] {
+  const problems: Problem[] = [];
   if (cors.preflight === "answer") {
     const message =
       "expected refuse or forward beside decisions: a gateway passes a request on for every 2xx, and answers none with it";
@@ -64,11 +81,6 @@ export function decisionProblems(settings: Asked): Problem[] {
       "expected none beside decisions: revgate can't answer in the place of the application there; write a rule with revoke for the application's own logout";
     problems.push({ path: ["logout"], message });
   }
-  if (listen.tls?.clientCaFile !== undefined) {
-    const message =
-      "expected none beside decisions: gateways do not show their clients' certificates";
-    problems.push({ path: ["listen", "tls", "clientCaFile"], message });
-  }
   return problems;
 }
 
@@ -80,35 +92,44 @@ function passedStatuses(status: Status): SettingPath[] {
   );
 }
 
-function ruleProblems(rule: Rule): Problem[] {
-  const places = (["from", "alsoRevoke", "sparing"] as const).flatMap((setting) =>
-    (rule[setting] ?? []).flatMap((place, index) =>
-      placeProblems(place).map(({ path, message }) => ({
-        path: [setting, index, ...path],
-        message,
-      })),
-    ),
-  );
-  return [...places, ...conditionProblems(rule), ...answerProblems(rule), ...namedProblems(rule)];
+/** What needs the body of a request. */
+function headProblems(rule: Rule): Problem[] {
+  return [...placeProblems(rule, inBody, unseenBody), ...conditionProblems(rule)];
+}
+
+/** What needs the application's answer. */
+function blindProblems(rule: Rule): Problem[] {
+  return [
+    ...placeProblems(rule, inAnswer, unseenAnswer),
+    ...answerProblems(rule),
+    ...namedProblems(rule),
+  ];
 }
 
 const inBody = ["requestJson", "form"] as const;
 const inAnswer = ["responseJson", "responseHeader", "responseCookie"] as const;
 
-function placeProblems(place: object): Problem[] {
-  const has = (setting: string) => setting in place;
-  return [
-    ...inBody.filter(has).map((setting) => ({ path: [setting], message: unseenBody })),
-    ...inAnswer.filter(has).map((setting) => ({ path: [setting], message: unseenAnswer })),
-  ];
+function placeProblems(rule: Rule, unseen: readonly string[], message: string): Problem[] {
+  return (["from", "alsoRevoke", "sparing"] as const).flatMap((setting) =>
+    (rule[setting] ?? []).flatMap((place, index) =>
+      unseen
+        .filter((name) => name in place)
+        .map((name) => ({ path: [setting, index, name], message })),
+    ),
+  );
 }
 
-function conditionProblems({ when, graphql, firstMessage }: Rule): Problem[] {
+function conditionProblems({ when, graphql, firstMessage, subjectFrom }: Rule): Problem[] {
   const problems: Problem[] = [];
   if (firstMessage !== undefined) {
     const message =
       "expected none beside decisions: gateways do not show what is sent through a WebSocket";
     problems.push({ path: ["firstMessage"], message });
+  }
+  if (typeof subjectFrom === "object" && subjectFrom !== null) {
+    for (const name of inBody.filter((each) => each in subjectFrom)) {
+      problems.push({ path: ["subjectFrom", name], message: unseenBody });
+    }
   }
   if (when?.requestJson !== undefined) {
     problems.push({ path: ["when", "requestJson"], message: unseenBody });

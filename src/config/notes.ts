@@ -36,6 +36,7 @@ function notesOnClaims({ tokens }: Noted): Note[] {
 /** Gateways that only ask show no answers, and pass on what they were sent. */
 function notesOnDecisions({ decisions, routes, tokens }: Noted): Note[] {
   if (decisions === undefined) return [];
+  if (decisions.question === "ext_proc") return notesOnProcessor({ routes });
   const notes: Note[] = [];
   const note = (path: SettingPath, message: string) => notes.push({ path, message });
   if (routes.some(({ revoke }) => revoke !== undefined)) {
@@ -55,6 +56,14 @@ function notesOnDecisions({ decisions, routes, tokens }: Noted): Note[] {
     note(["tokens", "forwardCredential"], "gateways that only ask pass the credential on");
   }
   return notes;
+}
+
+/** Envoy's own settings are not seen from here. */
+function notesOnProcessor({ routes }: Pick<Noted, "routes">): Note[] {
+  if (!routes.some(({ revoke, session }) => (revoke ?? session) !== undefined)) return [];
+  const message =
+    "Envoy waits 200 ms for revgate unless its ext_proc filter says otherwise: set message_timeout to more than denylist.holdTimeout and the staleness of Redis together, failure_mode_allow: false, and allow_mode_override: true for rules that look into the body of an answer, and for gRPC";
+  return [{ path: ["decisions", "question"], message }];
 }
 
 function notesOnErrors({ errors, routes }: Noted): Note[] {

@@ -184,7 +184,11 @@ function toldOfHandedOut(gate: Forwarding, visit: Visit) {
 }
 
 /** What looks at the tokens that the application's answer hands out, if a rule says where. */
-function watchOn(gate: Forwarding, visit: Visit, { route, token }: Admitted): Hold | undefined {
+export function watchOn(
+  gate: Forwarding,
+  visit: Visit,
+  { route, token }: Admitted,
+): Hold | undefined {
   const { verifier, denylist, bodyBytes } = gate;
   const { handsOut: sources } = route;
   if (sources === undefined) return undefined;

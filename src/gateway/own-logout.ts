@@ -9,8 +9,8 @@ import { type Refusals, refuse } from "./refuse.ts";
 import type { OwnAnswer } from "./route.ts";
 import type { Visit } from "./visit.ts";
 
-/** The revocation is what is done there: there is nothing that could fail. */
-const done = { status: 204, headers: [], readBody: async () => undefined } as const;
+/** What a hold takes for the application's answer. The revocation is what is done there: there is nothing that could fail. */
+export const done = { status: 204, headers: [], readBody: async () => undefined } as const;
 
 /**
  * Answers a logout in place of an application that would only forget the token.
@@ -32,12 +32,16 @@ export async function answerLogout(
   }
   if (!answer.gone && !answer.begun) {
     const more = corsHeaders(visit.headers.first("origin"), gate.cors);
-    answer.sendPrepared(prepare(answered, visit), ["X-Request-Id", visit.requestId, ...more]);
+    answer.sendPrepared(logoutAnswer(answered, visit), ["X-Request-Id", visit.requestId, ...more]);
   }
   recordOutcome(gate, visit, "logout_answered", answer.status);
 }
 
-function prepare({ clearCookies, redirect }: OwnAnswer, { headers }: Visit): PreparedAnswer {
+/** The answer to a logout that is revgate's own. */
+export function logoutAnswer(
+  { clearCookies, redirect }: OwnAnswer,
+  { headers }: Visit,
+): PreparedAnswer {
   const cleared = clearCookies.flatMap((name) => ["Set-Cookie", `${name}=; Path=/; Max-Age=0`]);
   const isPage = redirect !== undefined && headers.first("accept")?.includes("text/html") === true;
   const fields: FieldLines = ["Cache-Control", "no-store", ...cleared];

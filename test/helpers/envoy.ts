@@ -74,7 +74,8 @@ export interface Envoy {
   call(service: keyof typeof services, method: string, request: Message): Promise<Message>;
   /** Watches the health of all services. */
   watchHealth(): { next(): Promise<unknown> };
-  process(): ClientDuplexStream<Message, Message>;
+  /** Begins to show a request. */
+  process(): Processing;
   close(): void;
 }
 
@@ -136,6 +137,93 @@ export function openEnvoy(t: Pick<TestContext, "after">, port: number, tls?: Env
       const told = watched[Symbol.asyncIterator]();
       return { next: async () => ((await told.next()).value as Message)["status"] };
     },
-    process: () => clientOf("processor")["Process"]?.() as ClientDuplexStream<Message, Message>,
+    process: () =>
+      processOver(clientOf("processor")["Process"]?.() as ClientDuplexStream<Message, Message>),
+  };
+}
+
+/** A message of a talk, either way. */
+export interface Processed {
+  readonly requestHeaders?: { response?: { headerMutation: Mutation }; headers?: object };
+  readonly responseHeaders?: object;
+  readonly requestBody?: object;
+  readonly responseBody?: object;
+  readonly requestTrailers?: object;
+  readonly responseTrailers?: { readonly headerMutation?: Mutation; readonly trailers?: object };
+  readonly immediateResponse?: {
+    readonly status: { readonly code: number };
+    readonly headers: Mutation;
+    readonly body: Buffer;
+    readonly grpcStatus?: { readonly status: number };
+  };
+  readonly modeOverride?: {
+    readonly responseHeaderMode?: number;
+    readonly responseBodyMode?: number;
+    readonly responseTrailerMode?: number;
+  };
+  readonly observabilityMode?: boolean;
+}
+
+interface Mutation {
+  readonly setHeaders: Parameters<typeof setLines>[0];
+  readonly removeHeaders?: readonly string[];
+}
+
+type Lines = readonly (readonly [string, string])[];
+
+/** What Envoy shows of one request, and what it is told: one answer to each message. */
+export interface Processing {
+  tell(message: Processed): Promise<Processed>;
+  request(method: string, path: string, headers: Lines): Promise<Processed>;
+  response(
+    status: number,
+    headers?: Lines,
+    shown?: { readonly more?: boolean; readonly details?: string | undefined },
+  ): Promise<Processed>;
+  body(body: string | Buffer, whole: boolean): Promise<Processed>;
+  trailers(lines: Lines): Promise<Processed>;
+  cancel(): void;
+  end(): void;
+  /** Resolves when revgate has ended it: `clean` means that the rest passes. */
+  readonly ended: Promise<"clean" | Error>;
+}
+
+function processOver(stream: ClientDuplexStream<Message, Message>): Processing {
+  const waiting: { resolve(reply: Processed): void; reject(error: Error): void }[] = [];
+  stream.on("data", (reply: Processed) => waiting.shift()?.resolve(reply));
+  const ended = new Promise<"clean" | Error>((resolve) => {
+    stream.on("error", resolve).on("end", () => resolve("clean"));
+  });
+  void ended.then((how) => {
+    const error = how === "clean" ? new Error("it has ended") : how;
+    for (const { reject } of waiting.splice(0)) reject(error);
+  });
+  const tell = (message: object) =>
+    new Promise<Processed>((resolve, reject) => {
+      waiting.push({ resolve, reject });
+      stream.write(message as Message);
+    });
+  return {
+    ...{ ended, tell, cancel: () => stream.cancel(), end: () => void stream.end() },
+    request(method, path, headers) {
+      const pseudo = [
+        [":method", method],
+        [":path", path],
+        [":authority", "shop.example"],
+        [":scheme", "http"],
+      ] as const;
+      return tell({ requestHeaders: { headers: headerMap([...pseudo, ...headers]) } });
+    },
+    response(status, headers = [], { more = false, details } = {}) {
+      const lines = [[":status", String(status)], ...headers] as const;
+      const fields =
+        details === undefined ? {} : { "response.code_details": { stringValue: details } };
+      return tell({
+        responseHeaders: { headers: headerMap(lines), endOfStream: !more },
+        attributes: { "envoy.filters.http.ext_proc": { fields } },
+      });
+    },
+    body: (body, whole) => tell({ responseBody: { body: Buffer.from(body), endOfStream: whole } }),
+    trailers: (lines) => tell({ responseTrailers: { trailers: headerMap(lines) } }),
   };
 }

@@ -185,6 +185,7 @@ describe("the examples for gateways that are not run here", () => {
       "ingress-nginx.yaml",
       "istio.yaml",
       "envoy.yaml",
+      "envoy-ext-proc.yaml",
     ]) {
       for (const document of parseAllDocuments(read(file))) assert.deepEqual(document.errors, []);
     }

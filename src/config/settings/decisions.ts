@@ -4,7 +4,7 @@ import { about, choice, group, list, port, text } from "./readers.ts";
 /** How a gateway says which request it asks about over HTTP. */
 export const httpForms = ["forwarded", "original", "same"] as const;
 /** The services of Envoy, over gRPC. */
-export const grpcForms = ["ext_authz"] as const;
+export const grpcForms = ["ext_authz", "ext_proc"] as const;
 const questionForms = [...httpForms, ...grpcForms] as const;
 
 /** Whether gateways ask over gRPC. */
@@ -30,7 +30,7 @@ export const decisions = about(
         .default(["127.0.0.1", "::1"]),
     ),
     question: about(
-      "How they say which request they ask about. forwarded: X-Forwarded-Method, -Uri and -Host. original: X-Original-Method and X-Original-URL. same: method, target and Host of the question itself. No client may be able to send these past the gateway. ext_authz: Envoy's Authorization service, over gRPC instead of HTTP.",
+      "How they say which request they ask about. forwarded: X-Forwarded-Method, -Uri and -Host. original: X-Original-Method and X-Original-URL. same: method, target and Host of the question itself. No client may be able to send these past the gateway. ext_authz: Envoy's Authorization service, over gRPC instead of HTTP. ext_proc: Envoy's ExternalProcessor, which shows the application's answer too.",
       choice(questionForms).default("forwarded"),
     ),
   }).optional(),

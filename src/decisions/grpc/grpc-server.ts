@@ -7,6 +7,7 @@ import { createAuthorization } from "./authorization.ts";
 import { codes, type FailCall, type GrpcGate, type GrpcService } from "./grpc-service.ts";
 import { createHealth } from "./health.ts";
 import { type LoadedGrpc, services } from "./load-grpc.ts";
+import { createProcessor } from "./processor.ts";
 
 /** How Envoy asks: by its head alone, or with the answer that comes back. */
 export type GrpcForm = "ext_authz" | "ext_proc";
@@ -67,8 +68,9 @@ export function createGrpcServer(
   const service = shareService(current, options);
   const add = (name: keyof typeof services, implementation: object) =>
     calls.addService(definitions[name], implementation as UntypedServiceImplementation);
-  add("authorization", createAuthorization(service));
-  const offered = services.authorization.name;
+  const asked = options.form === "ext_proc" ? "processor" : "authorization";
+  add(asked, asked === "processor" ? createProcessor(service) : createAuthorization(service));
+  const offered = services[asked].name;
   const health = createHealth({ offered: ["", offered], isServing: () => !options.isLeaving() });
   add("health", health.service);
   const connections = takeConnections(calls, grpc.ServerCredentials.createInsecure(), {

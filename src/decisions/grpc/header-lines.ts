@@ -73,11 +73,15 @@ export function readAsked(asked: AskedRequest | undefined): AskedHead {
   return "why" in head || scheme === "" ? head : { ...head, scheme };
 }
 
-/** Lines as a message has them, each of which replaces all others of its name. */
+/** Lines as a message has them, with names in lower case: those of one name replace all that are there. */
 export function replacing(lines: FieldLines, form: "text" | "bytes"): HeaderValueOption[] {
-  return [...eachField(lines)].map(([key, value]) => {
+  const seen = new Set<string>();
+  return [...eachField(lines)].map(([name, value]) => {
+    const key = name.toLowerCase();
+    const isFurther = seen.has(key);
+    seen.add(key);
     const bytes = Buffer.from(value, "latin1");
     const header = form === "bytes" ? { key, rawValue: bytes } : { key, value: bytes.toString() };
-    return { header, append: { value: false } };
+    return { header, append: { value: isFurther } };
   });
 }

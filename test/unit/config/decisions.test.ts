@@ -69,6 +69,34 @@ describe("beside decisions", () => {
     assert.match(problemsOf({ listen: { tls } })[0] ?? "", /^listen\.tls\.clientCaFile: /);
   });
 
+  it("answers are seen by ext_proc, and bodies of requests by none", () => {
+    const problems = (settings: object) =>
+      (
+        configSchema.safeParse({ tokens, ...settings, decisions: { question: "ext_proc" } }).error
+          ?.issues ?? []
+      ).map(({ path }) => path.join("."));
+    for (const settings of [
+      rule({ ...revoking, success: { responseJson: "/code", in: [0] } }),
+      rule({ ...login, session: "begins" }),
+      rule({ revoke: "subject", subjectFrom: { query: "a" } }),
+      rule({ ...revoking, from: [{ cookie: "a" }], tokens: "opaque" }),
+      { logout: { path: "/out" }, errors: { status: 200 } },
+      { cors: { preflight: "answer", allowOrigins: ["https://a.example"] } },
+    ]) {
+      assert.deepEqual(problems(settings), []);
+    }
+    assert.deepEqual(problems(rule({ from: [{ requestJson: "/a" }] })), [
+      "routes.0.from.0.requestJson",
+    ]);
+    assert.deepEqual(problems(rule({ revoke: "subject", subjectFrom: { form: "a" } })), [
+      "routes.0.subjectFrom.form",
+    ]);
+    const note = notesOn(
+      configSchema.parse({ tokens, decisions: { question: "ext_proc" }, ...rule(revoking) }),
+    );
+    assert.match(note[0]?.message ?? "", /message_timeout to more than denylist\.holdTimeout/);
+  });
+
   it("rules may go by the head of a request, and revoke by the token that it carries", () => {
     for (const settings of [
       { access: "optional" },

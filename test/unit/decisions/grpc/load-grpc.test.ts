@@ -4,7 +4,8 @@ import type { MethodDefinition } from "@grpc/grpc-js";
 import { loadGrpc } from "../../../../src/decisions/grpc/load-grpc.ts";
 import { type Field, wire } from "../../../helpers/wire.ts";
 
-const { authorization, health } = loadGrpc().services;
+const { authorization, processor, health } = loadGrpc().services;
+const process = processor["Process"] as MethodDefinition<object, Read>;
 const check = authorization["Check"] as MethodDefinition<object, Read>;
 type Read = Record<string, unknown>;
 const line = (key: string, value: string): Field[] => [
@@ -14,7 +15,7 @@ const line = (key: string, value: string): Field[] => [
 
 /**
  * The numbers are those of envoy/service/auth/v3/external_auth.proto and attribute_context.proto,
- * envoy/config/core/v3/base.proto and address.proto, envoy/type/v3/http_status.proto, google/rpc/status.proto, and
+ * external_processor.proto, processing_mode.proto, envoy/config/core/v3/base.proto and address.proto, envoy/type/v3/http_status.proto, google/rpc/status.proto, and
  * grpc/health/v1/health.proto, written down by hand.
  */
 describe("the messages of Envoy", () => {
@@ -98,6 +99,154 @@ describe("the messages of Envoy", () => {
     };
     const [only] = read.attributes.request.http.headerMap.headers;
     assert.deepEqual([...(only?.rawValue ?? [])], [0xe9]);
+  });
+
+  it("are read by their published numbers: ProcessingRequest", () => {
+    const lines: Field[] = [
+      [
+        1,
+        [
+          [
+            1,
+            [
+              [1, ":status"],
+              [3, "200"],
+            ],
+          ],
+        ],
+      ],
+    ];
+    const read = (...fields: Field[]) =>
+      JSON.parse(JSON.stringify(process.requestDeserialize(wire(...fields))));
+    const map = {
+      headers: [{ key: ":status", rawValue: JSON.parse(JSON.stringify(Buffer.from("200"))) }],
+    };
+    const body = { body: JSON.parse(JSON.stringify(Buffer.from("a"))), endOfStream: true };
+    const shown: readonly [number, string, Field[], object][] = [
+      [
+        2,
+        "requestHeaders",
+        [
+          [1, lines[0]?.[1] as Field[]],
+          [3, 1],
+        ],
+        { headers: map, endOfStream: true },
+      ],
+      [3, "responseHeaders", [[1, lines[0]?.[1] as Field[]]], { headers: map }],
+      [
+        4,
+        "requestBody",
+        [
+          [1, "a"],
+          [2, 1],
+        ],
+        body,
+      ],
+      [
+        5,
+        "responseBody",
+        [
+          [1, "a"],
+          [2, 1],
+        ],
+        body,
+      ],
+      [6, "requestTrailers", [[1, lines[0]?.[1] as Field[]]], { trailers: map }],
+      [7, "responseTrailers", [[1, lines[0]?.[1] as Field[]]], { trailers: map }],
+    ];
+    for (const [number, name, fields, expected] of shown) {
+      assert.deepEqual(read([number, fields]), { [name]: expected });
+    }
+    const attribute: Field[] = [
+      [1, "envoy.filters.http.ext_proc"],
+      [
+        2,
+        [
+          [
+            1,
+            [
+              [1, "source.address"],
+              [2, [[3, "198.51.100.7:1"]]],
+            ],
+          ],
+        ],
+      ],
+    ];
+    const fields = { "source.address": { stringValue: "198.51.100.7:1" } };
+    assert.deepEqual(read([9, attribute], [10, 1], [11, [[1, 2]]]), {
+      attributes: { "envoy.filters.http.ext_proc": { fields } },
+      observabilityMode: true,
+    });
+    assert.equal(process.path, "/envoy.service.ext_proc.v3.ExternalProcessor/Process");
+  });
+
+  it("are written by their published numbers: ProcessingResponse", () => {
+    const write = (response: Read) => process.responseSerialize(response);
+    const setHeaders = [
+      { header: { key: "a", rawValue: Buffer.from([0xe9]) }, append: { value: false } },
+    ];
+    const option: Field[] = [
+      [
+        1,
+        [
+          [1, "a"],
+          [3, Buffer.from([0xe9])],
+        ],
+      ],
+      [2, [[1, 0]]],
+    ];
+    const headerMutation = { setHeaders, removeHeaders: ["b"] };
+    const mutation: Field[] = [
+      [1, option],
+      [2, "b"],
+    ];
+    const sections: readonly [string, number][] = [
+      ["requestHeaders", 1],
+      ["responseHeaders", 2],
+      ["requestBody", 3],
+      ["responseBody", 4],
+    ];
+    for (const [section, number] of sections) {
+      const written = write({ [section]: { response: { headerMutation } } });
+      assert.deepEqual(written, wire([number, [[1, [[2, mutation]]]]]), section);
+    }
+    for (const [section, number] of [
+      ["requestTrailers", 5],
+      ["responseTrailers", 6],
+    ] as const) {
+      assert.deepEqual(write({ [section]: { headerMutation } }), wire([number, [[1, mutation]]]));
+    }
+    const immediateResponse = {
+      status: { code: 401 },
+      headers: { setHeaders },
+      body: Buffer.from("no"),
+      grpcStatus: { status: 16 },
+      details: "why",
+    };
+    const modeOverride = { responseHeaderMode: 1, responseBodyMode: 3, responseTrailerMode: 2 };
+    assert.deepEqual(
+      write({ immediateResponse, modeOverride }),
+      wire(
+        [
+          7,
+          [
+            [1, [[1, 401]]],
+            [2, [[1, option]]],
+            [3, "no"],
+            [4, [[1, 16]]],
+            [5, "why"],
+          ],
+        ],
+        [
+          9,
+          [
+            [2, 1],
+            [4, 3],
+            [6, 2],
+          ],
+        ],
+      ),
+    );
   });
 
   it("are written by their published numbers: CheckResponse, HealthCheckResponse", () => {

@@ -1,0 +1,195 @@
+import { recordHead, recordOutcome } from "../../gateway/record.ts";
+import { type FieldLines, findField } from "../../http/field-lines.ts";
+import type { HeldResponse, Hold } from "../../upstream/held-response.ts";
+import { grpcStatusIn, grpcWebStatus, isGrpcAnswer, isGrpcWebAnswer } from "./grpc-outcome.ts";
+import { linesOf, replacing } from "./header-lines.ts";
+import { type HttpBody, modes, type ProcessingRequest, type Section } from "./processing.ts";
+import { attributeOf, refuseAtOnce, type Talk } from "./talk.ts";
+
+/** An answer of the application that Envoy shows. */
+interface Answer {
+  readonly status: number;
+  readonly headers: FieldLines;
+  readonly isWhole: boolean;
+}
+
+/**
+ * Waits for the application's answer, and holds it as the proxy would: it is released when what it revokes is dead
+ * everywhere. If Envoy ends the talk before, the outcome is unknown.
+ */
+export function seeAnswer(talk: Talk, hold: Hold, sentMs: number): void {
+  const { gate, visit } = talk;
+  talk.onOver = () => {
+    void hold.onLost(true);
+    recordOutcome(gate, visit, "client_gone");
+  };
+  const passOn = talk.next;
+  talk.next = (message) => {
+    const { responseHeaders } = message;
+    if (responseHeaders === undefined) return passOn.call(talk, message);
+    talk.next = passOn;
+    const lines = linesOf(responseHeaders.headers ?? {});
+    const status = Number(lines[findField(lines, ":status") + 1] ?? 0);
+    const headers = withoutPseudo(lines);
+    recordHead(gate, visit, { sentMs, headers });
+    const answer = { status, headers, isWhole: responseHeaders.endOfStream === true };
+    const fate = fateOf(status, attributeOf(message, "response.code_details"));
+    if (fate !== "answered") return lose(talk, hold, answer, fate === "lost");
+    return judgeAnswer(talk, hold, answer);
+  };
+}
+
+function withoutPseudo(lines: FieldLines): FieldLines {
+  const at = findField(lines, ":status");
+  return at === -1 ? lines : [...lines.slice(0, at), ...lines.slice(at + 2)];
+}
+
+/** Answers of Envoy's own to requests that did not leave it (its "response code details"). */
+const neverSent =
+  /^(?:direct_response|route_not_found|cluster_not_found|no_healthy_upstream|maintenance_mode)|connection_failure/;
+
+/**
+ * Whether the application has answered, or Envoy in its place: the request may have reached it (`lost`), or not. If Envoy
+ * does not tell (`response_attributes`), its own statuses count as lost, which revokes too much rather than too little.
+ */
+function fateOf(status: number, details: string | undefined): "answered" | "lost" | "unsent" {
+  if (details === undefined) return status >= 502 && status <= 504 ? "lost" : "answered";
+  if (details === "via_upstream") return "answered";
+  return neverSent.test(details) ? "unsent" : "lost";
+}
+
+function lose(talk: Talk, hold: Hold, { status }: Answer, sent: boolean): void {
+  talk.onOver = () => {};
+  void hold.onLost(sent);
+  release(talk, "responseHeaders", status);
+}
+
+/** gRPC says behind the body, or instead of it, whether it was done; gRPC-Web at its end. */
+function judgeAnswer(talk: Talk, hold: Hold, answer: Answer): void | Promise<void> {
+  const { headers, isWhole } = answer;
+  const isWeb = isGrpcWebAnswer(headers);
+  if (!isWeb && !isGrpcAnswer(headers)) return judgePlain(talk, hold, answer);
+  const inHead = grpcStatusIn(headers);
+  if (inHead !== undefined || isWhole)
+    return judgeGrpc(talk, hold, answer, inHead, "responseHeaders");
+  const passOn = talk.next;
+  talk.next = (message) => {
+    const isEnd = isWeb
+      ? message.responseBody !== undefined
+      : message.responseTrailers !== undefined;
+    if (!isEnd) return passOn.call(talk, message);
+    talk.next = passOn;
+    return isWeb
+      ? judgeGrpc(talk, hold, answer, grpcWebStatus(headers, wholeBody(message)), "responseBody")
+      : judgeGrpc(talk, hold, answer, trailerStatus(message), "responseTrailers");
+  };
+  talk.send({
+    responseHeaders: {},
+    modeOverride: isWeb
+      ? { responseBodyMode: modes.bufferedPartial }
+      : { responseTrailerMode: modes.send },
+  });
+}
+
+function trailerStatus({ responseTrailers }: ProcessingRequest): number | undefined {
+  return grpcStatusIn(linesOf(responseTrailers?.trailers ?? {}));
+}
+
+function wholeBody({ responseBody }: ProcessingRequest): Buffer | undefined {
+  return responseBody?.endOfStream === true ? (responseBody.body ?? Buffer.alloc(0)) : undefined;
+}
+
+/** Judges by a status of gRPC, 0 being the only success; without one the outcome is unknown. */
+function judgeGrpc(
+  talk: Talk,
+  hold: Hold,
+  { status, headers }: Answer,
+  grpcStatus: number | undefined,
+  section: Section,
+): void | Promise<void> {
+  talk.onOver = () => {};
+  if (grpcStatus === undefined) {
+    void hold.onLost(true);
+    return release(talk, section, status);
+  }
+  const response = {
+    status: grpcStatus === 0 ? status : 500,
+    headers,
+    readBody: async () => undefined,
+  };
+  return keep(talk, hold.onResponse(response), { section, status });
+}
+
+/** Judges by status and headers, and by the body if a rule looks into it: Envoy holds the head meanwhile. */
+function judgePlain(talk: Talk, hold: Hold, answer: Answer): void | Promise<void> {
+  const { status, headers, isWhole } = answer;
+  let read: ((body: HttpBody | undefined) => void) | undefined;
+  const response: HeldResponse = {
+    ...{ status, headers },
+    readBody: (maxBytes) =>
+      new Promise((resolve) => {
+        read = (shown) => {
+          const body = shown?.body ?? Buffer.alloc(0);
+          const isShown = shown?.endOfStream === true && body.length <= maxBytes;
+          resolve(isShown ? body : undefined);
+        };
+      }),
+  };
+  const kept = hold.onResponse(response);
+  if (read === undefined) {
+    talk.onOver = () => recordOutcome(talk.gate, talk.visit, "client_gone");
+    return keep(talk, kept, { section: "responseHeaders", status });
+  }
+  const give = read;
+  talk.onOver = () => {
+    give(undefined);
+    recordOutcome(talk.gate, talk.visit, "client_gone");
+  };
+  if (isWhole) {
+    give({ endOfStream: true });
+    return keep(talk, kept, { section: "responseHeaders", status });
+  }
+  const passOn = talk.next;
+  talk.next = (message) => {
+    if (message.responseBody === undefined) return passOn.call(talk, message);
+    talk.next = passOn;
+    give(message.responseBody);
+    return keep(talk, kept, { section: "responseBody", status });
+  };
+  talk.send({ responseHeaders: {}, modeOverride: { responseBodyMode: modes.bufferedPartial } });
+}
+
+/** Releases an answer when what it revokes is dead; withholds it if that can't be had. */
+function keep(
+  talk: Talk,
+  kept: Promise<void> | undefined,
+  { section, status }: { readonly section: Section; readonly status: number },
+): void | Promise<void> {
+  if (kept === undefined) return release(talk, section, status);
+  return kept.then(
+    () => release(talk, section, status),
+    (error: Error) => {
+      const { gate, visit } = talk;
+      gate.log.withheld(visit.requestId, error);
+      if (section === "responseTrailers") failTrailers(talk);
+      else refuseAtOnce(talk, "revocation_pending");
+    },
+  );
+}
+
+/** Has Envoy pass an answer on, and end the talk. */
+function release(talk: Talk, section: Section, status: number): void {
+  if (talk.isOver) return;
+  talk.send({ [section]: {} });
+  talk.end();
+  recordOutcome(talk.gate, talk.visit, "forwarded", status);
+}
+
+/** The head of a gRPC answer has gone out: its trailers say that the logout is pending. */
+function failTrailers(talk: Talk): void {
+  if (talk.isOver) return;
+  const failed = ["grpc-status", "14", "grpc-message", "revocation_pending"];
+  talk.send({ responseTrailers: { headerMutation: { setHeaders: replacing(failed, "bytes") } } });
+  talk.end();
+  recordOutcome(talk.gate, talk.visit, "revocation_pending", 200);
+}
