@@ -31,7 +31,9 @@ export interface LiveConnectionsOptions {
 }
 
 interface Live {
-  readonly token: TokenNames & Pick<VerifiedToken, "expiresAt">;
+  readonly token: VerifiedToken;
+  /** The names of the token, and of the session that it is linked to. */
+  names: TokenNames;
   readonly cut: Cut;
   expiry: NodeJS.Timeout | undefined;
 }
@@ -69,17 +71,10 @@ export class LiveConnections {
    * A revocation that came in since the token was checked counts: this connection was not told of it.
    */
   add(token: VerifiedToken, cut: Cut): () => void {
-    // What links it is known before it is used for the first time.
-    const { expiresAt } = token;
-    const linked = { ...inSession(token, this.#options.sessionOf(token)), expiresAt };
-    const live: Live = { token: linked, cut, expiry: undefined };
+    const names = inSession(token, this.#options.sessionOf(token));
+    const live: Live = { token, names, cut, expiry: undefined };
     this.#size += 1;
-    for (const name of namesOf(linked)) {
-      const key = keyOfName(name);
-      const held = this.#byName.get(key);
-      if (held === undefined) this.#byName.set(key, new Set([live]));
-      else held.add(live);
-    }
+    this.#register(live);
     // Not before the caller has what this function returns.
     if (this.#options.isRevoked(token)) queueMicrotask(() => this.#cut(live, "token_revoked"));
     this.#watchExpiry(live);
@@ -88,9 +83,47 @@ export class LiveConnections {
 
   /** Cuts everything whose token an entry names. */
   revoke(entry: Entry): void {
-    for (const live of [...(this.#byName.get(keyOfName(entry)) ?? [])]) {
-      if (fallsUnder(live.token, entry)) this.#cut(live, "token_revoked");
+    if (entry.kind === "lnk") {
+      this.#link(entry);
+      return;
     }
+    for (const live of [...(this.#byName.get(keyOfName(entry)) ?? [])]) {
+      if (fallsUnder(live.names, entry)) this.#cut(live, "token_revoked");
+    }
+  }
+
+  /**
+   * Has everything under a token end with the session, too, that it is linked to now: at a refresh, say, or since the link
+   * was late. A session that has ended already ends it at once.
+   */
+  #link({ value, session }: Entry): void {
+    for (const live of [...(this.#byName.get(keyOfName({ kind: "tok", value })) ?? [])]) {
+      this.#unregister(live);
+      live.names = inSession(live.token, session);
+      this.#register(live);
+      if (this.#options.isRevoked(live.token)) this.#cut(live, "token_revoked");
+    }
+  }
+
+  #register(live: Live): void {
+    for (const name of namesOf(live.names)) {
+      const key = keyOfName(name);
+      const held = this.#byName.get(key);
+      if (held === undefined) this.#byName.set(key, new Set([live]));
+      else held.add(live);
+    }
+  }
+
+  /** False if it was not registered. */
+  #unregister(live: Live): boolean {
+    let was = false;
+    for (const name of namesOf(live.names)) {
+      const key = keyOfName(name);
+      const held = this.#byName.get(key);
+      if (held?.delete(live)) was = true;
+      if (held?.size === 0) this.#byName.delete(key);
+    }
+    return was;
   }
 
   /** Looks anew when each of them ends: timers stand still while the machine is suspended. */
@@ -131,13 +164,7 @@ export class LiveConnections {
   /** False if it has been taken out before. */
   #remove(live: Live): boolean {
     clearTimeout(live.expiry);
-    let removed = false;
-    for (const name of namesOf(live.token)) {
-      const key = keyOfName(name);
-      const held = this.#byName.get(key);
-      if (held?.delete(live)) removed = true;
-      if (held?.size === 0) this.#byName.delete(key);
-    }
+    const removed = this.#unregister(live);
     if (removed) this.#size -= 1;
     return removed;
   }

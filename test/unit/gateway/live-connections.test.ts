@@ -57,6 +57,34 @@ describe("LiveConnections", () => {
     });
   }
 
+  it("cuts what lives under a token that was linked to a session since", (t) => {
+    const { live, cuts, add } = setUp(t);
+    const [session, former] = ["n".repeat(43), "f".repeat(43)];
+    add("one");
+    const end = live.add(
+      { ...token, id: "o".repeat(43), others: [{ kind: "tok", value: former }] },
+      () => cuts.push("two"),
+    );
+    live.revoke({ kind: "lnk", value: token.id, expiresAt: 2000, session: "e".repeat(43) });
+    // A token belongs to the session that it was linked to last.
+    live.revoke({ kind: "lnk", value: token.id, expiresAt: 2000, session });
+    live.revoke({ kind: "lnk", value: former, expiresAt: 2000, session });
+    end();
+    live.revoke({ kind: "sid", value: "e".repeat(43), expiresAt: 2000 });
+    assert.deepEqual([cuts, live.size], [[], 1]);
+    live.revoke({ kind: "sid", value: session, expiresAt: 2000 });
+    assert.deepEqual([cuts, live.size], [["counted token_revoked", "one token_revoked"], 0]);
+  });
+
+  it("cuts what is linked to a session that has ended", (t) => {
+    let isRevoked = false;
+    const { live, cuts, add } = setUp(t, { isRevoked: () => isRevoked });
+    add("one");
+    isRevoked = true;
+    live.revoke({ kind: "lnk", value: token.id, expiresAt: 2000, session: "n".repeat(43) });
+    assert.deepEqual(cuts, ["counted token_revoked", "one token_revoked"]);
+  });
+
   it("keeps what was issued behind a subject's cut-off", (t) => {
     const { live, cuts, add } = setUp(t);
     add("later", { issuedAt: 101 });
