@@ -27,12 +27,20 @@ export interface OpenVerifier extends KeySets {
   readonly whyInvalid: (credential: string) => string | undefined;
   /** The keys of each issuer of tokens that is named. */
   readonly rings: ReadonlyMap<string | undefined, KeyRing>;
-  /** Why no token of some issuer can be checked at present; undefined where all can. */
+  /** Why tokens of the main issuer, or some of them, can't be checked at present; undefined if all can. */
   keysTrouble(): string | undefined;
+  /** The key sets that hold no keys at present: whose they are, and why. */
+  emptySets(): readonly EmptySet[];
   /** Resolves when no fetch of keys is in progress. */
   settled(): Promise<void>;
   /** Stops looking for other keys. */
   close(): void;
+}
+
+/** A key set without keys. */
+export interface EmptySet {
+  readonly issuer: string | undefined;
+  readonly trouble: string;
 }
 
 /** How up to date some keys are. */
@@ -81,6 +89,7 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
     }),
   );
   const options = verifierOptions(config, { main, issuers }, context);
+  const named = [tokens, ...tokens.issuers].map(({ issuer }) => issuer);
   const rings = opened.flat();
   const introspection = openIntrospection(config, options, context);
   const verifier = createVerifier(options);
@@ -89,7 +98,8 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
     explain: (credential) => explainToken(credential, options),
     whyInvalid: (credential) => whyInvalid(credential, options),
     rings: ringsByIssuer([{ issuer: tokens.issuer, keys: main }, ...issuers]),
-    keysTrouble: () => rings.find(({ keys }) => keys.length === 0)?.trouble,
+    keysTrouble: () => opened[0]?.find(isEmpty)?.trouble,
+    emptySets: () => opened.flatMap((some, index) => emptyOf(some, named[index])),
     ...keySetsOf(rings),
     settled: async () => void (await Promise.all(rings.map((ring) => ring.settled()))),
     close() {
@@ -150,10 +160,22 @@ export async function reopenVerifier(
   if (isSameFor(config, running.config)) return running.verification;
   const verification = openVerifier(config, context);
   await verification.settled();
-  const trouble = verification.keysTrouble();
-  if (trouble === undefined) return verification;
+  // An issuer without keys for a while must not keep the operator from changing what the others need.
+  const known = running.verification.emptySets().map(({ issuer }) => issuer);
+  const troubles = verification.emptySets().filter(({ issuer }) => !known.includes(issuer));
+  if (troubles.length === 0) return verification;
   verification.close();
-  throw new ConfigError([trouble]);
+  throw new ConfigError(troubles.map(({ trouble }) => trouble));
+}
+
+function isEmpty({ keys }: OpenRing): boolean {
+  return keys.length === 0;
+}
+
+function emptyOf(rings: readonly OpenRing[], issuer: string | undefined): EmptySet[] {
+  return rings
+    .filter(isEmpty)
+    .flatMap(({ trouble }) => (trouble === undefined ? [] : [{ issuer, trouble }]));
 }
 
 /** Whether a verifier for one configuration does for another. */

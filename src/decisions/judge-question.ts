@@ -33,8 +33,15 @@ function decide(
 ): Decision | Promise<Decision> {
   recordChecks(gate, visit);
   if (admission.kind !== "pass") return no(reasonOf(admission));
-  const hold = holdOn(gate, visit, admission);
+  const hold = holdOn(gate, visit, asDeadIfOver(gate, admission));
   return hold === undefined ? { kind: "allow", admitted: admission } : revoke(gate, visit, hold);
+}
+
+/** No application is heard that could refuse a token which is over: such a one ends itself alone. */
+function asDeadIfOver({ clock }: Forwarding, admitted: Admitted): Admitted {
+  const { token } = admitted;
+  const isOver = token !== undefined && token.expiresAt <= clock.nowSeconds();
+  return isOver ? { ...admitted, token: { ...token, isDead: true } } : admitted;
 }
 
 function no(reason: RefusalReason): Decision {

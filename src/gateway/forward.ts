@@ -106,7 +106,8 @@ export function holdOn(
   // Most requests: nothing is put together for them.
   if (route.revoke === undefined && route.only === undefined) return undefined;
   const sent = token === undefined ? [] : [token];
-  const own = route.sparesCarried || route.revoke === undefined ? [] : sent;
+  const endsOwn = route.revoke !== undefined && route.sparesCarried !== true;
+  const own = endsOwn ? sent.map((each) => asItStands(gate, each)) : [];
   const { names } = gate.verifier;
   const named = subjectsInRequest(route, visit, names);
   const subjects = route.expectsCarried && token === undefined ? [...named, nobody] : named;
@@ -118,6 +119,11 @@ export function holdOn(
   return carriedWithSessions(gate, carried).then(
     (linked) => holdFor(route, linked, options) ?? releasesAtOnce,
   );
+}
+
+/** The token that a request carried, marked if it has been revoked. */
+function asItStands({ denylist }: Forwarding, token: VerifiedToken): VerifiedToken {
+  return denylist.lookUp(token) === "revoked" ? { ...token, isDead: true } : token;
 }
 
 const releasesAtOnce: Hold = { onResponse: () => undefined, onLost: async () => {} };

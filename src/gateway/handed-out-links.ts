@@ -67,7 +67,7 @@ async function link(
   }
   const noted = async () => {
     const before = route.session === "continues" ? carried : undefined;
-    const session = before && (await denylist.sessionOf(before));
+    const session = before && (await sessionOr(before, options));
     const linked = linkTogether(handedOut, before && inSession(before, session));
     const replaced = route.reused === "end" && before ? [tokenEntry(before)] : [];
     await denylist.revoke([...linksFor(linked), ...replaced]);
@@ -77,6 +77,20 @@ async function link(
     tooLate: () => new StoreUnavailableError("linking tokens takes too long; it goes on"),
   }).catch(options.onUnlinked);
   options.onHandedOut(handedOut);
+}
+
+/**
+ * The session that a token was linked to. If that can't be known, it counts as linked to none: so the tokens that replace
+ * it end with it at least, and it is told.
+ */
+function sessionOr(
+  token: VerifiedToken,
+  { denylist, onUnlinked }: LinkOptions,
+): Promise<string | undefined> {
+  return denylist.sessionOf(token).catch((error: Error) => {
+    onUnlinked(error);
+    return undefined;
+  });
 }
 
 /**

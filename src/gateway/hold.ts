@@ -112,8 +112,9 @@ function readsTokens({ sparing, only }: Route): boolean {
   return only !== undefined || (sparing !== undefined && sparing.handedOut.length > 0);
 }
 
-function hasSession({ sid, session }: VerifiedToken): boolean {
-  return (sid ?? session) !== undefined;
+/** One that is dead already ends no session, and is expected to end none. */
+function hasSession({ sid, session, isDead }: VerifiedToken): boolean {
+  return (sid ?? session) !== undefined || isDead === true;
 }
 
 /** What the application's answer says of whose tokens end, and which stay. */

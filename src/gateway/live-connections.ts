@@ -38,6 +38,8 @@ interface Live {
   expiry: NodeJS.Timeout | undefined;
 }
 
+const cutsInTurn = 64;
+
 /** The longest time that a timer can wait. */
 const maxTimeoutMs = 2 ** 31 - 1;
 
@@ -87,9 +89,14 @@ export class LiveConnections {
       this.#link(entry);
       return;
     }
-    for (const live of [...(this.#byName.get(keyOfName(entry)) ?? [])]) {
-      if (fallsUnder(live.names, entry)) this.#cut(live, "token_revoked");
-    }
+    const held = [...(this.#byName.get(keyOfName(entry)) ?? [])];
+    this.#cutSome(held.filter(({ names }) => fallsUnder(names, entry)));
+  }
+
+  /** Cuts some in each turn of the event loop: one token may have thousands. */
+  #cutSome(lives: readonly Live[]): void {
+    for (const live of lives.slice(0, cutsInTurn)) this.#cut(live, "token_revoked");
+    if (lives.length > cutsInTurn) setImmediate(() => this.#cutSome(lives.slice(cutsInTurn)));
   }
 
   /**

@@ -103,12 +103,14 @@ export function entriesFor(ends: Ends, now: EpochSeconds, lifetimes: Lifetimes):
     ...subjectEntry(subject, now, lifetimes),
     ...(scope === "others" && { sparing: sparingOf(spares, now) }),
   });
+  // Whoever has stolen a token that is dead must not end what its owner has begun since.
+  const living = tokens.filter(({ isDead }) => isDead !== true);
   const entries = [
     ...tokens.flatMap((token) => (scope === "others" ? [] : [tokenEntry(token)])),
-    ...tokens.flatMap((token) =>
+    ...living.flatMap((token) =>
       scope === "session" ? sessionEntries(token, now, lifetimes) : [],
     ),
-    ...(scope === "token" || scope === "session" ? [] : tokens.flatMap(subjectsOf)).map(ended),
+    ...(scope === "token" || scope === "session" ? [] : living.flatMap(subjectsOf)).map(ended),
     ...subjects.map(ended),
     ...(onlyHandedOut ? entriesOfOthers(spares, now, lifetimes) : []),
   ];

@@ -28,6 +28,8 @@ export interface VerifiedToken {
   readonly certificate?: string | undefined;
   /** Set if revgate can't look into it: nothing was checked (see opaque-token.ts). */
   readonly isOpaque?: true;
+  /** Set if it had been revoked, or was over, when it came: it ends itself alone. */
+  readonly isDead?: true;
   /** What the application is told of it. */
   readonly headers?: FieldLines | undefined;
 }

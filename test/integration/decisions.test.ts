@@ -16,6 +16,7 @@ routes:
   - { path: /articles/*, methods: [GET], access: optional }
   - { path: /logout, methods: [POST], revoke: token, alsoRevoke: [ { cookie: refresh } ] }
   - { path: /password, methods: [POST], revoke: subject }
+  - { path: /all, methods: [POST], revoke: subject, revoked: forward, expired: forward }
   - { path: /out, methods: [POST], revoke: token, revoked: forward, expired: forward }
 `;
 
@@ -113,6 +114,23 @@ describe("the gateways' port", () => {
     const [one, other] = [makeToken({ jti: "1" }), makeToken({ jti: "2" })];
     assert.equal((await ask("POST", "/password", { headers: { token: one } })).status, 200);
     assert.equal((await ask("GET", "/me", { headers: { token: other } })).status, 401);
+  });
+
+  it("ends nothing but itself by a token that is dead, nor does the clients' port", async (t) => {
+    const { gate, ask } = await start(t);
+    const now = Math.floor(Date.now() / 1000);
+    const [stolen, over] = [
+      makeToken({ sub: "alice", iat: now - 60 }),
+      makeToken({ sub: "alice", iat: now - 7200, exp: now - 3600 }),
+    ];
+    assert.equal((await ask("POST", "/all", { headers: { token: stolen } })).status, 200);
+    const owner = makeToken({ sub: "alice", iat: now + 2 });
+    for (const token of [stolen, over]) {
+      assert.equal((await ask("POST", "/all", { headers: { token } })).status, 200);
+    }
+    const direct = await send(`${gate.url}/all`, { method: "POST", headers: { token: stolen } });
+    assert.equal(direct.status, 200);
+    assert.equal((await ask("GET", "/me", { headers: { token: owner } })).status, 200);
   });
 
   it("says no if what a logout carries cannot be revoked", async (t) => {

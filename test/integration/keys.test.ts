@@ -11,7 +11,7 @@ import { systemStopwatch } from "../../src/platform/clock.ts";
 import { RemoteKeys, type RemoteKeysOptions } from "../../src/token/keys/remote-keys.ts";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
-import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
+import { startGate, type TestGate, untilReady, writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { type Key, makeKey, sign, startIssuer } from "../helpers/issuer.ts";
 import { nextKeyPair } from "../helpers/key-pairs.ts";
@@ -309,6 +309,40 @@ describe("a key set that can't be fetched any more", () => {
       (await send(`${gate.adminUrl}/metrics`)).text,
     );
     assert.ok(Number(age?.[1]) >= 2, age?.[0]);
+  });
+});
+
+describe("the key set of one issuer among several", () => {
+  it("takes no sidecar out of service for the others, and keeps no change of theirs from being taken on", async (t) => {
+    const known = makeKey("known");
+    const issuer = await startIssuer(t, known);
+    issuer.answer = (response) => response.writeHead(500).end();
+    const yaml = (tolerance: string) => `
+tokens:
+  keys: [ { publicKeyFile: public.pem } ]
+  issuer: main
+  clockTolerance: ${tolerance}
+  jwks: { refresh: 1s, coolDown: 100ms }
+  issuers: [ { issuer: small, keys: [ { jwksUrl: "${issuer.url}" } ] } ]`;
+    const upstream = (await startApplication(t)).url;
+    const gate = await startGate(t, { upstream, yaml: yaml("5s") });
+    const readyz = () => send(`${gate.adminUrl}/readyz`);
+    while (!(await readyz()).text.includes("cannot be fetched: answered 500"));
+    assert.equal((await readyz()).status, 200);
+    const [main, small] = [makeToken({ iss: "main" }), sign(known, { iss: "small" })];
+    assert.equal(await answerFor(gate, main), "200");
+    assert.equal(await answerFor(gate, small), "503 keys_unavailable");
+    const reload = (tolerance: string) =>
+      gate.reload(() => writeConfig(gate.directory, yaml(tolerance), upstream));
+    await reload("6s");
+    assert.equal(await answerFor(gate, main), "200");
+    issuer.answer = undefined;
+    await until(async () => (await answerFor(gate, small)) === "200");
+    // From now on it has keys, and a change that would lose them is not taken on.
+    issuer.answer = (response) => response.writeHead(500).end();
+    await reload("7s");
+    assert.match(gate.logged(), /answered 500/);
+    assert.match((await readyz()).text, /not reloaded/);
   });
 });
 

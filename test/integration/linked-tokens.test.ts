@@ -48,7 +48,7 @@ function cookiesOf(url: string | undefined): string[] {
   }
 }
 
-async function start(t: TestContext, count: number) {
+async function start(t: TestContext, count: number, redisSettings = "") {
   const waiting = new EventEmitter();
   const application = await startApplication(t, async (request, response) => {
     request.resume();
@@ -65,7 +65,7 @@ async function start(t: TestContext, count: number) {
     response.end(request.headers["x-says"] ?? handOut());
   });
   const redis = count > 1 ? await startRedis(t) : undefined;
-  const store = `, redis: { url: "${redis?.url}", commandTimeout: 5s, grace: 300ms }`;
+  const store = `, redis: { url: "${redis?.url}", commandTimeout: 5s, grace: 300ms${redisSettings} }`;
   const yaml = `${routes}\ndenylist: { dataDir: data${redis ? store : ""} }`;
   const gates = await Promise.all(
     Array.from({ length: count }, () => startGate(t, { upstream: application.url, yaml })),
@@ -94,6 +94,14 @@ async function isLive({ url }: TestGate, token: string): Promise<boolean> {
   for (;;) {
     const { status } = await send(`${url}/me`, { headers: { token } });
     if (status !== 503) return status === 200;
+  }
+}
+
+/** Asks again while Redis is waited for. */
+async function answered(ask: () => Promise<Reply>): Promise<Reply> {
+  for (;;) {
+    const reply = await ask();
+    if (reply.status !== 503) return reply;
   }
 }
 
@@ -267,6 +275,21 @@ describe("linked tokens", { concurrency: 3 }, () => {
     assert.ok(await metric(first, /^revgate_sessions_not_found_total 1$/m));
     await post(first, "/login", { "x-says": "{}" });
     assert.ok(await metric(first, /^revgate_nothing_handed_out_total 1$/m));
+  });
+
+  it("end with what replaced them while their session could not be known", async (t) => {
+    const { first, redis } = await start(t, 2, ", whenUnavailable: serve-known");
+    await redis?.kill();
+    const replaced = randomUUID();
+    const renewed = await answered(() => post(first, "/refresh", { refresh: replaced }));
+    const { refresh: token } = pairIn(renewed);
+    assert.ok(await metric(first, /^revgate_links_late_total [1-9]/m));
+    await redis?.start();
+    await untilReady(first);
+    const loggedOut = await answered(() => post(first, "/refresh-logout", { refresh: token }));
+    assert.equal(loggedOut.status, 200);
+    assert.equal(await mayRefresh(first, token), false);
+    assert.equal(await mayRefresh(first, replaced), false);
   });
 
   it("go out, and are told of, while Redis is away; they belong together when it is back", async (t) => {

@@ -85,6 +85,15 @@ describe("LiveConnections", () => {
     assert.deepEqual(cuts, ["counted token_revoked", "one token_revoked"]);
   });
 
+  it("cuts thousands of one token in several turns of the event loop", async (t) => {
+    const { live, cuts, add } = setUp(t);
+    for (let i = 0; i < 200; i += 1) add(`${i}`);
+    live.revoke({ kind: "tok", value: token.id, expiresAt: 2000 });
+    assert.equal(live.size, 200 - 64);
+    while (live.size > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(new Set(cuts).size, 201);
+  });
+
   it("keeps what was issued behind a subject's cut-off", (t) => {
     const { live, cuts, add } = setUp(t);
     add("later", { issuedAt: 101 });
