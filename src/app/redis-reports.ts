@@ -60,13 +60,18 @@ export function createRedisReports({ metrics, logger }: StoreContext): RedisRepo
   };
 }
 
-const maxNamedAhead = 20;
+const [maxNamedAhead, namedAgainAfterMs] = [20, 60_000];
 
-/** Counts cut-offs in the future, and logs the first ones by name. */
+/** Counts cut-offs in the future, and logs the first ones of each minute by name. */
 export function reportCutoffsAhead({ metrics, logger }: StoreContext): OnCutoffAhead {
   const named = new Set<string>();
+  let sinceMs = Number.NEGATIVE_INFINITY;
   return ({ entry, seconds }) => {
     metrics.cutoffsAhead.inc();
+    if (performance.now() > sinceMs + namedAgainAfterMs) {
+      named.clear();
+      sinceMs = performance.now();
+    }
     if (named.has(entry.value) || named.size >= maxNamedAhead) return;
     named.add(entry.value);
     logger.warn(

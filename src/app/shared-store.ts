@@ -57,6 +57,8 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
         { shard, why },
         "the denylist in redis has been created: redis was empty or not in use",
       ),
+    // Each of two may differ from redis by so much.
+    apartSeconds: () => 2 * clock.toleranceSeconds,
     onCutoffAhead: reportCutoffsAhead(context),
     onEpoch: reportEpoch(context, redis),
   });

@@ -41,6 +41,8 @@ export interface SharedDenylistOptions {
   readonly nameTrustMs: number;
   /** Told, once each, what keeps the store from being relied on (and undefined when that does no more). */
   readonly onTrouble?: OnTrouble;
+  /** By how much the clocks of two sidecars may differ, in seconds. */
+  readonly apartSeconds?: () => number;
   /** Told of cut-offs in the future that Redis hands over. */
   readonly onCutoffAhead?: OnCutoffAhead;
   /** Told of every loss in Redis that this sidecar was the first to see. */

@@ -58,7 +58,11 @@ export class SharedDenylist implements Denylist {
     setMaxListeners(0, this.#closing.signal);
     const { local, outbox, replica, lives, onEpoch, onTrouble } = options;
     const { journal } = local;
-    const watch = watchCutoffs(options.clock, options.onCutoffAhead ?? (() => {}));
+    const watch = watchCutoffs(
+      options.clock,
+      options.apartSeconds ?? (() => 0),
+      options.onCutoffAhead ?? (() => {}),
+    );
     const troubles = new Troubles((source, reason) => onTrouble?.(source, reason));
     const [known, roster] = [new KnownShards(), new Roster(replica, options.noticeMs)];
     const keeper = new EpochKeeper({

@@ -103,7 +103,7 @@ export function entriesFor(ends: Ends, now: EpochSeconds, lifetimes: Lifetimes):
     ...subjectEntry(subject, now, lifetimes),
     ...(scope === "others" && { sparing: sparingOf(spares, now) }),
   });
-  // Whoever has stolen a token that is dead must not end what its owner has begun since.
+  // A client that has stolen a dead token must not end what its owner has begun since.
   const living = tokens.filter(({ isDead }) => isDead !== true);
   const entries = [
     ...tokens.flatMap((token) => (scope === "others" ? [] : [tokenEntry(token)])),

@@ -114,11 +114,12 @@ function unknownKey(
   issuers: readonly Issuer[],
   search: Search,
 ): UnknownKey | "forged" | undefined {
-  const { kid } = jws.header;
+  const { kid, alg } = jws.header;
   const lacking = issuers
     .map(({ keys }) => keys)
     .filter(
-      ({ keys, grows }) => grows && (kid === undefined || keys.every((key) => key.kid !== kid)),
+      ({ keys, mayGet }) =>
+        mayGet(alg) && (kid === undefined || keys.every((key) => key.kid !== kid)),
     );
   if (lacking.length === 0) return "forged";
   if (search === "in_turn") {

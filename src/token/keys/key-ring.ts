@@ -3,8 +3,8 @@ import type { VerificationKey } from "./verification-key.ts";
 /** The keys of an issuer, as they are at this moment. */
 export interface KeyRing {
   readonly keys: readonly VerificationKey[];
-  /** Whether the issuer may have keys that are not there yet. */
-  readonly grows: boolean;
+  /** Whether the issuer may have keys for that `alg` that are not there yet. */
+  mayGet(alg: unknown): boolean;
   /**
    * Looks for a key that is not there: resolves when all has been tried that can be tried now. Undefined
    * if that has been done a moment ago, or if it has no source to look in.
@@ -24,7 +24,7 @@ export interface KeyRing {
 /** Keys that stay what they are. */
 export function fixedKeys(keys: readonly VerificationKey[]): KeyRing {
   const nowhere = { lookFor: () => undefined, seek: async () => {} };
-  return { keys, grows: false, ...nowhere, trouble: undefined, onChange() {} };
+  return { keys, mayGet: () => false, ...nowhere, trouble: undefined, onChange() {} };
 }
 
 /** Seeks in several rings at once; resolves as soon as it is found in one. The rings keep `isFound` until they have looked. */
@@ -47,7 +47,7 @@ export function joinRings(rings: readonly KeyRing[]): KeyRing {
     });
   }
   return {
-    grows: rings.some(({ grows }) => grows),
+    mayGet: (alg) => rings.some((ring) => ring.mayGet(alg)),
     get keys() {
       return keys;
     },

@@ -46,7 +46,7 @@ const soughtPauseMs = 1000;
  * instead, of which there is one in a second (docs/decisions/0044).
  */
 export class RemoteKeys implements KeyRing {
-  readonly grows = true;
+  readonly mayGet = (alg: unknown) => this.#options.algorithms.includes(alg as Algorithm);
   keys: readonly VerificationKey[] = [];
   trouble: string | undefined;
   readonly #options: RemoteKeysOptions;

@@ -19,7 +19,7 @@ export interface WatchedKeysOptions {
  */
 export class WatchedKeys implements KeyRing {
   keys: readonly VerificationKey[];
-  readonly grows = false;
+  readonly mayGet = () => false;
   readonly trouble: undefined;
   /** Files are read again every few seconds: they are never old. */
   readonly ageMs = 0;

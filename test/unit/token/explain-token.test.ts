@@ -126,7 +126,7 @@ describe("an explanation", () => {
   it("waits for a key that has to be fetched", async () => {
     const ring = {
       keys: [] as ReturnType<typeof keyOf>[],
-      grows: true,
+      mayGet: () => true,
       trouble: "the keys cannot be fetched",
       onChange() {},
       lookFor: () => undefined,

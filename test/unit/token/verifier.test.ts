@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
+import { fixedKeys, type KeyRing } from "../../../src/token/keys/key-ring.ts";
 import { loadKeys } from "../../../src/token/keys/keys.ts";
-import { createVerifier, type VerifierOptions } from "../../../src/token/verifier.ts";
+import { createVerifier, type VerifierOptions, verifyInFull } from "../../../src/token/verifier.ts";
 import { nextKeyPair } from "../../helpers/key-pairs.ts";
 import { makeToken, publicPem, threeDays, verificationKey } from "../../helpers/tokens.ts";
 
@@ -314,5 +315,23 @@ describe("verifier", () => {
     const token = makeToken({ iat: undefined, exp: now + threeDays });
     assert.equal(verifierWith().verify(token).kind, "valid");
     assert.equal(verifierWith({ maxLifetimeSeconds: 3600 }).verify(token).kind, "invalid");
+  });
+
+  it("seeks a key for algorithms that its issuer may use, and for no others", async () => {
+    let searches = 0;
+    const keys: KeyRing = {
+      ...fixedKeys([]),
+      mayGet: (alg) => alg === "RS256",
+      async seek() {
+        searches += 1;
+      },
+    };
+    const verifier = verifierWith({ keys });
+    // One of the application's own, such as the refresh token beside an access token.
+    const own = makeToken({}, { algorithm: "PS256" });
+    assert.deepEqual(await verifyInFull(verifier, own), { kind: "invalid" });
+    assert.equal(searches, 0);
+    await verifyInFull(verifier, makeToken());
+    assert.equal(searches, 1);
   });
 });
