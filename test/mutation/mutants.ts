@@ -16,7 +16,7 @@ const exchanges: readonly (readonly [RegExp, (found: string) => string])[] = [
   [/ \+ | - /g, (found) => (found === " + " ? " - " : " + ")],
   [/ \* | \/ /g, (found) => (found === " * " ? " / " : " * ")],
   [/\b(?:true|false)\b(?!:)/g, (found) => (found === "true" ? "false" : "true")],
-  [/(?<![\w.$])\d+(?![\w.$]|:)/g, (found) => String(Number(found) + 1)],
+  [/(?<![\w.$]|void )\d+(?![\w.$]|:)/g, (found) => String(Number(found) + 1)],
   [/!(?=[\w(])/g, () => ""],
   [/\.some\(|\.every\(/g, (found) => (found === ".some(" ? ".every(" : ".some(")],
   [/Math\.max\(|Math\.min\(/g, (found) => (found === "Math.max(" ? "Math.min(" : "Math.max(")],

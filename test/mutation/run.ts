@@ -12,12 +12,13 @@ import { SourceMap, type SourceMapPayload } from "node:module";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { transform } from "esbuild";
+import { prepareKeyPairs } from "../helpers/key-pairs.ts";
 import { repository } from "../tools/repository.ts";
 import { type Mutant, mutantsOf, mutated } from "./mutants.ts";
 import { findTests, runTests, type TestsOf } from "./test-runs.ts";
 
 /** Those nearest to the file are run first: most mutants do not outlive them. */
-const nearest = 4;
+const nearest = 2;
 
 const { values } = parseArgs({
   options: {
@@ -126,6 +127,7 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+prepareKeyPairs();
 const testsOf = await findTests(values.tests.split(","));
 const scores: number[] = [];
 for (const room of values.rooms.split(",")) scores.push(await tryRoom(room, testsOf));

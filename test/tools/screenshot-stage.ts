@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { ConfigError } from "../../src/errors.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { fillRedis, startRedis, type TestRedis } from "../helpers/redis.ts";
@@ -96,7 +97,7 @@ export const scenes = {
   /** Redis is gone, and a changed configuration was refused. */
   async trouble({ gates: [gate], redis }: Stage) {
     await gate?.reload(async () => {
-      throw new Error("revgate.yaml:14:3 routes[2].revoke: expected token, subject or others");
+      throw new ConfigError(["revgate.yaml:14:3 routes[2].revoke: expected token or subject"]);
     });
     await redis.kill();
     const text = async () => (await send(`${(gate as TestGate).adminUrl}/readyz`)).status;

@@ -65,7 +65,7 @@ async function open(
   await page.goto(gate.adminUrl);
   await page.locator("#health.ready, #health.not-ready").waitFor();
   await page.fill("#secret", secret);
-  await page.locator("#secret").press("Tab");
+  await page.locator("#secret").blur();
   return page;
 }
 
@@ -75,7 +75,7 @@ async function shoot(page: Page, height: Form["height"], format: "webp" | "png")
     "[innerWidth, document.documentElement.scrollHeight]",
   )) as [number, number];
   const session = await page.context().newCDPSession(page);
-  const clip = { x: 0, y: 0, width, height: height === "full" ? full : height, scale: 1 };
+  const clip = { x: 0, y: 0, width, height: height === "full" ? full : height, scale: 1.5 };
   const { data } = await session.send("Page.captureScreenshot", {
     ...{ format, clip, captureBeyondViewport: true },
     ...(format === "webp" && { quality: 80 }),
