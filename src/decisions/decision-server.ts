@@ -5,6 +5,7 @@ import { maxHeaderLines } from "../gateway/framing.ts";
 import { beginVisit, type Reception } from "../gateway/visit.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
 import { answerQuestion } from "./answer-question.ts";
+import { limitAskers, maxStrangers } from "./askers.ts";
 import { type QuestionForm, readOriginal } from "./original-request.ts";
 
 /** What questions are answered by; a reload puts another in its place. */
@@ -35,6 +36,8 @@ export interface DecisionServerOptions {
   readonly onUncaught: ReportUncaught;
 }
 
+const malformed = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
 /** What a gateway adds to the head that it has received. */
 const addedBytes = 2048;
 
@@ -55,7 +58,13 @@ export function createDecisionServer(
   adjustDecisionServer(server, options);
   // Node drops what goes beyond in silence: one more than is allowed, so that it shows.
   server.maxHeadersCount = maxHeaderLines + 1;
+  const begin = limitAskers(server, {
+    mayAsk: (socket) => current()?.mayAsk(socket) === true,
+    maxConnections: () => server.maxConnections - maxStrangers,
+    onCrowded: (peer, why) => options.onRefused("gateway", peer, why),
+  });
   const handle = (question: IncomingMessage, response: ServerResponse) => {
+    if (!begin(question.socket, response)) return;
     const { isLeaving } = options;
     if (isLeaving()) response.shouldKeepAlive = false;
     const gate = current();
@@ -88,7 +97,8 @@ export function createDecisionServer(
       options.onRefused("question", socket.remoteAddress ?? "unknown", error.code ?? "malformed");
     }
     if (!socket.writable) return void socket.destroy();
-    socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    // Whether or not the other side closes, too.
+    socket.end(malformed, () => socket.destroy());
   });
   server.on("error", (error) => options.onUncaught("decisions", error));
   return server;
@@ -105,7 +115,7 @@ export function adjustDecisionServer(
   server.headersTimeout = options.headersTimeoutMs;
   server.requestTimeout = options.requestTimeoutMs;
   server.keepAliveTimeout = options.idleTimeoutMs;
-  server.maxConnections = options.maxConnections;
+  server.maxConnections = options.maxConnections + maxStrangers;
 }
 
 function sendRefusal(response: ServerResponse, status: number, body: Record<string, string>): void {

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { Agent } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { describe, it, type TestContext } from "node:test";
 import { loadConfig } from "../../src/config/load.ts";
 import { startApplication } from "../helpers/application.ts";
@@ -9,6 +12,7 @@ import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
 import { startGate, type TestGate, untilStartIsNoted } from "../helpers/gate.ts";
 import { openRaw, type Sent, send } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const routes = `
 routes:
@@ -228,5 +232,59 @@ describe("the gateways' port", () => {
     }
     await stopped;
     await assert.rejects(ask("GET", "/me"), /ECONNREFUSED/);
+  });
+});
+
+describe("strangers at the gateways' port", () => {
+  it("take no place of a gateway's, however many they are and whatever they leave undone", async (t) => {
+    const { url, gate, ask } = await start(
+      t,
+      "limits: { maxConnections: 2 }",
+      ", gateways: [127.0.0.1]",
+    );
+    const port = Number(new URL(url).port);
+    let open = 0;
+    const strangers = Array.from({ length: 40 }, () => {
+      const socket = connect({ host: "127.0.0.1", port, localAddress: "127.0.0.2" });
+      socket.on("error", () => {});
+      socket.once("connect", () => {
+        open += 1;
+        socket.write("G");
+      });
+      socket.once("close", () => {
+        open -= 1;
+      });
+      t.after(() => socket.destroy());
+      return socket;
+    });
+    await Promise.all(strangers.map((socket) => once(socket, "connect")));
+    await until(() => open <= 16);
+    for (let i = 0; i < 4; i += 1) assert.equal((await ask("POST", "/login")).status, 200);
+
+    // Sent ahead, in one packet: one answer at most, and no more work than that.
+    const ahead = connect({ host: "127.0.0.1", port, localAddress: "127.0.0.3" });
+    t.after(() => ahead.destroy());
+    ahead.on("error", () => {});
+    const answered = text(ahead).catch(() => "");
+    ahead.write("GET / HTTP/1.1\r\n\r\n".repeat(3000));
+    assert.ok((await answered).split("HTTP/1.1 403").length <= 2);
+    const refused = await metric(gate, 'revgate_decisions_refused_total{reason="gateway"}');
+    assert.ok(refused <= 3, `${refused}`);
+  });
+
+  it("are cut off if their request is malformed, whatever they do", async (t) => {
+    const { url } = await start(t, "", ", gateways: [127.0.0.1]");
+    const port = Number(new URL(url).port);
+    const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
+    t.after(() => socket.destroy());
+    socket.on("error", () => {});
+    socket.write("nonsense\r\n\r\n");
+    socket.resume();
+    // It keeps its own side open: only if the other side is gone, writing to it fails.
+    await once(socket, "end");
+    while (!socket.destroyed) {
+      socket.write("x");
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   });
 });

@@ -1,0 +1,67 @@
+import type { Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { dropFurther } from "../node-http/drop-further.ts";
+import { networkOf } from "../platform/network.ts";
+import { createPlaces } from "../platform/places.ts";
+
+/** Who may ask, and how many of them at a time. */
+export interface AskerLimits {
+  readonly mayAsk: (socket: Socket) => boolean;
+  /** How many connections gateways may have. */
+  readonly maxConnections: () => number;
+  /** Told of each gateway's connection that was turned away, or closed for too many questions at once. */
+  readonly onCrowded: (peer: string, why: string) => void;
+}
+
+/** Counts a question until its answer is gone; false if its connection was closed for too many at once. */
+export type BeginQuestion = (socket: Socket, response: ServerResponse) => boolean;
+
+/**
+ * What others than gateways have: enough to be told that they may not ask. Their connections never take the places of
+ * gateways; a newcomer gets the place of the one that came first.
+ */
+export const maxStrangers = 16;
+/** Gateways wait for an answer before they ask anew; each question that is sent ahead costs more than its bytes. */
+const [maxAtOnce, maxAtOnceOfStrangers] = [4, 1];
+
+/** Bounds the connections to the gateways' port, and the questions on each. */
+export function limitAskers(server: Server, limits: AskerLimits): BeginQuestion {
+  const { mayAsk, maxConnections, onCrowded } = limits;
+  const takePlace = createPlaces(() => maxStrangers);
+  const underWay = new WeakMap<Socket, number>();
+  let gateways = 0;
+
+  server.on("connection", (socket: Socket) => {
+    const peer = socket.remoteAddress ?? "unknown";
+    if (!mayAsk(socket)) {
+      const place = takePlace(networkOf(peer), () => socket.destroy());
+      if (place === undefined) socket.destroy();
+      else socket.once("close", place.leave);
+      return;
+    }
+    if (gateways >= maxConnections()) {
+      onCrowded(peer, "too many connections");
+      socket.destroy();
+      return;
+    }
+    gateways += 1;
+    socket.once("close", () => {
+      gateways -= 1;
+    });
+  });
+
+  return (socket, response) => {
+    // What came in the same packet is still read when the connection is closed.
+    if (socket.destroyed) return false;
+    const count = underWay.get(socket) ?? 0;
+    if (count >= (mayAsk(socket) ? maxAtOnce : maxAtOnceOfStrangers)) {
+      onCrowded(socket.remoteAddress ?? "unknown", "too many questions at once");
+      dropFurther(socket);
+      socket.destroy();
+      return false;
+    }
+    underWay.set(socket, count + 1);
+    response.once("close", () => underWay.set(socket, (underWay.get(socket) ?? 1) - 1));
+    return true;
+  };
+}
