@@ -104,6 +104,20 @@ describe("withIntrospection", () => {
     assert.deepEqual(introspecting.seen, { tokens: 1, subject: 1, sid: 1, jti: 0 });
   });
 
+  it("takes a token for expired from its end and the tolerance on", async () => {
+    for (const [exp, kind] of [
+      [95, "expired"],
+      [95.5, "valid"],
+    ] as const) {
+      const { waiting, introspecting } = setUp();
+      const asked = introspecting.verify("token");
+      waiting[0]?.({ active: true, sub: "a", iat: 90, exp });
+      assert.ok(asked.kind === "unknown_key");
+      await asked.ready;
+      assert.equal(introspecting.verify("token", { search: "none" }).kind, kind);
+    }
+  });
+
   it("names such a token as a logout names its text", async () => {
     const { waiting, introspecting } = setUp();
     const asked = introspecting.verify("token");

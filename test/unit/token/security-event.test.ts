@@ -90,3 +90,33 @@ describe("an event whose key is looked for", () => {
     assert.deepEqual([source.audience, searches], ["shop", 2]);
   });
 });
+
+describe("the time of an event", () => {
+  const tolerant = { ...rules, clockToleranceSeconds: 5, sources: [source("first", keyPair)] };
+  const read = (claims: Record<string, unknown>) =>
+    verifyEvent(event(keyPair, "first", claims), tolerant);
+
+  it("ends by its exp or its age, the earlier of the two, and the tolerance more", async () => {
+    assert.equal((await read({ iat: now - 10 })).expiresAt, now - 10 + 60 + 5);
+    assert.equal((await read({ iat: now - 10, exp: now + 20 })).expiresAt, now + 20 + 5);
+    assert.equal((await read({ iat: now - 64 })).expiresAt, now + 1);
+    for (const past of [{ iat: now - 65 }, { iat: now - 10, exp: now - 5 }])
+      await assert.rejects(read(past), /it has expired/);
+  });
+
+  it("may be ahead by the tolerance, and no more", async () => {
+    assert.equal((await read({ iat: now + 5 })).issuedAt, now + 5);
+    await assert.rejects(read({ iat: now + 6 }), /iat is still to come/);
+  });
+
+  it("is in seconds, and the event has a name", async () => {
+    for (const [claims, text] of [
+      [{ iat: undefined }, /expected iat/],
+      [{ exp: "1" }, /expected exp/],
+      [{ jti: "" }, /expected jti/],
+      [{ events: [] }, /expected events/],
+      [{ events: { a: 1 } }, /expected an object as a/],
+    ] as const)
+      await assert.rejects(read(claims), text);
+  });
+});
