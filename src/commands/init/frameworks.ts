@@ -65,6 +65,10 @@ const directus: Framework = {
       ...{ path: "/auth/password/reset", methods: ["POST"], access: "public", revoke: "subject" },
       subjectFrom: { requestJson: "/token", claim: "id" },
     },
+    {
+      ...{ path: "/websocket", methods: ["GET"] },
+      firstMessage: { protocol: "json", type: "auth", token: "/access_token" },
+    },
     { path: "/auth/*", methods: ["GET"], access: "public" },
     { path: "/server/*", methods: ["GET"], access: "public" },
     { path: "/admin/*", methods: ["GET"], access: "public" },
@@ -85,7 +89,9 @@ const verdaccio: Framework = {
       ...{ path: "/-/user/token/{token}", methods: ["DELETE"], revoke: "token" },
       from: [{ path: "token" }],
     },
-    { path: "/-/user/{user}", methods: ["PUT"], access: "public" },
+    // npm logs in an existing user with Basic, by these three requests.
+    { path: "/-/user/{user}", methods: ["GET", "PUT"], access: "public" },
+    { path: "/-/user/{user}/-rev/{revision}", methods: ["PUT"], access: "public" },
     { path: "/-/v1/login", methods: ["POST"], access: "public" },
     { path: "/-/verdaccio/sec/login", methods: ["POST"], access: "public" },
     { path: "/-/static/*", methods: ["GET"], access: "public" },

@@ -1,0 +1,75 @@
+/**
+ * Installs the applications of `npm run test:apps`: the packages for Python with apt, those for Node at pinned versions
+ * in a folder outside the repository, which `REVGATE_APPS` names, or in the user's cache. What is there stays.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { searchProgram } from "../tools/programs.ts";
+
+/** Debian's own: flask-jwt-extended 4.4 with PyJWT 2.6 takes integers for identities. */
+const pythonPackages = ["python3-flask", "python3-python-flask-jwt-extended", "gunicorn"];
+/** The Python that has them. */
+export const appsPython = "/usr/bin/python3";
+
+const manifest = JSON.stringify({
+  private: true,
+  dependencies: {
+    graphql: "16.11.0",
+    "graphql-ws": "6.0.6",
+    "socket.io": "4.8.1",
+    "socket.io-client": "4.8.1",
+    verdaccio: "6.1.6",
+    ws: "8.18.3",
+  },
+  // Verdaccio names it by a tag, which mirrors do not have.
+  overrides: { "node-fetch": "2.6.7" },
+});
+
+/** Where the applications for Node are. */
+export function appsFolder(): string {
+  const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
+  return process.env["REVGATE_APPS"] ?? join(cache, "revgate-apps");
+}
+
+function run(command: string, args: readonly string[], env?: NodeJS.ProcessEnv): boolean {
+  const stdio = ["ignore", "inherit", "inherit"] as const;
+  const { status } = spawnSync(command, args, {
+    stdio: [...stdio],
+    env: { ...process.env, ...env },
+  });
+  return status === 0;
+}
+
+function hasPythonPackages(): boolean {
+  const modules = "import flask, flask_jwt_extended, gunicorn";
+  return spawnSync(appsPython, ["-c", modules], { stdio: "ignore" }).status === 0;
+}
+
+function installForPython(): void {
+  if (hasPythonPackages()) return;
+  const apt = searchProgram(["apt-get"]);
+  const args = ["install", "-y", "-q", "--no-install-recommends", ...pythonPackages];
+  if (apt !== undefined && process.getuid?.() === 0) {
+    run(apt, args, { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" });
+  }
+  if (hasPythonPackages()) return;
+  throw new Error(`npm run test:apps needs: sudo apt-get ${args.join(" ")}`);
+}
+
+function installForNode(): void {
+  const folder = appsFolder();
+  const note = join(folder, "installed.txt");
+  if (existsSync(note) && readFileSync(note, "utf8") === manifest) return;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), manifest);
+  const args = ["install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund"];
+  if (!run("npm", args)) throw new Error(`npm ${args.join(" ")} failed`);
+  writeFileSync(note, manifest);
+}
+
+if (process.argv[1]?.endsWith("install.ts") === true) {
+  installForPython();
+  installForNode();
+}

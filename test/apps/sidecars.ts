@@ -1,0 +1,44 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { startApp } from "../../src/app/app.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { createLogger } from "../../src/observability/logger.ts";
+import { untilReady } from "../helpers/gate.ts";
+import { repository } from "../helpers/program.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
+
+type Ending = Pick<TestContext, "after">;
+
+/** What stands in the place of the addresses in a configuration. */
+export interface Place {
+  readonly upstream: string;
+  readonly secret: string;
+  /** Needed if the configuration has a Redis. */
+  readonly redisUrl?: string;
+}
+
+/** The text of an example's configuration. */
+export function exampleConfig(name: string): string {
+  return readFileSync(join(repository, "examples", name, "revgate.yaml"), "utf8");
+}
+
+/** Starts a revgate with a configuration as it stands in `examples/`, but for its addresses. */
+export async function startSidecar(t: Ending, yaml: string, place: Place): Promise<string> {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, "revgate.yaml");
+  writeFileSync(join(directory, "jwt-secret.txt"), `${place.secret}\n`);
+  const text = yaml
+    .replace(/(?<=upstream: \{ url: )[^ }]+/, `"${place.upstream}"`)
+    .replace(/(?<=redis: \{ url: )[^ }]+/, `"${place.redisUrl ?? ""}"`);
+  writeFileSync(file, text);
+  const config = await loadConfig(file, {});
+  config.settings.listen.port = 0;
+  config.settings.admin.port = 0;
+  const logger = createLogger("silent", [], { write: () => {} });
+  const app = await startApp(config, { logger, version: "test" });
+  t.after(() => app.stop());
+  config.settings.limits.drainTimeout = 0;
+  await untilReady({ adminUrl: `http://127.0.0.1:${app.adminAddress.port}` });
+  return `http://127.0.0.1:${app.address.port}`;
+}
