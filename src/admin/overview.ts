@@ -5,9 +5,14 @@ import type { TimelineCounts } from "./timeline.ts";
 export interface Fleet {
   /** How old the proof that memory has everything may be before a request waits for Redis; 0: not known yet. */
   readonly stalenessLimitSeconds: number;
-  /** This one, and those that it has heard of within the last minute. */
+  /** How many it has heard of that have not left, itself included. */
+  readonly known: number;
+  /** This one, then those that have been silent for the longest time; at most `maxListed`. */
   readonly sidecars: readonly FleetSidecar[];
 }
+
+/** How many sidecars are listed one by one: a fleet may have thousands. */
+export const maxListed = 20;
 
 /** One of them. */
 export interface FleetSidecar {

@@ -1,4 +1,4 @@
-import type { Fleet } from "../admin/overview.ts";
+import { type Fleet, maxListed } from "../admin/overview.ts";
 import type { Config } from "../config/load.ts";
 import { type RedisFiles, type RedisSettings, redisAccess } from "../config/redis.ts";
 import type { Denylist } from "../denylist/denylist.ts";
@@ -75,12 +75,18 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
   };
 }
 
-function describeFleet({ stalenessLimitSeconds, fleet }: SharedDenylist) {
-  const sidecars = fleet.map(({ isSelf, silentMs }) => ({
-    isSelf,
-    silentSeconds: silentMs / 1000,
-  }));
-  return { stalenessLimitSeconds, sidecars };
+/** The sidecars that share the store, for the status page. */
+function describeFleet({ fleet, stalenessLimitSeconds }: SharedDenylist): Fleet {
+  const listed = [...fleet].sort(
+    (one, other) => Number(other.isSelf) - Number(one.isSelf) || other.silentMs - one.silentMs,
+  );
+  return {
+    ...{ stalenessLimitSeconds, known: fleet.length },
+    sidecars: listed.slice(0, maxListed).map(({ isSelf, silentMs }) => ({
+      isSelf,
+      silentSeconds: silentMs / 1000,
+    })),
+  };
 }
 
 /** Has passwords, certificates and keys tried and used that are others than before. */

@@ -34,8 +34,8 @@ const recovering = "revocations made before the last stop are not in force at ev
  * A denylist that several sidecars share through Redis.
  *
  * The table is always trusted for a yes; for a no only while it is fresh: while it is proved to hold all
- * that Redis held a moment ago. The other half of the bargain is the hold: whoever revokes waits, after
- * Redis has acknowledged, until nobody can rely on an older table any more. docs/decisions/0010 has the
+ * that Redis held a moment ago. The other half of the bargain is the hold: a sidecar that revokes waits, after
+ * Redis has acknowledged, until no other can rely on an older table any more. docs/decisions/0010 has the
  * argument, test/model/staleness searches all its cases.
  */
 export class SharedDenylist implements Denylist {
@@ -49,7 +49,7 @@ export class SharedDenylist implements Denylist {
   readonly #closing = new AbortController();
   /** Ends the trial of secrets that are not the last any more. */
   #trial: AbortController | undefined;
-  /** Nobody is let through until what the last process left unsent is in force everywhere. */
+  /** No request is let through until what the last process left unsent is in force everywhere. */
   #recovering: boolean;
 
   constructor(options: SharedDenylistOptions) {
@@ -114,7 +114,7 @@ export class SharedDenylist implements Denylist {
     return this.#follower.freshness.stalenessMs / 1000;
   }
 
-  /** The sidecars that share the store, as far as this one has heard of them within the last minute. */
+  /** The sidecars that share the store, as far as this one has heard of them. */
   get fleet(): readonly FleetMember[] {
     return this.#roster.heard(performance.now());
   }
@@ -252,7 +252,7 @@ export class SharedDenylist implements Denylist {
     const own = local.health();
     if (!own.ready) return own;
     const reason = replica.up ? this.#whatIsInTheWay() : replica.whyDown;
-    // What is only late keeps nobody from being ready, and is told.
+    // What is only late keeps no sidecar from being ready, and is told.
     if (reason === undefined)
       return { ...own, reason: this.#troubles.reasonOf("send", "restore", "secrets") };
     return { ready: whenUnavailable === "serve-known", reason };
@@ -262,7 +262,7 @@ export class SharedDenylist implements Denylist {
     if (this.#recovering) return recovering;
     const trouble = this.#troubles.reasonOf("follow", "name", "load", "ask");
     if (trouble !== undefined) return trouble;
-    // Then nobody is cleared: neither from memory nor by asking.
+    // Then no token is cleared: neither from memory nor by asking.
     return this.#follower.freshness.isAgreed() ? undefined : elsewhere;
   }
 

@@ -42,11 +42,13 @@ export function showFleet(fleet, isUp) {
     ),
   );
   find("fleet").tBodies[0].replaceChildren(...rows);
-  const count = `${whole(sidecars.length)} sidecar${sidecars.length === 1 ? "" : "s"}`;
+  const known = fleet?.known ?? 0;
+  const more = known > sidecars.length ? " Those that have been silent longest are listed." : "";
+  const count = `${whole(known)} sidecar${known === 1 ? "" : "s"}`;
   const away = isUp ? "" : " Redis is away: nothing is heard of the others.";
   const text =
     fleet === undefined
       ? "Without Redis this sidecar shares revocations with no other."
-      : `${count} heard in the store within a minute.${away}`;
+      : `${count} heard in the store.${more}${away}`;
   setText(find("fleet-note"), text);
 }
