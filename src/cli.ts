@@ -4,7 +4,7 @@ import { exitCodes } from "./commands/io.ts";
 import { main } from "./commands/main.ts";
 import { openLogOutput } from "./observability/log-output.ts";
 
-/** Resolves at the first signal; at the second, whoever sent it has waited long enough. */
+/** Resolves at the first signal; at the second, its sender has waited long enough. */
 function waitForTermination(): Promise<void> {
   return new Promise((resolve) => {
     let asked = false;

@@ -51,7 +51,7 @@ export class KeyUnusableError extends RevgateError {
   }
 }
 
-/** The denylist could not answer; whoever asked must refuse (promise P4). */
+/** The denylist could not answer; the caller must refuse (promise P4). */
 export class StoreUnavailableError extends RevgateError {
   constructor(message: string, cause?: unknown) {
     super("store_unavailable", message, cause);

@@ -3,7 +3,7 @@ import type { Denylist } from "./denylist.ts";
 
 /** Whether the sidecars of a store make names in forms that they have in common. */
 export interface NameAgreement {
-  /** Why not, or why nobody knows yet; undefined if they do. */
+  /** Why not, or why that is unknown yet; undefined if they do. */
   readonly trouble: string | undefined;
   close(): Promise<void>;
 }

@@ -15,7 +15,7 @@ export type OnCutoffAhead = (ahead: CutoffAhead) => void;
  * Looks for cut-offs that lie in the future: by more than the clocks of the sidecar that made one and of this one may
  * differ.
  *
- * They are believed all the same: if the clocks of a whole fleet were ahead and have been set right, so are the tokens
+ * They are believed anyway: if the clocks of a whole fleet were ahead and have been set right, so are the tokens
  * which these end. But somebody else who writes to Redis can lock a subject out by one, and that must be seen.
  */
 export function watchCutoffs(

@@ -46,7 +46,7 @@ export interface TokenNames {
   readonly jti?: string | undefined;
   readonly sid?: string | undefined;
   readonly subject?: string | undefined;
-  /** Further names, of any kind, under which it may have been revoked. */
+  /** More names, of any kind, under which it may have been revoked. */
   readonly others?: readonly EntryName[] | undefined;
   /** When it expires by itself; undefined: that is of no interest. */
   readonly expiresAt?: EpochSeconds | undefined;
@@ -111,10 +111,10 @@ function sparableNames({ id, sid, others = [] }: TokenNames): string[] {
 /** What memory alone can say. `ask` means that it can't say no, and that the store must be asked. */
 export type Standing = "revoked" | "live" | "ask";
 
-/** A request under way that may revoke something. One of the two is called, once. */
+/** A request in progress that may revoke something. One of the two is called, once. */
 export interface Intent {
   /**
-   * It did, or nobody can know: as Denylist.revoke. `entries` where they are not quite those intended. May be
+   * It did, or that is unknown: as Denylist.revoke. `entries` if they are not quite those intended. May be
    * called again, if more is known.
    */
   revoke(entries?: readonly Entry[]): Promise<void>;
@@ -149,7 +149,7 @@ export interface Denylist {
   /**
    * Asks the store of record, for the case that memory alone can't answer.
    *
-   * Rejects with StoreUnavailableError when there is no answer; whoever asked must refuse.
+   * Rejects with StoreUnavailableError when there is no answer; the caller must refuse.
    */
   ask(token: TokenNames): Promise<"revoked" | "live">;
 
@@ -178,7 +178,7 @@ export interface Denylist {
   intend(entries: readonly Entry[]): Promise<Intent>;
 
   /**
-   * Calls back for every entry that comes into force here from now on, by whomever it was revoked; before
+   * Calls back for every entry that comes into force here from now on, revoked by any sidecar; before
    * any later look-up. One that was in force already may be told again, and then is no news.
    */
   onRevoked(listener: OnRevoked): void;

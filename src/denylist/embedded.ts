@@ -20,11 +20,11 @@ export interface EmbeddedDenylistOptions
   readonly retention?: Clock;
   /** Told that the journal could not be made smaller; it is tried again. */
   readonly onCompactionFailure?: (error: Error) => void;
-  /** What becomes of requests that were under way when the process died. */
+  /** What becomes of requests that were in progress when the process died. */
   readonly onUnknownOutcome: UnknownOutcome;
 }
 
-/** The embedded store: complete without any server. `journal` is there for whoever builds on it. */
+/** The embedded store: complete without any server. `journal` is there for what builds on it. */
 export interface EmbeddedDenylist extends Denylist {
   readonly journal: Journal;
   /**
@@ -53,7 +53,7 @@ export async function openEmbeddedDenylist(
 
   async function revoke(entries: readonly Entry[], settles?: number): Promise<void> {
     const { live, late } = sortByTime(entries, retention);
-    // In force here before it is durable: refusing early harms nobody, forgetting would.
+    // In force here before it is durable: refusing early does no harm, forgetting would.
     for (const entry of live) table.add(entry);
     for (const entry of late) table.cameLate(entry);
     // Even what is in the table already waits for the disk: it may be there because of a revocation
@@ -75,7 +75,7 @@ export async function openEmbeddedDenylist(
     revoke: (entries) => revoke(entries),
     async intend(entries) {
       const { id, durable } = journal.intend(entries);
-      // A disk that fails stops nobody from logging out; the revocation will be pending.
+      // A disk that fails stops no user from logging out; the revocation will be pending.
       await durable.catch(() => {});
       const drop = () => journal.settle(id);
       return { revoke: (revoked = entries) => revoke(revoked, id), drop };

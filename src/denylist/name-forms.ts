@@ -15,8 +15,8 @@ export type FormsVerdict =
 /**
  * Compares a sidecar's forms, today's first, with those of a store.
  *
- * While they are changed one sidecar after the other, both kinds live: who brings a new first form writes its
- * own, and so does who has given a later one up. Who still goes by a later form of the store changes nothing.
+ * While they are changed one sidecar after the other, both kinds live: a sidecar with a new first form writes its
+ * own, and so does one that has given a later one up. One that still goes by a later form of the store changes nothing.
  */
 export function compareForms(held: readonly string[], own: readonly string[]): FormsVerdict {
   const first = own[0] ?? "";

@@ -2,21 +2,21 @@ import type { Clock } from "../platform/clock.ts";
 import { type Entry, hasCutoff, type UnknownOutcome } from "./denylist.ts";
 import type { Journal } from "./journal/journal.ts";
 
-/** What becomes of requests that were under way when the process before this one died. */
+/** What becomes of requests that were in progress when the process before this one died. */
 export interface RecoveryOptions {
   readonly clock: Clock;
   readonly onUnknownOutcome: UnknownOutcome;
   readonly revoke: (entries: readonly Entry[], settles: number) => Promise<void>;
 }
 
-/** Deals with what a crash left unfinished: nobody knows what the application has done. */
+/** Deals with what a crash left unfinished: what the application has done is unknown. */
 export async function recover(
   journal: Pick<Journal, "unsettled" | "settle">,
   { clock, onUnknownOutcome, revoke }: RecoveryOptions,
 ): Promise<void> {
   for (const { id, entries } of journal.unsettled) {
     if (onUnknownOutcome === "keep") journal.settle(id);
-    // A disk that fails keeps nobody from starting: they are in force, and written as soon as it works.
+    // A disk that fails keeps no sidecar from starting: they are in force, and written as soon as it works.
     else await revoke(cutOffNow(entries, clock), id).catch(() => {});
   }
 }

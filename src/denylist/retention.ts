@@ -4,8 +4,8 @@ import { largestOf, smallestOf } from "../platform/extremes.ts";
 /**
  * How much longer than a token's `exp` its revocation is kept, in seconds (decision 0029).
  *
- * The largest tolerance three times: whoever accepts the token may do so that much longer than its `exp`;
- * his clock may be behind by as much; and the clock of whoever keeps the revocation may be ahead by as
+ * The largest tolerance three times: the sidecar that accepts the token may do so that much longer than its `exp`;
+ * its clock may lag by as much; and the clock of the one that keeps the revocation may be ahead by as
  * much. It depends on no configuration, so that no change of one revives a token.
  */
 export const keptBeyondSeconds = 3 * largestToleranceSeconds;
@@ -35,7 +35,7 @@ export function endOfAllIssued(now: EpochSeconds, seconds: number): EpochSeconds
 export class RememberedLives {
   #lives: readonly RememberedLife[] = [];
 
-  /** The first holds for all times before it, too: nobody knows better. */
+  /** The first holds for all times before it, too: of those nothing is known. */
   get list(): readonly RememberedLife[] {
     return this.#lives;
   }

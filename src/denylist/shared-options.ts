@@ -49,7 +49,7 @@ export interface SharedDenylistOptions {
   readonly onLoss?: (shard: string, why: string) => void;
   /** Told of every store, new or unused for minutes, that this sidecar was the first to find. */
   readonly onBeginning?: (shard: string, why: string) => void;
-  /** Told what time it is at Redis with every reading; undefined while nobody can say. */
+  /** Told what time it is at Redis with every reading; undefined while that is unknown. */
   readonly onReferenceTime?: (time: ReferenceTime | undefined) => void;
   /** Told of every new epoch: the first, and each that began because the store had lost something. */
   readonly onEpoch?: (epoch: Epoch) => void;

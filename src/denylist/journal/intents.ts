@@ -1,7 +1,7 @@
 import type { Entry } from "../denylist.ts";
 import type { JournalRecord } from "./record.ts";
 
-/** Entries that requests under way would revoke, by the number of their intent. */
+/** Entries that requests in progress would revoke, by the number of their intent. */
 export class Intents {
   readonly #open = new Map<number, Entry[]>();
   #lastId = 0;

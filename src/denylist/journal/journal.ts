@@ -55,7 +55,7 @@ export interface Journal {
    * An entry that could not be read again is not written: that rejects, too.
    */
   append(entries: readonly Entry[], more?: Appended): Promise<void>;
-  /** Keeps entries that Redis has, and notes those that came `late`. Nobody waits for it. */
+  /** Keeps entries that Redis has, and notes those that came `late`. The caller does not wait. */
   keep(entries: readonly Entry[], late?: readonly Entry[]): void;
   /** Notes that Redis has an entry, with the next write: at worst it is sent once more. */
   acknowledge(entry: Entry): void;
@@ -72,7 +72,7 @@ export interface Journal {
    * Returns the intent's number at once; `durable` resolves and rejects as an append does.
    */
   intend(entries: readonly Entry[]): { readonly id: number; readonly durable: Promise<void> };
-  /** Notes that nothing came of an intent. Nobody waits for it: at worst it is taken for unknown. */
+  /** Notes that nothing came of an intent. The caller does not wait: at worst it is taken for unknown. */
   settle(id: number): void;
   /** Intents found at start whose outcome was never recorded. */
   readonly unsettled: readonly { readonly id: number; readonly entries: readonly Entry[] }[];
@@ -90,7 +90,7 @@ export interface Journal {
    * Writes a file without what has expired and puts it in the place of the running one.
    *
    * Appends go on meanwhile; only the last step, which is as short as an append, is in their way.
-   * Rejects where there is no room for the new file; the running one is as good as before.
+   * Rejects if there is no room for the new file; the running one is as good as before.
    */
   compact(): Promise<void>;
   /** Bytes known to be on disk. */

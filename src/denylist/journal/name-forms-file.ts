@@ -12,7 +12,7 @@ const formsOfBefore = ["sha256-0.1"];
  *
  * Rejects with NamesDifferError if they have nothing in common: the journal's revocations would be forgotten
  * without a sign. A disk that is full keeps no sidecar from starting: it is told, and what stood there goes on
- * to be compared, which is stricter. To be called before the journal is opened, by whoever holds the directory.
+ * to be compared, which is stricter. To be called before the journal is opened, by the holder of the directory.
  */
 export async function noteNameForms(
   dataDir: string,
@@ -46,7 +46,7 @@ async function formsIn(path: string, journal: string): Promise<readonly string[]
   const text = await unlessMissing(readFile(path, "latin1"));
   if (text !== undefined) {
     const forms = parseForms(text.trimEnd());
-    // Nobody knows in which: none of this sidecar's, to be safe.
+    // In which is unknown: none of this sidecar's, to be safe.
     return forms.length > 0 ? forms : [`unreadable: delete ${path} if that is known to be wrong`];
   }
   const size = (await unlessMissing(stat(journal)))?.size ?? 0;

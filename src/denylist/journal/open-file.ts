@@ -7,7 +7,7 @@ import { formatRecords, type JournalRecord, type JournalVersion, journalTitle } 
 /** What of a file is known to be whole. */
 interface Extent {
   readonly version: JournalVersion;
-  /** Bytes known to be on disk; what stands behind them is never trusted after a failure. */
+  /** Bytes known to be on disk; what stands after them is never trusted after a failure. */
   readonly size: number;
   readonly records: number;
 }
@@ -124,7 +124,7 @@ export class OpenFile {
    * What has become of the file under its name; undefined if it is this one, as this process left it, with
    * so many bytes appended.
    *
-   * Whoever appends to a file that has no name any more is told that all is well, and all of it is lost.
+   * A process that appends to a file that has no name any more is told that all is well, and all of it is lost.
    */
   async loss(appended = 0): Promise<Loss | undefined> {
     const own = Number((await this.#file.stat({ bigint: true })).size);
@@ -139,7 +139,7 @@ export class OpenFile {
     return { reason: `it has ${own} bytes instead of ${expected}`, whole };
   }
 
-  /** Closes the file when nobody reads it any more. */
+  /** Closes the file when its last reader is done. */
   async close(): Promise<void> {
     this.#closing = true;
     if (this.#readers === 0) await this.#file.close();

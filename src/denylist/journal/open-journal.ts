@@ -12,7 +12,7 @@ import { RevocationJournal } from "./revocation-journal.ts";
 /**
  * Opens the journal of a data directory.
  *
- * A torn last line (the process died while writing it) is dropped: nobody was promised it. A line
+ * A torn last line (the process died while writing it) is dropped: no client was promised it. A line
  * before it that is not a record stops the start with JournalDamagedError, which names the line. A disk
  * that cannot be written does not: `failure` says so, and it is tried again.
  */

@@ -17,7 +17,7 @@ export interface JournalContents {
   /** How far the file holds whole records; 0 if it has not even a whole title. */
   readonly wholeBytes: number;
   readonly records: number;
-  /** Whether a record behind that was being written when the process died. */
+  /** Whether a record after that was being written when the process died. */
   readonly torn: boolean;
 }
 
@@ -104,7 +104,7 @@ export async function* readRecords(
   let rest: Buffer = Buffer.alloc(0);
   const lines = new LineParser(version);
   try {
-    // No stream: one that is left in the middle closes the file, and whoever writes to it with it.
+    // No stream: one that is left in the middle closes the file, for its writer too.
     for await (const chunk of chunksOf(file, start, end)) {
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       const whole = bytes.lastIndexOf(lineFeed) + 1;

@@ -32,7 +32,7 @@ export const journalTitle = titleOf(2);
  * `revoked`: an entry of this sidecar's own; `shared`: one that Redis has; `acked`: Redis has that
  * revoked one now. `known`: all shared ones of a part of the store are there under that epoch of it.
  * `intent`: a request that would revoke this entry is about to be forwarded; `settled`: what became of
- * the intent of that number is known. An intent without its settlement is an outcome nobody knows.
+ * the intent of that number is known. An intent without its settlement is an unknown outcome.
  * `lifetime`: from then on revocations of a session, a subject or a `jti` are remembered for so many
  * seconds. `swept`: revocations with deadlines up to then were over, and have been left out of the file.
  */

@@ -26,9 +26,9 @@ export interface Replacement {
 /** What is copied, and where to. */
 export interface CopyOptions extends Pick<Replacement, "temporary" | "origin"> {
   readonly dataDir: string;
-  /** What has expired by then is left behind. */
+  /** What has expired by then is left out. */
   readonly now: EpochSeconds;
-  /** Whether Redis has acknowledged an entry, in writing; what nobody knows of is not. */
+  /** Whether Redis has acknowledged an entry, in writing; what is unknown is not. */
   readonly isShared: (name: EntryName) => boolean;
 }
 
@@ -61,7 +61,7 @@ async function copyRecords(
     for (const record of some.records) {
       swept = Math.max(swept, deadlineLeftOut(record, now));
       if (!isLive(record, now)) continue;
-      // Its acknowledgement is left behind, so the entry itself must say that Redis has it.
+      // Its acknowledgement is left out, so the entry itself must say that Redis has it.
       live.push({ ...record, verb: isShared(record.entry) ? "shared" : record.verb });
     }
     await write(next, live);

@@ -36,7 +36,7 @@ export class JournalWriter {
   readonly #options: WriterOptions;
   #file: OpenFile | undefined;
   #waiting: Waiter[] = [];
-  /** Records that nobody waits for. */
+  /** Records without a waiter. */
   #notes: JournalRecord[] = [];
   /** Records on their way to the disk; those that were refused go first as soon as it works. */
   #unsynced: readonly JournalRecord[] = [];
@@ -133,7 +133,7 @@ export class JournalWriter {
       this.#waiting = [];
       await this.#writeBatch(batch);
     } while (this.#waiting.length > 0 || this.#compacted !== undefined);
-    // In the same step as the look at who waits: whoever comes next starts anew.
+    // In the same step as the look at who waits: the next append starts anew.
     this.#writing = undefined;
   }
 
@@ -202,7 +202,7 @@ export class JournalWriter {
     return copyLive({ dataDir, temporary, origin: this.#file, now: now(), isShared });
   }
 
-  /** Puts a replacement in the running file's place, with these records behind all others. */
+  /** Puts a replacement in the running file's place, with these records after all others. */
   async #replace(next: Replacement, records: readonly JournalRecord[]): Promise<void> {
     const { path, dataDir, standing, isWritable } = this.#options;
     const old = this.#file;

@@ -25,7 +25,7 @@ export class EntryPool {
   readonly #texts = new Map<number, string>();
   /** Entries ever used: numbers are below it. */
   #end = 0;
-  /** The first entry that can be used again, plus one; 0 where there is none. */
+  /** The first entry that can be used again, plus one; 0 if there is none. */
   #free = 0;
   #latestFreed = 0;
 

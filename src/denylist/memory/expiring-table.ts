@@ -62,7 +62,7 @@ export class ExpiringTable {
     return this.#findLive(value) !== undefined;
   }
 
-  /** The cut-off of that name, in whole seconds; undefined where it is not in the table or has expired. */
+  /** The cut-off of that name, in whole seconds; undefined if it is not in the table or has expired. */
   cutoffOf(value: string): EpochSeconds | undefined {
     const entry = this.#findLive(value);
     return entry === undefined ? undefined : this.#pool.cutoffOf(entry);

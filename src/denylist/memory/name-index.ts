@@ -5,7 +5,7 @@ const smallestCapacity = 16;
 const fullestLoad = 0.75;
 const beyond32Bits = 2 ** 32;
 
-/** Mixes the first 64 bits of a key to 32 that nobody outside can foresee; unsigned. */
+/** Mixes the first 64 bits of a key to 32 that no outsider can foresee; unsigned. */
 export type Mix = (a: number, b: number) => number;
 
 /**
@@ -25,7 +25,7 @@ export class NameIndex {
     this.#mix = mix;
   }
 
-  /** The number of the entry with that key, whose mix is `mixed`; undefined where there is none. */
+  /** The number of the entry with that key, whose mix is `mixed`; undefined if there is none. */
   find(key: Key, mixed: number): number | undefined {
     const slots = this.#slots;
     let slot = this.#home(mixed);

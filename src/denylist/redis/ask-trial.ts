@@ -1,10 +1,10 @@
 import type { RedisReplica } from "./replica.ts";
 import type { Troubles } from "./troubles.ts";
 
-/** A token that nobody has. */
+/** A token that no user has. */
 const nobody = { id: "-".repeat(43) };
 
-/** Asks Redis without a request: while asking fails, nobody may be sent here who would ask. */
+/** Asks Redis without a request: while asking fails, no client may be sent here whose request would ask. */
 export class AskTrial {
   readonly #replica: Pick<RedisReplica, "ask">;
   readonly #troubles: Troubles;

@@ -16,7 +16,7 @@ export class BackgroundLoad {
   readonly #options: BackgroundLoadOptions;
   readonly #backOff = new BackOff({ firstMs: 50, longestMs: 5000 });
   #settled = false;
-  /** Counts what makes a load under way worthless. */
+  /** Counts what makes a load in progress worthless. */
   #interruptions = 0;
   #loading: Promise<void> | undefined;
   #againMs = 0;

@@ -144,7 +144,7 @@ function connect(
 }
 
 /**
- * Not left to ioredis: a refresh that is under way when it is closed sets its timer anew, and then it goes
+ * Not left to ioredis: a refresh that is in progress when it is closed sets its timer anew, and then it goes
  * on for ever.
  */
 function refreshSlots(cluster: Cluster): NodeJS.Timeout {

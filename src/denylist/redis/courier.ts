@@ -56,7 +56,7 @@ export class Courier {
 
   /**
    * Sends entries; resolves, when Redis has acknowledged both their keys and their lines in the feed, to
-   * the epoch in which it did. Rejects as soon as an attempt fails; they are sent again all the same.
+   * the epoch in which it did. Rejects as soon as an attempt fails; they are sent again anyway.
    */
   deliver(entries: readonly Entry[]): Promise<Epoch> {
     for (const entry of entries) this.#options.outbox.add(entry);

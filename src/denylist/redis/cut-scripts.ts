@@ -1,7 +1,7 @@
 import { maxSparingLength } from "../cut.ts";
 
 /**
- * What a cut-off spares stands under a key of its own, behind the cut-off that it belongs to. Whoever does not know of it
+ * What a cut-off spares stands under a key of its own, after the cut-off that it belongs to. A sidecar that does not know of it
  * reads a cut-off that spares nothing, and so does everybody if it is lost or belongs to another one.
  *
  * The key is in the slot of the subject's, and is not among KEYS: what is there decides whether it is looked at.

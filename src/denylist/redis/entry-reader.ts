@@ -16,7 +16,7 @@ export interface EntryReaderOptions {
   /** Reads the state that every script returns first. */
   readonly stateOf: (reply: unknown) => ShardState;
   /**
-   * Whether a state counts. Asked by whoever reads for itself, so that it leaves a server that was replaced: no
+   * Whether a state counts. Asked by a reader for itself, so that it leaves a server that was replaced: no
    * request may come to find that out.
    */
   readonly isBelieved: (shard: string, state: ShardState) => Promise<boolean>;
@@ -31,7 +31,7 @@ export interface Page {
   readonly entries: readonly Entry[];
 }
 
-/** What stands under names of one shard, null where there is nothing, and what the shard was like. */
+/** What stands under names of one shard, null if there is nothing, and what the shard was like. */
 export interface Values {
   readonly state: ShardState;
   readonly values: readonly (string | null)[];
@@ -87,8 +87,8 @@ export class EntryReader {
   }
 
   /**
-   * SCAN promises every key that is there all the time, on one server: an epoch is one server's, so whoever
-   * finds all pages in one epoch has read them from one.
+   * SCAN promises every key that is there all the time, on one server: an epoch is one server's, so a reader
+   * that finds all pages in one epoch has read them from one.
    */
   async *#pagesByScan(): AsyncGenerator<Page> {
     const { connection, keys, stateOf } = this.#options;

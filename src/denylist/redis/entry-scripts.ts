@@ -4,7 +4,7 @@ import { state } from "./script-state.ts";
 
 /**
  * The most bytes of a value that are handed over. No value of an entry is half as long: the beginning of a longer one
- * is no more a revocation's than all of it, and whoever loads millions of entries need not hold it.
+ * is no more a revocation's than all of it, and a sidecar that loads millions of entries need not hold it.
  */
 const maxValueBytes = 100;
 
@@ -19,7 +19,7 @@ local function readable(values, keys, first)
 end
 `;
 
-/** KEYS 6…: entries. Returns the state and the value of each, nil where there is none. */
+/** KEYS 6…: entries. Returns the state and the value of each, nil if there is none. */
 export const values = `${state}${readable}
 local found = {}
 if #KEYS > 5 then found = redis.call('MGET', unpack(KEYS, 6)) end
@@ -30,7 +30,7 @@ return {state(), readable(found, KEYS, 6)}
  * ARGV: where the listing goes on, a pattern, about how many keys, 1 for texts that may have line feeds in them.
  *
  * Returns the state, where it goes on from there ('0': nowhere), how many keys match, these keys, and the value of
- * each: lists, or, which costs whoever reads them a quarter, lines of one text.
+ * each: lists, or, which costs their reader a quarter, lines of one text.
  *
  * On a server by itself: it names keys that it was not given. Keys that are longer than any entry's are left out.
  */

@@ -37,11 +37,11 @@ export function readValue(name: EntryName, value: string): Entry | undefined {
 const longestLifeSeconds = 3651 * 86_400;
 
 /**
- * What is believed of an entry whose value can't be read: whoever overwrote it must not have made its tokens
+ * What is believed of an entry whose value can't be read: by overwriting it a stranger must not make its tokens
  * live again. Cut-offs are made of the moment in which they are made, so one of now is no earlier.
  */
 export function unreadableEntry(name: EntryName, now: EpochSeconds): Entry | undefined {
-  // Nobody can say any more to which session the token belongs.
+  // To which session the token belongs is unknown now.
   if (name.kind === "lnk") return undefined;
   const expiresAt = Math.min(Math.ceil(now) + longestLifeSeconds, latestSecond);
   return { ...name, expiresAt, ...(hasCutoff(name.kind) && { cutoff: Math.floor(now) }) };

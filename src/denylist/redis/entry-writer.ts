@@ -44,7 +44,7 @@ export class EntryWriter {
   }
 
   /**
-   * Stores entries of one shard, and behind them, in the same step, lines in its log; resolves to the last of
+   * Stores entries of one shard, and after them, in the same step, lines in its log; resolves to the last of
    * these, and to how many of the entries were there. Nothing is written, and `tail` is undefined, unless the
    * shard is in the epoch that the follower saw.
    * Of two expiries and two cut-offs the later holds; `prolong` makes a grace period go on.

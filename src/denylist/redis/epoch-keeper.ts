@@ -8,7 +8,7 @@ export interface EpochKeeperOptions {
   readonly roster: Roster;
   /** How long the sidecars have at most to write back what they know, in milliseconds. */
   readonly graceMs: number;
-  /** The longest staleness by which anybody may still go if nobody knows the epoch before, in milliseconds. */
+  /** The longest staleness by which a sidecar may still go if the epoch before is unknown, in milliseconds. */
   readonly longestStalenessMs: number;
   /** Whether this sidecar knows revocations that Redis once had. */
   readonly hasShared: () => boolean;

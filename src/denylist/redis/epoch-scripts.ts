@@ -6,7 +6,7 @@ import { state } from "./script-state.ts";
  *
  * Begins a new epoch of a shard that is not what it was, unless somebody else just did. The guard says whether
  * nothing but the server changed (\`moved\`: what is there is what was there at some moment before), nothing at all
- * is there (\`emptied\`), or keys may have vanished singly (\`holes\`), and behind which epoch this one came.
+ * is there (\`emptied\`), or keys may have vanished singly (\`holes\`), and after which epoch this one came.
  */
 export const establish = `${state}
 if textAt(KEYS[1]) == ARGV[1] then
@@ -33,7 +33,7 @@ return {state()}
 /**
  * ARGV: the id of an epoch, and a sidecar: it has written back to this epoch what was missing.
  *
- * When nobody is waited for any more, the grace period ends.
+ * When no sidecar is waited for any more, the grace period ends.
  */
 export const confirm = `${state}
 local now = string.match(textAt(KEYS[1]), '^%S+')
@@ -46,7 +46,7 @@ return {state()}
 
 /** More sidecars than there can be: they are not read. */
 const maxSidecars = 20_000;
-/** How long nobody is waited for when they were not: by then all that live have beaten again. */
+/** How long no sidecar is waited for when they were not: by then all that live have beaten again. */
 const unknownForMs = 60_000;
 /** A sidecar has a name of 12 characters, and a count of as many digits as a number has. */
 const maxFieldBytes = 40;
@@ -57,7 +57,7 @@ const maxFieldBytes = 40;
  *
  * Returns the state, every sidecar and how often it has beaten ('left' if it does no more), whether there are some of
  * an older form, and how many fields were taken away that no sidecar has written. If there are more than there can be,
- * all are taken away, none is returned, and for a while nobody can say who there is, as with sidecars of an older form.
+ * all are taken away, none is returned, and for a while it is unknown who there is, as with sidecars of an older form.
  */
 export const beat = `${state}
 local function beatOnce()

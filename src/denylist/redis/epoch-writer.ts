@@ -63,7 +63,7 @@ export class EpochWriter {
     { graceMs, awaited }: { readonly graceMs: number; readonly awaited: readonly string[] },
   ): Promise<ShardState> {
     const { keys, stalenessMs, write, publish, stateOf } = this.#options;
-    // Told before it is done: a new epoch of which nobody knows would be trusted too soon.
+    // Told before it is done: a new epoch of which no other sidecar knows would be trusted too soon.
     if (shard !== keys.feedShard) await publish([lostLine(shard)]);
     const id = randomBytes(12).toString("base64url");
     const some = awaited.length > maxAwaited ? [] : awaited;

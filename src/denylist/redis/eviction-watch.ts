@@ -17,7 +17,7 @@ export class EvictionWatch {
     this.#options = options;
   }
 
-  /** Whether it may, or nobody knows yet: what is not there may have been. */
+  /** Whether it may, or that is unknown yet: what is not there may have been. */
   get mayEvict(): boolean {
     return this.#mayEvict;
   }

@@ -67,7 +67,7 @@ export class FeedFollower {
     this.#naming = this.#watchName();
   }
 
-  /** Whether Redis may throw revocations away, or nobody knows yet: what is not there may have been. */
+  /** Whether Redis may throw revocations away, or that is unknown yet: what is not there may have been. */
   get mayEvict(): boolean {
     return this.#evictions.mayEvict;
   }
@@ -97,7 +97,7 @@ export class FeedFollower {
 
   /** Leaves the roster; best tried while Redis can still be reached. */
   async leave(): Promise<void> {
-    // Whoever cannot say so is waited for as one that has died.
+    // A sidecar that cannot say so is waited for as one that has died.
     await this.#options.roster.leave().catch(() => {});
   }
 
@@ -238,7 +238,7 @@ export class FeedFollower {
       this.#options.onEntries,
     );
     for (const line of lines) this.#learnFrom(line);
-    // Behind what may fail: what was not taken over is read again.
+    // After what may fail: what was not taken over is read again.
     this.#position = last;
     // If there may be more, the reading proves nothing.
     return !more;

@@ -19,7 +19,7 @@ export interface NewLine {
 export interface FeedLine {
   readonly tail: Tail;
   readonly entries: readonly Entry[];
-  /** A shard has lost data; whoever knows what was there writes it back. */
+  /** A shard has lost data; a sidecar that knows what was there writes it back. */
   readonly lost?: string;
   /** In which line of its own log an entry's shard has it: the shard, and the line. */
   readonly logged?: { readonly shard: string; readonly tail: Tail };
@@ -27,7 +27,7 @@ export interface FeedLine {
   readonly announced: boolean;
   /** It was written by a sidecar of an older form. */
   readonly old: boolean;
-  /** What none of ours writes: whoever has, has said nothing. */
+  /** What no sidecar writes: it is as if nothing had been said. */
   readonly ignored?: string;
 }
 
@@ -49,7 +49,7 @@ export function loggedLine(entry: Entry, shard: string, tail: Tail): NewLine {
   return singleLine(entry, `${marks.logged} ${shard} ${tail.id} ${tail.text}`);
 }
 
-/** What a cut-off spares stands beside it: whoever does not know of that reads one that spares nothing. */
+/** What a cut-off spares stands beside it: a sidecar that does not know of that reads one that spares nothing. */
 function singleLine({ sparing, ...entry }: Entry, mark: string): NewLine {
   return { line: formatEntry(entry), more: sparing === undefined ? mark : `${mark}\n${sparing}` };
 }
@@ -60,7 +60,7 @@ export function manyLine(entries: readonly Entry[], { announced = false } = {}):
   return { line: `${manyVerb} ${newNonce()}`, more: more.join("\n") };
 }
 
-/** The same in as many lines as they need: one that is longer than `maxLineBytes` is handed over to nobody. */
+/** The same in as many lines as they need: one that is longer than `maxLineBytes` is handed over to no sidecar. */
 export function manyLines(entries: readonly Entry[], options = { announced: false }): NewLine[] {
   const parts: Entry[][] = [];
   let left = 0;

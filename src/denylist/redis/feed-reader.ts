@@ -23,7 +23,7 @@ export interface FeedReading {
   /** Where the last line is that was known to be there. */
   readonly tail: Whereabouts;
   readonly lines: readonly FeedLine[];
-  /** Whether there may be more lines behind them: then they prove nothing. */
+  /** Whether there may be more lines after them: then they prove nothing. */
   readonly more: boolean;
   /** How many sidecars have beaten; undefined if it was not asked. */
   readonly sidecars?: number | undefined;

@@ -39,7 +39,7 @@ const countsForMs = 30_000;
  *
  * It stands in Redis and in every journal: a sidecar that starts with an empty directory, or with a longer
  * `tokens.maxLifetime`, learns from it which revocations may be forgotten, and holds older tokens to the limit
- * of their time. Whoever revokes goes by the longest of the fleet, whatever its own configuration says.
+ * of their time. A sidecar that revokes goes by the longest of the fleet, whatever its own configuration says.
  */
 export class FleetLives {
   readonly #options: FleetLivesOptions;
@@ -86,7 +86,7 @@ export class FleetLives {
     );
   }
 
-  /** Writes back what is known here; whoever confirms an epoch has done so before. */
+  /** Writes back what is known here; a sidecar that confirms an epoch has done so before. */
   async restore(): Promise<void> {
     if (this.#options.local.lives.list.length > 0) await this.#exchange();
   }
@@ -193,7 +193,7 @@ export class FleetLives {
     const { outbox, local } = this.#options;
     const pending = outbox.first(outbox.size).filter(({ kind }) => !namesOneToken(kind));
     const longer = this.lengthen(pending).filter((entry, index) => entry !== pending[index]);
-    // A disk that fails is told elsewhere; they are in the outbox all the same.
+    // A disk that fails is told elsewhere; they are in the outbox anyway.
     if (longer.length > 0) local.revoke(longer).catch(() => {});
   }
 }

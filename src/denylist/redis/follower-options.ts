@@ -28,7 +28,7 @@ export interface FeedFollowerOptions {
   readonly onEpoch: (epoch: Epoch) => void;
   /** Told of shards that may lack something of what this sidecar knows. */
   readonly onLacking: (shards: readonly string[]) => void;
-  /** Told what time it is at Redis; undefined while nobody can say. */
+  /** Told what time it is at Redis; undefined while that is unknown. */
   readonly onReferenceTime?: ((time: ReferenceTime | undefined) => void) | undefined;
   readonly allowEviction: boolean;
   /** Whether a complete table is enough to answer by. */

@@ -115,9 +115,9 @@ export class Freshness {
    * The store has begun a new epoch, with that staleness. `allRead`: of what came since the line read last, nothing
    * is in the store that is not in the feed from here on.
    *
-   * Whoever was fresh until just before has everything that was ever released: a revocation is released
+   * A sidecar that was fresh until just before has everything that was ever released: a revocation is released
    * only when the store was found unchanged a staleness after it had it. But if another server may have
-   * taken over (`handedOver`), the old one may still be there, and somebody may still have released a
+   * taken over (`handedOver`), the old one may still be there, and another sidecar may still have released a
    * revocation by its word. Then, and if the table was not fresh, it is complete when the store is filled again
    * and the feed, of which nothing was missed, was read to its end; else only a load makes it so.
    */

@@ -7,7 +7,7 @@ import { isSoundName } from "../sound.ts";
  * A server by itself is one shard, "", and its keys are as plain as `revgate:tok:<hash>`. In a Cluster
  * each node may lose its data alone, so entries are spread over 64 shards by the first character of their
  * hash, each a slot with an epoch and a log of its own (`revgate:{A}:tok:A…`), and the feed is a shard by
- * itself. Where there is one shard, the feed is its log.
+ * itself. If there is one shard, the feed is its log.
  */
 export class KeySpace {
   readonly #prefix: string;

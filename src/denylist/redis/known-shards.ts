@@ -4,9 +4,9 @@ import type { Epoch } from "./store-state.ts";
 interface Known {
   /** The epoch in which everything this sidecar knows was last seen to be in the shard. */
   epochId: string | undefined;
-  /** The last line of the shard's log that stands behind all of that; undefined if there is none for sure. */
+  /** The last line of the shard's log that stands after all of that; undefined if there is none for sure. */
   tail: Tail | undefined;
-  /** The last line behind something that became known since the comparison under way began. */
+  /** The last line after something that became known since the comparison in progress began. */
   seen: Tail | undefined;
   /** Counts what made it doubtful. */
   doubts: number;
@@ -22,7 +22,7 @@ interface Known {
 export class KnownShards {
   readonly #shards = new Map<string, Known>();
 
-  /** The last line that must be there; undefined while nobody can say. */
+  /** The last line that must be there; undefined while that is unknown. */
   tailOf(shard: string): Tail | undefined {
     return this.#shards.get(shard)?.tail;
   }
@@ -34,7 +34,7 @@ export class KnownShards {
     if (known.tail !== undefined) known.tail = laterLine(known.tail, tail);
   }
 
-  /** Something more is known, and nobody can say since which line the shard has it, if at all. */
+  /** Something more is known, and it is unknown since which line the shard has it, if at all. */
   doubt(shard: string): void {
     const known = this.#get(shard);
     known.tail = undefined;

@@ -2,7 +2,7 @@ import { type EpochSeconds, largestToleranceSeconds } from "../../platform/clock
 import { forGood, mergeLives, pruneLives, type RememberedLife } from "../retention.ts";
 import { isSoundTime } from "../sound.ts";
 
-/** When a sidecar last said that it needs the last life, in seconds since 1970; 0: nobody can say. */
+/** When a sidecar last said that it needs the last life, in seconds since 1970; 0: unknown. */
 interface StoredClaim {
   readonly claimedAt: EpochSeconds;
 }
@@ -25,7 +25,7 @@ export interface NeededLives {
 
 /**
  * How long before it comes into force a change is written, in seconds: longer than any sidecar goes by what
- * it has read, so that nobody remembers for shorter than others accept by.
+ * it has read, so that no sidecar remembers for shorter than others accept by.
  */
 export const leadSeconds = 60;
 
@@ -38,7 +38,7 @@ const maxLives = 24;
 /**
  * What of that a sidecar can have written.
  *
- * A life is followed by a shorter one only if nobody has needed it for a day. Whoever has seen somebody need it within
+ * A life is followed by a shorter one only if no sidecar has needed it for a day. One that has seen another need it within
  * that day knows that such a change is a stranger's, which would have all older tokens refused. One that began before
  * anything known here is believed: a sidecar that was away when Redis lost it may know better (decision 0029).
  */

@@ -16,7 +16,7 @@ export interface LoaderOptions {
   /** How long a loss may go unnoticed by the sidecars that could tell, in milliseconds. */
   readonly noticeMs: number;
   readonly signal: AbortSignal;
-  /** Told of a shard that has changed, and of which nobody has begun a new epoch. */
+  /** Told of a shard that has changed, and of which no sidecar has begun a new epoch. */
   readonly onChanged: (shard: string) => void;
 }
 

@@ -14,7 +14,7 @@ export interface Tail {
 
 /**
  * Where a line is. `there`: what was in the shard when the line was written still is, unless keys vanish
- * singly. `gone`: the shard went back to before it. `trimmed`: the log begins behind it, so nobody can say.
+ * singly. `gone`: the shard went back to before it. `trimmed`: the log begins after it, so that is unknown.
  */
 export type Whereabouts = "there" | "gone" | "trimmed";
 

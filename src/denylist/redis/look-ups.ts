@@ -145,7 +145,7 @@ function isRevoked(token: TokenNames, found: readonly Found[]): boolean {
     ({ name, value }) =>
       value !== null &&
       name.kind !== "lnk" &&
-      // One that can't be read counts: nobody can say any more what it spares.
+      // One that can't be read counts: what it spares is unknown now.
       fallsUnder(token, readValue(name, value) ?? {}),
   );
 }

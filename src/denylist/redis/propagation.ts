@@ -51,7 +51,7 @@ export class Propagation {
     }
   }
 
-  /** By the follower's word: whoever wrote to another server than the one it follows has to write again. */
+  /** By the follower's word: a sidecar that wrote to another server than the one it follows has to write again. */
   async #untilTrusted(giveUpAtMs: number): Promise<ShardState> {
     const { replica } = this.#options;
     for (;;) {

@@ -31,7 +31,7 @@ interface Comparison {
 /**
  * Sees to it that all this sidecar knows is in the store, shard by shard, and confirms it.
  *
- * Where the last line that stands behind all of it is still there, nothing else is looked at. Otherwise all is
+ * If the last line that stands after all of it is still there, nothing else is looked at. Otherwise all is
  * compared, and what is missing is written back.
  */
 export class Restorer {

@@ -7,7 +7,7 @@ const minLivesForMs = 10_000;
 const quickBeats = 3;
 /** How much rarer the others are. */
 const slower = 3;
-/** So many times the interval of the first beats after them, whoever beats has been heard. */
+/** So many times the interval of the first beats after them, every sidecar that beats has been heard. */
 const knowsAfter = slower + 0.5;
 /**
  * What all sidecars together may have Redis tell of each other: a look costs as much as there are sidecars, and each
@@ -30,8 +30,8 @@ interface Member {
 /**
  * The sidecars that share the store and live: those that are waited for when it has lost something.
  *
- * Each beats again and again in the feed's shard, and looks now and then who else does. Who lives is told by beats that
- * change, by the clock of whoever looks; what is remembered outlives a store that has lost everything.
+ * Each beats again and again in the feed's shard, and looks now and then who else does. Beats that change tell
+ * which live, by the clock of the one that looks; what is remembered outlives a store that has lost everything.
  */
 export class Roster {
   /** The name of this sidecar, for as long as the process lives. */
@@ -68,7 +68,7 @@ export class Roster {
   }
 
   /**
-   * Beats if it is time, and looks who else does. `hasPast`: the store had an epoch before this one; if nobody
+   * Beats if it is time, and looks who else does. `hasPast`: the store had an epoch before this one; if no sidecar
    * ever beat in it, it was one of sidecars of an older form. `sidecars`: how many have beaten; undefined if that
    * is not known, and each beat looks.
    */
@@ -121,14 +121,14 @@ export class Roster {
     }
   }
 
-  /** Says that nobody needs to wait for this one any more. */
+  /** Says that this one need not be waited for any more. */
   async leave(): Promise<void> {
     this.#left = true;
     await this.#replica.epochs.beat(this.self, { leaves: true, died: [], sawOlder: false });
   }
 
   /**
-   * The sidecars to wait for, this one included; none if nobody can say who there is: shortly after the start,
+   * The sidecars to wait for, this one included; none if it is unknown who there is: shortly after the start,
    * and while sidecars of an older form may be about.
    */
   awaited(nowMs: number): string[] {
@@ -146,7 +146,7 @@ export class Roster {
     return living.indexOf(this.self) / living.length;
   }
 
-  /** This one, and each that was heard within the last minute and has not left. */
+  /** This one, and each that was heard and is not taken to have left or died. */
   heard(nowMs: number): FleetMember[] {
     const others = [...this.#members].filter(([sidecar]) => sidecar !== this.self);
     const heard = others.map(([, { changedMs }]) => ({
@@ -156,7 +156,7 @@ export class Roster {
     return [{ isSelf: true, silentMs: Math.max(0, nowMs - this.#beatMs) }, ...heard];
   }
 
-  /** Looks may be far apart: whoever had beaten by the last one is taken to live until the next. */
+  /** Looks may be far apart: a sidecar that had beaten by the last one is taken to live until the next. */
   get #livesForMs(): number {
     return Math.max(minLivesForMs, 2.5 * lookEveryMs.always * this.#members.size);
   }

@@ -5,7 +5,7 @@ import { look, read } from "./log-scripts.ts";
 /**
  * KEYS 1: a text. ARGV: what was found there, what is to stand there. Returns what stands there then.
  *
- * Something that none of ours has written is `unreadable!`, which is nobody's text.
+ * Something that none of ours has written is `unreadable!`, which is no entry's text.
  */
 const exchange = `
 local held = redis.pcall('GET', KEYS[1])

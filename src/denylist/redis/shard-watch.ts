@@ -16,7 +16,7 @@ export interface ShardWatchOptions {
  * Watches the shards beside the feed's, which each may lose something alone: one look at a time, in turn.
  *
  * What a sidecar was told (a line of the feed, an answer of another epoch) it looks at at once; the turn finds
- * what nobody told.
+ * the rest.
  */
 export class ShardWatch {
   readonly #options: ShardWatchOptions;

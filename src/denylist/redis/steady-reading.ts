@@ -29,7 +29,7 @@ export interface SteadyState {
 /** What came since, if nothing else has changed. */
 export interface SteadyReading {
   readonly lines: readonly StreamLine[];
-  /** Whether there may be more lines behind them. */
+  /** Whether there may be more lines after them. */
   readonly more: boolean;
   /** How many sidecars have beaten, those included that left or died of late. */
   readonly sidecars: number;
@@ -37,7 +37,7 @@ export interface SteadyReading {
 
 /**
  * Commands that tell, in one step, whether everything is as a full reading found it, and what came into the feed
- * behind a line. They cost Redis a sixth of the script: no INFO, whose run id can't change on a connection.
+ * after a line. They cost Redis a sixth of the script: no INFO, whose run id can't change on a connection.
  */
 export function steadyCommands(keys: KeySpace, position: Tail): (readonly (string | number)[])[] {
   const [epoch, grace, guard, , feed] = keys.stateKeys(keys.feedShard);
@@ -50,7 +50,7 @@ export function steadyCommands(keys: KeySpace, position: Tail): (readonly (strin
   ];
 }
 
-/** Whether lines behind this one can be asked for so: it comes with each answer, and must not be long. */
+/** Whether lines after this one can be asked for so: it comes with each answer, and must not be long. */
 export function isShortLine({ text }: Tail): boolean {
   return !text.startsWith("many ") && !text.startsWith("unreadable ");
 }

@@ -21,7 +21,7 @@ export interface Epoch {
   /** The id of the line in the shard's log with which the epoch began; "-" if it says none. */
   readonly start: string;
   readonly server: string;
-  /** The id of the epoch before; "-" if there was none, or nobody knows. */
+  /** The id of the epoch before; "-" if there was none, or it is unknown. */
   readonly before: string;
   /**
    * What ended the epoch before. `moved`: only the server is another, so what is there is what was there at
@@ -36,7 +36,7 @@ export interface Epoch {
  *
  * `trusted`: it holds every revocation that was ever promised. `settling`: it has lost something, or is
  * new, and the sidecars are writing back what they know; what is not there may have been. `changed`: the
- * same, and nobody has begun a new epoch yet. `found` is the epoch as it stands in the store; `why` says what
+ * same, and no sidecar has begun a new epoch yet. `found` is the epoch as it stands in the store; `why` says what
  * gave it away, `reason` why what stands there is no epoch.
  */
 export type ShardState = {

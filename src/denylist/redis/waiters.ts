@@ -13,7 +13,7 @@ export type Waiting = readonly { readonly name: string; readonly waiters: readon
 
 /**
  * Those who wait for revocations to be acknowledged, by the names of the entries: thousands may be sent in one
- * moment, and nobody may look through all of them for each.
+ * moment, and to look through all of them for each would take too long.
  */
 export class Waiters {
   readonly #byName = new Map<string, Set<Waiter>>();
@@ -48,7 +48,7 @@ export class Waiters {
     }
   }
 
-  /** An attempt has failed; whoever waits is not told of the next. */
+  /** An attempt has failed; those who wait are not told of the next. */
   rejectAll(error: Error): void {
     const waiters = new Set([...this.#byName.values()].flatMap((some) => [...some]));
     this.#byName.clear();
