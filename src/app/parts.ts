@@ -85,7 +85,7 @@ export function construct(config: Config, store: Store, making: Making): Parts {
   metrics.gate.observing.set(observer === undefined ? 0 : 1);
   const verification = openVerifier(config, {
     ...{ clock, clockHints: store.clockHints, latestExpiry: store.latestExpiry, logger },
-    metrics: metrics.store,
+    ...{ metrics: metrics.store, stopwatch: making.stopwatch },
   });
   const inForce: InForce = { config, verification };
   store.onShorterLives(() => inForce.verification.verifier.forget());

@@ -6,7 +6,12 @@ import { ConfigError } from "../errors.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import { describe } from "../observability/request-log.ts";
-import type { Clock, EpochSeconds } from "../platform/clock.ts";
+import {
+  type Clock,
+  type EpochSeconds,
+  type Stopwatch,
+  systemStopwatch,
+} from "../platform/clock.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { explainToken, type TokenExplanation, whyInvalid } from "../token/explain-token.ts";
 import type { Issuer } from "../token/issuers.ts";
@@ -64,6 +69,8 @@ export interface VerifierContext {
   readonly metrics: Metrics<string>["store"];
   readonly logger: Logger;
   readonly clock: Clock;
+  /** The clocks by which key sets grow old; those of the machine if there are none. */
+  readonly stopwatch?: Stopwatch | undefined;
   readonly clockHints?: VerifierOptions["clockHints"];
   /** The latest `exp` of a token that was issued then, as long as revocations have been remembered. */
   readonly latestExpiry?: (issuedAt: EpochSeconds | undefined) => EpochSeconds;
@@ -209,7 +216,7 @@ export function openKeys(
   keys: readonly VerificationKey[],
   { config, context }: { config: Config; context: VerifierContext },
 ): OpenRing[] {
-  const { logger, metrics } = context;
+  const { logger, metrics, stopwatch = systemStopwatch } = context;
   const { refresh, coolDown, timeout, maxAge, maxBytes, proxy } = config.settings.tokens.jwks;
   const sets = settings.keys.flatMap((key) => {
     const { jwksUrl, insecureJwksUrl, subjectClaim, sessionClaim, caFile } = key;
@@ -220,7 +227,7 @@ export function openKeys(
   const remote = sets.map(
     ({ url, ca, claims }) =>
       new RemoteKeys({
-        ...{ url, ca, proxy, claims },
+        ...{ url, ca, proxy, claims, now: stopwatch },
         algorithms: settings.algorithms,
         refreshMs: refresh,
         coolDownMs: coolDown,

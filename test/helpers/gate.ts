@@ -2,6 +2,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type RunningApp, startApp } from "../../src/app/app.ts";
 import { type Config, loadConfig } from "../../src/config/load.ts";
+import type { Observer } from "../../src/gateway/observer.ts";
+import type { LogOutput } from "../../src/observability/log-output.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import type { Stopwatch } from "../../src/platform/clock.ts";
 import { engineSetting } from "./engine.ts";
@@ -39,6 +41,10 @@ export interface GateOptions {
   readonly scheme?: "http" | "https";
   /** The clocks of its machine. */
   readonly stopwatch?: Stopwatch;
+  /** Makes it report only. */
+  readonly observer?: Observer;
+  /** Where its log goes besides. */
+  readonly output?: LogOutput;
 }
 
 /** Writes a configuration for a revgate on free ports, and loads it. */
@@ -71,9 +77,13 @@ export async function startGate(t: Ending, options: GateOptions): Promise<TestGa
   const directory = options.directory ?? temporaryDirectory(t);
   const config = await writeConfig(directory, options.yaml ?? "", options.upstream);
   const lines: string[] = [];
-  const logger = createLogger("trace", ["token"], { write: (line) => void lines.push(line) });
-  const { stopwatch } = options;
-  const app = await startApp(config, { logger, version: "test", stopwatch });
+  const { stopwatch, observer, output } = options;
+  const write = (line: string) => {
+    lines.push(line);
+    output?.write(line);
+  };
+  const logger = createLogger("trace", ["token"], { write });
+  const app = await startApp(config, { logger, version: "test", stopwatch, observer, output });
   let stopped: Promise<void> | undefined;
   const stop = () => {
     stopped ??= app.stop();
