@@ -1,5 +1,5 @@
 /**
- * What sidecars cost the Redis that they share, for docs/capacity.md: `npm run capacity`. Takes about 40 seconds.
+ * What sidecars cost the Redis that they share, for docs/capacity.md: `npm run capacity`. Takes about 80 seconds.
  */
 import { readFileSync } from "node:fs";
 import { Agent, createServer } from "node:http";
@@ -11,6 +11,7 @@ import { type BuiltGate, startBuiltGate } from "../helpers/program.ts";
 import { fillRedis, startRedis, type TestRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { measureFollowers, redisCpuUs } from "./followers.ts";
 
 const cleanups: (() => unknown)[] = [];
 const t = { after: (cleanup: () => unknown) => void cleanups.push(cleanup) };
@@ -46,11 +47,28 @@ async function addSidecar(redis: TestRedis, upstream: string): Promise<BuiltGate
   return gate;
 }
 
-/** CPU of Redis a second, while its sidecars have nothing to do. */
-async function measureIdle(pid: number, seconds = 8): Promise<number> {
-  const before = cpuMs(pid);
+/** CPU of Redis a second, while its sidecars have nothing to do, and of each of them. */
+async function measureIdle(redis: TestRedis, gates: readonly BuiltGate[], seconds = 10) {
+  // Until they read the feed as if no request came (decision 0052).
+  await sleep(9000);
+  const own = () => gates.reduce((sum, { child }) => sum + cpuMs(child.pid ?? 0), 0);
+  const [before, ownBefore] = [await redisCpuUs(redis), own()];
   await sleep(seconds * 1000);
-  return (cpuMs(pid) - before) / seconds;
+  return {
+    redis: ((await redisCpuUs(redis)) - before) / 1000 / seconds,
+    own: (own() - ownBefore) / seconds / gates.length,
+  };
+}
+
+/** What followers send, by thousands of connections: two for each of a thousand sidecars. */
+async function tellFollowers(redis: TestRedis): Promise<void> {
+  const connections = 2000;
+  const { get, steady, full, name } = await measureFollowers(redis, connections);
+  tell(`CPU of Redis a plain GET on ${connections} connections, µs`, get);
+  tell("CPU of Redis a reading that only proves, µs", steady);
+  tell("  that is, times a GET (to reach: 1.5)", steady / get);
+  tell("CPU of Redis a full reading, µs", full);
+  tell("CPU of Redis a look at where its address leads, µs", name);
 }
 
 async function measureLogouts(gate: BuiltGate, pid: number, idle: number): Promise<void> {
@@ -85,11 +103,16 @@ try {
   const pid = await redisInfo(redis, "server", "process_id");
   await measureMemory(redis);
   const gates = [await addSidecar(redis, upstream)] as [BuiltGate, ...BuiltGate[]];
-  const one = await measureIdle(pid);
+  await tellFollowers(redis);
+  const one = await measureIdle(redis, gates);
   while (gates.length < 8) gates.push(await addSidecar(redis, upstream));
-  const eight = await measureIdle(pid);
-  tell("CPU of Redis a second for each idle sidecar, ms", (eight - one) / 7);
-  await measureLogouts(gates[0], pid, eight);
+  const eight = await measureIdle(redis, gates);
+  tell(
+    "CPU of Redis a second for each idle sidecar, ms (to reach: 0.25)",
+    (eight.redis - one.redis) / 7,
+  );
+  tell("CPU of an idle sidecar itself a second, ms (to reach: 5)", eight.own);
+  await measureLogouts(gates[0], pid, eight.redis);
 } finally {
   for (const cleanup of cleanups.reverse()) await cleanup();
 }
