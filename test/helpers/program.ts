@@ -17,7 +17,7 @@ export { repository } from "../tools/repository.ts";
 export const shippedProgram = join(repository, "dist/cli.js");
 
 /** The same, in fewer files under `test/run.ts`: it starts faster (`tools/bundle-program.ts`). */
-const builtProgram = process.env["REVGATE_TEST_PROGRAM"] ?? shippedProgram;
+export const builtProgram = process.env["REVGATE_TEST_PROGRAM"] ?? shippedProgram;
 
 /** A program that a test has started. */
 export interface Program {

@@ -71,8 +71,8 @@ function startClients(fleet: Fleet) {
         await ask(1 - home, "call", number, token);
         const logout = await ask(home, "logout", number, token);
         if (logout === "allowed") ended.push({ number, token });
-        // A client that hears 503 tries again a little later.
-        else await sleep(50);
+        // A client that hears 503 tries again a little later; the others leave room for what they wait for.
+        await sleep(logout === "allowed" ? 5 : 50);
         await ask(1 - home, "call", number, token);
         const earlier = ended[Math.floor(Math.random() * ended.length)];
         if (earlier !== undefined) await ask(home, "call", earlier.number, earlier.token);

@@ -161,10 +161,10 @@ async function assertDead({ denylist, local }: TestStore): Promise<void> {
 
 const writesPerRestart = 40;
 /** Many graces: what a tenant wrote must not outlive it, such as a staleness of years. */
-const settledWithinMs = 20_000;
+const settledWithinMs = 60_000;
 /** Few, so that most of them meet a store that works. */
 const writesPerRound = 20;
-const short = { redis: { commandTimeoutMs: 300, graceMs: 200, stalenessMs: 50 } };
+const short = { redis: { commandTimeoutMs: 3000, graceMs: 200, stalenessMs: 50 } };
 
 /** One sidecar, that can be started again on what it has on disk. */
 async function openSidecar(t: TestContext, { port }: TestRedis) {

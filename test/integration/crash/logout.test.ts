@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { scripts } from "../../../src/denylist/redis/scripts.ts";
 import { startApplication } from "../../helpers/application.ts";
+import { isLong } from "../../helpers/form.ts";
 import { type GateOptions, startGate, writeConfig } from "../../helpers/gate.ts";
 import { send } from "../../helpers/http.ts";
 import { repository, startBuiltGate } from "../../helpers/program.ts";
@@ -87,9 +88,24 @@ async function isRevokedAfterRestart(
   return status === 401;
 }
 
+/**
+ * The numbers of the boundaries that leave something of their own behind: what is there behind an effect is
+ * there before the next one, too, if nothing else is under way.
+ */
+function distinctIn(names: readonly string[]): number[] {
+  return names.flatMap((name, index) => {
+    const isLeft =
+      name.startsWith("after ") && names[index - 1] === name.replace("after", "before");
+    return isLeft && names[index + 1]?.startsWith("before ") ? [] : [index + 1];
+  });
+}
+
 /** Two at a time: each is mostly waiting for processes to start. */
-async function atEach(count: number, run: (at: number) => Promise<void>): Promise<void> {
-  const numbers = Array.from({ length: count }, (_, i) => i + 1);
+async function atEach(
+  boundaries: readonly number[],
+  run: (at: number) => Promise<void>,
+): Promise<void> {
+  const numbers = [...boundaries];
   const next = async (): Promise<void> => {
     for (let at = numbers.shift(); at !== undefined; at = numbers.shift()) await run(at);
   };
@@ -110,8 +126,9 @@ async function dieEverywhere(t: TestContext, denylist: string, expected: RegExp[
     );
   t.diagnostic(`${names.length} boundaries: ${names.join(", ")}`);
 
+  const tried = isLong ? names.map((_, index) => index + 1) : distinctIn(names);
   let unseen = 0;
-  await atEach(names.length, async (at) => {
+  await atEach(tried, async (at) => {
     const logout = await logOutDyingAt(t, at, denylist);
     const where = `died ${names[at - 1]} (${at}): ${JSON.stringify(logout)}`;
     if (logout.clientSaw2xx) assert.ok(logout.revoked, where);
@@ -119,7 +136,7 @@ async function dieEverywhere(t: TestContext, denylist: string, expected: RegExp[
     if (!logout.clientSaw2xx) unseen += 1;
   });
   // The kills did hit: most of the logouts were never answered.
-  assert.ok(unseen > names.length / 2, `${unseen} of ${names.length} unanswered`);
+  assert.ok(unseen > tried.length / 2, `${unseen} of ${tried.length} unanswered`);
 }
 
 describe("SIGKILL at every boundary of a logout", () => {
