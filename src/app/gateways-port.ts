@@ -5,6 +5,7 @@ import {
   adjustDecisionServer,
   createDecisionServer,
   type DecisionServerOptions,
+  renewTls,
 } from "../decisions/decision-server.ts";
 import { createGrpcServer } from "../decisions/grpc/grpc-server.ts";
 import type { GrpcGate } from "../decisions/grpc/grpc-service.ts";
@@ -108,7 +109,7 @@ function openGrpc(
   const { limits } = config.settings;
   let leaves = false;
   const { server, recheck, begin, close } = createGrpcServer(loadGrpc(), current, {
-    ...{ form, ...reports, tls: undefined },
+    ...{ form, ...reports, tls: config.files.decisionsTls },
     messageBytes: messageBytes(form, limits),
     maxConnections: limits.maxConnections,
     handshakeTimeoutMs: limits.headersTimeout,
@@ -127,6 +128,7 @@ function openGrpc(
     },
     adjust(next) {
       server.maxConnections = next.settings.limits.maxConnections;
+      if (next.files.decisionsTls) renewTls(server, next.files.decisionsTls);
       recheck();
     },
   };
@@ -134,11 +136,13 @@ function openGrpc(
 
 function limitsOf({
   settings: { limits },
+  files,
 }: Config): Omit<DecisionServerOptions, "headerBytes" | "isLeaving" | "onRefused" | "onUncaught"> {
   return {
     headersTimeoutMs: limits.headersTimeout,
     requestTimeoutMs: limits.requestTimeout,
     idleTimeoutMs: limits.idleTimeout,
     maxConnections: limits.maxConnections,
+    tls: files.decisionsTls,
   };
 }

@@ -188,8 +188,9 @@ function observe(metrics: AppMetrics, parts: Omit<Parts, "admin">): void {
 }
 
 /** When the first of the certificates ends that others are shown, in seconds since 1970. */
-function firstExpiry({ tls, upstreamCertificate }: Config["files"]): number {
-  const shown = [tls?.cert, upstreamCertificate?.cert].filter((cert) => cert !== undefined);
+function firstExpiry({ tls, decisionsTls, upstreamCertificate }: Config["files"]): number {
+  const all = [tls, decisionsTls, upstreamCertificate];
+  const shown = all.map((each) => each?.cert).filter((cert) => cert !== undefined);
   const ends = shown.map((cert) => Date.parse(new X509Certificate(cert).validTo) / 1000);
   return Math.min(Number.POSITIVE_INFINITY, ...ends);
 }

@@ -23,6 +23,8 @@ const fixed: Readonly<Record<string, (settings: Settings) => unknown>> = {
   "admin.port": ({ admin }) => admin.port,
   "decisions.host": ({ decisions }) => decisions?.host,
   "decisions.port": ({ decisions }) => decisions?.port,
+  "decisions.tls": ({ decisions }) => decisions?.tls !== undefined,
+  "decisions.tls.clientCaFile": ({ decisions }) => decisions?.tls?.clientCaFile !== undefined,
   // Over which protocol they ask; of HTTP, the form may change.
   "decisions.question": ({ decisions }) => protocolOf(decisions),
   denylist: ({ denylist }) => denylist,
@@ -48,6 +50,7 @@ export function keepFixed(running: Config, next: Config): Reloadable {
   const files = {
     ...next.files,
     tls: tls.files,
+    decisionsTls: hasSameTls(is, asked) ? next.files.decisionsTls : running.files.decisionsTls,
     // What the same files hold may change: passwords, certificates.
     redis: isSameData(is.denylist, asked.denylist) ? next.files.redis : running.files.redis,
     nameKeys: running.files.nameKeys,
@@ -76,7 +79,20 @@ function keepTls(running: Config, next: Config) {
 function keepDecisions({ decisions: is }: Settings, { decisions: asked }: Settings) {
   if (is === undefined || asked === undefined) return is;
   const question = protocolOf(is) === protocolOf(asked) ? asked.question : is.question;
-  return { ...asked, host: is.host, port: is.port, question };
+  const tls = hasSameTls({ decisions: is }, { decisions: asked }) ? asked.tls : is.tls;
+  return { ...asked, host: is.host, port: is.port, question, tls };
+}
+
+/** Whether there is TLS for gateways in both, and certificates are asked of them in both, or in neither. */
+function hasSameTls(
+  { decisions: is }: Pick<Settings, "decisions">,
+  { decisions: asked }: Pick<Settings, "decisions">,
+): boolean {
+  const form = (tls: NonNullable<Settings["decisions"]>["tls"]) => [
+    tls !== undefined,
+    tls?.clientCaFile !== undefined,
+  ];
+  return isSameData(form(is?.tls), form(asked?.tls));
 }
 
 function protocolOf(decisions: Settings["decisions"]): string | undefined {

@@ -14,6 +14,8 @@ export interface Certificate {
 export interface TlsFiles {
   /** What clients are shown, and the authorities of their own certificates. */
   readonly tls: (Certificate & { readonly clientCa: Buffer | undefined }) | undefined;
+  /** What gateways that ask are shown, and the authorities of their own certificates. */
+  readonly decisionsTls: (Certificate & { readonly clientCa: Buffer | undefined }) | undefined;
   readonly upstreamCa: Buffer | undefined;
   /** What the application is shown. */
   readonly upstreamCertificate: Certificate | undefined;
@@ -21,20 +23,26 @@ export interface TlsFiles {
 
 /** Reads them, and reports those that TLS can't use. */
 export async function readTlsFiles(
-  { listen: { tls }, upstream }: Settings,
+  { listen, decisions, upstream }: Settings,
   files: SettingFiles,
 ): Promise<TlsFiles> {
-  const own = tls && (await readCertificate(tls, ["listen", "tls"], files));
-  const clientCa = await readAuthorities(
-    tls?.clientCaFile,
-    ["listen", "tls", "clientCaFile"],
-    files,
-  );
   return {
-    tls: own && { ...own, clientCa },
+    tls: await readServerTls(listen.tls, ["listen", "tls"], files),
+    decisionsTls: await readServerTls(decisions?.tls, ["decisions", "tls"], files),
     upstreamCa: await readAuthorities(upstream.caFile, ["upstream", "caFile"], files),
     upstreamCertificate: await readCertificate(upstream, ["upstream"], files),
   };
+}
+
+/** What peers are shown that connect here, and the authorities of theirs. */
+async function readServerTls(
+  tls: (CertificateSettings & { readonly clientCaFile?: string | undefined }) | undefined,
+  path: SettingPath,
+  files: SettingFiles,
+): Promise<TlsFiles["tls"]> {
+  const own = tls && (await readCertificate(tls, path, files));
+  const clientCa = await readAuthorities(tls?.clientCaFile, [...path, "clientCaFile"], files);
+  return own && { ...own, clientCa };
 }
 
 interface CertificateSettings {

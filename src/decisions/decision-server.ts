@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { createServer as createTlsServer } from "node:https";
+import type { Server as NetServer, Socket } from "node:net";
+import { Server as TlsServer } from "node:tls";
 import type { Forwarding } from "../gateway/forward.ts";
 import { maxHeaderLines } from "../gateway/framing.ts";
 import { beginVisit, type Reception } from "../gateway/visit.ts";
@@ -29,6 +31,7 @@ export interface DecisionServerOptions {
   readonly requestTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxConnections: number;
+  readonly tls: DecisionTls | undefined;
   /** Whether gateways are to leave: every answer closes its connection then. */
   readonly isLeaving: () => boolean;
   /** Told of each question that is not answered, and why. */
@@ -37,6 +40,20 @@ export interface DecisionServerOptions {
 }
 
 const malformed = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/** What gateways are shown, and the authorities of their own certificates; PEM. */
+export interface DecisionTls {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** Undefined: gateways need no certificate. */
+  readonly clientCa: Buffer | undefined;
+}
+
+/** The options of Node for it: a gateway without a certificate of the authorities gets no connection. */
+export function tlsOptions({ cert, key, clientCa }: DecisionTls) {
+  if (clientCa === undefined) return { cert, key };
+  return { cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: true };
+}
 
 /** What a gateway adds to the head that it has received. */
 const addedBytes = 2048;
@@ -49,12 +66,7 @@ export function createDecisionServer(
   current: () => DecisionGate | undefined,
   options: DecisionServerOptions,
 ): Server {
-  const server = createServer({
-    maxHeaderSize: options.headerBytes + addedBytes,
-    connectionsCheckingInterval: 1000,
-    insecureHTTPParser: false,
-    requireHostHeader: false,
-  });
+  const server = openServer(options);
   adjustDecisionServer(server, options);
   // Node drops what goes beyond in silence: one more than is allowed, so that it shows.
   server.maxHeadersCount = maxHeaderLines + 1;
@@ -104,18 +116,58 @@ export function createDecisionServer(
   return server;
 }
 
-/** Sets what can be set while the server runs: everything but `headerBytes`. */
+function openServer({
+  headerBytes,
+  headersTimeoutMs,
+  tls,
+  onRefused,
+}: DecisionServerOptions): Server {
+  const http = {
+    maxHeaderSize: headerBytes + addedBytes,
+    connectionsCheckingInterval: 1000,
+    insecureHTTPParser: false,
+    requireHostHeader: false,
+  };
+  if (tls === undefined) return createServer(http);
+  const server = createTlsServer({
+    ...http,
+    ...tlsOptions(tls),
+    handshakeTimeout: headersTimeoutMs,
+  });
+  server.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
+    tellNoTls(onRefused, error, socket.remoteAddress);
+    socket.destroy();
+  });
+  return server;
+}
+
+/** Tells that a peer has not come as far as TLS. */
+export function tellNoTls(
+  onRefused: DecisionServerOptions["onRefused"],
+  { code, message }: NodeJS.ErrnoException,
+  peer = "unknown",
+): void {
+  onRefused("gateway", peer, `it has not come to TLS (${code ?? message})`);
+}
+
+/** Sets what can be set while the server runs: everything but `headerBytes`, and whether there is TLS. */
 export function adjustDecisionServer(
   server: Server,
   options: Pick<
     DecisionServerOptions,
-    "headersTimeoutMs" | "requestTimeoutMs" | "idleTimeoutMs" | "maxConnections"
+    "headersTimeoutMs" | "requestTimeoutMs" | "idleTimeoutMs" | "maxConnections" | "tls"
   >,
 ): void {
   server.headersTimeout = options.headersTimeoutMs;
   server.requestTimeout = options.requestTimeoutMs;
   server.keepAliveTimeout = options.idleTimeoutMs;
   server.maxConnections = options.maxConnections + maxStrangers;
+  if (options.tls) renewTls(server, options.tls);
+}
+
+/** Has new connections be shown a certificate that has changed. */
+export function renewTls(server: NetServer, tls: DecisionTls): void {
+  if (server instanceof TlsServer) server.setSecureContext(tlsOptions(tls));
 }
 
 function sendRefusal(response: ServerResponse, status: number, body: Record<string, string>): void {

@@ -6,9 +6,11 @@ import { describe, it, type TestContext } from "node:test";
 import { loadConfig } from "../../src/config/load.ts";
 import { startApplication } from "../helpers/application.ts";
 import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
+import { makeCertificate } from "../helpers/certificate.ts";
 import { type Asked, checkRequest, openEnvoy } from "../helpers/envoy.ts";
 import { startGate, type TestGate, untilStartIsNoted } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
 const yaml = `
@@ -185,5 +187,64 @@ describe("the gateways' port, asked by Envoy's ext_authz over gRPC", () => {
     assert.equal((await asked).code, 0);
     await stopped;
     await assert.rejects(envoy.check(checkRequest("POST", "/login")), /UNAVAILABLE/);
+  });
+
+  it("answers over TLS those that show a certificate, and shows a new one after a reload", async (t) => {
+    const directory = temporaryDirectory(t);
+    const [own, other] = ["", "other-"].map((name) => makeCertificate(directory, { name }));
+    assert.ok(own && other);
+    const application = await startApplication(t);
+    const tls = "tls: { certFile: cert.pem, keyFile: key.pem, clientCaFile: cert.pem }";
+    const yaml = (question: string, group: string) =>
+      `decisions: { host: 127.0.0.1, port: 0, question: ${question}, ${group} }`;
+    const gate = await startGate(t, {
+      ...{ upstream: application.url, directory },
+      yaml: yaml("ext_authz", tls),
+    });
+    const port = gate.decisionsAddress?.port ?? 0;
+    const bytes = ({ cert, key }: typeof own) => ({
+      cert: Buffer.from(cert),
+      key: Buffer.from(key),
+    });
+    const ask = (ca: string, shown?: typeof own) => {
+      const envoy = openEnvoy(t, port, { ca: Buffer.from(ca), ...(shown && bytes(shown)) });
+      return envoy
+        .check(checkRequest("GET", "/me", { headers: { token: makeToken() } }))
+        .finally(() => envoy.close());
+    };
+    assert.equal((await ask(own.cert, own)).code, 0);
+    await assert.rejects(ask(own.cert), /UNAVAILABLE/);
+    await assert.rejects(ask(own.cert, other), /UNAVAILABLE/);
+    assert.match(gate.logged(), /it has not come to TLS/);
+
+    // The authorities stay; what gateways are shown changes.
+    const file = join(directory, "revgate.yaml");
+    const text = readFileSync(file, "utf8");
+    const renewed = text.replace(
+      "certFile: cert.pem, keyFile: key.pem",
+      "certFile: other-cert.pem, keyFile: other-key.pem",
+    );
+    writeFileSync(file, renewed);
+    await gate.reload(() => loadConfig(file, {}));
+    assert.equal((await ask(other.cert, own)).code, 0);
+    writeFileSync(file, text.replace(tls, "tls: { certFile: cert.pem, keyFile: key.pem }"));
+    await gate.reload(() => loadConfig(file, {}));
+    assert.match(gate.logged(), /decisions\.tls\.clientCaFile/);
+    await assert.rejects(ask(other.cert), /UNAVAILABLE/, "certificates are still asked for");
+  });
+
+  it("answers over TLS where questions are HTTP", async (t) => {
+    const directory = temporaryDirectory(t);
+    const { cert } = makeCertificate(directory);
+    const tls = "tls: { certFile: cert.pem, keyFile: key.pem }";
+    const gate = await startGate(t, {
+      ...{ upstream: "http://127.0.0.1:1", directory },
+      yaml: `decisions: { host: 127.0.0.1, port: 0, question: same, ${tls} }`,
+    });
+    const at = `127.0.0.1:${gate.decisionsAddress?.port}/me`;
+    const asked = { ca: cert, headers: { token: makeToken() } };
+    assert.equal((await send(`https://${at}`, asked)).status, 200);
+    assert.equal((await send(`https://${at}`, { ca: cert })).status, 401);
+    await assert.rejects(send(`http://${at}`, asked));
   });
 });

@@ -1,4 +1,5 @@
 import { isRange } from "../../gateway/peer.ts";
+import { file } from "./fields.ts";
 import { about, choice, group, list, port, text } from "./readers.ts";
 
 /** How a gateway says which request it asks about over HTTP. */
@@ -11,6 +12,16 @@ const questionForms = [...httpForms, ...grpcForms] as const;
 export function isGrpcForm(question: string): question is (typeof grpcForms)[number] {
   return (grpcForms as readonly string[]).includes(question);
 }
+
+const tls = group({
+  certFile: about("The certificate chain that gateways are shown, PEM.", file),
+  keyFile: about("Its private key, PEM.", file),
+  clientCaFile: about(
+    "Authorities that must have issued the gateways' certificates, PEM (mutual TLS).",
+    file.optional(),
+    { example: "gateways-ca.pem" },
+  ),
+});
 
 const gatewayRange = text("an IP address or a CIDR range").refine(
   isRange,
@@ -28,6 +39,11 @@ export const decisions = about(
       list(gatewayRange, "addresses or ranges")
         .min(1, "expected at least one address or range")
         .default(["127.0.0.1", "::1"]),
+    ),
+    tls: about(
+      "TLS for gateways; without it, keep the port within the pod, the node, or an encrypted network.",
+      tls.optional(),
+      { example: { certFile: "tls.crt", keyFile: "tls.key" } },
     ),
     question: about(
       "How they say which request they ask about. forwarded: X-Forwarded-Method, -Uri and -Host. original: X-Original-Method and X-Original-URL. same: method, target and Host of the question itself. No client may be able to send these past the gateway. ext_authz: Envoy's Authorization service, over gRPC instead of HTTP. ext_proc: Envoy's ExternalProcessor, which shows the application's answer too.",

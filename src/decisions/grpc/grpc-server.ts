@@ -2,7 +2,12 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { Server as GrpcServices, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { ReportUncaught } from "../../observability/uncaught.ts";
-import type { QuestionRefusal } from "../decision-server.ts";
+import {
+  type DecisionTls,
+  type QuestionRefusal,
+  tellNoTls,
+  tlsOptions,
+} from "../decision-server.ts";
 import { createAuthorization } from "./authorization.ts";
 import { codes, type FailCall, type GrpcGate, type GrpcService } from "./grpc-service.ts";
 import { createHealth } from "./health.ts";
@@ -24,13 +29,6 @@ export interface GrpcServerOptions {
   readonly isLeaving: () => boolean;
   readonly onRefused: (refusal: QuestionRefusal, peer: string, why: string) => void;
   readonly onUncaught: ReportUncaught;
-}
-
-/** What gateways are shown, and the authorities of their own certificates; PEM. */
-export interface DecisionTls {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  readonly ca: Buffer | undefined;
 }
 
 /** The server that Envoys ask over gRPC. */
@@ -160,15 +158,13 @@ const unbounded = 2 ** 31 - 1;
 
 function listenFor(take: (socket: Socket) => void, options: GrpcServerOptions): Server {
   if (options.tls === undefined) return createServer(take);
-  const { cert, key, ca } = options.tls;
+  const { handshakeTimeoutMs: handshakeTimeout } = options;
   const server = createTlsServer({
-    ...{ cert, key, ALPNProtocols: ["h2"], handshakeTimeout: options.handshakeTimeoutMs },
-    ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }),
+    ...{ ...tlsOptions(options.tls), ALPNProtocols: ["h2"], handshakeTimeout },
   });
   server.on("secureConnection", take);
   server.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
-    const peer = socket.remoteAddress ?? "unknown";
-    options.onRefused("gateway", peer, `it has not come to TLS (${error.code ?? error.message})`);
+    tellNoTls(options.onRefused, error, socket.remoteAddress);
     socket.destroy();
   });
   return server;

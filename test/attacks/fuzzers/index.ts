@@ -1,6 +1,7 @@
 import { adminPortFuzzer } from "./admin-port.ts";
 import { configurationFuzzer } from "./configuration.ts";
 import { controlSocketFuzzer } from "./control-socket.ts";
+import { decisionsPortFuzzer } from "./decisions-port.ts";
 import type { Fuzzer } from "./fuzzer.ts";
 import { journalFuzzer } from "./journal.ts";
 import { sharedStoreFuzzer } from "./shared-store.ts";
@@ -15,6 +16,7 @@ export const otherFuzzers: readonly Fuzzer[] = [
   configurationFuzzer,
   adminPortFuzzer,
   controlSocketFuzzer,
+  decisionsPortFuzzer,
   journalFuzzer,
   sharedStoreFuzzer,
 ];
