@@ -77,7 +77,8 @@ export class Sidecar {
       `denylist: { dataDir: data, ${options.denylist} }`,
       tokensLine(firstSettings),
       "log: { requests: none }",
-      `${exampleRoutes}  - { path: /password, methods: [PUT], revoke: subject }`,
+      `${exampleRoutes}  - { path: /password, methods: [PUT], revoke: subject }
+  - { path: /session, methods: [POST], revoke: session }`,
     ];
     writeFileSync(join(directory, "secret"), secret);
     await writeConfig(directory, yaml.join("\n"), options.application);

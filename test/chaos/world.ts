@@ -52,6 +52,7 @@ const endings: readonly Ending[] = [
   { ends: first, ask: post("/logout"), hasCutoff: false },
   { ends: first, ask: post("/change-password"), hasCutoff: false },
   { ends: both, ask: post("/password", "PUT"), hasCutoff: true },
+  { ends: both, ask: post("/session"), hasCutoff: false },
   { ends: both, ask: (sidecar, { name }) => sidecar.end({ subject: name }), hasCutoff: true },
   { ends: both, ask: (sidecar, { name }) => sidecar.end({ sid: `s-${name}` }), hasCutoff: false },
   { ends: first, ask: (sidecar, { name }) => sidecar.end({ jti: `j-${name}` }), hasCutoff: false },
