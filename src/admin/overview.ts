@@ -1,3 +1,4 @@
+import type { FleetMember } from "../denylist/redis/roster.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
 import type { TimelineCounts } from "./timeline.ts";
 
@@ -7,12 +8,12 @@ export interface Fleet {
   readonly stalenessLimitSeconds: number;
   /** How many it has heard of that have not left, itself included. */
   readonly known: number;
-  /** This one, then those that have been silent for the longest time; at most `maxListed`. */
+  /** This one, then those that have been silent for the longest time; 20 at most. */
   readonly sidecars: readonly FleetSidecar[];
 }
 
 /** How many sidecars are listed one by one: a fleet may have thousands. */
-export const maxListed = 20;
+const maxListed = 20;
 
 /** One of them. */
 export interface FleetSidecar {
@@ -28,4 +29,24 @@ export interface Overview {
   readonly fleet: Fleet | undefined;
   /** Minute by minute, from the start on, for an hour at most. */
   readonly timeline: TimelineCounts;
+}
+
+/** A fleet as the overview has it. */
+export function describeFleet({
+  fleet,
+  stalenessLimitSeconds,
+}: {
+  readonly fleet: readonly FleetMember[];
+  readonly stalenessLimitSeconds: number;
+}): Fleet {
+  const listed = [...fleet].sort(
+    (one, other) => Number(other.isSelf) - Number(one.isSelf) || other.silentMs - one.silentMs,
+  );
+  return {
+    ...{ stalenessLimitSeconds, known: fleet.length },
+    sidecars: listed.slice(0, maxListed).map(({ isSelf, silentMs }) => ({
+      isSelf,
+      silentSeconds: silentMs / 1000,
+    })),
+  };
 }

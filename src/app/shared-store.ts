@@ -1,4 +1,4 @@
-import { type Fleet, maxListed } from "../admin/overview.ts";
+import { describeFleet, type Fleet } from "../admin/overview.ts";
 import type { Config } from "../config/load.ts";
 import { type RedisFiles, type RedisSettings, redisAccess } from "../config/redis.ts";
 import type { Denylist } from "../denylist/denylist.ts";
@@ -72,20 +72,6 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
       lives.missed();
       shared.reload();
     },
-  };
-}
-
-/** The sidecars that share the store, for the status page. */
-function describeFleet({ fleet, stalenessLimitSeconds }: SharedDenylist): Fleet {
-  const listed = [...fleet].sort(
-    (one, other) => Number(other.isSelf) - Number(one.isSelf) || other.silentMs - one.silentMs,
-  );
-  return {
-    ...{ stalenessLimitSeconds, known: fleet.length },
-    sidecars: listed.slice(0, maxListed).map(({ isSelf, silentMs }) => ({
-      isSelf,
-      silentSeconds: silentMs / 1000,
-    })),
   };
 }
 
