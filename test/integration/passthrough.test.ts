@@ -255,8 +255,8 @@ describe("the target", () => {
   });
 });
 
-describe("four hundred megabytes", () => {
-  const large = 400 * mebibyte;
+describe("hundreds of megabytes", () => {
+  const large = 250 * mebibyte;
   // What is kept would be all of it; newer versions of Node take their time to collect what is not.
   const mostGrowth = 150 * mebibyte;
 
