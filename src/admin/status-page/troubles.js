@@ -110,7 +110,8 @@ export const troubles = [
     "RevgateApplicationQueue",
     ifAny(
       "revgate_upstream_queue",
-      (count) => `${plural(count, "request")} wait for a connection to the application.`,
+      (count) =>
+        `${plural(count, "request waits", "requests wait")} for a connection to the application.`,
     ),
   ],
   [
@@ -210,7 +211,7 @@ export const troubles = [
     "RevgateForeignData",
     ifAny(
       "revgate_ignored_total",
-      (count) => `${plural(count, "item")} that revgate did not write ignored ${sinceStart}.`,
+      (count) => `Ignored ${sinceStart}: ${plural(count, "item")} that revgate did not write.`,
     ),
   ],
   [
