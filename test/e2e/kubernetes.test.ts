@@ -280,6 +280,90 @@ denylist:
   });
 });
 
+describe("k8s/decisions", () => {
+  const overlay = join(folder, "asked");
+  mkdirSync(overlay);
+  writeFileSync(
+    join(overlay, "kustomization.yaml"),
+    `
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+components: [../decisions]
+configMapGenerator:
+  - { name: revgate-decisions-config, files: [revgate.yaml] }
+  - { name: revgate-keys, files: [public.pem] }
+generatorOptions: { disableNameSuffixHash: true }
+`,
+  );
+  writeFileSync(join(overlay, "public.pem"), publicPem);
+  writeFileSync(
+    join(overlay, "revgate.yaml"),
+    `
+listen: { host: 127.0.0.1 }
+decisions: { gateways: [10.0.0.0/8], question: ext_proc }
+tokens: { keys: [ { publicKeyFile: ../revgate-keys/public.pem } ] }
+denylist: { dataDir: /var/lib/revgate, redis: { url: "redis://revgate-redis:6379" } }
+`,
+  );
+  const objects = render(overlay);
+  const find = finderIn(objects);
+  const deployment = find("Deployment", "revgate-decisions");
+  const [container] = podOf(deployment).containers;
+
+  it("is a Deployment of revgate alone, which fits its schemas and has no rights", async () => {
+    for (const object of objects) await validate(object);
+    const { securityContext } = container;
+    assert.deepEqual(
+      [securityContext.runAsNonRoot, securityContext.readOnlyRootFilesystem],
+      [true, true],
+    );
+    assert.match(container.image, /^revgate:\d/);
+    assertMountsAreThere(deployment);
+    for (const [kind, name] of podOf(deployment).volumes.flatMap(sourcesOf)) find(kind, name);
+    assert.equal(podOf(deployment).containers.length, 1);
+  });
+
+  it("is reached by gateways at the port that revgate listens on, and by no others", async (t) => {
+    const portOf = (wanted: string) =>
+      container.ports.find(({ name }: Rendered) => name === wanted).containerPort;
+    const directory = temporaryDirectory(t);
+    for (const name of ["revgate", "revgate-keys"]) mkdirSync(join(directory, name));
+    const file = join(directory, "revgate/revgate.yaml");
+    writeFileSync(file, find("ConfigMap", "revgate-decisions-config").data["revgate.yaml"]);
+    writeFileSync(join(directory, "revgate-keys/public.pem"), publicPem);
+    const { settings } = await loadConfig(file, {});
+    assert.equal(settings.decisions?.port, portOf("revgate-ask"));
+    assert.equal(settings.admin.port, portOf("revgate-admin"));
+    const { labels } = deployment.spec.template.metadata;
+    const { spec: service } = find("Service", "revgate-decisions");
+    assert.ok(includes(labels, service.selector));
+    const [{ targetPort, appProtocol }] = service.ports;
+    assert.deepEqual([targetPort, appProtocol], ["revgate-ask", "kubernetes.io/h2c"]);
+    const { spec: policy } = find("NetworkPolicy", "revgate-decisions");
+    assert.ok(includes(labels, policy.podSelector.matchLabels));
+    const [asked, scraped, ...more] = policy.ingress;
+    assert.deepEqual(asked.ports, [{ port: portOf("revgate-ask") }]);
+    assert.deepEqual(asked.from[0].podSelector.matchLabels, { "revgate.io/asks": "true" });
+    assert.deepEqual(scraped.ports, [{ port: portOf("revgate-admin") }]);
+    assert.equal(more.length, 0);
+  });
+
+  it("scales by itself, loses one pod at a time, and has time to drain", () => {
+    const { labels } = deployment.spec.template.metadata;
+    const { spec: scaler } = find("HorizontalPodAutoscaler", "revgate-decisions");
+    assert.equal(scaler.scaleTargetRef.name, deployment.metadata.name);
+    assert.ok(scaler.minReplicas >= 2);
+    assert.equal(deployment.spec.replicas, undefined);
+    assert.ok(container.resources.requests.cpu, "what the autoscaler measures by");
+    const { spec: budget } = find("PodDisruptionBudget", "revgate-decisions");
+    assert.equal(budget.maxUnavailable, 1);
+    assert.ok(includes(labels, budget.selector.matchLabels));
+    const { command } = container.lifecycle.preStop.exec;
+    const hookSeconds = Number(command[command.indexOf("--wait") + 1]);
+    assert.ok(hookSeconds + 20 < podOf(deployment).terminationGracePeriodSeconds);
+  });
+});
+
 /** Starts redis-server with the arguments of the rendered container, its mounts and its port moved here. */
 async function startExampleRedis(t: TestContext, args: readonly string[]) {
   const directory = temporaryDirectory(t);

@@ -186,6 +186,8 @@ describe("the examples for gateways that are not run here", () => {
       "istio.yaml",
       "envoy.yaml",
       "envoy-ext-proc.yaml",
+      "envoy-gateway.yaml",
+      "istio-ext-proc.yaml",
     ]) {
       for (const document of parseAllDocuments(read(file))) assert.deepEqual(document.errors, []);
     }
