@@ -33,9 +33,9 @@ import type { ReportUncaught } from "../observability/uncaught.ts";
 import { createBoundedWait } from "../platform/bounded-wait.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { type ApplicationOptions, connectApplication } from "../upstream/application.ts";
+import type { ApplicationPools } from "../upstream/application-pool.ts";
 import { hostOf } from "../upstream/dial.ts";
 import { createUpgradeForwarder, type UpgradeForwarder } from "../upstream/forward-upgrade.ts";
-import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
 import type { InForce } from "./in-force.ts";
 import { type OpenSignals, openSignals } from "./signals.ts";
 import type { Store } from "./store.ts";
@@ -76,7 +76,7 @@ export type Former = Assembly & Readonly<InForce>;
 /** The ways to the application. */
 interface Application {
   readonly options: ApplicationOptions;
-  readonly pool: ConnectionPool;
+  readonly pool: ApplicationPools;
   readonly forwardUpgrade: UpgradeForwarder;
 }
 
@@ -232,6 +232,7 @@ function applicationOptions({ settings, files }: Config): ApplicationOptions {
   const { upstream } = settings;
   return {
     url: upstream.url,
+    protocol: upstream.protocol,
     ca: files.upstreamCa,
     serverName: upstream.serverName,
     clientCertificate: files.upstreamCertificate,

@@ -3,7 +3,7 @@ import { keepFixed } from "../config/keep-fixed.ts";
 import type { Config } from "../config/load.ts";
 import type { GrpcGate } from "../decisions/grpc/grpc-service.ts";
 import type { Gate } from "../gateway/gate.ts";
-import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
+import type { ApplicationPools } from "../upstream/application-pool.ts";
 import { type Assembly, assemble, type Former, type Foundation, retire } from "./assemble.ts";
 import { type KeySets, reopenVerifier } from "./verification.ts";
 
@@ -11,7 +11,7 @@ import { type KeySets, reopenVerifier } from "./verification.ts";
 export class CurrentAssembly {
   readonly #foundation: Foundation;
   /** All that were ever used: requests may still be in progress on those of former configurations. */
-  readonly #pools: Set<ConnectionPool>;
+  readonly #pools: Set<ApplicationPools>;
   #current: Assembly;
 
   constructor(foundation: Foundation) {
@@ -73,7 +73,7 @@ export class CurrentAssembly {
     return this.#sum(({ queued }) => queued);
   }
 
-  #sum(count: (pool: ConnectionPool) => number): number {
+  #sum(count: (pool: ApplicationPools) => number): number {
     let sum = 0;
     for (const pool of this.#pools) sum += count(pool);
     return sum;

@@ -54,7 +54,12 @@ function reasonOf(admission: Exclude<Admission, Admitted>): RefusalReason {
 }
 
 /** What a hold takes for the application's answer. */
-const asked = { status: 200, headers: [], readBody: async () => undefined } as const;
+const asked = {
+  status: 200,
+  headers: [],
+  readBody: async () => undefined,
+  trailers: () => [],
+} as const;
 
 /** Revokes what a request carries, as after a 2xx, and then says yes. */
 async function revoke(gate: Forwarding, visit: Visit, hold: Promise<Hold>): Promise<Decision> {

@@ -1,16 +1,17 @@
 import type { Denylist } from "../denylist/denylist.ts";
 import type { Answer } from "../node-http/answer.ts";
-import type { GateMetrics } from "../observability/metrics/requests.ts";
+import type { CutReason, GateMetrics } from "../observability/metrics/requests.ts";
 import { withSessions } from "../revocation/sessions.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
-import type { ForwardOutcome } from "../upstream/forward-options.ts";
+import type { ApplicationPools } from "../upstream/application-pool.ts";
+import type { CutAnswer, ForwardOutcome } from "../upstream/forward-options.ts";
 import { forwardRequest } from "../upstream/forward-request.ts";
 import type { Hold } from "../upstream/held-response.ts";
-import type { ConnectionPool } from "../upstream/http1/connection-pool.ts";
 import { type RequestHeaderOptions, requestTrailers } from "../upstream/request-headers.ts";
 import { admit } from "./admit.ts";
 import type { Admitted, Checks } from "./checks.ts";
 import { forwardedHeaders, forwardedTarget } from "./forwarded-headers.ts";
+import { isGrpcCall } from "./grpc-answers.ts";
 import { watchHandedOut } from "./handed-out.ts";
 import { linkHandedOut } from "./handed-out-links.ts";
 import { holdFor } from "./hold.ts";
@@ -20,7 +21,7 @@ import { nobody, subjectsInRequest } from "./named-subjects.ts";
 import { answerLogout } from "./own-logout.ts";
 import { pathForLog } from "./path-for-log.ts";
 import { type HintReaders, recordHead, recordOutcome } from "./record.ts";
-import { refuse } from "./refuse.ts";
+import { refusalContext, refuse } from "./refuse.ts";
 import { guardStep, type LastResort } from "./uncaught.ts";
 import { countUnproven, type UnprovenBudget } from "./unproven.ts";
 import { askForBody, type Outcome, type Visit } from "./visit.ts";
@@ -35,7 +36,7 @@ export interface Forwarding
       HoldOptions,
       "clock" | "lifetimes" | "onUnknownOutcome" | "verifier" | "holdTimeoutMs" | "bodyBytes"
     > {
-  readonly application: ConnectionPool;
+  readonly application: ApplicationPools;
   readonly live: Pick<LiveConnections, "add">;
   readonly denylist: Pick<Denylist, "intend" | "revoke" | "lookUp" | "ask" | "sessionOf">;
   readonly unproven: UnprovenBudget;
@@ -60,20 +61,7 @@ export function forward(
       return;
     }
     askForBody(visit);
-    forwardRequest(gate.application, {
-      request: visit.request,
-      answer,
-      target: forwardedTarget(gate, visit),
-      received: visit.body?.bytes,
-      headers: forwardedHeaders(gate, visit, admitted),
-      passTrailers: (trailers) => requestTrailers(trailers, visit.headers, gate),
-      addsVia: gate.addsVia,
-      streams: admitted.route.streams === true,
-      hold,
-      onHead: (headers) => recordHead(gate, visit, { sentMs: checkedMs, headers }),
-      onStreaming: (cut) => watchLive(gate.live, admitted, cut),
-      onEnd: (outcome) => finish(gate, visit, answer, outcome),
-    });
+    forwardOne(gate, visit, answer, { admitted, checkedMs, hold });
   };
 
   const hold = holdOn(gate, visit, admitted);
@@ -94,6 +82,51 @@ export function forward(
     void intended.onLost(false);
     if (admission.kind === "deny") refuse(gate, visit, answer, admission.reason);
   }
+}
+
+/** Sends it, and has it end with its token. */
+function forwardOne(
+  gate: Forwarding,
+  visit: Visit,
+  answer: Answer,
+  sending: {
+    readonly admitted: Admitted;
+    readonly checkedMs: number;
+    readonly hold: Hold | undefined;
+  },
+): void {
+  const { admitted, checkedMs, hold } = sending;
+  const isGrpc = isGrpcCall(visit.request, visit.headers);
+  let cutFor: CutReason = "token_revoked";
+  const watch = (cut: CutAnswer) =>
+    watchLive(gate.live, admitted, (reason) => {
+      cutFor = reason;
+      cut(isGrpc ? gate.responder.callTrailers(reason, refusalContext(gate, visit)) : undefined);
+    });
+  let forget = () => {};
+  let ended = false;
+  const cut = forwardRequest(gate.application.poolFor(isGrpc), {
+    request: visit.request,
+    answer,
+    target: forwardedTarget(gate, visit),
+    received: visit.body?.bytes,
+    headers: forwardedHeaders(gate, visit, admitted),
+    passTrailers: (trailers) => requestTrailers(trailers, visit.headers, gate),
+    addsVia: gate.addsVia,
+    // A call has a deadline of its own.
+    streams: isGrpc || admitted.route.streams === true,
+    hold,
+    onHead: (headers) => recordHead(gate, visit, { sentMs: checkedMs, headers }),
+    onStreaming: isGrpc ? () => () => {} : watch,
+    onEnd(outcome) {
+      ended = true;
+      forget();
+      if (outcome.kind === "cut" && !answer.begun) refuse(gate, visit, answer, cutFor);
+      else finish(gate, visit, answer, outcome);
+    },
+  });
+  // A client that streams may send for long before there is an answer.
+  if (isGrpc && !ended) forget = watch(cut);
 }
 
 /** What holds the application's answer back, where it may revoke something. */

@@ -6,6 +6,7 @@ import { linksFor } from "../revocation/sessions.ts";
 import { timeSinceAdmission } from "../revocation/time-since-admission.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { HeldResponse, Hold } from "../upstream/held-response.ts";
+import { readGrpcSuccess } from "./grpc-answers.ts";
 import { readHandedOut } from "./handed-out.ts";
 import { linkTogether } from "./handed-out-links.ts";
 import { certainOf, type EntriesAt, type Held, heldRevocation } from "./held-revocation.ts";
@@ -91,7 +92,9 @@ function holdWith(intent: Intent, held: Held, options: HoldOptions): Hold {
       const { success } = route;
       const response = readOnce(head);
       if (success === undefined && isRedirection(head)) options.onRedirection(head.status);
-      const reading = readSuccess(success ?? [any2xx], response, options.bodyBytes);
+      const reading =
+        readGrpcSuccess(response, options.bodyBytes) ??
+        readSuccess(success ?? [any2xx], response, options.bodyBytes);
       return reading instanceof Promise
         ? reading.then((late) => act(late, response))
         : act(reading, response);
@@ -147,6 +150,7 @@ function readOnce(held: HeldResponse): HeldResponse {
   return {
     status: held.status,
     headers: held.headers,
+    trailers: () => held.trailers(),
     readBody(maxBytes) {
       body ??= held.readBody(maxBytes);
       return body;

@@ -10,7 +10,12 @@ import type { OwnAnswer } from "./route.ts";
 import type { Visit } from "./visit.ts";
 
 /** What a hold takes for the application's answer. The revocation is what is done there: there is nothing that could fail. */
-export const done = { status: 204, headers: [], readBody: async () => undefined } as const;
+export const done = {
+  status: 204,
+  headers: [],
+  readBody: async () => undefined,
+  trailers: () => [],
+} as const;
 
 /**
  * Answers a logout in place of an application that would only forget the token.

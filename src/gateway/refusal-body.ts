@@ -78,7 +78,8 @@ function codeOf(reason: RefusalReason, { codes }: BodyOptions): number | string 
   return codes?.[reason] ?? refusals[reason].status;
 }
 
-function messageOf(
+/** The text of a refusal. */
+export function messageOf(
   reason: RefusalReason,
   { messages, language: configured }: BodyOptions,
   { language = configured === "auto" ? "en" : configured, mayOmitToken }: Partial<BodyFacts>,

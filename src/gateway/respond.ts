@@ -1,12 +1,14 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type FieldLines, type HeaderList, writeFields } from "../http/field-lines.ts";
-import { type Client, isAnswer } from "../node-http/answer.ts";
+import { type Answer, type Client, isAnswer } from "../node-http/answer.ts";
 import { PreparedAnswer, type WholeAnswer } from "../node-http/whole-answers.ts";
+import { grpcRefusal, grpcTrailers } from "./grpc-answers.ts";
 import { createRedirection, type PageRedirection } from "./page-redirection.ts";
 import {
   type BodyFacts,
   type BodyOptions,
+  messageOf,
   preferredLanguage,
   renderBody,
   renderProblem,
@@ -26,7 +28,12 @@ export interface RefusalContext {
   readonly requestId: string;
   /** Undefined if there was no request. */
   readonly request:
-    | { readonly method: string | undefined; readonly headers: HeaderList }
+    | {
+        readonly method: string | undefined;
+        readonly headers: HeaderList;
+        /** Whether it is a call of gRPC, which is refused by a status of its own. */
+        readonly isGrpc?: boolean;
+      }
     | undefined;
   /** Whether the request could do without its token. */
   readonly mayOmitToken: boolean;
@@ -47,6 +54,8 @@ export interface Responder {
   sendRefusal(client: Client, reason: RefusalReason, context: RefusalContext): void;
   /** The same refusal, for a caller that sends it in another way; without `X-Request-Id`. */
   refusalFor(reason: RefusalReason, context: RefusalContext): WholeAnswer;
+  /** The trailers that end a call of gRPC which has begun. */
+  callTrailers(reason: RefusalReason, context: RefusalContext): FieldLines;
 }
 
 type Prepared = Record<RefusalReason, PreparedAnswer>;
@@ -86,14 +95,31 @@ export function createResponder(options: ResponderOptions): Responder {
     sendRefusal(client, reason, context) {
       const headers = ["X-Request-Id", context.requestId, ...context.corsHeaders];
       const { closes }: Refusal = refusals[reason];
+      if (isAnswer(client) && context.request?.isGrpc === true) {
+        return refuseCall(client, grpcRefusal(reason, textFor(reason, context, options)), context);
+      }
       const answer = answerFor(reason, context);
       if (!isAnswer(client)) return sendOnSocket(client, answer, headers);
       if (client.gone || client.begun) return;
       if (closes === true) client.endConnection();
       client.sendPrepared(answer, headers);
     },
+    callTrailers: (reason, context) => grpcTrailers(reason, textFor(reason, context, options)),
     refusalFor: (reason, context) => answerFor(reason, context).with(context.corsHeaders),
   };
+}
+
+/** A call of gRPC is told by a status, whatever shape other refusals have. */
+function refuseCall(client: Answer, refusal: WholeAnswer, { requestId }: RefusalContext): void {
+  if (client.gone || client.begun) return;
+  client.sendWhole({ ...refusal, headers: [...refusal.headers, "x-request-id", requestId] });
+}
+
+/** The text of a refusal for one request. */
+function textFor(reason: RefusalReason, context: RefusalContext, options: BodyOptions): string {
+  const { request, mayOmitToken, messages } = context;
+  const language = languageFor(options, request?.headers);
+  return messageOf(reason, wordedFor(options, reason, messages), { language, mayOmitToken });
 }
 
 /** The texts of the request's route go before all others. */

@@ -20,9 +20,11 @@ export interface ApplicationAddress {
  */
 export type Dial = (onReady: () => void, onread?: (socket: () => Socket) => OnReadOpts) => Socket;
 
-/** Makes what opens connections to the application. Throws if its certificates can't be used. */
-export function createDial(address: ApplicationAddress): Dial {
-  return address.url.protocol === "https:" ? createTlsDial(address) : createPlainDial(address.url);
+/** Makes what opens connections to the application; `protocol`: what is asked for over TLS. Throws if its certificates can't be used. */
+export function createDial(address: ApplicationAddress, protocol?: "h2"): Dial {
+  return address.url.protocol === "https:"
+    ? createTlsDial(address, protocol)
+    : createPlainDial(address.url);
 }
 
 function createPlainDial(url: URL): Dial {
@@ -36,10 +38,14 @@ function createPlainDial(url: URL): Dial {
   };
 }
 
-function createTlsDial({ url, ca, serverName, clientCertificate }: ApplicationAddress): Dial {
+function createTlsDial(
+  { url, ca, serverName, clientCertificate }: ApplicationAddress,
+  protocol: "h2" | undefined,
+): Dial {
   const address = {
     ...tcpAddress(url, 443),
     servername: serverName ?? tlsServername(url),
+    ...(protocol === undefined ? {} : { ALPNProtocols: [protocol] }),
     // Once: to read the authorities takes tens of milliseconds.
     secureContext: createSecureContext({
       ...(ca === undefined ? {} : { ca: trustedBesides(ca) }),

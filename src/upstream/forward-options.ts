@@ -14,7 +14,7 @@ export type ForwardOutcome =
   | { readonly kind: "broken_off"; readonly cause: Error }
   /** The hold refused to release the response; nothing was sent to the client yet. */
   | { readonly kind: "withheld"; readonly cause: Error }
-  /** It was cut while it was being sent, by the function that `onStreaming` was given. */
+  /** It was cut, perhaps before anything was sent to the client. */
   | { readonly kind: "cut" }
   /** The client went away. */
   | { readonly kind: "client_gone" }
@@ -22,6 +22,9 @@ export type ForwardOutcome =
   | { readonly kind: "client_stalled" }
   /** The client did not send the rest of its request; nothing was sent to it yet. */
   | { readonly kind: "request_incomplete" };
+
+/** Cuts an answer; with trailers, it ends with those. */
+export type CutAnswer = (trailers: FieldLines | undefined) => void;
 
 /** One request to forward, and who is told what becomes of it. */
 export interface ForwardOptions {
@@ -46,7 +49,7 @@ export interface ForwardOptions {
    * Told once where the response is not over as soon as it begins, with what cuts it; what it returns is
    * called when the response has ended.
    */
-  readonly onStreaming: (cut: () => void) => () => void;
+  readonly onStreaming: (cut: CutAnswer) => () => void;
   /** Told once how it ended. */
   readonly onEnd: (outcome: ForwardOutcome) => void;
 }

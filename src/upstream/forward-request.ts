@@ -1,7 +1,7 @@
 import { type BodyFraming, bodyFramingOf, type FieldLines } from "../http/field-lines.ts";
-import type { ForwardOptions, ForwardOutcome } from "./forward-options.ts";
+import type { ApplicationPool } from "./application-pool.ts";
+import type { CutAnswer, ForwardOptions, ForwardOutcome } from "./forward-options.ts";
 import { HeldBody, type Hold } from "./held-response.ts";
-import type { ConnectionPool } from "./http1/connection-pool.ts";
 import type { Carrier, Exchange } from "./http1/exchange.ts";
 import type { ResponseHead } from "./http1/response-events.ts";
 import { InterimResponses } from "./interim-responses.ts";
@@ -20,18 +20,23 @@ const repeatable = new Set(["GET", "HEAD", "OPTIONS"]);
  * The target, the body and the headers given are sent as they are. The response head goes out before
  * the first byte of its body; backpressure reaches from either end to the other; an application that
  * breaks off mid-body leaves a broken response, never a clean short one.
+ *
+ * Returns what cuts it, wherever it stands.
  */
-export function forwardRequest(application: ConnectionPool, options: ForwardOptions): void {
-  new Forwarding(application, options).start();
+export function forwardRequest(application: ApplicationPool, options: ForwardOptions): CutAnswer {
+  const forwarding = new Forwarding(application, options);
+  forwarding.start();
+  return (trailers) => forwarding.cut(trailers);
 }
 
 /** One request on its way. A class, not closures: one is made for every request. */
 class Forwarding implements Exchange, ResponseSource {
   readonly method: string;
-  readonly head: string;
+  readonly target: string;
+  readonly headers: FieldLines;
   readonly body: BodyFraming;
   readonly streams: boolean;
-  readonly #application: ConnectionPool;
+  readonly #application: ApplicationPool;
   readonly #options: ForwardOptions;
   /** What carries it now; another request's as soon as the response is whole. */
   #carrier: Carrier | undefined;
@@ -47,14 +52,20 @@ class Forwarding implements Exchange, ResponseSource {
   /** Whether any of it may have reached the application. */
   #sent = false;
 
-  constructor(application: ConnectionPool, options: ForwardOptions) {
+  constructor(application: ApplicationPool, options: ForwardOptions) {
     const { request, target, headers } = options;
     this.#application = application;
     this.#options = options;
     this.method = request.method ?? "GET";
     this.streams = options.streams;
     this.body = bodyFramingOf(request.rawHeaders);
-    this.head = writeRequestHead({ method: this.method, target, headers }, this.body);
+    this.target = target;
+    this.headers = headers;
+  }
+
+  /** What HTTP/1.1 sends first. */
+  get head(): string {
+    return writeRequestHead(this, this.body);
   }
 
   start(): void {
@@ -138,11 +149,16 @@ class Forwarding implements Exchange, ResponseSource {
     if (this.#state !== "streaming") return;
     this.#relay?.flushHead();
     if (this.#onStreamEnd !== undefined) return;
-    this.#onStreamEnd = this.#options.onStreaming(() => {
-      if (this.#state !== "streaming") return;
-      this.#relay?.breakOff();
-      this.#abort({ kind: "cut" });
-    });
+    this.#onStreamEnd = this.#options.onStreaming((trailers) => this.cut(trailers));
+  }
+
+  /** Ends it; what was sent of the answer ends with trailers if there are some, or else is broken off. */
+  cut(trailers: FieldLines | undefined): void {
+    if (this.#state === "holding" || this.#state === "ended") return;
+    if (this.#state === "waiting") this.#lose();
+    else if (trailers === undefined) this.#relay?.breakOff();
+    else this.#relay?.end(trailers);
+    this.#abort({ kind: "cut" });
   }
 
   onEnd(trailers: FieldLines): void {
@@ -155,16 +171,16 @@ class Forwarding implements Exchange, ResponseSource {
     if (this.#state !== "ended") this.#options.request.resume();
   }
 
-  onError(error: Error, stale: boolean): void {
+  onError(error: Error, stale: boolean, unprocessed = false): void {
     this.#carrier = undefined;
     this.#held?.lose();
     if (this.#state === "ended") return;
     if (this.#state === "streaming" && this.#relay?.isPending === false) {
       this.#relay.breakOff();
       this.#end({ kind: "broken_off", cause: error });
-    } else if (this.#state === "waiting" && stale && this.#mayRepeat()) {
+    } else if (this.#state === "waiting" && this.#mayRepeat(stale, unprocessed)) {
       this.#retried = true;
-      this.#application.closeIdle();
+      if (stale) this.#application.closeIdle();
       this.#application.carry(this);
     } else {
       this.#lose();
@@ -176,7 +192,10 @@ class Forwarding implements Exchange, ResponseSource {
   #keep(hold: Hold, { status, headers }: ResponseHead): Promise<void> | undefined {
     const body = new HeldBody(this.#application.responseTimeoutMs, () => this.pause());
     this.#held = body;
-    return hold.onResponse({ status, headers, readBody: (maxBytes) => body.read(maxBytes) });
+    return hold.onResponse({
+      ...{ status, headers, trailers: () => body.trailers },
+      readBody: (maxBytes) => body.read(maxBytes),
+    });
   }
 
   #releaseLater(released: Promise<void>, head: ResponseHead): void {
@@ -224,10 +243,10 @@ class Forwarding implements Exchange, ResponseSource {
     if (this.#state === "holding") this.#abort({ kind: "withheld", cause });
   }
 
-  /** Only a request that may be sent twice (RFC 9110 section 9.2.2). */
-  #mayRepeat(): boolean {
+  /** Only a request that may be sent twice (RFC 9110 section 9.2.2), or of which the application did nothing. */
+  #mayRepeat(stale: boolean, unprocessed: boolean): boolean {
     if (this.#retried || this.body !== "none" || this.#clientGone) return false;
-    return repeatable.has(this.method);
+    return unprocessed || (stale && repeatable.has(this.method));
   }
 
   /** No answer will come. In the holding state one did, and the revocation goes on. */

@@ -10,6 +10,8 @@ export interface HeldResponse {
    * before anything is awaited, at most once.
    */
   readBody(maxBytes: number): Promise<Buffer | undefined>;
+  /** What stood behind its body, when that is whole. */
+  trailers(): FieldLines;
 }
 
 /** Keeps a response until something has happened. One of the two is called, once. */
@@ -48,6 +50,11 @@ export class HeldBody {
     return this.#reader !== undefined;
   }
 
+  /** What stood behind it, when it is whole. */
+  get trailers(): FieldLines {
+    return this.#trailers ?? [];
+  }
+
   /** A part has come. */
   add(chunk: Buffer): void {
     this.#chunks.push(chunk);
@@ -62,7 +69,7 @@ export class HeldBody {
 
   /** Sends on what has come; returns the trailers if it is whole. */
   passOn(relay: Pick<ResponseRelay, "flushHead" | "write">): FieldLines | undefined {
-    if (this.#chunks.length === 0) relay.flushHead();
+    if (this.#chunks.length === 0 && this.#trailers === undefined) relay.flushHead();
     for (const chunk of this.#chunks) relay.write(chunk);
     return this.#trailers;
   }

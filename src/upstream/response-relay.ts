@@ -83,6 +83,10 @@ export class ResponseRelay {
 
   /** It is whole. */
   end(trailers: FieldLines): void {
+    if (this.isPending && trailers.length === 0) {
+      this.sendWhole("");
+      return;
+    }
     this.#writeHead();
     this.#answer.end(trailers.length > 0 ? responseTrailers(trailers) : trailers);
   }

@@ -28,7 +28,8 @@ import { type Ending, endWithAll } from "../helpers/shared.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
-const [protocolError, refusedStream, cancel, enhanceYourCalm] = [1, 7, 8, 11];
+const [protocolError, internalError, refusedStream, cancel] = [1, 2, 7, 8];
+const enhanceYourCalm = 11;
 const token = makeToken();
 const asAlice = (path: string, more: Fields = []) => get(path, [["token", token], ...more]);
 const headers = (stream: number, fields: Fields, flag = flags.endStream | flags.endHeaders) =>
@@ -229,7 +230,7 @@ describe("a client of HTTP/2 that stands still", { concurrency: true }, () => {
     );
     connection.write(headers(1, asAlice("/large")));
     const reset = await connection.until(({ type }) => type === types.reset);
-    assert.deepEqual([reset.stream, reset.payload.readUInt32BE()], [1, cancel]);
+    assert.deepEqual([reset.stream, reset.payload.readUInt32BE()], [1, internalError]);
     const { text } = await send(`${gate.adminUrl}/metrics`);
     assert.match(text, /requests_total\{outcome="client_stalled"\} [1-9]/);
     await isServed(gate);

@@ -351,6 +351,8 @@ function outcome(pool: ConnectionPool): Promise<string> {
 function exchangeFor(tell: (outcome: string) => void): Exchange {
   return {
     method: "GET",
+    target: "/",
+    headers: ["Host", "a"],
     head: "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     body: "none",
     streams: false,

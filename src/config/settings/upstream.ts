@@ -1,5 +1,6 @@
+import { upstreamProtocols } from "../../upstream/application-pool.ts";
 import { file } from "./fields.ts";
-import { about, duration, flag, group, server, text, whole } from "./readers.ts";
+import { about, choice, duration, flag, group, server, text, whole } from "./readers.ts";
 
 /** The application. */
 export const upstream = about(
@@ -10,6 +11,13 @@ export const upstream = about(
       server(["http:", "https:"], "http://127.0.0.1:3000").prefault("http://127.0.0.1:3000"),
       {
         why: "In a pod the application should listen on loopback only, or on a socket in a volume that both containers mount.",
+      },
+    ),
+    protocol: about(
+      "How it is spoken to: http1; http2 (without TLS by prior knowledge); grpc: HTTP/2 for gRPC calls, HTTP/1.1 for all else.",
+      choice(upstreamProtocols).default("grpc"),
+      {
+        why: "gRPC calls need HTTP/2 from the client to the application. WebSockets are HTTP/1.1 in any case.",
       },
     ),
     caFile: about(

@@ -114,8 +114,9 @@ function judgeGrpc(
   }
   const response = {
     status: grpcStatus === 0 ? status : 500,
-    headers,
+    headers: [...headers, "grpc-status", String(grpcStatus)],
     readBody: async () => undefined,
+    trailers: () => [],
   };
   return keep(talk, hold.onResponse(response), { section, status });
 }
@@ -125,7 +126,7 @@ function judgePlain(talk: Talk, hold: Hold, answer: Answer): void | Promise<void
   const { status, headers, isWhole } = answer;
   let read: ((body: HttpBody | undefined) => void) | undefined;
   const response: HeldResponse = {
-    ...{ status, headers },
+    ...{ status, headers, trailers: () => [] },
     readBody: (maxBytes) =>
       new Promise((resolve) => {
         read = (shown) => {

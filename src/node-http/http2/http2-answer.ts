@@ -78,7 +78,7 @@ export class Http2Answer implements Answer {
   /** Ends it for a client that stands still. */
   giveUp(): void {
     this.stalled = true;
-    this.#close(constants.NGHTTP2_CANCEL);
+    this.abandon();
   }
 
   sendContinue(): void {
@@ -103,7 +103,10 @@ export class Http2Answer implements Answer {
   end(trailers: FieldLines): void {
     const stream = this.#stream;
     if (this.#hasTrailers) {
-      stream.once("wantTrailers", () => stream.sendTrailers(trailerFields(trailers)));
+      stream.once("wantTrailers", () => {
+        stream.sendTrailers(trailerFields(trailers));
+        setImmediate(() => this.#endRequest());
+      });
     }
     if (stream.writable) stream.end();
   }
@@ -119,32 +122,30 @@ export class Http2Answer implements Answer {
   }
 
   breakOff(): void {
-    this.#close(constants.NGHTTP2_INTERNAL_ERROR);
+    this.abandon();
   }
 
+  /** Node's `close` would send the end of the stream before the reset, and a short answer would look whole. */
   abandon(): void {
-    this.#close(constants.NGHTTP2_INTERNAL_ERROR);
+    if (this.gone) return;
+    this.#brokenOff = true;
+    this.#stream.destroy(new Error("the answer was broken off"));
   }
 
   #respond(fields: OutgoingHttpHeaders, status: number, endStream: boolean): void {
     if (this.gone) return;
     this.#status = status;
-    if (this.#request.hasBody) this.#endRequestBehind();
-    this.#stream.respond(fields, { endStream, waitForTrailers: !endStream && this.#hasTrailers });
+    // The stream finishes before its trailers are sent.
+    const hasTrailers = !endStream && this.#hasTrailers;
+    if (this.#request.hasBody && !hasTrailers) {
+      this.#stream.once("finish", () => this.#endRequest());
+    }
+    this.#stream.respond(fields, { endStream, waitForTrailers: hasTrailers });
   }
 
   /** What is left of a body that is answered already is not to be sent (RFC 9113 section 8.1). */
-  #endRequestBehind(): void {
-    const stream = this.#stream;
-    stream.once("finish", () => {
-      if (!this.#request.complete) stream.close(constants.NGHTTP2_NO_ERROR);
-    });
-  }
-
-  #close(code: number): void {
-    if (this.#stream.closed || this.#stream.destroyed) return;
-    this.#brokenOff = true;
-    this.#stream.close(code);
+  #endRequest(): void {
+    if (!this.#request.complete && !this.gone) this.#stream.close(constants.NGHTTP2_NO_ERROR);
   }
 }
 

@@ -17,6 +17,10 @@ export interface Carrier {
 /** One request to the application, and who is told of its response. */
 export interface Exchange extends ResponseEvents {
   readonly method: string;
+  /** In origin form. */
+  readonly target: string;
+  /** The header section, in lines that are fit to be sent. */
+  readonly headers: FieldLines;
   /** The request line and the header section with the empty line behind it; one byte a character. */
   readonly head: string;
   /** How its body is sent, behind the head. */
@@ -35,7 +39,7 @@ export interface Exchange extends ResponseEvents {
    * No response, or no whole one, will come.
    *
    * `stale`: the connection had been there before, and was closed under the request without a byte of answer,
-   * as happens to one that was idle.
+   * as happens to one that was idle. `unprocessed`: the application has said that it did nothing with the request.
    */
-  onError(error: Error, stale: boolean): void;
+  onError(error: Error, stale: boolean, unprocessed?: boolean): void;
 }

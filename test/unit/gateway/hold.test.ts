@@ -27,6 +27,7 @@ const answer = (status: number) => ({
   status,
   headers: [],
   readBody: () => assert.fail("nothing is asked of the body"),
+  trailers: () => [],
 });
 
 function optionsWith(changes: Partial<HoldOptions> = {}, revoke = async () => {}) {

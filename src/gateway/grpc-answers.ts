@@ -1,0 +1,74 @@
+import type { FieldLines, HeaderList } from "../http/field-lines.ts";
+import {
+  encodeGrpcDetails,
+  encodeGrpcMessage,
+  grpcStatus,
+  grpcStatusIn,
+  isGrpcAnswer,
+  isGrpcType,
+  trailersInBody,
+} from "../http/grpc.ts";
+import type { WholeAnswer } from "../node-http/whole-answers.ts";
+import type { HeldResponse } from "../upstream/held-response.ts";
+import { refusals } from "./refusals.ts";
+import type { SuccessReading } from "./success.ts";
+import type { RefusalReason } from "./verdict.ts";
+
+/** What a refusal is in gRPC, by its status in HTTP. */
+const statuses: Readonly<Record<(typeof refusals)[RefusalReason]["status"], number>> = {
+  400: grpcStatus.invalidArgument,
+  401: grpcStatus.unauthenticated,
+  403: grpcStatus.unauthenticated,
+  408: grpcStatus.unavailable,
+  431: grpcStatus.resourceExhausted,
+  500: grpcStatus.internal,
+  502: grpcStatus.unavailable,
+  503: grpcStatus.unavailable,
+  504: grpcStatus.unavailable,
+};
+
+/** Whether a request is a call of gRPC, which HTTP/2 alone carries. */
+export function isGrpcCall(
+  request: { readonly httpVersion: string },
+  headers: HeaderList,
+): boolean {
+  return request.httpVersion === "2" && isGrpcType(headers.first("content-type"));
+}
+
+/** The trailers that end a call for a reason. */
+export function grpcTrailers(reason: RefusalReason, message: string): FieldLines {
+  const code = statuses[refusals[reason].status];
+  return [
+    ...["grpc-status", String(code), "grpc-message", encodeGrpcMessage(message)],
+    ...["grpc-status-details-bin", encodeGrpcDetails(code, message, reason)],
+  ];
+}
+
+/** A refusal of a call: a head, and nothing behind it. */
+export function grpcRefusal(reason: RefusalReason, message: string): WholeAnswer {
+  const head = ["content-type", "application/grpc"];
+  return {
+    status: 200,
+    reason: "OK",
+    headers: [...head, ...grpcTrailers(reason, message)],
+    body: "",
+  };
+}
+
+/** What a call's answer says of its success; undefined if it is no answer to one. The body is read up to `maxBytes`. */
+export function readGrpcSuccess(
+  response: HeldResponse,
+  maxBytes: number,
+): SuccessReading | Promise<SuccessReading> | undefined {
+  const { status, headers } = response;
+  if (!isGrpcAnswer(headers)) return undefined;
+  if (status !== 200) return "failure";
+  const atOnce = grpcStatusIn(headers);
+  if (atOnce !== undefined) return atOnce === "0" ? "success" : "failure";
+  return response.readBody(maxBytes).then((body) => {
+    if (body === undefined) return "unknown";
+    const sent = grpcStatusIn(response.trailers()) ?? grpcStatusIn(trailersInBody(headers, body));
+    if (sent === undefined) return "unknown";
+    return sent === "0" ? "success" : "failure";
+  });
+}

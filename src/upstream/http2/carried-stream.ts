@@ -1,0 +1,198 @@
+import { STATUS_CODES } from "node:http";
+import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
+import type { FieldLines } from "../../http/field-lines.ts";
+import type { Carrier, Exchange } from "../http1/exchange.ts";
+import type { ResponseHead } from "../http1/response-events.ts";
+import { WaitClock } from "../http1/wait-clock.ts";
+import { UpstreamError } from "../upstream-error.ts";
+import { fieldsOf, requestFields } from "./request-fields.ts";
+
+/** How long the application may take. */
+export interface StreamWaits {
+  /** From the request being sent to the head of the response. */
+  readonly responseTimeoutMs: number;
+  /** Between two parts of the body. */
+  readonly idleTimeoutMs: number;
+}
+
+/** Who is told of what concerns the whole connection. */
+export interface StreamOwner extends StreamWaits {
+  readonly scheme: string;
+  /** An answer was late: the connection may be dead. */
+  onLate(): void;
+  /** The stream has been closed. */
+  onClosed(): void;
+}
+
+const none: FieldLines = [];
+
+/** One request on one stream of a connection to the application. */
+export class CarriedStream implements Carrier {
+  readonly #owner: StreamOwner;
+  readonly #clock: WaitClock;
+  #exchange: Exchange | undefined;
+  #stream: ClientHttp2Stream | undefined;
+  #sent: boolean;
+  #head = false;
+  #trailers: FieldLines = none;
+  #requestTrailers: FieldLines = none;
+
+  constructor(exchange: Exchange, owner: StreamOwner) {
+    this.#exchange = exchange;
+    this.#owner = owner;
+    this.#sent = exchange.body === "none";
+    this.#clock = new WaitClock(() => this.#onLate());
+  }
+
+  /** Sends the request; false: it is not wanted any more. */
+  begin(session: ClientHttp2Session): boolean {
+    const exchange = this.#exchange;
+    if (exchange === undefined || !exchange.onConnection(this)) return false;
+    try {
+      this.#stream = session.request(requestFields(exchange, this.#owner.scheme), {
+        endStream: this.#sent,
+        waitForTrailers: !this.#sent,
+      });
+    } catch (error) {
+      this.#fail(error as Error, true);
+      return false;
+    }
+    this.#listen(this.#stream);
+    if (this.#sent) this.#clock.begin(this.#owner.responseTimeoutMs);
+    else exchange.sendBody(this);
+    return true;
+  }
+
+  writeBody(chunk: Buffer): boolean {
+    const keepsUp = this.#stream?.writable === true ? this.#stream.write(chunk) : true;
+    if (!keepsUp && !this.#head) this.#clock.begin(this.#owner.responseTimeoutMs);
+    return keepsUp;
+  }
+
+  endBody(trailers: FieldLines = none): void {
+    this.#requestTrailers = trailers;
+    this.#sent = true;
+    this.#stream?.end();
+    if (!this.#head) this.#clock.begin(this.#owner.responseTimeoutMs);
+  }
+
+  pause(): void {
+    this.#stream?.pause();
+    this.#clock.end();
+  }
+
+  resume(): void {
+    this.#stream?.resume();
+    this.#awaitPart();
+  }
+
+  abort(): void {
+    this.#letGo();
+    this.#reset();
+  }
+
+  #listen(stream: ClientHttp2Stream): void {
+    stream.on("headers", (fields: Fields, ...[, raw]: Raw) => this.#interim(fields, raw));
+    stream.on("response", (fields: Fields, ...[flags = 0, raw]: Raw) => {
+      const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+      this.#respond(headOf(fields, raw ?? none), isWhole);
+    });
+    stream.on("data", (chunk: Buffer) => {
+      this.#exchange?.onData(chunk);
+      this.#exchange?.onPartial();
+      this.#awaitPart();
+    });
+    stream.on("trailers", (_fields: Fields, ...[, raw]: Raw) => {
+      this.#trailers = raw ?? none;
+    });
+    stream.on("wantTrailers", () => stream.sendTrailers(fieldsOf(this.#requestTrailers)));
+    stream.on("drain", () => {
+      if (!this.#sent && !this.#head) this.#clock.end();
+      this.#exchange?.onDrain();
+    });
+    stream.on("end", () => this.#end(stream));
+    stream.on("error", (error) => this.#fail(error));
+    stream.on("close", () => {
+      this.#clock.stop();
+      this.#fail(new UpstreamError("closed", "the application broke off its answer"));
+      this.#owner.onClosed();
+    });
+  }
+
+  #interim(fields: Fields, raw: FieldLines = none): void {
+    if (this.#sent) this.#clock.begin(this.#owner.responseTimeoutMs);
+    try {
+      this.#exchange?.onHead(headOf(fields, raw), true);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  #respond(head: ResponseHead, isWhole: boolean): void {
+    this.#head = true;
+    this.#clock.end();
+    this.#exchange?.onHead(head, isWhole);
+    if (isWhole) {
+      this.#letGo()?.onWhole("");
+      return;
+    }
+    this.#exchange?.onPartial();
+    this.#awaitPart();
+  }
+
+  #awaitPart(): void {
+    const { streams } = this.#exchange ?? { streams: true };
+    if (this.#head && !streams && this.#stream?.isPaused() === false) {
+      this.#clock.begin(this.#owner.idleTimeoutMs);
+    }
+  }
+
+  #end(stream: ClientHttp2Stream): void {
+    if (stream.rstCode !== undefined && stream.rstCode !== constants.NGHTTP2_NO_ERROR) return;
+    const exchange = this.#letGo();
+    // An answer to a request that is not wanted in full any more.
+    if (!this.#sent) stream.close(constants.NGHTTP2_NO_ERROR);
+    exchange?.onEnd(this.#trailers);
+  }
+
+  #onLate(): void {
+    this.#fail(
+      this.#head
+        ? new UpstreamError("idle_timeout", "the application stopped in the middle of its answer")
+        : new UpstreamError("response_timeout", "the application did not answer in time"),
+    );
+    this.#owner.onLate();
+  }
+
+  #fail(error: Error, unsent = false): void {
+    const isUnprocessed = unsent || this.#stream?.rstCode === constants.NGHTTP2_REFUSED_STREAM;
+    this.#reset();
+    this.#letGo()?.onError(error, false, isUnprocessed && !this.#head);
+  }
+
+  /** Node's `close` would send the end of the stream before the reset, and a part of a body would look whole. */
+  #reset(): void {
+    const stream = this.#stream;
+    if (stream?.closed === false && !stream.destroyed) stream.destroy(new Error("given up"));
+  }
+
+  /** Tells no one of anything more; returns who was told until now. */
+  #letGo(): Exchange | undefined {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    this.#clock.end();
+    return exchange;
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+type Raw = readonly [flags?: number, raw?: FieldLines];
+
+function headOf(fields: Fields, raw: FieldLines): ResponseHead {
+  const status = Number(fields[":status"]);
+  const headers: string[] = [];
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i]?.startsWith(":") === false) headers.push(raw[i] ?? "", raw[i + 1] ?? "");
+  }
+  return { version: "2.0", status, reason: STATUS_CODES[status] ?? "", headers };
+}

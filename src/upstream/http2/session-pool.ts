@@ -1,0 +1,202 @@
+import { type ClientHttp2Session, connect } from "node:http2";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import type { ApplicationPool } from "../application-pool.ts";
+import type { Exchange } from "../http1/exchange.ts";
+import { RequestQueue, type RequestQueueOptions } from "../http1/request-queue.ts";
+import { UpstreamError } from "../upstream-error.ts";
+import { CarriedStream, type StreamWaits } from "./carried-stream.ts";
+
+/** How connections to the application are made and kept. */
+export interface SessionPoolOptions extends RequestQueueOptions, StreamWaits {
+  /** Begins to connect; `onReady` is called when requests can be sent. */
+  readonly connect: (onReady: () => void) => Socket;
+  readonly scheme: "http" | "https";
+  readonly connectTimeoutMs: number;
+  readonly maxConnections: number;
+  /** The longest response head, in bytes. */
+  readonly headBytes: number;
+  /** How long a connection is kept without work. */
+  readonly idleMs: number;
+}
+
+/** Header lines of a response at most, its trailers apart. */
+const maxLines = 1024;
+/** Streams that a connection carries until the application has said how many it bears. */
+const defaultStreams = 100;
+
+/** The connections to the application that speak HTTP/2: a request goes over one with a free stream, a new one, or waits. */
+export class SessionPool implements ApplicationPool {
+  readonly responseTimeoutMs: number;
+  readonly #options: SessionPoolOptions;
+  readonly #sessions = new Set<Pooled>();
+  readonly #waiting: RequestQueue;
+  #connecting: Socket | undefined;
+  #closing: (() => void) | undefined;
+  #destroyed = false;
+
+  constructor(options: SessionPoolOptions) {
+    this.#options = options;
+    this.responseTimeoutMs = options.responseTimeoutMs;
+    this.#waiting = new RequestQueue(options);
+  }
+
+  get connections(): number {
+    return this.#sessions.size + (this.#connecting === undefined ? 0 : 1);
+  }
+
+  get queued(): number {
+    return this.#waiting.length;
+  }
+
+  carry(exchange: Exchange): void {
+    if (this.#destroyed) {
+      exchange.onError(new UpstreamError("aborted", "revgate is shutting down"), false);
+      return;
+    }
+    const free = this.#free();
+    if (free !== undefined) {
+      free.carry(exchange, this.#options);
+      return;
+    }
+    this.#waiting.add(exchange);
+    this.#connectIfNeeded();
+  }
+
+  withdraw(exchange: Exchange): boolean {
+    const waited = this.#waiting.withdraw(exchange);
+    if (waited) this.#closeWhenDone();
+    return waited;
+  }
+
+  closeIdle(): void {
+    for (const pooled of this.#sessions) if (pooled.streams === 0) pooled.session.close();
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#closing = resolve;
+      for (const { session } of this.#sessions) session.close();
+      this.#closeWhenDone();
+    });
+  }
+
+  destroy(): void {
+    this.#destroyed = true;
+    for (let next = this.#waiting.take(); next !== undefined; next = this.#waiting.take()) {
+      next.onError(new UpstreamError("aborted", "revgate is shutting down"), false);
+    }
+    this.#connecting?.destroy();
+    for (const { session } of this.#sessions) session.destroy();
+  }
+
+  #free(): Pooled | undefined {
+    for (const pooled of this.#sessions) if (pooled.isFree) return pooled;
+    return undefined;
+  }
+
+  /** One at a time: it carries many requests. */
+  #connectIfNeeded(): void {
+    if (this.#connecting !== undefined || this.#waiting.length === 0) return;
+    if (this.#sessions.size >= this.#options.maxConnections) return;
+    const { connect: dial, connectTimeoutMs } = this.#options;
+    const socket = dial(() => {
+      settle();
+      const mismatch = socket instanceof TLSSocket && socket.alpnProtocol !== "h2";
+      if (mismatch) fail(new UpstreamError("malformed", "the application does not offer HTTP/2"));
+      else this.#add(socket);
+    });
+    const fail = (error: Error) => {
+      settle();
+      socket.on("error", () => {}).destroy();
+      // All that wait would meet the same.
+      for (let left = this.#waiting.length; left > 0; left -= 1) {
+        this.#waiting.take()?.onError(error, false);
+      }
+      this.#closeWhenDone();
+    };
+    const onClose = () =>
+      fail(new UpstreamError("closed", "the connection was closed immediately"));
+    const timer = setTimeout(() => {
+      fail(new UpstreamError("connect_timeout", "no connection to the application in time"));
+    }, connectTimeoutMs);
+    const settle = () => {
+      this.#connecting = undefined;
+      clearTimeout(timer);
+      socket.off("error", fail).off("close", onClose);
+    };
+    this.#connecting = socket;
+    socket.on("error", fail).on("close", onClose);
+  }
+
+  #add(socket: Socket): void {
+    const { scheme, headBytes, idleMs } = this.#options;
+    const session = connect(`${scheme}://application`, {
+      createConnection: () => socket,
+      maxHeaderListPairs: maxLines,
+      settings: { enablePush: false, maxHeaderListSize: headBytes + 32 * maxLines },
+    });
+    const pooled = new Pooled(session, () => this.#serveWaiting());
+    this.#sessions.add(pooled);
+    session.on("error", () => {});
+    session.setTimeout(idleMs, () => {
+      if (pooled.streams === 0) session.close();
+    });
+    session.on("remoteSettings", () => this.#serveWaiting());
+    session.on("close", () => {
+      this.#sessions.delete(pooled);
+      this.#connectIfNeeded();
+      this.#closeWhenDone();
+    });
+    this.#serveWaiting();
+  }
+
+  #serveWaiting(): void {
+    for (let free = this.#free(); free !== undefined; free = this.#free()) {
+      const next = this.#waiting.take();
+      if (next === undefined) break;
+      free.carry(next, this.#options);
+    }
+    if (this.#closing !== undefined && this.#waiting.length === 0) {
+      for (const { session } of this.#sessions) session.close();
+    }
+    this.#connectIfNeeded();
+    this.#closeWhenDone();
+  }
+
+  #closeWhenDone(): void {
+    if (this.#closing === undefined || this.connections > 0 || this.#waiting.length > 0) return;
+    this.#closing();
+  }
+}
+
+/** A connection, and how many requests it carries. */
+class Pooled {
+  readonly session: ClientHttp2Session;
+  streams = 0;
+  readonly #onFree: () => void;
+
+  constructor(session: ClientHttp2Session, onFree: () => void) {
+    this.session = session;
+    this.#onFree = onFree;
+  }
+
+  get isFree(): boolean {
+    const { closed, destroyed, remoteSettings } = this.session;
+    const max = remoteSettings?.maxConcurrentStreams ?? defaultStreams;
+    return !closed && !destroyed && this.streams < max;
+  }
+
+  carry(exchange: Exchange, options: SessionPoolOptions): void {
+    const onClosed = () => {
+      this.streams -= 1;
+      this.#onFree();
+    };
+    const onLate = () => this.session.close();
+    this.streams += 1;
+    const { responseTimeoutMs, idleTimeoutMs, scheme } = options;
+    const waits = { responseTimeoutMs, idleTimeoutMs, scheme };
+    const stream = new CarriedStream(exchange, { ...waits, onClosed, onLate });
+    if (!stream.begin(this.session)) this.streams -= 1;
+  }
+}
