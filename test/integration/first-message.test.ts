@@ -50,20 +50,27 @@ async function startGreeter(t: TestContext) {
 async function start(t: TestContext) {
   const application = await startGreeter(t);
   const gate = await startGate(t, { upstream: application.url, yaml: routes });
-  const open = async (path: string, options: ClientOptions = {}) => {
+  const connect = (path: string, options: ClientOptions = {}) => {
     const socket = new WebSocket(`ws://127.0.0.1:${gate.port}${path}`, options);
+    t.after(() => socket.terminate());
+    socket.on("error", () => {});
     const heard: string[] = [];
     socket.on("message", (data) => heard.push(String(data)));
-    t.after(() => socket.terminate());
-    await once(socket, "open");
-    // What it says to a stranger is the application's choice: some protocols begin so.
-    await until(() => heard[0] === "greeting");
-    const closed = once(socket, "close").then(([code, reason]) => `${code} ${reason}`);
+    const closed = new Promise<string>((resolve) => {
+      socket.on("close", (code, reason) => resolve(`${code} ${reason}`));
+    });
     return { socket, heard, closed };
+  };
+  const open = async (path: string, options: ClientOptions = {}) => {
+    const connection = connect(path, options);
+    await once(connection.socket, "open");
+    // What it says to a stranger is the application's choice: some protocols begin so.
+    await until(() => connection.heard[0] === "greeting");
+    return connection;
   };
   const logOut = (token: string) =>
     send(`${gate.url}/logout`, { method: "POST", headers: { token } });
-  return { application, gate, open, logOut };
+  return { application, gate, connect, open, logOut };
 }
 
 const graphql = (token: string) =>
@@ -96,7 +103,7 @@ describe("a WebSocket whose token comes in its first message", () => {
   });
 
   it("is closed in the words of its protocol if not, and nothing reaches the application", async (t) => {
-    const { application, gate, open, logOut } = await start(t);
+    const { application, gate, connect, open, logOut } = await start(t);
     const revoked = makeToken();
     await logOut(revoked);
     const expired = makeToken({ iat: 1, exp: 2 });
@@ -123,8 +130,8 @@ describe("a WebSocket whose token comes in its first message", () => {
       }
     }
     assert.deepEqual(application.messages, []);
-    const slow = await open("/slow");
-    slow.socket.send('{"type":"ping"}');
+    const slow = connect("/slow");
+    slow.socket.on("open", () => slow.socket.send('{"type":"ping"}'));
     assert.equal(await slow.closed, "4408 request_timeout");
     assert.deepEqual(application.messages, []);
     const { text } = await send(`${gate.adminUrl}/metrics`);
