@@ -27,7 +27,13 @@ async function startGuardedRedis(t: TestContext, directory: string) {
       join(directory, "key.pem"),
     ],
   ]);
-  await redis.client.call("ACL", "SETUSER", "revgate", ...acl, ...aclRules(["always", "single"]));
+  await redis.client.call(
+    "ACL",
+    "SETUSER",
+    "revgate",
+    ...acl,
+    ...aclRules(["always", "single", "steady"]),
+  );
   await redis.client.call("ACL", "SETUSER", "default", "-@all", "+ttl", "+keys", "~*");
   return { ...redis, url: `rediss://revgate@127.0.0.1:${tlsPort}` };
 }

@@ -22,7 +22,7 @@ async function setPassword({ client }: TestRedis, password: string, rules = allR
   const user = ["revgate", "reset", "on", `>${password}`, "~revgate:*", ...rules];
   await client.call("ACL", "SETUSER", ...user);
 }
-const allRules = aclRules(["always", "single", "cluster"]);
+const allRules = aclRules(["always", "single", "steady", "cluster"]);
 
 /** Ends every connection of revgate's, as a restart would. */
 async function disconnectAll(redis: TestRedis) {

@@ -46,7 +46,7 @@ async function startWithSecrets(t: TestContext) {
     ...["--tls-cert-file", file("redis.pem"), "--tls-key-file", file("redis-key.pem")],
     ...["--tls-auth-clients", "yes"],
   ]);
-  const rules = [">first-sesame", "~revgate:*", ...aclRules(["always", "single"])];
+  const rules = [">first-sesame", "~revgate:*", ...aclRules(["always", "single", "steady"])];
   await redis.client.call("ACL", "SETUSER", "revgate", "on", ...rules);
   const { url: upstream } = await startApplication(t);
   const tls = "caFile: redis-ca.pem, certFile: redis-client.pem, keyFile: redis-client-key.pem";
