@@ -156,7 +156,9 @@ describe("an application over HTTP/2", () => {
     return { server, counts, url: `http://127.0.0.1:${await listenOnLoopback(t, server)}` };
   }
 
-  const yaml = `routes: [ { path: /logout, methods: [POST], revoke: token } ]`;
+  // No time-out notices a client in place of revgate.
+  const limits = "limits: { receiveTimeout: 1h, requestTimeout: 2h }";
+  const yaml = `routes: [ { path: /logout, methods: [POST], revoke: token } ]\n${limits}`;
   const token = makeToken();
   const headers = { token };
   const gateTo = (t: Parameters<typeof startGate>[0], url: string, more = "") =>

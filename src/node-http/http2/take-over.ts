@@ -33,6 +33,8 @@ export function takeOver(
   for (const event of ["data", "end", "error", "drain", "timeout"])
     socket.removeAllListeners(event);
   socket.on("error", () => socket.destroy());
+  // Servers of HTTP/1.1 leave it open on this side: a client that closes its side has left (decision 0009).
+  socket.on("end", () => socket.destroy());
   socket.setTimeout(0);
   // Stopped, so that nothing is lost until the session reads what is put back before it.
   socket.pause();
