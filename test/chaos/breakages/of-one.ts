@@ -39,8 +39,8 @@ export const breakagesOfOne = {
     changes: [
       {
         file: "gateway/live-connections.js",
-        from: /if \(fallsUnder\([^)]*\)\)/,
-        to: "if (false)",
+        from: /\(\{ names \}\) => fallsUnder\([^)]*\)/,
+        to: "() => false",
       },
     ],
     topology: "embedded",
