@@ -174,6 +174,41 @@ routes: [ { path: /read, from: [ { requestJson: /token } ] } ]`;
     const yaml = `tokens: { keys: [ { publicKeyFile: public.pem } ], introspection: ${asked} }`;
     return told(t, (await place(t, yaml)).port, get("/me", "opaque"));
   },
+  async "a request, for its client's turn among those whose tokens the issuer is asked about"(t) {
+    let asked = 0;
+    const silent = createServer((socket) => {
+      asked += 1;
+      socket.on("error", () => {});
+    });
+    const url = `http://127.0.0.1:${await listenOnLoopback(t, silent)}/`;
+    const introspection = `{ url: "${url}", clientId: a, clientSecretFile: public.pem, timeout: 1s }`;
+    const yaml = `tokens: { keys: [ { publicKeyFile: public.pem } ], introspection: ${introspection} }`;
+    const { port } = await place(t, yaml);
+    // As many as are asked about at a time.
+    const others = Array.from({ length: 64 }, (_, i) => told(t, port, get("/me", `opaque${i}`)));
+    await until(() => asked === 64);
+    const last = await told(t, port, get("/me", "last"));
+    await Promise.all(others);
+    return last;
+  },
+  async "an answer that hands tokens out (`session`, `only`, `sparing`), for the key of one"(t) {
+    const silent = createServer((socket) => socket.on("error", () => {}));
+    const url = `http://127.0.0.1:${await listenOnLoopback(t, silent)}/`;
+    const login =
+      "{ path: /login, access: public, handsOut: [ { responseJson: /access } ], session: begins }";
+    const access = makeToken({}, { header: { kid: "unknown" } });
+    const body = JSON.stringify({ access });
+    const head = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const yaml = `${tokens(`{ publicKeyFile: public.pem }, { jwksUrl: "${url}" }`)}\nroutes: [ ${login} ]`;
+    const gate = await place(t, yaml, (socket) => void socket.write(head + body));
+    const raw = await openRaw(t, gate.port);
+    raw.write(get("/login"));
+    await raw.until(/^HTTP\/1\.1 200 [\s\S]*\r\n\r\n\{.*\}$/);
+    const metrics = await (await fetch(`${gate.adminUrl}/metrics`)).text();
+    // By its text, in the form of before, too.
+    const isLinked = /^revgate_denylist_entries [1-9]/m.test(metrics);
+    return isLinked ? "the token counts as opaque" : "the token is not linked";
+  },
   async "a request, for what Redis says of its token"(t) {
     const redis = await startRedis(t);
     const relay = await startRelay(t, redis.port);
