@@ -1,4 +1,4 @@
-import { eachField, type FieldLines, findField } from "./field-lines.ts";
+import { type FieldLines, fieldValues } from "./field-lines.ts";
 
 /** Statuses of gRPC that revgate gives (https://grpc.io/docs/guides/status-codes/). */
 export const grpcStatus = {
@@ -54,22 +54,23 @@ export function isGrpcAnswer(headers: FieldLines): boolean {
   return isGrpcType(type) || webType.test(type);
 }
 
-/** The status in trailers, or in the head of an answer that has nothing else; undefined if there is none. */
+/** The status in trailers, or in the head of an answer that has nothing else; undefined if there is not exactly one. */
 export function grpcStatusIn(lines: FieldLines): string | undefined {
-  const at = findField(lines, "grpc-status");
-  return at === -1 ? undefined : lines[at + 1]?.trim();
+  const [status, ...more] = fieldValues(lines, "grpc-status");
+  return more.length === 0 ? status?.trim() : undefined;
 }
 
-/** The trailers that stand in the body of an answer of gRPC-Web, in its last frame. */
+/** The trailers that stand in the body of an answer of gRPC-Web, in its last frame; none if that is not whole. */
 export function trailersInBody(headers: FieldLines, body: Buffer): FieldLines {
   const [, text] = webType.exec(contentTypeOf(headers)) ?? [];
   const bytes = text === undefined ? body : decodeText(body);
   let at = 0;
   while (at + 5 <= bytes.length) {
     const length = bytes.readUInt32BE(at + 1);
-    const content = bytes.subarray(at + 5, at + 5 + length);
-    if ((bytes[at] ?? 0) & 0x80) return linesOf(content.toString("latin1"));
-    at += 5 + length;
+    const end = at + 5 + length;
+    if (end > bytes.length) return [];
+    if ((bytes[at] ?? 0) & 0x80) return linesOf(bytes.toString("latin1", at + 5, end));
+    at = end;
   }
   return [];
 }
@@ -88,8 +89,5 @@ function linesOf(text: string): FieldLines {
 }
 
 function contentTypeOf(headers: FieldLines): string {
-  for (const [name, value] of eachField(headers)) {
-    if (name.toLowerCase() === "content-type") return value.trim();
-  }
-  return "";
+  return fieldValues(headers, "content-type")[0]?.trim() ?? "";
 }

@@ -297,6 +297,38 @@ describe("a logout through Envoy's ext_proc", () => {
   });
 });
 
+describe("an answer of gRPC whose status can't be read, through Envoy's ext_proc", () => {
+  const web: [string, string] = ["content-type", "application/grpc-web+proto"];
+  const grpc: [string, string] = ["content-type", "application/grpc"];
+  for (const [what, type] of Object.entries({ "its body is cut off": web, "it has none": grpc })) {
+    it(`is held like a success, and withheld while it can't be in force: ${what}`, async (t) => {
+      const syncs = await prepareHeldSyncs(t);
+      const application = await startApplication(t);
+      const gate = await startGate(t, {
+        upstream: application.url,
+        yaml: `${yaml}\ndenylist: { dataDir: data, holdTimeout: 1s }\n`,
+      });
+      const envoy = openEnvoy(t, gate.decisionsAddress?.port ?? 0);
+      await untilStartIsNoted(gate);
+      syncs.hold();
+      const token = newToken();
+      const talk = envoy.process();
+      const head = talk.request("POST", "/shop.Users/LogOut", [["token", token], type]);
+      await syncs.arrived();
+      await syncs.releaseNext();
+      await head;
+      await talk.response(200, [type], { more: true });
+      const said = type === web ? talk.body("cut", false) : talk.trailers([]);
+      const { immediateResponse, responseTrailers } = await said;
+      if (type === web) assert.equal(immediateResponse?.status.code, 503);
+      else {
+        const set = setLines(responseTrailers?.headerMutation?.setHeaders ?? []);
+        assert.equal(set["grpc-status"], "14");
+      }
+    });
+  }
+});
+
 describe("two sidecars on one Redis that gateways ask", () => {
   it("refuse what was logged out at the other, from the very next question on", async (t) => {
     const redis = await startRedis(t);

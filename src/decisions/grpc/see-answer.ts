@@ -1,9 +1,9 @@
 import { recordHead, recordOutcome } from "../../gateway/record.ts";
-import { type FieldLines, findField } from "../../http/field-lines.ts";
+import { type FieldLines, fieldValues, findField } from "../../http/field-lines.ts";
+import { isGrpcType } from "../../http/grpc.ts";
 import type { HeldResponse, Hold } from "../../upstream/held-response.ts";
-import { grpcStatusIn, grpcWebStatus, isGrpcAnswer, isGrpcWebAnswer } from "./grpc-outcome.ts";
 import { linesOf, replacing } from "./header-lines.ts";
-import { type HttpBody, modes, type ProcessingRequest, type Section } from "./processing.ts";
+import { modes, type ProcessingRequest, type Section } from "./processing.ts";
 import { attributeOf, refuseAtOnce, type Talk } from "./talk.ts";
 
 /** An answer of the application that Envoy shows. */
@@ -64,76 +64,19 @@ function lose(talk: Talk, hold: Hold, { status }: Answer, sent: boolean): void {
   release(talk, "responseHeaders", status);
 }
 
-/** gRPC says behind the body, or instead of it, whether it was done; gRPC-Web at its end. */
+/**
+ * Judges an answer by what the hold looks into, as in the proxy. If that is more than its head, Envoy shows it, and holds
+ * the rest meanwhile: the trailers of gRPC, and any other body.
+ */
 function judgeAnswer(talk: Talk, hold: Hold, answer: Answer): void | Promise<void> {
-  const { headers, isWhole } = answer;
-  const isWeb = isGrpcWebAnswer(headers);
-  if (!isWeb && !isGrpcAnswer(headers)) return judgePlain(talk, hold, answer);
-  const inHead = grpcStatusIn(headers);
-  if (inHead !== undefined || isWhole)
-    return judgeGrpc(talk, hold, answer, inHead, "responseHeaders");
-  const passOn = talk.next;
-  talk.next = (message) => {
-    const isEnd = isWeb
-      ? message.responseBody !== undefined
-      : message.responseTrailers !== undefined;
-    if (!isEnd) return passOn.call(talk, message);
-    talk.next = passOn;
-    return isWeb
-      ? judgeGrpc(talk, hold, answer, grpcWebStatus(headers, wholeBody(message)), "responseBody")
-      : judgeGrpc(talk, hold, answer, trailerStatus(message), "responseTrailers");
-  };
-  talk.send({
-    responseHeaders: {},
-    modeOverride: isWeb
-      ? { responseBodyMode: modes.bufferedPartial }
-      : { responseTrailerMode: modes.send },
-  });
-}
-
-function trailerStatus({ responseTrailers }: ProcessingRequest): number | undefined {
-  return grpcStatusIn(linesOf(responseTrailers?.trailers ?? {}));
-}
-
-function wholeBody({ responseBody }: ProcessingRequest): Buffer | undefined {
-  return responseBody?.endOfStream === true ? (responseBody.body ?? Buffer.alloc(0)) : undefined;
-}
-
-/** Judges by a status of gRPC, 0 being the only success; without one the outcome is unknown. */
-function judgeGrpc(
-  talk: Talk,
-  hold: Hold,
-  { status, headers }: Answer,
-  grpcStatus: number | undefined,
-  section: Section,
-): void | Promise<void> {
-  talk.onOver = () => {};
-  if (grpcStatus === undefined) {
-    void hold.onLost(true);
-    return release(talk, section, status);
-  }
-  const response = {
-    status: grpcStatus === 0 ? status : 500,
-    headers: [...headers, "grpc-status", String(grpcStatus)],
-    readBody: async () => undefined,
-    trailers: () => [],
-  };
-  return keep(talk, hold.onResponse(response), { section, status });
-}
-
-/** Judges by status and headers, and by the body if a rule looks into it: Envoy holds the head meanwhile. */
-function judgePlain(talk: Talk, hold: Hold, answer: Answer): void | Promise<void> {
   const { status, headers, isWhole } = answer;
-  let read: ((body: HttpBody | undefined) => void) | undefined;
+  let trailers: FieldLines = [];
+  let read: ((body: Buffer | undefined) => void) | undefined;
   const response: HeldResponse = {
-    ...{ status, headers, trailers: () => [] },
+    ...{ status, headers, trailers: () => trailers },
     readBody: (maxBytes) =>
       new Promise((resolve) => {
-        read = (shown) => {
-          const body = shown?.body ?? Buffer.alloc(0);
-          const isShown = shown?.endOfStream === true && body.length <= maxBytes;
-          resolve(isShown ? body : undefined);
-        };
+        read = (body) => resolve(body !== undefined && body.length <= maxBytes ? body : undefined);
       }),
   };
   const kept = hold.onResponse(response);
@@ -147,17 +90,30 @@ function judgePlain(talk: Talk, hold: Hold, answer: Answer): void | Promise<void
     recordOutcome(talk.gate, talk.visit, "client_gone");
   };
   if (isWhole) {
-    give({ endOfStream: true });
+    give(Buffer.alloc(0));
     return keep(talk, kept, { section: "responseHeaders", status });
   }
+  const [contentType] = fieldValues(headers, "content-type");
+  const section = isGrpcType(contentType) ? "responseTrailers" : "responseBody";
   const passOn = talk.next;
   talk.next = (message) => {
-    if (message.responseBody === undefined) return passOn.call(talk, message);
+    if (message[section] === undefined) return passOn.call(talk, message);
     talk.next = passOn;
-    give(message.responseBody);
-    return keep(talk, kept, { section: "responseBody", status });
+    trailers = linesOf(message.responseTrailers?.trailers ?? {});
+    give(section === "responseTrailers" ? Buffer.alloc(0) : wholeBody(message));
+    return keep(talk, kept, { section, status });
   };
-  talk.send({ responseHeaders: {}, modeOverride: { responseBodyMode: modes.bufferedPartial } });
+  talk.send({
+    responseHeaders: {},
+    modeOverride:
+      section === "responseTrailers"
+        ? { responseTrailerMode: modes.send }
+        : { responseBodyMode: modes.bufferedPartial },
+  });
+}
+
+function wholeBody({ responseBody }: ProcessingRequest): Buffer | undefined {
+  return responseBody?.endOfStream === true ? (responseBody.body ?? Buffer.alloc(0)) : undefined;
 }
 
 /** Releases an answer when what it revokes is dead; withholds it if that can't be had. */

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { grpcStatusIn, isGrpcAnswer, isGrpcType, trailersInBody } from "../../../src/http/grpc.ts";
+
+/** A frame of gRPC-Web; `flags` 0x80: it holds trailers. */
+function frame(flags: number, text: string, length = text.length): Buffer {
+  return Buffer.concat([Buffer.of(flags, 0, 0, 0, length), Buffer.from(text)]);
+}
+
+describe("gRPC", () => {
+  it("is told by its content type, on the web too", () => {
+    const isAnswer = (type: string) => isGrpcAnswer(["Content-Type", type]);
+    for (const type of ["application/grpc", "application/grpc+proto", "Application/gRPC;x=1"]) {
+      assert.deepEqual([isGrpcType(type), isAnswer(type)], [true, true], type);
+    }
+    for (const type of ["application/grpc-web", "application/grpc-web-text+proto"]) {
+      assert.deepEqual([isGrpcType(type), isAnswer(type)], [false, true], type);
+    }
+    for (const type of ["application/grpcx", "application/json", ""]) {
+      assert.deepEqual([isGrpcType(type), isAnswer(type)], [false, false], type);
+    }
+    assert.equal(isGrpcAnswer([]), false);
+  });
+
+  it("has one status, or none that can be read", () => {
+    assert.equal(grpcStatusIn(["x", "1", "Grpc-Status", " 0 "]), "0");
+    assert.equal(grpcStatusIn(["grpc-status", "0", "grpc-status", "9"]), undefined);
+    assert.equal(grpcStatusIn([]), undefined);
+  });
+
+  it("has its trailers in the last frame of a body, as bytes or in pieces of base64", () => {
+    const parts = [frame(0, "message"), frame(0x80, "grpc-status:0\r\nx: a:b\r\n")];
+    const trailers = ["grpc-status", "0", "x", "a:b"];
+    const bytes = ["content-type", "application/grpc-web+proto"];
+    assert.deepEqual(trailersInBody(bytes, Buffer.concat(parts)), trailers);
+    const text = parts.map((part) => part.toString("base64")).join("");
+    const asText = ["content-type", "application/grpc-web-text"];
+    assert.deepEqual(trailersInBody(asText, Buffer.from(text)), trailers);
+    for (const cut of [
+      frame(0, "message"),
+      frame(0x80, "grpc-status:0\r\n", 99),
+      Buffer.of(0x80),
+    ]) {
+      assert.deepEqual(trailersInBody(bytes, cut), []);
+    }
+  });
+});
