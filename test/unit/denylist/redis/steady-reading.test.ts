@@ -63,6 +63,9 @@ describe("a reading that only proves", () => {
   it("proves nothing if the line read last is not there, by its id and its text", () => {
     for (const lines of [[], [lineAt("5-1", "put other")], [lineAt("6-0", "put six")]]) {
       assert.equal(read({ lines }), undefined, JSON.stringify(lines));
+      // Also if the last line that is known to be there is an earlier one, which is not asked for.
+      const tail = { id: "4-0", text: "put four" };
+      assert.equal(read({ lines, tail }), undefined, JSON.stringify(lines));
     }
     assert.throws(() => read({ lines: [["5-1"]] }), /unexpected answer/);
   });
