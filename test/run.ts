@@ -41,9 +41,13 @@ if (files.length === 0) throw new Error("name the folders of test/ to run");
 const concurrency = 2 * Math.max(2, availableParallelism());
 /** The longest that a test may take; of several in one process, each. */
 const maxTestMs = 240_000;
+/** What a terminal shows is node's own choice; a file or a pipe gets TAP, and the failures at its end. */
+const reporter = [
+  `--test-reporter=${process.stdout.isTTY ? "spec" : "./test/tools/failures-last.mjs"}`,
+  "--test-reporter-destination=stdout",
+];
 const timesReporter = [
   "--import=./test/tools/cpu.mjs",
-  ...["--test-reporter=tap", "--test-reporter-destination=stdout"],
   ...["--test-reporter=./test/tools/times.mjs", "--test-reporter-destination=stderr"],
 ];
 prepareKeyPairs();
@@ -65,6 +69,7 @@ try {
       ...["--enable-source-maps", "--test"],
       `--test-concurrency=${concurrency}`,
       `--test-timeout=${4 * maxTestMs}`,
+      ...reporter,
       ...(values.times ? timesReporter : []),
       ...compiled.files,
     ],
