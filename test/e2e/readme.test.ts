@@ -145,9 +145,9 @@ async function layExample(t: TestContext) {
   const ports = { application: await freePort(), gate: await freePort(), admin: await freePort() };
   const config = read("examples/flask-api/revgate.yaml")
     .replace("8080", String(ports.gate))
+    .replace("9090", String(ports.admin))
     .replace("5000", String(ports.application));
-  const admin = `admin: { host: 127.0.0.1, port: ${ports.admin} }\n`;
-  writeFileSync(join(folder, "revgate.yaml"), `${config}${admin}`);
+  writeFileSync(join(folder, "revgate.yaml"), config);
   linkProgram(directory);
   const python = join(directory, "python3");
   if (!existsSync(python)) symlinkSync(searchPython() ?? "python3", python);
@@ -209,9 +209,10 @@ async function setUp(t: TestContext) {
   };
   writeFileSync(
     join(directory, "revgate.yaml"),
-    `${yaml
+    yaml
       .replace("http://127.0.0.1:3000", upstream)
-      .replace("port: 8080", "port: 0")}admin: { host: 127.0.0.1, port: 0 }\n`,
+      .replace("port: 8080", "port: 0")
+      .replace("port: 9090", "port: 0"),
   );
   linkProgram(directory);
   writeFileSync(

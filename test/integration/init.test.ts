@@ -23,6 +23,8 @@ describe("revgate init", () => {
     const done = await revgate(["init", ...args, ...routes, "--token", "bearer"]);
     assert.deepEqual({ code: done.code, stderr: done.stderr }, { code: 0, stderr: "" });
     const { settings } = await loadConfig(file, {});
+    // Nothing is open to other machines before somebody says so.
+    assert.deepEqual([settings.listen.host, settings.admin.host], ["127.0.0.1", "127.0.0.1"]);
     assert.deepEqual(settings.tokens.keys, [{ publicKeyFile: "app.pem" }]);
     assert.deepEqual(settings.tokens.from, [{ header: "authorization", scheme: "Bearer" }]);
     assert.equal(settings.denylist.redis?.url, "rediss://redis:6380/2");

@@ -22,6 +22,11 @@ listen:
   host: 127.0.0.1
   port: 8080
 
+# Probes, metrics and the status page. In a container 0.0.0.0 too (the default), or probes and Prometheus can't reach it.
+admin:
+  host: 127.0.0.1
+  port: 9090
+
 # The application. Let it listen on loopback only, or close its port to everybody else.
 upstream:
   url: ${yaml(facts.upstream)}
