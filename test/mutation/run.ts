@@ -2,10 +2,10 @@
  * `npm run mutation`: changes the code in one place at a time, and says how often a test notices.
  *
  *     npm run mutation -- --rooms gateway,token --sample 40 --seed 1
- *     npm run mutation -- --rooms server --tests unit,integration
+ *     npm run mutation -- --rooms server --tests unit,integration/drain.test.ts
  *
  * Of each room so many places are drawn; only tests that load the changed file are run, the nearest ones first. What
- * no test of these folders loads is counted apart. Exits 1 if a room's score is below --least (85).
+ * none of these tests loads is counted apart. Exits 1 if a room's score is below --least (85).
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { SourceMap, type SourceMapPayload } from "node:module";

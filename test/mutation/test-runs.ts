@@ -12,13 +12,9 @@ const [maxCpuSeconds, maxRunMs] = [30, 300_000];
 /** Which tests load a source file, the nearest first: its own, then those that load the least. */
 export type TestsOf = (source: string) => readonly string[];
 
-/** Finds out which tests load what. Both are paths from the repository. */
-export async function findTests(folders: readonly string[]): Promise<TestsOf> {
-  const tests = folders.flatMap((folder) =>
-    readdirSync(join(repository, "test", folder), { recursive: true, encoding: "utf8" })
-      .filter((name) => name.endsWith(".test.ts"))
-      .map((name) => `test/${folder}/${name}`),
-  );
+/** Finds out which tests of folders and files below `test` load what. Both are paths from the repository. */
+export async function findTests(places: readonly string[]): Promise<TestsOf> {
+  const tests = places.flatMap(filesOf);
   const loads = await Promise.all(
     tests.map(async (test) => {
       const { metafile } = await build({
@@ -41,6 +37,13 @@ export async function findTests(folders: readonly string[]): Promise<TestsOf> {
       return test === own ? 0 : sources.size;
     }
   };
+}
+
+function filesOf(place: string): string[] {
+  if (place.endsWith(".test.ts")) return [`test/${place}`];
+  return readdirSync(join(repository, "test", place), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => `test/${place}/${name}`);
 }
 
 /** How tests ended: all passed, one failed, or the code cannot be compiled. */

@@ -12,8 +12,11 @@ const introduction = `# Configuration
 |---|---|
 | read \`Authorization: Bearer …\`, or a cookie | \`tokens.from: [ { header: authorization, scheme: Bearer }, { cookie: session } ]\` |
 | read tokens of browsers' WebSockets | \`tokens.from: [ { query: access_token }, { webSocketProtocol: bearer } ]\` |
+| read a token in a WebSocket's first message | \`routes: [ { path: /graphql, firstMessage: { protocol: graphql, token: /payload/Authorization, scheme: Bearer } } ]\` |
 | end tokens with a mutation of GraphQL | \`routes: [ { path: /graphql, graphql: { mutation: logout }, revoke: token } ]\` |
 | end sessions only if a body has a password | \`routes: [ { path: /users/me, methods: [PATCH], when: { requestJson: /password }, revoke: subject } ]\` |
+| end the token of a gRPC call | \`routes: [ { path: /shop.Account/Logout, methods: [POST], revoke: token } ]\` |
+| reach an application that speaks HTTP/2 only | \`upstream: { url: http://127.0.0.1:3000, protocol: http2 }\` |
 | end the token in the path | \`routes: [ { path: "/sessions/{token}", methods: [DELETE], revoke: token, alsoRevoke: [ { path: token } ] } ]\` |
 | share revocations among replicas | \`denylist.redis: { url: redis://redis:6379 }\` |
 | reach Redis through Sentinel | \`denylist.redis: { sentinels: { primary: mymaster, nodes: [redis://sentinel:26379] }, waitReplicas: 1 }\` |
@@ -21,6 +24,9 @@ const introduction = `# Configuration
 | ask Redis on each request | \`denylist.redis: { url: redis://redis:6379, reads: every-request }\` |
 | end every device of a user with a changed password | \`routes: [ { path: /password, methods: [PUT], revoke: subject } ]\` |
 | the same for a password reset, which carries no token | \`routes: [ { path: /reset, access: public, revoke: subject, subjectFrom: { responseJson: /user/id } } ]\` |
+| end a user's other devices with a changed password | \`routes: [ { path: /password, methods: [PUT], revoke: others } ]\` |
+| end a user's other devices with each login | \`routes: [ { path: /login, access: public, handsOut: [ { responseJson: /token } ], only: latest } ]\` |
+| end together what a login handed out together | \`routes: [ { path: /login, access: public, handsOut: [ { responseJson: /access }, { responseJson: /refresh } ], session: begins }, { path: /logout, revoke: session } ]\` |
 | end the refresh token with the access token | \`routes: [ { path: /logout, revoke: token, alsoRevoke: [ { cookie: refresh } ] } ]\` |
 | take keys from an identity provider | \`tokens.keys: [ { jwksUrl: https://id.example.com/jwks } ]\` |
 | end sessions when the user logs out at the identity provider | \`signals.backchannelLogout: [ { audience: shop } ]\` |
@@ -32,10 +38,12 @@ const introduction = `# Configuration
 | send browsers to the login page | \`errors.html: { redirect: /login, clearCookies: [session] }\` |
 | let visitors in without a token, and check the token of those who send one | \`routes: [ { path: /articles/*, access: optional } ]\` |
 | allow pages of another origin | \`cors: { allowOrigins: [https://shop.example], preflight: forward }\` |
+| let nginx, Traefik, Caddy, HAProxy or Envoy ask, without traffic through revgate | \`decisions: { port: 9095, gateways: [10.0.0.0/8], question: forwarded }\` |
 | take values from the environment | \`\${NAME}\`, \`\${NAME:-default}\` |
 
 The [examples](../examples) have whole configurations: [Flask](../examples/flask), [Express](../examples/express) with an
-access token and a refresh token, and an [OpenID provider](../examples/identity-provider) whose logouts end sessions here.
+access token and a refresh token, [gRPC](../examples/grpc), and an [OpenID provider](../examples/identity-provider) whose logouts end
+sessions here.
 
 ## Every setting
 
