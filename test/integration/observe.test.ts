@@ -41,8 +41,7 @@ async function writeFirst(t: TestContext, upstream: string): Promise<string> {
   writeFileSync(key, publicPem);
   const args = ["init", "--key", key, "--upstream", upstream, "--output", file];
   assert.equal((await revgate(args)).code, 0);
-  const written = readFileSync(file, "utf8").replace("port: 8080", "port: 0");
-  writeFileSync(file, `${written}admin: { host: 127.0.0.1, port: 0 }\n`);
+  writeFileSync(file, readFileSync(file, "utf8").replaceAll(/port: (?:8080|9090)/g, "port: 0"));
   return file;
 }
 

@@ -50,7 +50,7 @@ describe("docs/quick-start.md", () => {
     const moved = script
       .join("\n")
       .replace(/(?<=127\.0\.0\.1:|PORT=)(3000|8080|909[01])/g, (port) => String(ports.get(port)));
-    const admin = `admin: { host: 127.0.0.1, port: ${ports.get("9090")} }\\n`;
+    const move = ["8080", "9090"].map((port) => `-e 's/port: ${port}$/port: ${ports.get(port)}/'`);
     const whole = moved
       .replace(
         "\nrevgate init --yes",
@@ -58,7 +58,7 @@ describe("docs/quick-start.md", () => {
       )
       .replace(
         "\nrevgate run &",
-        `\nsed -i 's/port: 8080$/port: ${ports.get("8080")}/' revgate.yaml\nprintf '${admin}' >> revgate.yaml\nrevgate run > revgate.log &`,
+        `\nsed -i ${move.join(" ")} revgate.yaml\nrevgate run > revgate.log &`,
       );
 
     const child = spawn("bash", ["-c", `set -e\n${whole}\nkill $(jobs -p)\nwait || true`], {
