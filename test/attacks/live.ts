@@ -7,7 +7,7 @@ import { WebSocket } from "ws";
 import { untilReady, writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { type BuiltGate, startBuiltGate, startExampleProgram } from "../helpers/program.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -91,7 +91,7 @@ async function startLiveGate(t: TestContext, upstream: string, redis: string): P
   const directory = temporaryDirectory(t);
   const yaml = `
 routes: [ { path: /password, methods: [PUT], revoke: subject } ]
-denylist: { dataDir: data, redis: { url: "${redis}", grace: 300ms } }
+denylist: { dataDir: data, redis: { url: "${redis}", ${patience}, grace: 300ms } }
 log: { requests: none }`;
   await writeConfig(directory, yaml, upstream);
   return startBuiltGate(t, join(directory, "revgate.yaml"));

@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import { listenOnLoopback } from "../helpers/application.ts";
 import { untilReady, writeConfig } from "../helpers/gate.ts";
 import { type BuiltGate, startBuiltGate } from "../helpers/program.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -61,9 +61,7 @@ async function startGateFor(t: TestContext, store: "redis" | "alone"): Promise<B
   const upstream = `http://127.0.0.1:${await listenOnLoopback(t, application)}`;
   const directory = temporaryDirectory(t);
   const redis =
-    store === "redis"
-      ? `, redis: { url: "${(await startRedis(t)).url}", commandTimeout: 30s }`
-      : "";
+    store === "redis" ? `, redis: { url: "${(await startRedis(t)).url}", ${patience} }` : "";
   const yaml = `denylist: { dataDir: data${redis} }
 log: { requests: none }
 limits: { maxConnections: 20000, headersTimeout: 5m }`;

@@ -16,7 +16,7 @@ import {
   startBuiltGate,
   startExampleProgram,
 } from "../helpers/program.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { startRelay } from "../helpers/relay.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 
@@ -47,7 +47,7 @@ async function start(t: TestContext): Promise<Setup> {
     const text = readFileSync(join(example, "revgate.yaml"), "utf8");
     const alone = /^denylist: .*$/m;
     assert.match(text, alone);
-    const shared = `denylist: { dataDir: data, redis: { url: "${redis.url}", grace: 300ms } }`;
+    const shared = `denylist: { dataDir: data, redis: { url: "${redis.url}", ${patience}, grace: 300ms } }`;
     // Keys change faster here than anywhere else.
     const hasty = `tokens:\n  jwks: { coolDown: ${coolDownMs}ms }`;
     writeFileSync(file, text.replace(alone, shared).replace("tokens:", hasty));

@@ -24,8 +24,8 @@ import {
   unknownFields,
   validate,
 } from "../helpers/kubernetes.ts";
+import { freePort } from "../helpers/ports.ts";
 import { startProgram } from "../helpers/program.ts";
-import { freePort } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken, publicPem } from "../helpers/tokens.ts";
 import { findProgram } from "../tools/programs.ts";

@@ -5,8 +5,8 @@ import { delimiter, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { revgate } from "../helpers/command.ts";
 import { send } from "../helpers/http.ts";
+import { freePort } from "../helpers/ports.ts";
 import { repository, startExample, startProgram } from "../helpers/program.ts";
-import { freePort } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { searchPython } from "../tools/python.ts";
 

@@ -116,6 +116,17 @@ export async function openRaw(t: Pick<TestContext, "after">, port: number): Prom
   };
 }
 
+/**
+ * Sends a byte every few milliseconds, until the end of the test.
+ *
+ * Behind the reads of each turn: a byte to a connection that was closed in the same turn would be an error of writing,
+ * for which Node drops an answer that nobody has read yet.
+ */
+export function keepSending(t: Pick<TestContext, "after">, { socket }: RawConnection): void {
+  const timer = setInterval(() => setImmediate(() => socket.write("x")), 20);
+  t.after(() => clearInterval(timer));
+}
+
 /** The statuses of all responses in a raw text. */
 export function statusesIn(text: string): number[] {
   return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));

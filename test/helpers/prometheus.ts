@@ -4,8 +4,8 @@ import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findProgram } from "../tools/programs.ts";
 import { send } from "./http.ts";
+import { freePort } from "./ports.ts";
 import { startProgram } from "./program.ts";
-import { freePort } from "./redis.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 /** One series of an answer: its labels, and its value at present. */

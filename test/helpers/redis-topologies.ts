@@ -2,12 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
 import { Redis } from "ioredis";
 import type { RedisTopology } from "../../src/denylist/redis/client.ts";
 import { findProgram } from "../tools/programs.ts";
-import { freePort, startRedis, type TestRedis } from "./redis.ts";
+import { freePort } from "./ports.ts";
+import { startRedis, type TestRedis, untilSaid } from "./redis.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { until } from "./until.ts";
 
@@ -49,10 +49,7 @@ export async function startSentinel(t: Ending, startServer = startRedis): Promis
   writeFileSync(file, `${lines.join("\n")}\n`);
   const program = findProgram(["redis-server", "valkey-server"]);
   const child = spawn(program, [file, "--sentinel"], { stdio: ["ignore", "pipe", "inherit"] });
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line.includes("+monitor")) break;
-  }
-  child.stdout.resume();
+  await untilSaid(child, "+monitor");
   const client = new Redis(sentinelPort, "127.0.0.1", { maxRetriesPerRequest: 20 });
   client.on("error", () => {});
   t.after(async () => {

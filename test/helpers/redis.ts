@@ -1,13 +1,19 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createHash, randomInt } from "node:crypto";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
 import { Redis } from "ioredis";
 import { findProgram } from "../tools/programs.ts";
+import { freePort } from "./ports.ts";
 import { temporaryDirectory } from "./temporary.ts";
+import { until } from "./until.ts";
+
+/**
+ * Settings of `denylist.redis` for tests in which Redis answers in the end: a busy machine may take seconds, and is
+ * not given up.
+ */
+export const patience = "connectTimeout: 30s, commandTimeout: 30s";
 
 /** A redis-server of a test's own. */
 export interface TestRedis {
@@ -23,25 +29,6 @@ export interface TestRedis {
   start(): Promise<void>;
   /** Freezes and thaws it. */
   signal(signal: "SIGSTOP" | "SIGCONT"): void;
-}
-
-/**
- * A port for a program that has to be told one, and that keeps it through its restarts.
- *
- * From below those that the system gives to connections, which could have it in between; so is the one for
- * the bus of a Cluster, 10,000 above it.
- */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(randomInt(12_000, 22_000), "127.0.0.1");
-  try {
-    await once(server, "listening");
-  } catch {
-    return freePort();
-  }
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /**
@@ -74,11 +61,7 @@ export async function startRedis(
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, ...env },
     });
-    if (child.stdout === null) throw new Error("no output");
-    for await (const line of createInterface({ input: child.stdout })) {
-      if (line.includes("Ready to accept connections")) break;
-    }
-    child.stdout.resume();
+    await untilSaid(child, "Ready to accept connections");
   }
 
   async function kill(): Promise<void> {
@@ -108,6 +91,26 @@ export async function startRedis(
     start,
     signal: (signal) => void child?.kill(signal),
   };
+}
+
+/** Waits for a word in what a server prints; rejects with all that it printed if it ends before. */
+export async function untilSaid({ stdout }: ChildProcess, word: string): Promise<void> {
+  if (stdout === null) throw new Error("no output");
+  const lines: string[] = [];
+  let isSaid = false;
+  for await (const line of createInterface({ input: stdout })) {
+    lines.push(line);
+    isSaid = line.includes(word);
+    if (isSaid) break;
+  }
+  if (!isSaid) throw new Error(`the server ended before "${word}":\n${lines.join("\n")}`);
+  // Leaving the loop has paused it, and a full pipe would stop the server.
+  stdout.resume();
+}
+
+/** Waits until an epoch has begun in Redis, and its grace period is over: from then on it answers who asks. */
+export function untilRecovered({ client }: TestRedis): Promise<void> {
+  return until(async () => (await client.exists("revgate:epoch", "revgate:grace")) === 1);
 }
 
 const fill = `

@@ -11,7 +11,7 @@ import { revgate } from "../helpers/command.ts";
 import { startGate, untilReady, writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { runBuilt, startBuiltGate } from "../helpers/program.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken, threeDays } from "../helpers/tokens.ts";
 
@@ -315,7 +315,7 @@ describe("commands", () => {
     const yaml = `denylist:
   dataDir: data
   holdTimeout: 1s
-  redis: { url: "${redis.url}", grace: 1s }`;
+  redis: { url: "${redis.url}", ${patience}, grace: 1s }`;
     await writeConfig(directory, yaml, application.url);
     const config = ["--config", join(directory, "revgate.yaml")];
     const token = makeToken();

@@ -6,7 +6,7 @@ import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
 import { type Envoy, openEnvoy, type Processed, setLines } from "../helpers/envoy.ts";
 import { startGate, type TestGate, untilReady, untilStartIsNoted } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { endWithAll } from "../helpers/shared.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
@@ -333,7 +333,7 @@ describe("two sidecars on one Redis that gateways ask", () => {
   it("refuse what was logged out at the other, from the very next question on", async (t) => {
     const redis = await startRedis(t);
     const application = await startApplication(t);
-    const store = `{ url: "${redis.url}", commandTimeout: 5s, staleness: 300ms, grace: 900ms }`;
+    const store = `{ url: "${redis.url}", ${patience}, staleness: 300ms, grace: 900ms }`;
     const open = (question: string) =>
       startGate(t, {
         upstream: application.url,

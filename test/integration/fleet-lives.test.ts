@@ -4,6 +4,7 @@ import { describe, it, type TestContext } from "node:test";
 import { loadConfig } from "../../src/config/load.ts";
 import { endOfAllIssued } from "../../src/denylist/retention.ts";
 import { plainNames } from "../../src/token/names.ts";
+import { answered } from "../helpers/again.ts";
 import { startApplication } from "../helpers/application.ts";
 import {
   exampleRoutes,
@@ -13,7 +14,7 @@ import {
   writeConfig,
 } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { startRedis, type TestRedis } from "../helpers/redis.ts";
+import { patience, startRedis, type TestRedis } from "../helpers/redis.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
@@ -27,7 +28,7 @@ async function startFleet(t: TestContext) {
     [
       `${exampleRoutes}  - { path: /all, methods: [POST], revoke: subject }`,
       `tokens: { keys: [ { publicKeyFile: public.pem } ], maxLifetime: ${maxLifetime} }`,
-      `denylist: { dataDir: data, redis: { url: "${redis.url}", commandTimeout: 5s, grace: 300ms, whenUnavailable: ${whenUnavailable} } }`,
+      `denylist: { dataDir: data, redis: { url: "${redis.url}", ${patience}, grace: 300ms, whenUnavailable: ${whenUnavailable} } }`,
     ].join("\n");
   return {
     redis,
@@ -45,10 +46,8 @@ async function startFleet(t: TestContext) {
   };
 }
 
-/** Asks again while it cannot be said: on a busy machine, a sidecar may have to ask Redis, in vain. */
 async function get({ url }: TestGate, token: string): Promise<string> {
-  let reply = await send(`${url}/me`, { headers: { token } });
-  while (reply.status === 503) reply = await send(`${url}/me`, { headers: { token } });
+  const reply = await answered(() => send(`${url}/me`, { headers: { token } }));
   return reply.status === 200 ? "200" : `${reply.status} ${reply.json["error"]}`;
 }
 

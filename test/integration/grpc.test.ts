@@ -7,7 +7,7 @@ import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { connectGrpc, type GrpcShop, startGrpcShop } from "../helpers/grpc-shop.ts";
 import { send } from "../helpers/http.ts";
 import { begin, connectHttp2, readReply, sendHttp2 } from "../helpers/http2.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { endWithAll } from "../helpers/shared.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
@@ -26,7 +26,7 @@ describe("gRPC through two sidecars", () => {
     shared ??= (async () => {
       const redis = await startRedis(ending);
       const shop = await startGrpcShop(ending);
-      const store = `denylist: { dataDir: data, redis: { url: "${redis.url}", commandTimeout: 5s, grace: 300ms } }`;
+      const store = `denylist: { dataDir: data, redis: { url: "${redis.url}", ${patience}, grace: 300ms } }`;
       const options = { upstream: `http://127.0.0.1:${shop.port}`, yaml: `${routes}\n${store}` };
       const [a, b] = await Promise.all([startGate(ending, options), startGate(ending, options)]);
       await Promise.all([untilReady(a), untilReady(b)]);

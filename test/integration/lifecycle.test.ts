@@ -8,7 +8,7 @@ import { listenOnLoopback } from "../helpers/application.ts";
 import { exampleRoutes, startGate, type TestGate } from "../helpers/gate.ts";
 import { openRaw, send } from "../helpers/http.ts";
 import { repository } from "../helpers/program.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { makeToken, publicPem } from "../helpers/tokens.ts";
 
 const [header = [], ...rows] = readFileSync(join(repository, "docs/lifecycle.md"), "utf8")
@@ -164,7 +164,9 @@ async function startFor(t: TestContext, { application = 200, store }: Wrong): Pr
     routes,
     `tokens: { keys: [ { publicKeyFile: public.pem } ], introspection: { ${asks} } }`,
     `upstream: { url: "${upstream}", responseTimeout: ${responseTimeout} }`,
-    redis === undefined ? "" : `denylist: { dataDir: data, redis: { url: "${redis.url}" } }`,
+    redis === undefined
+      ? ""
+      : `denylist: { dataDir: data, redis: { url: "${redis.url}", ${patience} } }`,
   ].join("\n");
   const gate = await startGate(t, { upstream, yaml });
   await redis?.kill();

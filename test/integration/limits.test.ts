@@ -8,7 +8,7 @@ import { listenOnLoopback } from "../helpers/application.ts";
 import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
 import { startGate, untilReady, untilStartIsNoted } from "../helpers/gate.ts";
-import { openRaw, type RawConnection } from "../helpers/http.ts";
+import { keepSending, openRaw, type RawConnection } from "../helpers/http.ts";
 import { repository } from "../helpers/program.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { startRelay } from "../helpers/relay.ts";
@@ -139,8 +139,7 @@ routes: [ { path: /read, from: [ { requestJson: /token } ] } ]`;
     const gate = await place(t, yaml, () => {});
     const raw = await openRaw(t, gate.port);
     raw.write(post("/me"));
-    const timer = setInterval(() => raw.socket.write("x"), 20);
-    t.after(() => clearInterval(timer));
+    keepSending(t, raw);
     return toldOn(raw);
   },
   async "a client, between two requests"(t) {

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { describe, it, type TestContext } from "node:test";
+import { answered, logOutWith, statusOf } from "../helpers/again.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
@@ -65,7 +66,7 @@ async function start(t: TestContext, count: number, redisSettings = "") {
     response.end(request.headers["x-says"] ?? handOut());
   });
   const redis = count > 1 ? await startRedis(t) : undefined;
-  const store = `, redis: { url: "${redis?.url}", commandTimeout: 5s, grace: 300ms${redisSettings} }`;
+  const store = `, redis: { url: "${redis?.url}", ${patience}, grace: 300ms${redisSettings} }`;
   const yaml = `${routes}\ndenylist: { dataDir: data${redis ? store : ""} }`;
   const gates = await Promise.all(
     Array.from({ length: count }, () => startGate(t, { upstream: application.url, yaml })),
@@ -89,36 +90,13 @@ const pairIn = (reply: Reply): Pair => {
   return reply.json as unknown as Pair;
 };
 
-/** Asks again while it cannot be said: on a busy machine, a sidecar may have to ask Redis, in vain. */
-async function isLive({ url }: TestGate, token: string): Promise<boolean> {
-  for (;;) {
-    const { status } = await send(`${url}/me`, { headers: { token } });
-    if (status !== 503) return status === 200;
-  }
-}
-
-/** Asks again while Redis is waited for. */
-async function answered(ask: () => Promise<Reply>): Promise<Reply> {
-  for (;;) {
-    const reply = await ask();
-    if (reply.status !== 503) return reply;
-  }
-}
-
-/**
- * Logs out behind an outage: what was answered 503 is recorded all the same, so that the repeated request
- * carries a token that is dead.
- */
-async function endSession(logOut: () => Promise<Reply>): Promise<void> {
-  const first = await logOut();
-  if (first.status !== 503) assert.equal(first.status, 200);
-  else assert.equal((await answered(logOut)).status, 401);
-}
+const isLive = async (gate: TestGate, token: string) => (await statusOf(gate, token)) === 200;
 
 /** Whether a refresh token is let through. */
 async function mayRefresh(gate: TestGate, token: string): Promise<boolean> {
   const headers = { refresh: token, "x-status": "404" };
-  return (await answered(() => post(gate, "/refresh", headers))).status === 404;
+  const { status } = await answered(() => post(gate, "/refresh", headers));
+  return status === 404;
 }
 
 const metric = async (gate: TestGate, line: RegExp) =>
@@ -134,7 +112,7 @@ describe("linked tokens", { concurrency: 3 }, () => {
     const third = pairIn(await post(first, "/refresh", { refresh: second.refresh }));
     const all = [phone, second, third];
     for (const { access } of [...all, laptop]) assert.ok(await isLive(last, access));
-    assert.equal((await post(last, "/refresh-logout", { refresh: third.refresh })).status, 200);
+    await logOutWith(() => post(last, "/refresh-logout", { refresh: third.refresh }));
     for (const gate of [first, last]) {
       for (const { access, refresh: token } of all) {
         assert.deepEqual(
@@ -170,7 +148,7 @@ describe("linked tokens", { concurrency: 3 }, () => {
     await until(async () => (await redis?.client.keys("revgate:lnk:*"))?.length === 3);
     await untilReady(last);
     await first.stop();
-    assert.equal((await post(last, "/logout", { token: access })).status, 200);
+    await logOutWith(() => post(last, "/logout", { token: access }));
     assert.equal(await mayRefresh(last, token), false);
   });
 
@@ -296,7 +274,7 @@ describe("linked tokens", { concurrency: 3 }, () => {
     assert.ok(await metric(first, /^revgate_links_late_total [1-9]/m));
     await redis?.start();
     await untilReady(first);
-    await endSession(() => post(first, "/refresh-logout", { refresh: token }));
+    await logOutWith(() => post(first, "/refresh-logout", { refresh: token }));
     assert.equal(await mayRefresh(first, token), false);
     assert.equal(await mayRefresh(first, replaced), false);
   });
@@ -309,7 +287,7 @@ describe("linked tokens", { concurrency: 3 }, () => {
     assert.ok(await metric(first, /^revgate_links_late_total 1$/m));
     await redis?.start();
     await untilReady(first);
-    await endSession(() => post(first, "/logout", { token: access }));
+    await logOutWith(() => post(first, "/logout", { token: access }));
     assert.equal(await mayRefresh(first, token), false);
   });
 });

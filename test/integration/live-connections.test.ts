@@ -8,7 +8,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { openRaw, send } from "../helpers/http.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
@@ -80,7 +80,7 @@ describe("what goes on under a token", () => {
   it("ends with it on every sidecar: another device's WebSocket and events, and nobody else's", async (t) => {
     const application = await startLively(t);
     const redis = await startRedis(t);
-    const yaml = `${routes}\ndenylist: { dataDir: data, redis: { url: "${redis.url}", grace: 300ms } }`;
+    const yaml = `${routes}\ndenylist: { dataDir: data, redis: { url: "${redis.url}", ${patience}, grace: 300ms } }`;
     const [one, two] = await Promise.all([
       startGate(t, { upstream: application.url, yaml }),
       startGate(t, { upstream: application.url, yaml }),

@@ -12,7 +12,7 @@ import { revgate } from "../helpers/command.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { repository, startProgram } from "../helpers/program.ts";
-import { startRedis, type TestRedis } from "../helpers/redis.ts";
+import { patience, startRedis, type TestRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken, publicPem, spellingsOf } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
@@ -120,7 +120,7 @@ describe("docs/migration.md", () => {
     it("takes the keys of a Redis along, while revgate runs there and while it does not", async (t) => {
       const [old, own] = [await startRedis(t), await startRedis(t)];
       const { url: upstream } = await startNothing(t);
-      const store = `denylist: { dataDir: data, redis: { url: "${own.url}", commandTimeout: 10s, grace: 500ms } }`;
+      const store = `denylist: { dataDir: data, redis: { url: "${own.url}", ${patience}, grace: 500ms } }`;
       const [here, elsewhere] = [
         await startGate(t, { upstream, yaml: store }),
         await startGate(t, { upstream, yaml: store }),

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { filledName, fillRedis, startRedis } from "../helpers/redis.ts";
+import { filledName, fillRedis, patience, startRedis } from "../helpers/redis.ts";
 import { openStoreOn } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
@@ -18,7 +18,7 @@ describe("a store of two hundred thousand entries", () => {
     const redis = await startRedis(t);
     const expiresAt = Math.floor(Date.now() / 1000) + 100_000;
     const application = await startApplication(t);
-    const grace = "grace: 300ms, commandTimeout: 10s";
+    const grace = `grace: 300ms, ${patience}`;
     const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}", ${grace} } }`;
     const first = await startGate(t, { upstream: application.url, yaml });
     await untilReady(first);

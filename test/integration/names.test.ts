@@ -7,7 +7,7 @@ import { crc32 } from "node:zlib";
 import { startApplication } from "../helpers/application.ts";
 import { type GateOptions, startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
@@ -101,7 +101,7 @@ describe("what revgate 0.1 has revoked", () => {
       const [kind, name, ...value] = entry.split(" ");
       await redis.client.set(`revgate:${kind}:${name}`, value.join(" "), "EX", 100_000);
     }
-    const store = `redis: { url: "${redis.url}", grace: 300ms }`;
+    const store = `redis: { url: "${redis.url}", ${patience}, grace: 300ms }`;
     const gate = await start(t, store);
     await untilReady(gate);
     for (const each of dead) assert.equal(await gate.isLive(each), false);
@@ -148,7 +148,7 @@ describe("denylist.nameKeyFile", () => {
     const redis = await startRedis(t);
     const gate = await start(
       t,
-      `nameKeyFile: name-key, formerNames: false, redis: { url: "${redis.url}", grace: 300ms }`,
+      `nameKeyFile: name-key, formerNames: false, redis: { url: "${redis.url}", ${patience}, grace: 300ms }`,
       { directory },
     );
     await untilReady(gate);
@@ -199,7 +199,7 @@ describe("denylist.nameKeyFile", () => {
 
   it("keeps a sidecar with another key, or with none, from being ready and from clearing any token", async (t) => {
     const redis = await startRedis(t);
-    const store = `formerNames: false, redis: { url: "${redis.url}", grace: 300ms }`;
+    const store = `formerNames: false, redis: { url: "${redis.url}", ${patience}, grace: 300ms }`;
     const startWith = async (setting: string, text: string) => {
       const directory = temporaryDirectory(t);
       keyIn(directory, "name-key", text);

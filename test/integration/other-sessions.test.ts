@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { statusOf } from "../helpers/again.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
 const routes = `
@@ -38,7 +39,7 @@ async function start(t: TestContext, count: number) {
     response.end(says ?? JSON.stringify(body));
   });
   const redis = count > 1 ? await startRedis(t) : undefined;
-  const store = `, redis: { url: "${redis?.url}", commandTimeout: 5s, grace: 300ms }`;
+  const store = `, redis: { url: "${redis?.url}", ${patience}, grace: 300ms }`;
   const yaml = `${routes}\ndenylist: { dataDir: data${redis ? store : ""} }`;
   const starts = Array.from({ length: count }, () =>
     startGate(t, { upstream: application.url, yaml }),
@@ -50,13 +51,7 @@ async function start(t: TestContext, count: number) {
   return { gates, first };
 }
 
-/** Asks again while it cannot be said: on a busy machine, a sidecar may have to ask Redis, in vain. */
-async function isLive({ url }: TestGate, token: string): Promise<boolean> {
-  for (;;) {
-    const { status } = await send(`${url}/me`, { headers: { token } });
-    if (status !== 503) return status === 200;
-  }
-}
+const isLive = async (gate: TestGate, token: string) => (await statusOf(gate, token)) === 200;
 
 const post = (gate: TestGate, path: string, headers: Record<string, string> = {}) =>
   send(`${gate.url}${path}`, { method: "POST", headers });

@@ -4,7 +4,7 @@ import { configSchema } from "../../src/config/schema.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
 const settings = `
@@ -94,7 +94,7 @@ describe("a logout of revgate's own", () => {
 
   it("is not done while Redis is away", async (t) => {
     const redis = await startRedis(t);
-    const store = `redis: { url: "${redis.url}", commandTimeout: 5s, grace: 300ms }`;
+    const store = `redis: { url: "${redis.url}", ${patience}, grace: 300ms }`;
     const { logOut } = await start(t, `denylist: { dataDir: data, ${store} }`);
     await redis.kill();
     const reply = await logOut({ token: makeToken() });

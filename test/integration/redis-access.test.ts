@@ -7,7 +7,8 @@ import { startApplication } from "../helpers/application.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
 import { startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { freePort, startRedis } from "../helpers/redis.ts";
+import { freePort } from "../helpers/ports.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
@@ -43,7 +44,7 @@ async function gateWith(t: TestContext, password: string, more = ", caFile: cert
   const redis = await startGuardedRedis(t, directory);
   writeFileSync(join(directory, "redis-password"), `${password}\n`);
   const application = await startApplication(t);
-  const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}", passwordFile: redis-password, grace: 300ms ${more} } }`;
+  const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}", passwordFile: redis-password, ${patience}, grace: 300ms ${more} } }`;
   const gate = await startGate(t, { upstream: application.url, yaml, directory });
   return { gate, redis };
 }

@@ -147,7 +147,7 @@ describe("what Redis lost without a new run id", () => {
     const clock = makeSteppingClocks(t)();
     const redis = await startRedis(t, [], clock.env);
     const a = await openReady(t, redis.port);
-    const short = entryFor("short", 200);
+    const short = { ...entryFor("short"), expiresAt: Math.floor(Date.now() / 1000) + 200 };
     await a.denylist.revoke([short]);
     clock.setOff(14 * 60);
     assert.equal(await redis.client.exists(a.replica.keys.keyOf(short)), 1);

@@ -8,8 +8,9 @@ import { startApplication } from "../helpers/application.ts";
 import { makeAuthority, type TestAuthority, type TestPair } from "../helpers/authority.ts";
 import { startGate, type TestGate, untilReady, writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
+import { freePort } from "../helpers/ports.ts";
 import { startBuiltGate } from "../helpers/program.ts";
-import { freePort, startRedis, type TestRedis } from "../helpers/redis.ts";
+import { patience, startRedis, type TestRedis } from "../helpers/redis.ts";
 import { startSentinel } from "../helpers/redis-topologies.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
@@ -31,7 +32,7 @@ async function disconnectAll(redis: TestRedis) {
 
 async function startWith(t: TestContext, directory: string, redis: string): Promise<TestGate> {
   const application = await startApplication(t);
-  const yaml = `denylist: { dataDir: data, redis: { username: revgate, passwordFile: ${passwordFile}, grace: 300ms, commandTimeout: 10s, ${redis} } }`;
+  const yaml = `denylist: { dataDir: data, redis: { username: revgate, passwordFile: ${passwordFile}, grace: 300ms, ${patience}, ${redis} } }`;
   return startGate(t, { upstream: application.url, yaml, directory });
 }
 
@@ -222,7 +223,7 @@ describe("what proves a sidecar to Redis", { concurrency: true }, () => {
     const start = async (env: NodeJS.ProcessEnv) => {
       const own = temporaryDirectory(t);
       const { caFile } = makeAuthority(own, "another");
-      const redis = `url: "rediss://localhost:${port}", grace: 300ms, caFile: ${caFile}`;
+      const redis = `url: "rediss://localhost:${port}", ${patience}, grace: 300ms, caFile: ${caFile}`;
       await writeConfig(own, `denylist: { dataDir: data, redis: { ${redis} } }`, application.url);
       return startBuiltGate(t, join(own, "revgate.yaml"), env);
     };

@@ -5,15 +5,9 @@ import { type Cut, formatSparing, joinCuts } from "../../src/denylist/cut.ts";
 import type { Denylist } from "../../src/denylist/denylist.ts";
 import { joinedCuts } from "../../src/denylist/redis/cut-scripts.ts";
 import { cutoffFor, entryFor, sparingCutoff } from "../contract/denylist-suite.ts";
-import { startRedis } from "../helpers/redis.ts";
-import { openStoreOn } from "../helpers/store.ts";
+import { startRedis, untilRecovered } from "../helpers/redis.ts";
+import { openReady } from "../helpers/store.ts";
 import { until } from "../helpers/until.ts";
-
-async function openReady(...args: Parameters<typeof openStoreOn>) {
-  const store = await openStoreOn(...args);
-  await until(() => store.denylist.health().ready);
-  return store;
-}
 
 const [kept, other] = [entryFor("kept"), entryFor("other")];
 const sparing = sparingCutoff("alice", 1000, kept);
@@ -49,7 +43,8 @@ describe("what a cut-off spares, in Redis", { concurrency: 4 }, () => {
     await check();
     await redis.client.flushall();
     await until(async () => (await redis.client.exists(`revgate:spr:${sparing.value}`)) === 1);
-    // Who has not read the loss yet is ready as before it, and is told of it by an answer that proves nothing.
+    await untilRecovered(redis);
+    // Who has not read yet that another epoch has begun is told of it by an answer that proves nothing.
     for (const { denylist } of all) await until(() => answers(denylist));
     await check();
     // Another sidecar's that spares nothing, of the second before.

@@ -14,8 +14,9 @@ import { revgate } from "../helpers/command.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { nextKeyPair } from "../helpers/key-pairs.ts";
+import { freePort } from "../helpers/ports.ts";
 import { repository } from "../helpers/program.ts";
-import { freePort, startRedis } from "../helpers/redis.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken, publicPem } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
@@ -58,7 +59,7 @@ tokens: { keys: [ { publicKeyFile: jwt-public.pem } ] }
 admin: { host: 127.0.0.1, port: 0, tokenFile: admin-token }
 denylist:
   dataDir: data
-  redis: { url: "rediss://localhost:${port}", username: revgate, passwordFile: redis-password, commandTimeout: 30s, ${tls} }
+  redis: { url: "rediss://localhost:${port}", username: revgate, passwordFile: redis-password, ${patience}, ${tls} }
 `,
   });
   const watch = await ConfigWatch.start({
@@ -213,7 +214,7 @@ describe("the rotation of a secret by the runbook, with clients that notice noth
       const own = temporaryDirectory(t);
       for (const key of keys.filter((name) => existsSync(join(directory, name))))
         copyFileSync(join(directory, key), join(own, key));
-      const store = `dataDir: data, redis: { url: "${redis.url}", commandTimeout: 10s, grace: 1s }`;
+      const store = `dataDir: data, redis: { url: "${redis.url}", ${patience}, grace: 1s }`;
       const yaml = setting.replace("{ ", `{ ${store}, formerNames: false, `);
       const gate = await startGate(t, { upstream, yaml, directory: own });
       await untilReady(gate);

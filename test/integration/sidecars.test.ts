@@ -9,14 +9,14 @@ import { startApplication } from "../helpers/application.ts";
 import { startGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { machineClock } from "../helpers/machine-clock.ts";
-import { startRedis } from "../helpers/redis.ts";
+import { patience, startRedis } from "../helpers/redis.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
-async function twoSidecars(t: TestContext, more = "") {
+async function twoSidecars(t: TestContext, more = "", timeouts = patience) {
   const redis = await startRedis(t);
   const application = await startApplication(t);
-  const times = "commandTimeout: 5s, staleness: 100ms, grace: 300ms";
+  const times = `${timeouts}, staleness: 100ms, grace: 300ms`;
   const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}", ${times} ${more} } }`;
   const clock = machineClock();
   const start = (stopwatch = systemStopwatch) =>
@@ -172,7 +172,7 @@ describe("two sidecars on one Redis", () => {
   });
 
   it("do not hang on a Redis that has stopped answering", async (t) => {
-    const { a, redis } = await twoSidecars(t, "");
+    const { a, redis } = await twoSidecars(t, "", "commandTimeout: 1s");
     redis.signal("SIGSTOP");
     const reply = await untilRefused(`${a.url}/me`, { token: makeToken() });
     assert.equal(reply.json["error"], "denylist_unavailable");
@@ -190,7 +190,7 @@ describe("a sidecar whose Redis is not there yet", () => {
     const redis = await startRedis(t);
     await redis.kill();
     const application = await startApplication(t);
-    const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}", grace: 300ms } }`;
+    const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}", ${patience}, grace: 300ms } }`;
     const gate = await startGate(t, { upstream: application.url, yaml });
     const headers = { token: makeToken() };
     assert.equal((await send(`${gate.url}/me`, { headers })).json["error"], "denylist_unavailable");

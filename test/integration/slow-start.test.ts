@@ -7,8 +7,9 @@ import { holdDataDir } from "../../src/control/control-socket.ts";
 import { formatRecords, journalTitle } from "../../src/denylist/journal/record.ts";
 import { writeConfig } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
+import { freePort } from "../helpers/ports.ts";
 import { startBuiltGate } from "../helpers/program.ts";
-import { filledName, freePort } from "../helpers/redis.ts";
+import { filledName } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 

@@ -5,7 +5,7 @@ import { createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate } from "../helpers/gate.ts";
-import { openRaw, type RawConnection, type Reply, send } from "../helpers/http.ts";
+import { keepSending, openRaw, type RawConnection, type Reply, send } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
@@ -239,8 +239,7 @@ routes:
     const gate = await startGate(t, { upstream: application.url, yaml });
     const raw = await openRaw(t, gate.port);
     raw.write(upload("/upload", headers.token, "x"));
-    const timer = setInterval(() => raw.socket.write("x"), 20);
-    t.after(() => clearInterval(timer));
+    keepSending(t, raw);
     is408(await raw.until(/\}$/).then(() => raw.received()));
     assert.match(gate.logged(), /"outcome":"request_timeout"/);
     assert.doesNotMatch(gate.logged(), /client_gone/);

@@ -4,8 +4,8 @@ import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "
 import { delimiter, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
+import { freePort } from "../helpers/ports.ts";
 import { repository } from "../helpers/program.ts";
-import { freePort } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 
 const page = readFileSync(join(repository, "docs/quick-start.md"), "utf8");
