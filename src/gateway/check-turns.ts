@@ -1,5 +1,5 @@
 import type { GateMetrics } from "../observability/metrics/requests.ts";
-import { createTimeShare } from "../platform/time-share.ts";
+import { createTimeShare, type TimeShareOptions } from "../platform/time-share.ts";
 import type { CheckBudget } from "../token/check-signature.ts";
 import { clientNetwork } from "./client-address.ts";
 import type { Visit } from "./visit.ts";
@@ -23,8 +23,9 @@ const maxWaiting = 1024;
 export function createCheckTurns(
   share: number,
   metrics: Pick<GateMetrics<string>, "signatureSeconds" | "checkWaits">,
+  timers: Pick<TimeShareOptions, "nowMs" | "runLater"> = {},
 ): CheckTurns {
-  const time = createTimeShare({ share, maxWaiting });
+  const time = createTimeShare({ share, maxWaiting, ...timers });
   const spend = (ms: number) => {
     time.spend(ms);
     metrics.signatureSeconds.inc(ms / 1000);

@@ -11,10 +11,20 @@ function usedUp() {
     (by = 1) => {
       counted[what] += by;
     };
-  const turns = createCheckTurns(0.5, {
+  // Time passes only while it is waited for: of what was used up, some is free again after a few milliseconds.
+  let nowMs = 0;
+  const timers = {
+    nowMs: () => nowMs,
+    runLater: (step: () => void, afterMs: number) => {
+      nowMs += afterMs;
+      setImmediate(step);
+    },
+  };
+  const metrics = {
     signatureSeconds: { inc: count("seconds") },
     checkWaits: { turn: { inc: count("turn") }, refused: { inc: count("refused") } },
-  });
+  };
+  const turns = createCheckTurns(0.5, metrics, timers);
   turns.spend(100);
   return { turns, counted };
 }
