@@ -1,17 +1,14 @@
 import { compilePattern } from "../gateway/path-pattern.ts";
 import type { SettingPath } from "./document.ts";
+import type { Note } from "./note.ts";
+import { notesOnProtocols } from "./protocol-notes.ts";
 import type { Settings } from "./schema.ts";
 import { isGrpcForm } from "./settings/decisions.ts";
 
-/** Something in a configuration that can be used, and that its operator should know. */
-export interface Note {
-  readonly path: SettingPath;
-  readonly message: string;
-}
-
 type Rule = Settings["routes"][number];
 
-type Noted = Pick<Settings, "routes"> & Partial<Pick<Settings, "errors" | "decisions" | "tokens">>;
+type Noted = Pick<Settings, "routes"> &
+  Partial<Pick<Settings, "errors" | "decisions" | "tokens" | "listen" | "limits" | "upstream">>;
 
 /** What settings do, or can't do, that their words do not show. */
 export function notesOn(settings: Noted): Note[] {
@@ -20,6 +17,7 @@ export function notesOn(settings: Noted): Note[] {
     ...notesOnErrors(settings),
     ...notesOnClaims(settings),
     ...notesOnDecisions(settings),
+    ...notesOnProtocols(settings),
   ];
 }
 

@@ -11,6 +11,8 @@ import { publicPem } from "../helpers/tokens.ts";
 
 const text = readFileSync(join(repository, "docs/routes.md"), "utf8");
 const sections = text.split(/^## /m).slice(1);
+/** Rules, and what is said of requests to them. */
+const example = /^```yaml\n([\s\S]*?)^```\n\n^```text\n([\s\S]*?)^```$/gm;
 
 describe("docs/routes.md", () => {
   it("has a heading for each field of a rule, in the order of the schema, and no other", () => {
@@ -27,17 +29,19 @@ describe("docs/routes.md", () => {
     const file = join(directory, "revgate.yaml");
     for (const section of sections) {
       const [field = ""] = section.split("\n", 1);
-      const [, rules = ""] = /^```yaml\n([\s\S]*?)^```$/m.exec(section) ?? [];
-      const [, said = ""] = /^```text\n([\s\S]*?)^```$/m.exec(section) ?? [];
-      const { routes } = parse(rules) as { routes: object[] };
+      const examples = [...section.matchAll(example)];
+      const { routes } = parse(examples[0]?.[1] ?? "") as { routes: object[] };
       assert.ok(
         routes.some((rule) => field in rule),
         field,
       );
-      writeFileSync(file, `tokens: { keys: [ { publicKeyFile: app.pem } ] }\n${rules}`);
-      const input = said.replace(/^ .*\n/gm, "");
-      const { stdout } = await revgate(["check-config", "-c", file, "--explain"], { input });
-      assert.equal(stdout.replace(/(routes\[\d+\]) \S+revgate\.yaml:\d+:\d+/g, "$1"), said, field);
+      for (const [, rules = "", said = ""] of examples) {
+        writeFileSync(file, `tokens: { keys: [ { publicKeyFile: app.pem } ] }\n${rules}`);
+        const input = said.replace(/^ .*\n/gm, "");
+        const { stdout } = await revgate(["check-config", "-c", file, "--explain"], { input });
+        const told = stdout.replace(/(routes\[\d+\]) \S+revgate\.yaml:\d+:\d+/g, "$1");
+        assert.equal(told, said, field);
+      }
     }
   });
 });

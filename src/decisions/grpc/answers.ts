@@ -1,17 +1,9 @@
 import { refusals } from "../../gateway/refusals.ts";
 import type { RefusalReason } from "../../gateway/verdict.ts";
 import type { Visit } from "../../gateway/visit.ts";
+import { envoyStatuses } from "../../http/envoy-statuses.ts";
 import { eachField } from "../../http/field-lines.ts";
 import type { WholeAnswer } from "../../node-http/whole-answers.ts";
-
-/** The statuses that Envoy knows (envoy/type/v3/http_status.proto); it takes a message with another for a failure. */
-const known: ReadonlySet<number> = new Set([
-  ...[100, 200, 201, 202, 203, 204, 205, 206, 207, 208, 226],
-  ...[300, 301, 302, 303, 304, 305, 307, 308],
-  ...[400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417],
-  ...[421, 422, 423, 424, 426, 428, 429, 431],
-  ...[500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511],
-]);
 
 /** Whether the client speaks gRPC. Envoy answers it with a gRPC status then, and takes the body for its message. */
 export function isGrpc({ headers }: Pick<Visit, "headers">): boolean {
@@ -39,7 +31,7 @@ export function refusalForEnvoy(
   }
   lines.push("x-revgate-error", reason, "x-request-id", visit.requestId);
   return {
-    status: known.has(status) ? status : refusals[reason].status,
+    status: envoyStatuses.has(status) ? status : refusals[reason].status,
     headers: lines,
     body: toGrpc ? reason : body,
   };

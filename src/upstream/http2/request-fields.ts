@@ -37,7 +37,9 @@ export function fieldsOf(lines: FieldLines): OutgoingHttpHeaders {
     const name = sent.toLowerCase();
     if (left.has(name)) continue;
     const before = fields[name];
-    fields[name] = before === undefined ? value : `${before}, ${value}`;
+    // A cookie has a separator of its own (RFC 9113 section 8.2.3).
+    const separator = name === "cookie" ? "; " : ", ";
+    fields[name] = before === undefined ? value : `${before}${separator}${value}`;
   }
   return fields;
 }
