@@ -9,7 +9,9 @@ import { join } from "node:path";
 import { searchProgram } from "../tools/programs.ts";
 
 /** Debian's own: flask-jwt-extended 4.4 with PyJWT 2.6 takes integers for identities. */
-const pythonPackages = ["python3-flask", "python3-python-flask-jwt-extended", "gunicorn"];
+const pythonPackages = [
+  ...["python3-flask", "python3-python-flask-jwt-extended", "gunicorn", "python3-grpcio"],
+];
 /** The Python that has them. */
 export const appsPython = "/usr/bin/python3";
 
@@ -43,7 +45,7 @@ function run(command: string, args: readonly string[], env?: NodeJS.ProcessEnv):
 }
 
 function hasPythonPackages(): boolean {
-  const modules = "import flask, flask_jwt_extended, gunicorn";
+  const modules = "import flask, flask_jwt_extended, grpc, gunicorn";
   return spawnSync(appsPython, ["-c", modules], { stdio: "ignore" }).status === 0;
 }
 
