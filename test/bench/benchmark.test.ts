@@ -5,6 +5,8 @@ import { makeToken } from "../helpers/tokens.ts";
 import { listContenders, prove } from "./contenders.ts";
 import { cpuPerRequest } from "./load.ts";
 import { endAll, run, script, start } from "./processes.ts";
+import { names } from "./protocol-contenders.ts";
+import { measureProtocols } from "./protocols.ts";
 import { renderReport } from "./report.ts";
 
 /** The short form of `npm run bench`: everybody does the work, and is measured; how fast is not asked here. */
@@ -26,6 +28,20 @@ describe("the benchmark", () => {
       await started.stop();
     }
     assert.ok(contenders.length >= 7);
+  });
+
+  it("has HTTP/2, gRPC and the gateways' port answered as they must, beside plain proxies", async () => {
+    const plan = { rounds: 1, warmUp: 64, measured: 64 };
+    const { figures, verdicts } = await measureProtocols(makeToken(), plan);
+    const rows = figures.rows.map(([name = ""]) => name.replace(/:.*/, ""));
+    const proxies = ["nginx", "HAProxy", "nghttpx", "nginx, grpc_pass"];
+    assert.deepEqual(
+      new Set(rows),
+      new Set([...Object.values(names), ...proxies]),
+      "measured, or named as missing",
+    );
+    const promised = verdicts.flatMap(({ target }) => (target === undefined ? [] : [target]));
+    assert.deepEqual(promised, [{ most: 1.3 }, { most: 2 }, { most: 0.6 }, { most: 0.6 }]);
   });
 
   it("says what it has measured, with versions", () => {

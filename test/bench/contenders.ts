@@ -25,13 +25,17 @@ export interface Surroundings {
   readonly redis: TestRedis;
 }
 
-/** Starts a revgate as it would be deployed; `store` is its `denylist` group. */
+/** Starts a revgate as it would be deployed; `store` is its `denylist` group, `more` are other lines of YAML. */
 export async function startRevgate(
   upstream: string,
   store = "{ dataDir: data }",
-  { home = makeDirectory(), core = 0 }: { home?: string; core?: Core } = {},
+  {
+    home = makeDirectory(),
+    core = 0,
+    more = "",
+  }: { home?: string; core?: Core; more?: string } = {},
 ) {
-  await writeConfig(home, `log: { requests: none }\ndenylist: ${store}\n`, upstream);
+  await writeConfig(home, `log: { requests: none }\ndenylist: ${store}\n${more}`, upstream);
   const args = [join(repository, "dist/cli.js"), "run", "--config", join(home, "revgate.yaml")];
   return start(core, [process.execPath, ...args]);
 }
@@ -111,7 +115,8 @@ function listHaproxy(name: string, options: Packaged): Contender[] {
   return [{ name, checks: true, start: launchIt }];
 }
 
-function missing(name: string, packages: readonly string[]): Contender[] {
+/** Says on standard error what is not measured, and what would install it. */
+export function missing(name: string, packages: readonly string[]): Contender[] {
   process.stderr.write(`without ${name}: apt-get install ${packages.join(" ")}\n`);
   return [];
 }

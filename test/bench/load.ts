@@ -68,7 +68,8 @@ async function loadByWrk(
   scripts.set(tokens, script);
   let answered = 0;
   while (answered < amount) {
-    const args = ["-t1", `-c${connections}`, `-d${secondsEach}s`, "-s", script, url];
+    const time = ["--timeout", "60s", `-d${secondsEach}s`];
+    const args = ["-t1", `-c${connections}`, ...time, "-s", script, url];
     const child = launch(1, [program, ...args]);
     let text = "";
     child.stdout.on("data", (chunk) => {

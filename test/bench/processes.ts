@@ -13,6 +13,8 @@ export interface Started {
   readonly url: string;
   /** revgate's admin listener. */
   readonly adminUrl?: string;
+  /** The port of revgate's that gateways ask at. */
+  readonly decisionsUrl?: string;
   /** Ends it; resolves when it has ended. */
   stop(): Promise<void>;
 }
@@ -62,12 +64,13 @@ export async function start(
 ): Promise<Started> {
   const child = launch(core, command, env);
   for await (const line of createInterface({ input: child.stdout })) {
-    const [port, adminPort] = [...line.matchAll(/"port":(\d+)/g)].map((match) => match[1]);
-    if (port === undefined) continue;
+    const [url, adminUrl, decisionsUrl] = [...line.matchAll(/"port":(\d+)/g)].map(
+      ([, port]) => `http://127.0.0.1:${port}`,
+    );
+    if (url === undefined) continue;
     child.stdout.resume();
-    const urlOf = (at: string) => `http://127.0.0.1:${at}`;
-    const admin = adminPort === undefined ? {} : { adminUrl: urlOf(adminPort) };
-    return { pid: child.pid ?? 0, url: urlOf(port), ...admin, stop: () => end(child) };
+    const others = { ...(adminUrl && { adminUrl }), ...(decisionsUrl && { decisionsUrl }) };
+    return { pid: child.pid ?? 0, url, ...others, stop: () => end(child) };
   }
   throw new Error(`${command.join(" ")} ended before it was ready`);
 }

@@ -3,6 +3,7 @@
  *
  *     npm run bench               three rounds of new processes, 50,000 requests after as many, and the table
  *     npm run bench -- --quick    forwarding and refusals alone, one round of a second after as many
+ *     npm run bench -- --protocols    HTTP/2, gRPC and the gateways' port alone; with --quick, one short round
  *
  * CPU is that of whole processes. Absolute figures are this machine's; the ratios are what counts. A
  * difference under 10 % is none.
@@ -26,12 +27,18 @@ import {
   start,
   taskset,
 } from "./processes.ts";
+import { measureProtocols } from "./protocols.ts";
 import { type Part, renderReport, type Verdict, writeReport } from "./report.ts";
 import { measureSidecars } from "./sidecars.ts";
 
 const {
-  values: { quick },
-} = parseArgs({ options: { quick: { type: "boolean", default: false } } });
+  values: { quick, protocols },
+} = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    protocols: { type: "boolean", default: false },
+  },
+});
 const plan = quick
   ? { rounds: 1, warmUp: 1000, measured: 1000, tokens: 200, refused: 30 }
   : { rounds: 3, warmUp: 50_000, measured: 50_000, tokens: 1000, refused: 200 };
@@ -240,12 +247,14 @@ async function main(): Promise<void> {
   const local = contenders.find(({ name }) => name === "revgate, Redis local");
   if (local === undefined) throw new Error("revgate is missing");
   const sidecars = { tokens, rounds: plan.rounds, amount: plan.measured };
-  const measurements = [
-    () => measureForwarding(contenders, tokens),
-    () => measureRefusals(local, tokens),
-  ];
-  if (!quick) {
+  const planOfProtocols = quick ? { ...plan, warmUp: 5000, measured: 10_000 } : plan;
+  const inProtocols = () => measureProtocols(tokens[0] ?? "", planOfProtocols);
+  const measurements = protocols
+    ? [inProtocols]
+    : [() => measureForwarding(contenders, tokens), () => measureRefusals(local, tokens)];
+  if (!quick && !protocols) {
     measurements.push(
+      inProtocols,
       () => measureLatency(contenders, tokens),
       () => measureSidecars(application.url, sidecars),
       () => measureStore(application.url, tokens),
@@ -260,7 +269,7 @@ async function main(): Promise<void> {
   }
   const text = renderReport(parts);
   process.stdout.write(`${text}\n`);
-  if (!quick) writeReport(text);
+  if (!quick && !protocols) writeReport(text);
 }
 
 try {

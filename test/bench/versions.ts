@@ -13,6 +13,8 @@ const programs = [
   ["nginx", "-v"],
   ["haproxy", "-v"],
   ["wrk", "-v"],
+  ["h2load", "--version"],
+  ["nghttpx", "--version"],
 ] as const;
 
 /** What was measured, and by what, with its versions; programs that are not there are left out. */
