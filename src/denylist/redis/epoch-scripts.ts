@@ -52,30 +52,31 @@ const unknownForMs = 60_000;
 const maxFieldBytes = 40;
 
 /**
- * KEYS 6: the sidecars; 7: that there are some of an older form. ARGV 1: the one that beats; 2: 1 if it leaves;
+ * KEYS 1: the sidecars; 2: that there are some of an older form. ARGV 1: the one that beats; 2: 1 if it leaves;
  * 3: for how many milliseconds there are some of an older form, or 0; then those that have died.
  *
- * Returns the state, every sidecar and how often it has beaten ('left' if it does no more), whether there are some of
- * an older form, and how many fields were taken away that no sidecar has written. If there are more than there can be,
- * all are taken away, none is returned, and for a while it is unknown who there is, as with sidecars of an older form.
+ * Returns every sidecar and how often it has beaten ('left' if it does no more), whether there are some of an older
+ * form, and how many fields were taken away that no sidecar has written. If there are more than there can be, all are
+ * taken away, none is returned, and for a while it is unknown who there is, as with sidecars of an older form. The state
+ * of the server is not asked: it would cost more than the rest, and says nothing of who lives.
  */
-export const beat = `${state}
+export const beat = `
 local function beatOnce()
   if ARGV[2] == '1' then
-    redis.call('HSET', KEYS[6], ARGV[1], 'left')
+    redis.call('HSET', KEYS[1], ARGV[1], 'left')
   else
-    redis.call('HINCRBY', KEYS[6], ARGV[1], 1)
+    redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
   end
 end
 local function forget(fields, first)
   for from = first, #fields, 1000 do
-    redis.call('HDEL', KEYS[6], unpack(fields, from, math.min(from + 999, #fields)))
+    redis.call('HDEL', KEYS[1], unpack(fields, from, math.min(from + 999, #fields)))
   end
 end
 beatOnce()
 forget(ARGV, 4)
-if ARGV[3] ~= '0' then redis.call('SET', KEYS[7], '1', 'PX', ARGV[3]) end
-local held = redis.call('HGETALL', KEYS[6])
+if ARGV[3] ~= '0' then redis.call('SET', KEYS[2], '1', 'PX', ARGV[3]) end
+local held = redis.call('HGETALL', KEYS[1])
 local beats, strange = {}, {}
 for i = 1, #held, 2 do
   if #held[i] > ${maxFieldBytes} or #held[i + 1] > ${maxFieldBytes} then
@@ -90,10 +91,10 @@ local taken = #strange
 if #beats > ${2 * maxSidecars} then
   taken = taken + #beats / 2
   beats = {}
-  redis.call('DEL', KEYS[6])
+  redis.call('DEL', KEYS[1])
   beatOnce()
-  local older = redis.call('PTTL', KEYS[7])
-  if older ~= -1 and older < ${unknownForMs} then redis.call('SET', KEYS[7], '1', 'PX', ${unknownForMs}) end
+  local older = redis.call('PTTL', KEYS[2])
+  if older ~= -1 and older < ${unknownForMs} then redis.call('SET', KEYS[2], '1', 'PX', ${unknownForMs}) end
 end
-return {state(), beats, redis.call('EXISTS', KEYS[7]), taken}
+return {beats, redis.call('EXISTS', KEYS[2]), taken}
 `;

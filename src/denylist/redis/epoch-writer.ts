@@ -15,7 +15,6 @@ export interface Beat {
 
 /** What a beat tells of the sidecars there are. */
 export interface Beats {
-  readonly state: ShardState;
   /** How often each has beaten; `left` if it does no more. */
   readonly counts: ReadonlyMap<string, string>;
   /** Whether some are of an older form, which do not beat. */
@@ -88,17 +87,16 @@ export class EpochWriter {
 
   /** Says that a sidecar lives or leaves, that others have died, and whether some are of an older form. */
   async beat(sidecar: string, { leaves, died, sawOlder }: Beat): Promise<Beats> {
-    const { keys, run, stateOf, onIgnored } = this.#options;
-    const touched = [...keys.stateKeys(keys.feedShard), ...keys.rosterKeys];
+    const { keys, run, onIgnored } = this.#options;
     const args = [sidecar, leaves ? 1 : 0, sawOlder ? olderForMs : 0, ...died];
-    const reply = await run("beat", touched, args);
-    const [, flat, older, taken] = reply as [unknown, string[], number, number];
+    const reply = await run("beat", keys.rosterKeys, args);
+    const [flat, older, taken] = reply as [string[], number, number];
     if (taken > 0) {
       const found = `${keys.rosterKeys[0]}: ${taken} fields`;
       onIgnored?.(ignored("sidecars", "sidecars that there cannot be, or too many", found));
     }
     const counts = new Map<string, string>();
     for (let at = 0; at < flat.length; at += 2) counts.set(flat[at] ?? "", flat[at + 1] ?? "");
-    return { state: stateOf(reply), counts, older: older === 1 };
+    return { counts, older: older === 1 };
   }
 }

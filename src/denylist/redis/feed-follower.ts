@@ -18,7 +18,7 @@ import { type Epoch, isIn, type ShardState } from "./store-state.ts";
 
 const linesPerRead = 1000;
 /** How old the last full reading may be: one that tells of evictions, of the clock of Redis and of its replicas. */
-const fullEveryMs = { active: 1000, idle: 5000 } as const;
+const fullEveryMs = { active: 1000, idle: 10_000 } as const;
 const retryAfterMs = 100;
 const nowhere: Tail = { id: "0-1", text: "" };
 
@@ -46,6 +46,8 @@ export class FeedFollower {
   #position = nowhere;
   /** Whether the last reading found the store trusted, and the table has all of it. */
   #isSteady = false;
+  /** Whether the store is left alone, since no request comes. */
+  #isIdle = false;
 
   constructor(options: FeedFollowerOptions) {
     this.#options = options;
@@ -108,6 +110,7 @@ export class FeedFollower {
       askName: replica.askName,
       followed: () => this.#epoch?.server.split(" ")[0],
       trustMs: this.#trustMs,
+      isIdle: () => this.#isIdle,
       onAgreed: (asked) => this.freshness.agree(asked),
       onMoved: () => {
         this.freshness.agree(undefined);
@@ -122,6 +125,7 @@ export class FeedFollower {
     while (!signal.aborted) {
       // Only a store and a table that nothing is wrong with may be left alone.
       const idle = this.#pace.isIdle(performance.now()) && this.#isSteady;
+      this.#isIdle = idle;
       const pauseMs = await this.#step(idle).catch((error: Error) => {
         this.#isSteady = false;
         this.#options.onReferenceTime?.(undefined);

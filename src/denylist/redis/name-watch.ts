@@ -11,6 +11,8 @@ export interface NameWatchOptions {
   readonly now: Stopwatch;
   /** How old an answer that agreed may be for the server's word to count, in milliseconds. */
   readonly trustMs: number;
+  /** Whether no request comes. */
+  readonly isIdle: () => boolean;
   /** Told when an answer agreed: the moment in which it was asked. */
   readonly onAgreed: (asked: Moment) => void;
   /** Told that the address leads to another server than the one that is followed. */
@@ -19,8 +21,8 @@ export interface NameWatchOptions {
   readonly signal: AbortSignal;
 }
 
-/** So that one answer that is late or lacking costs nothing. */
-const asksPerTrust = 4;
+/** So that one answer that is late or lacking costs nothing; if no request comes, less may be to spare. */
+const asksPerTrust = { active: 4, idle: 2 } as const;
 const againAfterMs = 200;
 const firstAfterMs = 20;
 
@@ -31,15 +33,24 @@ const firstAfterMs = 20;
  * connection shows that others are led elsewhere, and would never hear of a revocation that it took.
  */
 export async function watchName(options: NameWatchOptions): Promise<void> {
-  const { askName, followed, trustMs, signal } = options;
+  const { askName, followed, trustMs, isIdle, signal } = options;
   const wait = (ms: number) => sleep(ms, undefined, { signal }).catch(() => {});
   while (followed() === undefined && !signal.aborted) await wait(firstAfterMs);
   while (!signal.aborted) {
     const agreed = await askOnce(options);
     // A Cluster tells by its slots who has them.
     if (askName === undefined) return;
-    await wait(agreed ? trustMs / asksPerTrust : Math.min(trustMs / asksPerTrust, againAfterMs));
+    await wait(pauseMs(agreed, { trustMs, idle: isIdle() }));
   }
+}
+
+/** For how long the address is not asked after an answer, in milliseconds: it is asked again before that is too old. */
+export function pauseMs(
+  agreed: boolean,
+  { trustMs, idle }: { readonly trustMs: number; readonly idle: boolean },
+): number {
+  const everyMs = trustMs / asksPerTrust[idle ? "idle" : "active"];
+  return agreed ? everyMs : Math.min(everyMs, againAfterMs);
 }
 
 async function askOnce(options: NameWatchOptions): Promise<boolean> {

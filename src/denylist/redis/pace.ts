@@ -1,7 +1,7 @@
 /** For how long after a request readings follow each other as if another one came. */
 const activeForMs = 5000;
 /** How often the feed is read if no request comes: often enough to notice what Redis loses. */
-const idleEveryMs = 400;
+const idleEveryMs = 600;
 /** So many readings before a proof is too old: on a busy machine, two of them may be late. */
 const readsPerStaleness = 3;
 /** A loss must not go unnoticed for longer, whatever the staleness. */
@@ -14,8 +14,8 @@ export interface PaceOptions {
 }
 
 /**
- * How often the feed is read: three times in each staleness while requests come that are judged by memory, a few times a
- * second while none does. The first one that comes then is judged by Redis, and has the feed read at once.
+ * How often the feed is read: three times in each staleness while requests come that are judged by memory, less than
+ * twice a second while none does. The first one that comes then is judged by Redis, and has the feed read at once.
  */
 export class Pace {
   readonly #isWatched: () => boolean;

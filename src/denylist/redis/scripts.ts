@@ -22,7 +22,8 @@ return ARGV[2]
  * that came with it.
  *
  * All keys of a script share a slot; the first five are always the shard's (`KeySpace.stateKeys`): epoch,
- * grace period, guard, awaited sidecars, log. docs/decisions/0031 says what each is for.
+ * grace period, guard, awaited sidecars, log. docs/decisions/0031 says what each is for. Where no answer can come of it, the state is
+ * left out: `beat`, `exchange`.
  *
  * No line has two commands: what a user may not do is told by the line in which it failed.
  */

@@ -14,7 +14,7 @@ describe("the pace of readings", () => {
     assert.deepEqual([at(6000), at(11_000), at(11_001)], [false, false, true]);
     assert.equal(pace.pauseMs(0, { stalenessMs: 150, idle: false }), 50);
     assert.equal(pace.pauseMs(30, { stalenessMs: 150, idle: false }), 20);
-    assert.equal(pace.pauseMs(0, { stalenessMs: 150, idle: true }), 400);
+    assert.equal(pace.pauseMs(0, { stalenessMs: 150, idle: true }), 600);
   });
 
   it("stays while a connection would end with a revocation", () => {
