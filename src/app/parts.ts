@@ -9,7 +9,7 @@ import { createTimeline, type Timeline } from "../admin/timeline.ts";
 import type { Config } from "../config/load.ts";
 import type { ControlHandler } from "../control/command-server.ts";
 import { createStoreCommands } from "../control/store-commands.ts";
-import type { DenylistHealth } from "../denylist/denylist.ts";
+import { type DenylistHealth, isRevocation } from "../denylist/denylist.ts";
 import { LiveConnections } from "../gateway/live-connections.ts";
 import type { Observer } from "../gateway/observer.ts";
 import { createUpgradedConnections } from "../gateway/upgraded-connections.ts";
@@ -137,7 +137,7 @@ function assembleAdmin(
   const startedAt = store.clock.nowSeconds();
   const latest = new LatestRevocations(store.clock);
   store.denylist.onRevoked((entry, isNews) => {
-    if (isNews && entry.kind !== "lnk") latest.add(entry);
+    if (isNews && isRevocation(entry.kind)) latest.add(entry);
   });
   const page = createStatusPage({
     secret: () => inForce.config.files.adminToken,
@@ -266,7 +266,7 @@ function watchRevocations(
   });
   denylist.onRevoked((entry, isNews) => {
     live.revoke(entry);
-    if (isNews && entry.kind !== "lnk") timeline.count("revocations");
+    if (isNews && isRevocation(entry.kind)) timeline.count("revocations");
   });
   watchFor(() => live.size);
   clock.onChange(() => live.watchAnew());

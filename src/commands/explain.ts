@@ -116,8 +116,12 @@ function whatStays({ revoke, sparing }: Route): string[] {
   ];
 }
 
-function whatIsLeft({ only }: Route): string {
-  return only === "latest" ? "its subject these tokens alone" : "";
+function whatIsLeft({ only, maxSessions }: Route): string {
+  if (only === "latest") return "its subject these tokens alone";
+  if (maxSessions === undefined) return "";
+  return maxSessions === 1
+    ? "its subject this session alone"
+    : `its subject this session and the ${maxSessions - 1} before it`;
 }
 
 function loginOf({ messageToken }: Route): string {

@@ -134,6 +134,9 @@ function noteOnOthers({ revoke, sparing = [] }: Rule): string | undefined {
 
 function noteOnLatest({ only }: Rule): string | undefined {
   if (only === undefined) return undefined;
+  if (only !== "latest") {
+    return "sessions that began before this rule did are not counted; a logout with revoke: token leaves its session counted, revoke: session does not; a login is not answered while Redis is away";
+  }
   return "a login is answered when its second is over, and not while the denylist cannot take it; tokens that it hands out elsewhere than handsOut says end with the others";
 }
 

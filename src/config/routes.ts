@@ -53,7 +53,7 @@ export function requiresIssuedAt(settings: Settings): boolean {
   const { routes, logout, signals, admin, denylist } = settings;
   return (
     logout?.revoke === "subject" ||
-    routes.some(({ revoke, only }) => endsByCutOff({ revoke, only })) ||
+    routes.some(({ revoke, only }) => endsByCutOff({ revoke, ...onlyOf({ only }) })) ||
     signals.backchannelLogout.length + signals.transmitters.length > 0 ||
     admin.tokenFile !== undefined ||
     denylist.redis !== undefined
@@ -132,7 +132,7 @@ export function routeRules(settings: Settings): RouteRule[] {
       messageToken: rule.firstMessage && messageTokenOf(rule.firstMessage),
       sparing: rule.sparing && sparingOf(rule.sparing, rule.path),
       handsOut: rule.handsOut?.flatMap((source) => handedOutOf(source) ?? []),
-      only: rule.only,
+      ...onlyOf(rule),
       session: rule.session,
       reused: rule.reused,
       messages: rule.messages,
@@ -140,6 +140,12 @@ export function routeRules(settings: Settings): RouteRule[] {
     }),
   );
   return [...rules, ...ownLogout(settings)];
+}
+
+/** How many of a user's sessions a login leaves. */
+function onlyOf({ only }: Pick<Rule, "only">): Pick<RouteRule, "only" | "maxSessions"> {
+  if (only === undefined) return {};
+  return only === "latest" ? { only } : { maxSessions: only.latest };
 }
 
 /** The rule of a logout that revgate answers itself: the last, after those of `routes`. */

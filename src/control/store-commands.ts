@@ -1,3 +1,4 @@
+import { isRevocation } from "../denylist/denylist.ts";
 import { ControlError } from "../errors.ts";
 import type { ControlHandler } from "./command-server.ts";
 import { end } from "./end-command.ts";
@@ -32,7 +33,7 @@ export function createStoreCommands(options: StoreCommandsOptions): ControlHandl
       case "drain":
         return yield drain(options);
       case "list":
-        for await (const entry of denylist.entries()) if (entry.kind !== "lnk") yield entry;
+        for await (const entry of denylist.entries()) if (isRevocation(entry.kind)) yield entry;
     }
   };
 }

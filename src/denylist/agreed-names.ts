@@ -40,6 +40,12 @@ export function withAgreedNames(denylist: Denylist, agreement: NameAgreement): D
       if (session === undefined) check();
       return session;
     },
+    knownBeginning: (session) => denylist.knownBeginning(session),
+    async sessionsOf(subjects) {
+      const sessions = await denylist.sessionsOf(subjects);
+      check();
+      return sessions;
+    },
     revoke: (entries) => inForce(denylist.revoke(entries)),
     async intend(entries) {
       const intent = await denylist.intend(entries);

@@ -1,4 +1,5 @@
 import type { EpochSeconds } from "../platform/clock.ts";
+import type { BegunSession } from "./beginning.ts";
 import { sparedAfter } from "./cut.ts";
 
 /**
@@ -9,11 +10,16 @@ import { sparedAfter } from "./cut.ts";
 export const revocationKinds = ["tok", "jti", "sid", "sub"] as const;
 /**
  * And what is no revocation, but kept like one: `lnk` says to which session a token belongs that was handed out. Whatever
- * ends that session (a `sid`) ends the token.
+ * ends that session (a `sid`) ends the token. `ses` says of a session whose it is, and when it began.
  */
-export const entryKinds = [...revocationKinds, "lnk"] as const;
+export const entryKinds = [...revocationKinds, "lnk", "ses"] as const;
 /** One of the kinds. */
 export type EntryKind = (typeof entryKinds)[number];
+
+/** Whether entries of that kind end something. */
+export function isRevocation(kind: EntryKind): boolean {
+  return revocationKinds.some((each) => each === kind);
+}
 
 /** The name of something that can be revoked: 256 bits in base64url (43 characters), never a credential. */
 export interface EntryName {
@@ -35,6 +41,8 @@ export interface Entry extends EntryName {
   readonly sparing?: string | undefined;
   /** With `lnk`: the value of the session's name. */
   readonly session?: string | undefined;
+  /** With `ses`: whose it is, and since when (see beginning.ts). */
+  readonly beginning?: string | undefined;
   /** Values of former names of the same thing, under which it is revoked as well (see former-names.ts). */
   readonly former?: readonly string[] | undefined;
 }
@@ -59,9 +67,9 @@ export function hasCutoff(kind: EntryKind): boolean {
   return kind === "sub";
 }
 
-/** Whether an entry is over when one token is: others are kept for as long as any token may live. */
-export function namesOneToken(kind: EntryKind): boolean {
-  return kind === "tok" || kind === "lnk";
+/** Whether an entry is over when the tokens are that it is about: others are kept for as long as any token may live. */
+export function endsWithTokens(kind: EntryKind): boolean {
+  return kind === "tok" || kind === "lnk" || kind === "ses";
 }
 
 /** The names under which a token can have been linked to a session. */
@@ -158,6 +166,15 @@ export interface Denylist {
 
   /** The same for certain. Rejects with StoreUnavailableError if it can't be known. */
   sessionOf(token: TokenNames): Promise<string | undefined>;
+
+  /** Whose a session is, and since when, as far as memory knows; undefined: that was not noted. */
+  knownBeginning(session: string): string | undefined;
+
+  /**
+   * The sessions of a subject that have not ended, by all names of the subject, in no order. Rejects with
+   * StoreUnavailableError if one may be missing that began before the question.
+   */
+  sessionsOf(subjects: readonly string[]): Promise<readonly BegunSession[]>;
 
   /**
    * Puts entries in force, here at once.

@@ -116,12 +116,17 @@ async function loadTable(options: EmbeddedDenylistOptions, retention: Clock) {
   return { table, journal, lives };
 }
 
-/** To which sessions tokens were linked. */
+/** To which sessions tokens were linked, and whose these are. */
 function sessionsIn(
   table: RevocationTable,
   loader: TableLoader,
-): Pick<Denylist, "knownSession" | "sessionOf"> {
+): Pick<Denylist, "knownSession" | "sessionOf" | "knownBeginning" | "sessionsOf"> {
   return {
+    knownBeginning: (session) => table.beginningOf(session),
+    async sessionsOf(subjects) {
+      await loader.settled();
+      return table.sessionsOf(subjects);
+    },
     knownSession: (token) => table.sessionOf(token),
     async sessionOf(token) {
       await loader.settled();

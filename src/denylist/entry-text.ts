@@ -25,10 +25,11 @@ export function parseEntry(text: string): Entry | undefined {
 const kindLength = 3;
 const timesAt = kindLength + 1 + 43 + 1;
 
-/** The times of an entry in words: its expiry, and its cut-off, with what that spares, or its session. */
-export function formatTimes({ expiresAt, cutoff, sparing, session }: Entry): string {
+/** The times of an entry in words: its expiry, and its cut-off, with what that spares, its session, or its beginning. */
+export function formatTimes({ expiresAt, cutoff, sparing, ...facts }: Entry): string {
   const expiry = String(Math.ceil(expiresAt));
-  if (session !== undefined) return `${expiry} ${session}`;
+  const fact = facts.session ?? facts.beginning;
+  if (fact !== undefined) return `${expiry} ${fact}`;
   if (cutoff === undefined) return expiry;
   const cut = `${expiry} ${Math.ceil(cutoff)}`;
   return sparing === undefined ? cut : `${cut} ${sparing}`;
@@ -41,6 +42,9 @@ export function readTimes({ kind, value }: EntryName, text: string): Entry | und
   if (expiresAt === undefined) return undefined;
   if (space < 0) return soundOnly({ kind, value, expiresAt });
   if (kind === "lnk") return soundOnly({ kind, value, expiresAt, session: text.slice(space + 1) });
+  if (kind === "ses") {
+    return soundOnly({ kind, value, expiresAt, beginning: text.slice(space + 1) });
+  }
   const next = text.indexOf(" ", space + 1);
   const cutoff = readTime(text.slice(space + 1, next < 0 ? undefined : next));
   if (cutoff === undefined) return undefined;

@@ -12,6 +12,8 @@ export function withFormerNames(denylist: Denylist): Denylist {
     ask: (token) => denylist.ask(token),
     knownSession: (token) => denylist.knownSession(token),
     sessionOf: (token) => denylist.sessionOf(token),
+    knownBeginning: (session) => denylist.knownBeginning(session),
+    sessionsOf: (subjects) => denylist.sessionsOf(subjects),
     revoke: (entries) => denylist.revoke(entries.flatMap(underAllNames)),
     async intend(entries) {
       const intent = await denylist.intend(entries.flatMap(underAllNames));

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RevocationPendingError, StoreUnavailableError } from "../errors.ts";
+import type { BegunSession } from "./beginning.ts";
 import { watchCutoffs } from "./cutoffs-ahead.ts";
 import type {
   Denylist,
@@ -155,7 +156,10 @@ export class SharedDenylist implements Denylist {
 
   /** Whether the table, whose proof is late while Redis is filled again, has one soon. */
   async #isProvedSoon(): Promise<boolean> {
-    if (this.#options.reads !== "local") return false;
+    return this.#options.reads === "local" && this.#isFreshSoon();
+  }
+
+  #isFreshSoon(): Promise<boolean> {
     return this.#follower.freshness.freshWithin(lateProofMs);
   }
 
@@ -170,6 +174,18 @@ export class SharedDenylist implements Denylist {
     if (this.#recovering) throw new StoreUnavailableError(recovering);
     if (reads === "local" && this.#follower.isFresh()) return undefined;
     return replica.sessionOf(token);
+  }
+
+  knownBeginning(session: string): string | undefined {
+    return this.#options.local.knownBeginning(session);
+  }
+
+  /** By memory, whatever `reads` says: which sessions a subject has is under no key of Redis. */
+  async sessionsOf(subjects: readonly string[]): Promise<readonly BegunSession[]> {
+    if (this.#recovering) throw new StoreUnavailableError(recovering);
+    const isFresh = this.#follower.isFresh() || (await this.#isFreshSoon());
+    if (!isFresh) throw new StoreUnavailableError("which sessions a subject has is not known now");
+    return this.#options.local.sessionsOf(subjects);
   }
 
   revoke(entries: readonly Entry[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { isBeginning } from "./beginning.ts";
 import { isSparing } from "./cut.ts";
 import { type Entry, type EntryName, entryKinds, hasCutoff } from "./denylist.ts";
 
@@ -35,13 +36,21 @@ export function isSoundEntry(entry: Entry): boolean {
 }
 
 /** Whether an entry can have such times: a cut-off belongs to those of subjects, and to no other. */
-export function hasSoundTimes({ kind, expiresAt, cutoff, sparing, session }: Entry): boolean {
-  if (!isSoundTime(expiresAt)) return false;
-  if (kind === "lnk" ? session === undefined || !nameValue.test(session) : session !== undefined) {
-    return false;
-  }
+export function hasSoundTimes(entry: Entry): boolean {
+  const { kind, expiresAt, cutoff, sparing } = entry;
+  if (!isSoundTime(expiresAt) || !hasSoundFacts(entry)) return false;
   if (sparing !== undefined && !(hasCutoff(kind) && isSparing(sparing))) return false;
   return hasCutoff(kind) ? cutoff !== undefined && isSoundCutoff(cutoff) : cutoff === undefined;
+}
+
+/** Whether an entry has what belongs to one of its kind, if that is no revocation. */
+function hasSoundFacts({ kind, session, beginning }: Entry): boolean {
+  const isLinked = session !== undefined && nameValue.test(session);
+  const isBegun = beginning !== undefined && isBeginning(beginning);
+  return (
+    (kind === "lnk" ? isLinked : session === undefined) &&
+    (kind === "ses" ? isBegun : beginning === undefined)
+  );
 }
 
 /** Whether that can be the number of an intent. */

@@ -38,7 +38,10 @@ export interface Forwarding
     > {
   readonly application: ApplicationPools;
   readonly live: Pick<LiveConnections, "add">;
-  readonly denylist: Pick<Denylist, "intend" | "revoke" | "lookUp" | "ask" | "sessionOf">;
+  readonly denylist: Pick<
+    Denylist,
+    "intend" | "revoke" | "lookUp" | "ask" | "sessionOf" | "sessionsOf" | "knownBeginning"
+  >;
   readonly unproven: UnprovenBudget;
   readonly unprovenLinks: UnprovenBudget;
   readonly metrics: GateMetrics<Outcome>;
@@ -240,7 +243,8 @@ export function watchOn(
       gate.metrics.linksUnproven.inc();
       gate.log.linksUnproven(visit.requestId);
     };
-    const told = { ...toldOfHandedOut(gate, visit), onUnlinked, onTooManyLinks };
+    const onHold = gate.metrics.startHold;
+    const told = { ...toldOfHandedOut(gate, visit), onHold, onUnlinked, onTooManyLinks };
     return linkHandedOut(route, token, { ...gate, ...told });
   }
   const onRevoked = (id: string) => tellRevoked(gate, visit, id);

@@ -3,16 +3,18 @@ import { StoreUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { within } from "../platform/within.ts";
 import { type Lifetimes, tokenEntry } from "../revocation/entries.ts";
-import { inSession, linksFor } from "../revocation/sessions.ts";
+import { inSession, linksFor, linkTogether, prolonged } from "../revocation/sessions.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { HeldResponse, Hold } from "../upstream/held-response.ts";
 import { type HandedOutReading, readHandedOut } from "./handed-out.ts";
+import type { HoldOptions } from "./hold-options.ts";
 import type { Route } from "./route.ts";
+import { beginLimited, type Login } from "./session-limit.ts";
 import type { UnprovenBudget } from "./unproven.ts";
 
 /** What links the tokens of an answer, and who is told. */
-export interface LinkOptions extends HandedOutReading {
-  readonly denylist: Pick<Denylist, "revoke" | "sessionOf">;
+export interface LinkOptions extends HandedOutReading, Pick<HoldOptions, "onHold"> {
+  readonly denylist: Pick<Denylist, "revoke" | "sessionOf" | "sessionsOf" | "knownBeginning">;
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
   readonly holdTimeoutMs: number;
@@ -31,7 +33,7 @@ export interface LinkOptions extends HandedOutReading {
  * Notes which tokens belong together that an answer hands out, before it is passed on.
  *
  * The answer goes out even if the note is late: somebody who logs in does not wait for Redis to come back. The link is
- * in the outbox then, and it is told.
+ * in the outbox then, and it is told. Not if it ends other sessions of the user's: then it waits for that.
  */
 export function linkHandedOut(
   route: Route,
@@ -60,6 +62,14 @@ async function link(
     if (route.session === "begins") options.onNothingHandedOut();
     return;
   }
+  const { maxSessions } = route;
+  const owner = handedOut.find(hasSubject);
+  if (maxSessions !== undefined && owner !== undefined) {
+    await beginLimited({ handedOut, owner }, maxSessions, options);
+    options.onHandedOut(handedOut);
+    return;
+  }
+  if (maxSessions !== undefined) options.onNothingHandedOut();
   if (!isProven(handedOut, carried) && !options.unprovenLinks.take(handedOut.length)) {
     options.onTooManyLinks();
     options.onHandedOut(handedOut);
@@ -70,13 +80,17 @@ async function link(
     const session = before && (await sessionOr(before, options));
     const linked = linkTogether(handedOut, before && inSession(before, session));
     const replaced = route.reused === "end" && before ? [tokenEntry(before)] : [];
-    await denylist.revoke([...linksFor(linked), ...replaced]);
+    await denylist.revoke([...linksFor(linked), ...prolonged(linked, denylist), ...replaced]);
   };
   await within(noted(), {
     limitMs: options.holdTimeoutMs,
     tooLate: () => new StoreUnavailableError("linking tokens takes too long; it goes on"),
   }).catch(options.onUnlinked);
   options.onHandedOut(handedOut);
+}
+
+function hasSubject(token: VerifiedToken): token is Login["owner"] {
+  return token.subject !== undefined;
 }
 
 /**
@@ -103,16 +117,4 @@ function isProven(
 ): boolean {
   const tokens = carried === undefined ? handedOut : [carried, ...handedOut];
   return tokens.some(({ isOpaque }) => isOpaque !== true);
-}
-
-/** Tokens that were handed out, as those of one session: of the token's that was carried if its session goes on. */
-export function linkTogether(
-  handedOut: readonly VerifiedToken[],
-  carried: VerifiedToken | undefined,
-): readonly VerifiedToken[] {
-  // One of an issuer's above all: no other user has it, while other texts may come in several answers.
-  const named = handedOut.find(({ isOpaque }) => isOpaque !== true) ?? handedOut[0];
-  const session = carried?.session ?? named?.id;
-  const news = carried === undefined || carried.session !== undefined ? [] : [carried];
-  return [...handedOut, ...news].map((token) => inSession(token, session));
 }

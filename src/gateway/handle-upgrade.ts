@@ -51,8 +51,8 @@ function act(gate: Gate, visit: Visit, client: Client, admission: Admission): vo
 }
 
 /** Whether the answer on a route is held: what came through a handshake would be past that. */
-function isHeld({ revoke, only }: Route): boolean {
-  return revoke !== undefined || only !== undefined;
+function isHeld({ revoke, only, maxSessions }: Route): boolean {
+  return (revoke ?? only ?? maxSessions) !== undefined;
 }
 
 function forward(gate: Gate, visit: Visit, client: Client, admitted: Admitted): void {

@@ -8,7 +8,7 @@ import type { UnprovenBudget } from "./unproven.ts";
 
 /** What a hold revokes with, and who is told. */
 export interface HoldOptions {
-  readonly denylist: Pick<Denylist, "intend">;
+  readonly denylist: Pick<Denylist, "intend" | "knownBeginning">;
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
   readonly onUnknownOutcome: UnknownOutcome;

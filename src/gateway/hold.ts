@@ -2,13 +2,12 @@ import type { Intent } from "../denylist/denylist.ts";
 import { StoreUnavailableError } from "../errors.ts";
 import { within } from "../platform/within.ts";
 import { entriesFor } from "../revocation/entries.ts";
-import { linksFor } from "../revocation/sessions.ts";
+import { linksFor, linkTogether, prolonged } from "../revocation/sessions.ts";
 import { timeSinceAdmission } from "../revocation/time-since-admission.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { HeldResponse, Hold } from "../upstream/held-response.ts";
 import { readGrpcSuccess } from "./grpc-answers.ts";
 import { readHandedOut } from "./handed-out.ts";
-import { linkTogether } from "./handed-out-links.ts";
 import { certainOf, type EntriesAt, type Held, heldRevocation } from "./held-revocation.ts";
 import type { Carried, HoldOptions } from "./hold-options.ts";
 import { namesSubjectsInResponse, subjectsInResponse } from "./named-subjects.ts";
@@ -46,7 +45,7 @@ export function holdFor(
     const spares = { kept: carried.kept ?? [], handedOut, since: time.admittedSeconds };
     const ends = { scope, tokens: carried.tokens, subjects, spares };
     const entries = entriesFor({ ...ends, onlyHandedOut: only !== undefined }, seconds, lifetimes);
-    return [...entries, ...linksFor(handedOut)];
+    return [...entries, ...linksFor(handedOut), ...prolonged(handedOut, denylist)];
   };
   const intended = within(
     denylist.intend(entriesAt(time.admittedSeconds, { named: certainOf(carried) })),

@@ -11,6 +11,8 @@ export function withoutHolding(denylist: Denylist): Denylist {
     ask: (token) => denylist.ask(token),
     knownSession: (token) => denylist.knownSession(token),
     sessionOf: (token) => denylist.sessionOf(token).catch(() => undefined),
+    knownBeginning: (session) => denylist.knownBeginning(session),
+    sessionsOf: (subjects) => denylist.sessionsOf(subjects).catch(() => []),
     revoke: (entries) => denylist.revoke(entries).catch(() => {}),
     async intend(entries) {
       const intent = await denylist.intend(entries);

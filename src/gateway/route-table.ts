@@ -1,3 +1,4 @@
+import { smallestOf } from "../platform/extremes.ts";
 import type { RevocationScope } from "../revocation/entries.ts";
 import { isInBody, type Sent } from "../token/credential.ts";
 import { asksBody } from "./condition.ts";
@@ -217,14 +218,16 @@ function messagesOf(rules: readonly RouteRule[]): Pick<Route, "messages"> {
 
 function handedOutBy(
   rules: readonly RouteRule[],
-): Pick<Route, "handsOut" | "only" | "session" | "reused"> {
+): Pick<Route, "handsOut" | "only" | "maxSessions" | "session" | "reused"> {
   const handsOut = rules.flatMap((rule) => rule.handsOut ?? []);
   const only = rules.find((rule) => rule.only)?.only;
+  const maxSessions = smallestOf(rules.flatMap((rule) => rule.maxSessions ?? []));
   const session = rules.find((rule) => rule.session)?.session;
   const reused = rules.find((rule) => rule.reused)?.reused;
   return {
     ...(handsOut.length > 0 && { handsOut }),
     ...(only && { only }),
+    ...(Number.isFinite(maxSessions) && { maxSessions }),
     ...(session && { session }),
     ...(reused && { reused }),
   };

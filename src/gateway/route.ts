@@ -83,6 +83,8 @@ export interface Route {
   readonly handsOut?: readonly HandedOutSource[] | undefined;
   /** Set if a user who is handed one keeps that session alone. */
   readonly only?: "latest" | undefined;
+  /** How many sessions a user who is handed a token may have; undefined: any number. */
+  readonly maxSessions?: number | undefined;
   /** Set if what it hands out belongs together: with what was carried, too, if that session goes on. */
   readonly session?: "begins" | "continues" | undefined;
   /** Set if the token that it carries is replaced, and ends its session if it comes again. */

@@ -1,5 +1,6 @@
 import type { Denylist, Entry } from "../denylist/denylist.ts";
 import { keptBeyondSeconds } from "../denylist/retention.ts";
+import { largestOf } from "../platform/extremes.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 
 /**
@@ -25,6 +26,27 @@ export function inSession(token: VerifiedToken, session: string | undefined): Ve
   return session === undefined ? token : { ...token, session };
 }
 
+/** Whose a session is that begins with these tokens, and since when; kept for as long as one of them lives. */
+export function beginningEntry(
+  session: string,
+  beginning: string,
+  tokens: readonly VerifiedToken[],
+): Entry {
+  const expiresAt = largestOf(tokens, (token) => token.expiresAt) + keptBeyondSeconds;
+  return { kind: "ses", value: session, beginning, expiresAt };
+}
+
+/** What keeps the beginning of a session known that goes on with these tokens; nothing if it was not noted. */
+export function prolonged(
+  tokens: readonly VerifiedToken[],
+  denylist: Pick<Denylist, "knownBeginning">,
+): Entry[] {
+  const session = tokens.find((token) => token.session !== undefined)?.session;
+  const beginning = session === undefined ? undefined : denylist.knownBeginning(session);
+  if (session === undefined || beginning === undefined) return [];
+  return [beginningEntry(session, beginning, tokens)];
+}
+
 /** What links tokens to their sessions; nothing for those that are in none. */
 export function linksFor(tokens: readonly VerifiedToken[]): Entry[] {
   return tokens.flatMap(({ id, session, former = [], expiresAt }) => {
@@ -33,4 +55,16 @@ export function linksFor(tokens: readonly VerifiedToken[]): Entry[] {
     const until = expiresAt + keptBeyondSeconds;
     return [{ kind: "lnk", value: id, former: names, expiresAt: until, session } as const];
   });
+}
+
+/** Tokens that were handed out, as those of one session: of the token's that was carried if its session goes on. */
+export function linkTogether(
+  handedOut: readonly VerifiedToken[],
+  carried: VerifiedToken | undefined,
+): readonly VerifiedToken[] {
+  // One of an issuer's above all: no other user has it, while other texts may come in several answers.
+  const named = handedOut.find(({ isOpaque }) => isOpaque !== true) ?? handedOut[0];
+  const session = carried?.session ?? named?.sid ?? named?.id;
+  const news = carried === undefined || carried.session !== undefined ? [] : [carried];
+  return [...handedOut, ...news].map((token) => inSession(token, session));
 }

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, it, type TestContext } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { type BegunSession, formatBeginning } from "../../src/denylist/beginning.ts";
 import { formatSparing, sparedName } from "../../src/denylist/cut.ts";
 import type { Denylist, Entry, EntryName, TokenNames } from "../../src/denylist/denylist.ts";
+import { StoreUnavailableError } from "../../src/errors.ts";
 
 /** How the suite gets a denylist, and the same one again after a crash. */
 export interface DenylistSetup {
@@ -46,6 +49,21 @@ export function sparingCutoff(subject: string, cutoff: number, spared: EntryName
 /** A token that an entry names: that very one, or one of the subject, issued then. */
 export function tokenOf({ kind, value }: EntryName, issuedAt?: number): TokenNames {
   return kind === "tok" ? { id: value } : { id: entryFor("none").value, subject: value, issuedAt };
+}
+
+/** Asks again while it cannot be said: a table may not be proved yet. */
+async function sessionsOf(
+  denylist: Denylist,
+  subjects: readonly string[],
+): Promise<readonly BegunSession[]> {
+  for (;;) {
+    try {
+      return await denylist.sessionsOf(subjects);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      await setTimeout(20);
+    }
+  }
 }
 
 /** The answer as the gate puts it together: memory first, then the store. */
@@ -186,6 +204,35 @@ export function describeDenylist(what: string, { open }: DenylistSetup): void {
         assert.equal(await standingOf(store, entryFor("another")), "live");
         assert.equal(await store.sessionOf(tokenOf(entryFor("late"))), session);
       }
+    });
+
+    it("knows whose sessions have not ended, and since when, through a crash too", async (t) => {
+      const { denylist, reopen } = await open(t);
+      const [alice, bob] = [entryFor("alice").value, entryFor("bob").value];
+      const began = (what: string, subject: string, begunMs: number, lasts = 1000): Entry => {
+        const beginning = formatBeginning({ subject, begunMs });
+        return { ...entryFor(what), kind: "ses", beginning, expiresAt: start + lasts };
+      };
+      await denylist.revoke([began("one", alice, 5_000), began("two", alice, 9_000)]);
+      await denylist.revoke([began("over", alice, 7_000), began("his", bob, 8_000)]);
+      // What is told last need not last longest.
+      await denylist.revoke([began("two", alice, 9_000, 500)]);
+      await denylist.revoke([{ ...entryFor("over"), kind: "sid" }]);
+      const [one, two] = [entryFor("one").value, entryFor("two").value];
+      const again = await reopen();
+      for (const store of [denylist, again]) {
+        const sessions = [...(await sessionsOf(store, [entryFor("nobody").value, alice]))];
+        sessions.sort((a, b) => a.begunMs - b.begunMs);
+        assert.deepEqual(sessions, [
+          { name: one, begunMs: 5_000 },
+          { name: two, begunMs: 9_000 },
+        ]);
+        assert.equal(store.knownBeginning(two), `${alice} 9000`);
+      }
+      // A cut-off of the subject ends what began before.
+      await again.revoke([{ ...cutoffFor("alice", 5), value: alice }]);
+      const left = await sessionsOf(again, [alice]);
+      assert.deepEqual(left, [{ name: two, begunMs: 9_000 }]);
     });
 
     it("refuses the tokens of a session, and the one with an id, and no others", async (t) => {

@@ -29,6 +29,7 @@ const routes = `${exampleRoutes}  - { path: /bye, methods: [POST], revoke: token
   - { path: /articles/*, methods: [GET], access: optional }
   - { path: /refresh, methods: [POST], from: [ { header: token } ], tokens: opaque }
   - { path: /once, methods: [POST], access: public, handsOut: [ { responseJson: /token } ], only: latest }
+  - { path: /some, methods: [POST], access: public, handsOut: [ { responseJson: /token } ], session: begins, only: { latest: 2 } }
   - { path: /begin, methods: [POST], access: public, handsOut: [ { responseJson: /token } ], session: begins }
   - { path: /continue, methods: [POST], handsOut: [ { responseJson: /token } ], session: continues, reused: end }
   - { path: /socket, methods: [GET], firstMessage: { protocol: json, token: /token } }
@@ -80,6 +81,7 @@ const requestLines: Record<string, RequestLine> = {
   "beginning a session": { method: "POST", path: "/begin", headers: empty },
   "continuing a session": { method: "POST", path: "/continue", headers: empty },
   "leaving one session": { method: "POST", path: "/once", headers: empty },
+  "leaving some sessions": { method: "POST", path: "/some", headers: empty },
   "own logout": { method: "POST", path: "/revgate/logout", headers: empty },
   upgrade: { method: "GET", path: "/chat", headers: handshake },
   "upgrade, token in a message": { method: "GET", path: "/socket", headers: handshake },

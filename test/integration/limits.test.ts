@@ -335,6 +335,25 @@ const diskWaits: Record<string, (t: TestContext) => Promise<string>> = {
     assert.equal(await told(t, gate.port, get("/me", token)), "401 token_revoked");
     return answer;
   },
+  async "a login that ends its user's oldest sessions (`only: { latest: 3 }`), for disk and Redis"(
+    t,
+  ) {
+    const syncs = await prepareHeldSyncs(t);
+    const token = makeToken();
+    const rule =
+      "{ path: /login, access: public, handsOut: [ { responseHeader: x-token } ], session: begins, only: { latest: 3 } }";
+    const gate = await place(
+      t,
+      `routes: [ ${rule} ]\ndenylist: { dataDir: data, holdTimeout: 100ms }`,
+      (socket) => void socket.write(ok.replace("\r\n\r\n", `\r\nX-Token: ${token}\r\n\r\n`)),
+    );
+    await untilStartIsNoted(gate);
+    syncs.hold();
+    const answer = await told(t, gate.port, get("/login"));
+    // Nobody was told its token.
+    assert.equal(await told(t, gate.port, get("/me", token)), "401 token_revoked");
+    return answer;
+  },
 };
 
 describe("docs/limits.md", () => {

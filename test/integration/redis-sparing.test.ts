@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { formatBeginning } from "../../src/denylist/beginning.ts";
 import { type Cut, formatSparing, joinCuts } from "../../src/denylist/cut.ts";
-import type { Denylist } from "../../src/denylist/denylist.ts";
+import type { Denylist, Entry } from "../../src/denylist/denylist.ts";
 import { joinedCuts } from "../../src/denylist/redis/cut-scripts.ts";
 import { cutoffFor, entryFor, sparingCutoff } from "../contract/denylist-suite.ts";
 import { startRedis, untilRecovered } from "../helpers/redis.ts";
@@ -112,5 +113,24 @@ return cutoff .. ' ' .. sparing`;
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe("the beginning of a session, in Redis", () => {
+  it("lasts for as long as any sidecar has said", async (t) => {
+    const redis = await startRedis(t);
+    const { denylist } = await openReady(t, redis.port);
+    const beginning = formatBeginning({ subject: kept.value, begunMs: 5 });
+    const session = (lasts: number): Entry => {
+      return { ...other, kind: "ses", expiresAt: other.expiresAt + lasts, beginning };
+    };
+    const key = `revgate:ses:${other.value}`;
+    for (const lasts of [100, 0]) await denylist.revoke([session(lasts)]);
+    assert.equal(await redis.client.get(key), `${other.expiresAt + 100} ${beginning}`);
+    assert.ok((await redis.client.ttl(key)) > 1000);
+    // What a stranger wrote is replaced.
+    await redis.client.set(key, `${other.expiresAt + 900} ${kept.value} 5 6`);
+    await denylist.revoke([session(200)]);
+    assert.equal(await redis.client.get(key), `${other.expiresAt + 200} ${beginning}`);
   });
 });

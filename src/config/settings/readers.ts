@@ -43,16 +43,20 @@ export function duration(byDefault: string, min: string, max: string) {
     .prefault(byDefault);
 }
 
-/** A whole number; `unit` is for the message. */
+/** A whole number with a default; `unit` is for the message. */
 export function whole(byDefault: number, min: number, max: number, unit: string) {
+  return wholeIn(min, max, unit).default(byDefault);
+}
+
+/** A whole number; `unit` is for the message. */
+export function wholeIn(min: number, max: number, unit: string) {
   const expected = `expected a whole number of ${unit} from ${min} to ${max}`;
   return z
     .number({ error: expected })
     .int(expected)
     .min(min, expected)
     .max(max, expected)
-    .meta({ description: `a whole number of ${unit} from ${min} to ${max}` })
-    .default(byDefault);
+    .meta({ description: `a whole number of ${unit} from ${min} to ${max}` });
 }
 
 /** A TCP port; 0 takes any that is free. */

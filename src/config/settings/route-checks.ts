@@ -154,6 +154,9 @@ function checkHandedOut(
   if (only !== undefined && handsOut === undefined) {
     refuse("only", "expected handsOut beside it: it says where the tokens are that stay");
   }
+  if (typeof only === "object" && session !== "begins") {
+    refuse("only", "expected session: begins beside it: whole sessions are counted and ended");
+  }
   if (session !== undefined && handsOut === undefined) {
     refuse(
       "session",

@@ -5,7 +5,7 @@ import { messages } from "./answers.ts";
 import { graphql, when } from "./condition.ts";
 import { handedOutToken, otherToken, routeSource, sparedToken } from "./fields.ts";
 import { firstMessage } from "./first-message.ts";
-import { about, choice, flag, group, list, text } from "./readers.ts";
+import { about, choice, flag, group, list, text, wholeIn } from "./readers.ts";
 import { checkRoute, checkSegments } from "./route-checks.ts";
 import { otherRouteExamples, routeExample } from "./route-examples.ts";
 import { subjectSource } from "./subject-source.ts";
@@ -21,6 +21,8 @@ export const target = about(
     ),
   }).prefault({}),
 );
+
+const latestSessions = wholeIn(1, 100, "sessions");
 
 const forwardOrRefuse = choice(["refuse", "forward"]).optional();
 
@@ -106,10 +108,14 @@ const route = group({
     },
   ),
   only: about(
-    "latest: a login ends all other sessions of the subject that is handed a token (handsOut).",
-    choice(["latest"]).optional(),
+    "latest: a login ends all other sessions of the subject that is handed a token (handsOut); { latest: 3 }: its oldest ones beyond three.",
+    z
+      .union([z.literal("latest"), group({ latest: latestSessions })], {
+        error: "expected latest, or a group such as { latest: 3 }",
+      })
+      .optional(),
     {
-      why: "The tokens that the answer hands out stay, and so does the session that they name (tokens.sessionClaim); everything else that was issued to their subject until then ends. The answer is held until the second is over, half a second on average, and for as long as the denylist cannot take it: name every place of a pair in handsOut, or the other token ends.",
+      why: "With latest, the tokens that the answer hands out stay, and so does the session that they name (tokens.sessionClaim); everything else that was issued to their subject until then ends. The answer is held until the second is over, half a second on average, and for as long as the denylist cannot take it: name every place of a pair in handsOut, or the other token ends. { latest: 3 } needs session: begins beside it, ends whole sessions, oldest first, and counts those that began since the rule stands.",
     },
   ),
   session: about(

@@ -94,8 +94,9 @@ function textOf(record: JournalRecord): string {
  * A cut-off that spares something has a verb of its own, and so have links: a revgate that does not know what that
  * means has to stop, since it would end nothing.
  */
-function verbFor(verb: "revoked" | "shared" | "intent", { sparing, session }: Entry): string {
-  return sparing === undefined && session === undefined ? verb : `${verb}${laterSuffix}`;
+function verbFor(verb: "revoked" | "shared" | "intent", entry: Entry): string {
+  const { sparing, session, beginning } = entry;
+  return (sparing ?? session ?? beginning) === undefined ? verb : `${verb}${laterSuffix}`;
 }
 
 const laterSuffix = "+";

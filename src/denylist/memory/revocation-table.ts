@@ -1,4 +1,5 @@
 import type { Clock, EpochSeconds } from "../../platform/clock.ts";
+import { type BegunSession, parseBeginning } from "../beginning.ts";
 import {
   type Entry,
   type EntryKind,
@@ -12,12 +13,17 @@ import {
 import { cutOf } from "../joined-entries.ts";
 import { keptBeyondSeconds } from "../retention.ts";
 import { ExpiringTable } from "./expiring-table.ts";
+import { SessionIndex } from "./session-index.ts";
+
+/** A name that no token has. */
+const noToken = "A".repeat(43);
 
 /** Every live revocation this sidecar knows of, in memory: what answers a request, synchronously. */
 export class RevocationTable {
   /** One a kind: who may choose a subject must not be able to name somebody's token. */
   readonly #tables: Readonly<Record<EntryKind, ExpiringTable>>;
 
+  readonly #sessions = new SessionIndex((session) => this.#tables.ses.has(session));
   readonly #listeners: OnRevoked[] = [];
   /** The latest deadline of those that came when they were over already. */
   #cameLate: EpochSeconds = 0;
@@ -33,13 +39,32 @@ export class RevocationTable {
       sid: new ExpiringTable(clock),
       sub: new ExpiringTable(clock, { withCutoffs: true }),
       lnk: new ExpiringTable(clock),
+      ses: new ExpiringTable(clock),
     };
   }
 
   /** Entries held, those included that expired since the last sweep. */
   get size(): number {
-    const { tok, jti, sid, sub, lnk } = this.#tables;
-    return tok.size + jti.size + sid.size + sub.size + lnk.size;
+    return Object.values(this.#tables).reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Whose a session is, and since when; undefined: that was not noted. */
+  beginningOf(session: string): string | undefined {
+    return this.#tables.ses.textOf(session);
+  }
+
+  /** The sessions of a subject that have not ended, by all of its names. */
+  sessionsOf(subjects: readonly string[]): readonly BegunSession[] {
+    const names = subjects.flatMap((subject) => this.#sessions.of(subject));
+    return names.flatMap((name) => {
+      const text = this.beginningOf(name);
+      if (text === undefined) return [];
+      const { subject, begunMs } = parseBeginning(text);
+      const issuedAt = begunMs / 1000;
+      // Not by its first token: that may have been replaced since.
+      const isOver = this.has({ id: noToken, sid: name, subject, issuedAt });
+      return isOver ? [] : [{ name, begunMs }];
+    });
   }
 
   /** The session to which a token was linked; undefined: none that is known. */
@@ -121,11 +146,13 @@ export class RevocationTable {
   /** Adds a revocation; returns whether that says more than the table knew. */
   add(entry: Entry): boolean {
     const table = this.#tables[entry.kind];
-    const { value, expiresAt, session } = entry;
+    const { value, expiresAt, beginning } = entry;
+    const fact = entry.session ?? beginning;
     const isNews =
-      session === undefined
+      fact === undefined
         ? table.add(value, expiresAt, cutOf(entry))
-        : table.link(value, expiresAt, session);
+        : table.link(value, expiresAt, fact);
+    if (beginning !== undefined) this.#sessions.add(parseBeginning(beginning).subject, value);
     // To make room, the table may have dropped others.
     if (table.forgottenUntil > this.#forgottenUntil) this.#drawSweepLine();
     for (const listener of this.#listeners) listener(entry, isNews);
@@ -150,15 +177,16 @@ export class RevocationTable {
   /** Drops what has expired among the next `entries` of each kind, and goes on there the next time. */
   sweep(entries: number): void {
     for (const table of Object.values(this.#tables)) table.sweep(entries);
+    this.#sessions.sweep(entries);
     this.#drawSweepLine();
   }
 
   /** Not when it is asked for: every request asks. */
   #drawSweepLine(): void {
-    const { tok, jti, sid, sub, lnk } = this.#tables;
+    const { tok, jti, sid, sub, lnk, ses } = this.#tables;
     this.#forgottenUntil = Math.max(
       ...[this.#cameLate, this.#leftOut, tok.forgottenUntil, jti.forgottenUntil],
-      ...[sid.forgottenUntil, sub.forgottenUntil, lnk.forgottenUntil],
+      ...[sid.forgottenUntil, sub.forgottenUntil, lnk.forgottenUntil, ses.forgottenUntil],
     );
   }
 }

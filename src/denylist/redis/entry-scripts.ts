@@ -54,7 +54,7 @@ return {state(), found[1], #keys, table.concat(keys, '\\n'), table.concat(texts,
  * KEYS 6…: entries. ARGV 1: the epoch that it is for, as it stands in the store; 2: milliseconds for which a
  * running grace period is to go on, at least; 3: how many lines the log keeps, about; 4: how many lines to add;
  * then each line with its details; then for each entry its expiry and its cut-off with what that spares ('' without
- * one), in seconds since 1970, or "=" and its session, and its life in seconds.
+ * one), in seconds since 1970, or "=" and its session or beginning, and its life in seconds.
  *
  * Of two expiries and lives the later holds, and of two cut-offs whatever one of them ends; a value that none of ours
  * has written is replaced. The life is relative, and only for tidying up.
@@ -72,6 +72,12 @@ local function spare(key, cutoff, sparing, life)
   local other = sparingKeyOf(key)
   if other and sparing ~= '' then redis.call('SET', other, cutoff .. ' ' .. sparing, 'EX', life)
   elseif other then redis.call('DEL', other) end
+end
+local function outlives(key, value, fact)
+  local held = redis.pcall('GET', key)
+  local heldExpiry, heldFact = string.match(type(held) == 'string' and held or '', '^(%d+) (.*)$')
+  return bounded(heldExpiry) and heldFact == fact
+    and tonumber(heldExpiry) > tonumber(string.match(value, '^%d+'))
 end
 local function merge(key, at, cutoff, sparing)
   local expiry, life = tonumber(ARGV[at]), tonumber(ARGV[at + 2])
@@ -105,7 +111,7 @@ for i = 6, #KEYS do
     if cutoff ~= '' then spare(KEYS[i], cutoff, sparing, life) end
   elseif session then
     there = there + 1
-    redis.call('SET', KEYS[i], value, 'EX', life)
+    if not outlives(KEYS[i], value, session) then redis.call('SET', KEYS[i], value, 'EX', life) end
   else
     there = there + 1
     merge(KEYS[i], at, cutoff, sparing)

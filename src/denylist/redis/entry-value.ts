@@ -1,6 +1,6 @@
 import { StoreUnavailableError } from "../../errors.ts";
 import type { EpochSeconds } from "../../platform/clock.ts";
-import { type Entry, type EntryName, hasCutoff } from "../denylist.ts";
+import { type Entry, type EntryName, hasCutoff, isRevocation } from "../denylist.ts";
 import { formatTimes, readTimes } from "../entry-text.ts";
 import { says } from "../joined-entries.ts";
 import { latestSecond } from "../sound.ts";
@@ -41,8 +41,8 @@ const longestLifeSeconds = 3651 * 86_400;
  * live again. Cut-offs are made of the moment in which they are made, so one of now is no earlier.
  */
 export function unreadableEntry(name: EntryName, now: EpochSeconds): Entry | undefined {
-  // To which session the token belongs is unknown now.
-  if (name.kind === "lnk") return undefined;
+  // To which session the token belongs, or whose the session is, is unknown now.
+  if (!isRevocation(name.kind)) return undefined;
   const expiresAt = Math.min(Math.ceil(now) + longestLifeSeconds, latestSecond);
   return { ...name, expiresAt, ...(hasCutoff(name.kind) && { cutoff: Math.floor(now) }) };
 }

@@ -82,7 +82,8 @@ export class EntryWriter {
 }
 
 /** What stands behind an expiry in the arguments of the script. */
-function detailsOf({ cutoff, sparing = "", session }: Omit<Entry, "expiresAt">): string {
-  if (session !== undefined) return `=${session}`;
+function detailsOf({ cutoff, sparing = "", ...facts }: Omit<Entry, "expiresAt">): string {
+  const fact = facts.session ?? facts.beginning;
+  if (fact !== undefined) return `=${fact}`;
   return cutoff === undefined ? "" : `${Math.ceil(cutoff)} ${sparing}`.trimEnd();
 }

@@ -1,5 +1,5 @@
 import type { Clock } from "../../platform/clock.ts";
-import { type Entry, namesOneToken } from "../denylist.ts";
+import { type Entry, endsWithTokens } from "../denylist.ts";
 import type { EmbeddedDenylist } from "../embedded.ts";
 import { ignored, type OnIgnored } from "../ignored.ts";
 import type { Outbox } from "../journal/outbox.ts";
@@ -80,7 +80,7 @@ export class FleetLives {
     const now = this.#options.clock.nowSeconds();
     const until = endOfAllIssued(now, this.#options.local.lives.longest(now));
     return entries.map((entry) =>
-      namesOneToken(entry.kind) || entry.expiresAt >= until
+      endsWithTokens(entry.kind) || entry.expiresAt >= until
         ? entry
         : { ...entry, expiresAt: until },
     );
@@ -191,7 +191,7 @@ export class FleetLives {
   /** What was revoked before that was read: Redis has not got it yet. */
   #lengthenPending(): void {
     const { outbox, local } = this.#options;
-    const pending = outbox.first(outbox.size).filter(({ kind }) => !namesOneToken(kind));
+    const pending = outbox.first(outbox.size).filter(({ kind }) => !endsWithTokens(kind));
     const longer = this.lengthen(pending).filter((entry, index) => entry !== pending[index]);
     // A disk that fails is told elsewhere; they are in the outbox anyway.
     if (longer.length > 0) local.revoke(longer).catch(() => {});

@@ -3,6 +3,7 @@ import {
   type EntryName,
   fallsUnder,
   inSession,
+  isRevocation,
   linksOf,
   namesOf,
   type TokenNames,
@@ -144,7 +145,7 @@ function isRevoked(token: TokenNames, found: readonly Found[]): boolean {
   return found.some(
     ({ name, value }) =>
       value !== null &&
-      name.kind !== "lnk" &&
+      isRevocation(name.kind) &&
       // One that can't be read counts: what it spares is unknown now.
       fallsUnder(token, readValue(name, value) ?? {}),
   );

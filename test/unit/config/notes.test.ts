@@ -63,6 +63,8 @@ describe("what an operator is told of rules", () => {
     assert.deepEqual(notesFor({ ...others, sparing: [{ cookie: "refresh" }] }), []);
     const login = { path: "/login", access: "public", handsOut: [handedOut] };
     assert.match(notesFor({ ...login, only: "latest" })[0] ?? "", /when its second is over/);
+    const some = { ...login, session: "begins", only: { latest: 2 } };
+    assert.match(notesFor(some)[0] ?? "", /a logout with revoke: token leaves its session counted/);
     assert.deepEqual(notesFor(login), []);
   });
 

@@ -94,6 +94,15 @@ describe("subjectFrom", () => {
       [{ access: "protected", revoke: "others", sparing: [{}] }, /^expected one of header/],
       [{ only: "latest", handsOut }, undefined],
       [{ only: "latest" }, /^expected handsOut beside it/],
+      [{ only: { latest: 3 }, handsOut, session: "begins" }, undefined],
+      [{ only: { latest: 3 }, session: "begins" }, /^expected handsOut beside it/],
+      [{ only: { latest: 3 }, handsOut }, /^expected session: begins beside it/],
+      [
+        { access: "protected", only: { latest: 3 }, handsOut, session: "continues" },
+        /^expected session: begins beside it/,
+      ],
+      [{ only: { latest: 0 }, handsOut, session: "begins" }, /whole number of sessions from 1 to/],
+      [{ only: "last", handsOut }, /^expected latest, or a group such as/],
       [{ only: "latest", handsOut, revoke: "token" }, /^expected no revoke beside it/],
       [
         { handsOut: [{ responseJson: "/a", responseCookie: "b" }] },

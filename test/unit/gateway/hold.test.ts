@@ -34,6 +34,7 @@ function optionsWith(changes: Partial<HoldOptions> = {}, revoke = async () => {}
   const said: string[] = [];
   const options: HoldOptions = {
     denylist: {
+      knownBeginning: () => undefined,
       async intend(entries: readonly Entry[]) {
         said.push(
           `intend ${entries.map(({ kind, value, expiresAt }) => `${kind}:${value.slice(0, 3)} ${expiresAt}`)}`,
@@ -128,6 +129,7 @@ describe("a hold on a route that ends a subject's sessions", () => {
     };
     const { options } = optionsWith({ clock, holdTimeoutMs: 20_000 });
     const denylist = {
+      knownBeginning: () => undefined,
       intend: async () => ({
         async revoke(entries: readonly Entry[] = []) {
           cutoffs.push(...entries.flatMap(({ kind, cutoff }) => (kind === "sub" ? [cutoff] : [])));
@@ -238,6 +240,7 @@ describe("holdFor", () => {
       clock,
       lifetimes: { clockToleranceSeconds: 5, maxLifetimeSeconds: 500 },
       denylist: {
+        knownBeginning: () => undefined,
         intend: async () => ({
           revoke: async (entries: readonly Entry[] = []) => {
             cutoffs.push(...entries.map(({ cutoff }) => cutoff));

@@ -266,6 +266,8 @@ describe("routes", () => {
       { path: "/logout", revoke: "token" },
       { path: "/Logout", revoke: "others", sparing: { sent: [refresh], handedOut: [] } },
       { path: "/login", access: "public", handsOut: [token], only: "latest" },
+      { path: "/sessions", handsOut: [token], session: "begins", maxSessions: 5 },
+      { path: "/Sessions", handsOut: [token], session: "begins", maxSessions: 3 },
     );
     assert.deepEqual(find("/password"), {
       ...closed,
@@ -273,6 +275,7 @@ describe("routes", () => {
     });
     assert.deepEqual(find("/logout"), { ...closed, revoke: "subject" });
     assert.deepEqual(find("/LOGIN"), { ...closed, handsOut: [token], only: "latest" });
+    assert.equal(find("/sessions")?.maxSessions, 3);
   });
 
   it("let tokens be opaque only by the rule that decides about access, and as it is written", () => {
