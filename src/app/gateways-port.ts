@@ -5,7 +5,6 @@ import {
   adjustDecisionServer,
   createDecisionServer,
   type DecisionServerOptions,
-  renewTls,
 } from "../decisions/decision-server.ts";
 import { createGrpcServer } from "../decisions/grpc/grpc-server.ts";
 import type { GrpcGate } from "../decisions/grpc/grpc-service.ts";
@@ -108,11 +107,12 @@ function openGrpc(
 ): GatewaysPort {
   const { limits } = config.settings;
   let leaves = false;
-  const { server, recheck, begin, close } = createGrpcServer(loadGrpc(), current, {
+  const { server, adjust, begin, close } = createGrpcServer(loadGrpc(), current, {
     ...{ form, ...reports, tls: config.files.decisionsTls },
     messageBytes: messageBytes(form, limits),
     maxConnections: limits.maxConnections,
-    handshakeTimeoutMs: limits.headersTimeout,
+    headersTimeoutMs: limits.headersTimeout,
+    idleTimeoutMs: limits.idleTimeout,
     isLeaving: () => leaves,
   });
   const leave = () => {
@@ -126,11 +126,8 @@ function openGrpc(
       leave();
       return close(timeoutMs);
     },
-    adjust(next) {
-      server.maxConnections = next.settings.limits.maxConnections;
-      if (next.files.decisionsTls) renewTls(server, next.files.decisionsTls);
-      recheck();
-    },
+    adjust: ({ settings, files }) =>
+      adjust({ maxConnections: settings.limits.maxConnections, tls: files.decisionsTls }),
   };
 }
 

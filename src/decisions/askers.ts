@@ -1,8 +1,10 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { Server as TlsServer } from "node:tls";
 import { dropFurther } from "../node-http/drop-further.ts";
 import { networkOf } from "../platform/network.ts";
 import { createPlaces } from "../platform/places.ts";
+import { limitHandshakes } from "./handshakes.ts";
 
 /** Who may ask, and how many of them at a time. */
 export interface AskerLimits {
@@ -31,16 +33,14 @@ export function limitAskers(server: Server, limits: AskerLimits): BeginQuestion 
   const underWay = new WeakMap<Socket, number>();
   let gateways = 0;
 
-  server.on("connection", (socket: Socket) => {
-    const peer = socket.remoteAddress ?? "unknown";
-    if (!mayAsk(socket)) {
-      const place = takePlace(networkOf(peer), () => socket.destroy());
-      if (place === undefined) socket.destroy();
-      else socket.once("close", place.leave);
-      return;
-    }
+  const takeStranger = (socket: Socket) => {
+    const place = takePlace(networkOf(socket.remoteAddress ?? "unknown"), () => socket.destroy());
+    if (place === undefined) socket.destroy();
+    else socket.once("close", place.leave);
+  };
+  const takeGateway = (socket: Socket) => {
     if (gateways >= maxConnections()) {
-      onCrowded(peer, "too many connections");
+      onCrowded(socket.remoteAddress ?? "unknown", "too many connections");
       socket.destroy();
       return;
     }
@@ -48,7 +48,12 @@ export function limitAskers(server: Server, limits: AskerLimits): BeginQuestion 
     socket.once("close", () => {
       gateways -= 1;
     });
-  });
+  };
+  const begin =
+    server instanceof TlsServer
+      ? limitHandshakes(server, { onCrowded, onSecure: takeGateway })
+      : takeGateway;
+  server.on("connection", (socket: Socket) => (mayAsk(socket) ? begin : takeStranger)(socket));
 
   return (socket, response) => {
     // What came in the same packet is still read when the connection is closed.

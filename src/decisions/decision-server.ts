@@ -8,6 +8,7 @@ import { beginVisit, type Reception } from "../gateway/visit.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
 import { answerQuestion } from "./answer-question.ts";
 import { limitAskers, maxStrangers } from "./askers.ts";
+import { maxHandshakes } from "./handshakes.ts";
 import { type QuestionForm, readOriginal } from "./original-request.ts";
 
 /** What questions are answered by; a reload puts another in its place. */
@@ -55,6 +56,9 @@ export function tlsOptions({ cert, key, clientCa }: DecisionTls) {
   return { cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: true };
 }
 
+/** Connections that are no gateway's, or not known to be one's yet. */
+const placesOfOthers = maxStrangers + maxHandshakes;
+
 /** What a gateway adds to the head that it has received. */
 const addedBytes = 2048;
 
@@ -72,7 +76,7 @@ export function createDecisionServer(
   server.maxHeadersCount = maxHeaderLines + 1;
   const begin = limitAskers(server, {
     mayAsk: (socket) => current()?.mayAsk(socket) === true,
-    maxConnections: () => server.maxConnections - maxStrangers,
+    maxConnections: () => server.maxConnections - placesOfOthers,
     onCrowded: (peer, why) => options.onRefused("gateway", peer, why),
   });
   const handle = (question: IncomingMessage, response: ServerResponse) => {
@@ -161,7 +165,7 @@ export function adjustDecisionServer(
   server.headersTimeout = options.headersTimeoutMs;
   server.requestTimeout = options.requestTimeoutMs;
   server.keepAliveTimeout = options.idleTimeoutMs;
-  server.maxConnections = options.maxConnections + maxStrangers;
+  server.maxConnections = options.maxConnections + placesOfOthers;
   if (options.tls) renewTls(server, options.tls);
 }
 

@@ -21,11 +21,15 @@ export interface Sent {
   readonly body?: string | Buffer;
   readonly agent?: http.Agent;
   readonly ca?: string;
+  /** What the client shows, if it is asked for it. */
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /** Sends one request, on a connection of its own unless an agent is given, and reads the whole reply. */
 export async function send(url: string, sent: Sent = {}): Promise<Reply> {
   const { request } = url.startsWith("https:") ? https : http;
+  const { ca, cert, key } = sent;
   const outgoing = request(url, {
     method: sent.method ?? "GET",
     headers: {
@@ -34,7 +38,8 @@ export async function send(url: string, sent: Sent = {}): Promise<Reply> {
       ...(sent.headers as http.OutgoingHttpHeaders),
     },
     agent: sent.agent ?? false,
-    ...(sent.ca === undefined ? {} : { ca: sent.ca }),
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert, key }),
   });
   // What happens behind the head of the response is seen while its body is read.
   outgoing.on("error", () => {});

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import { startGate, type TestGate, untilStartIsNoted } from "../helpers/gate.ts"
 import { send } from "../helpers/http.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const yaml = `
 tokens: { keys: [ { publicKeyFile: public.pem } ], forwardClaims: { sub: X-User-Id } }
@@ -36,6 +38,25 @@ async function metric({ adminUrl }: TestGate, line: string): Promise<number> {
   const { text } = await send(`${adminUrl}/metrics`);
   const found = text.split("\n").find((each) => each.startsWith(`${line} `));
   return Number(found?.split(" ").at(-1));
+}
+
+/** Connections that do nothing. */
+async function openMany(t: TestContext, options: { port: number; localAddress: string }) {
+  let open = 0;
+  const sockets = Array.from({ length: 80 }, () => {
+    const socket = connect({ host: "127.0.0.1", ...options });
+    t.after(() => socket.destroy());
+    socket.on("error", () => {});
+    socket.once("connect", () => {
+      open += 1;
+    });
+    socket.once("close", () => {
+      open -= 1;
+    });
+    return once(socket, "connect");
+  });
+  await Promise.all(sockets);
+  return { open: () => open };
 }
 
 describe("the gateways' port, asked by Envoy's ext_authz over gRPC", () => {
@@ -232,6 +253,42 @@ describe("the gateways' port, asked by Envoy's ext_authz over gRPC", () => {
     assert.match(gate.logged(), /decisions\.tls\.clientCaFile/);
     await assert.rejects(ask(other.cert), /UNAVAILABLE/, "certificates are still asked for");
   });
+
+  for (const question of ["ext_authz", "same"] as const) {
+    it(`has places for gateways, whatever others leave undone before TLS: ${question}`, async (t) => {
+      const directory = temporaryDirectory(t);
+      const { cert, key } = makeCertificate(directory);
+      const tls = "tls: { certFile: cert.pem, keyFile: key.pem, clientCaFile: cert.pem }";
+      const peers = "gateways: [127.0.0.1, 127.0.0.2]";
+      const gate = await startGate(t, {
+        ...{ upstream: "http://127.0.0.1:1", directory },
+        yaml: `decisions: { host: 127.0.0.1, port: 0, question: ${question}, ${peers}, ${tls} }
+limits: { maxConnections: 1 }`,
+      });
+      const port = gate.decisionsAddress?.port ?? 0;
+      // Of the second, any could have a certificate; the third is no gateway.
+      const neighbours = await openMany(t, { port, localAddress: "127.0.0.2" });
+      const strangers = await openMany(t, { port, localAddress: "127.0.0.3" });
+      await until(() => neighbours.open() <= 64);
+      await until(() => strangers.open() <= (question === "same" ? 16 : 0));
+
+      const headers = { token: makeToken() };
+      if (question === "same") {
+        const asked = { ca: cert, cert, key, headers };
+        assert.equal((await send(`https://127.0.0.1:${port}/me`, asked)).status, 200);
+      } else {
+        const shown = { cert: Buffer.from(cert), key: Buffer.from(key) };
+        const envoy = openEnvoy(t, port, { ca: Buffer.from(cert), ...shown });
+        assert.equal((await envoy.check(checkRequest("GET", "/me", { headers }))).code, 0);
+      }
+      assert.match(
+        gate.logged(),
+        /"peer":"127\.0\.0\.2","why":"too many connections that have not/,
+      );
+      const refused = await metric(gate, 'revgate_decisions_refused_total{reason="gateway"}');
+      assert.ok(refused >= (question === "same" ? 16 : 96), `${refused}`);
+    });
+  }
 
   it("answers over TLS where questions are HTTP", async (t) => {
     const directory = temporaryDirectory(t);

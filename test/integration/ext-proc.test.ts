@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { before, describe, it } from "node:test";
 import { modes } from "../../src/decisions/grpc/processing.ts";
 import { startApplication } from "../helpers/application.ts";
@@ -6,6 +7,7 @@ import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
 import { type Envoy, openEnvoy, type Processed, setLines } from "../helpers/envoy.ts";
 import { startGate, type TestGate, untilReady, untilStartIsNoted } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
+import { begin, connectHttp2 } from "../helpers/http2.ts";
 import { patience, startRedis } from "../helpers/redis.ts";
 import { endWithAll } from "../helpers/shared.ts";
 import { makeToken } from "../helpers/tokens.ts";
@@ -29,6 +31,7 @@ const newToken = () => {
   tokens += 1;
   return makeToken({ jti: `ext-proc-${tokens}` });
 };
+const grpcHeaders = { "content-type": "application/grpc", te: "trailers" };
 const json = [["content-type", "application/json"]] as const;
 
 /** A message, and the trailers in a frame behind it; as text, each encoded by itself. */
@@ -61,6 +64,24 @@ describe("the gateways' port, asked by Envoy's ext_proc", () => {
     const head = await talk.request("POST", path, [["token", token], ...more]);
     return { talk, head };
   };
+
+  it("keeps no half questions, and no connection without one", async (t) => {
+    const yamlOfPort = "decisions: { host: 127.0.0.1, port: 0, question: ext_proc }";
+    const own = await startGate(t, {
+      upstream: "http://127.0.0.1:1",
+      yaml: `${yamlOfPort}\nlimits: { headersTimeout: 1s, idleTimeout: 1s }`,
+    });
+    const url = `http://127.0.0.1:${own.decisionsAddress?.port}`;
+    const session = await connectHttp2(t, url);
+    const path = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
+    const half = begin(session, { ":method": "POST", ":path": path, ...grpcHeaders });
+    half.write(Buffer.from([0, 0, 0, 1, 0, 1]));
+    const [headers] = (await once(half, "response")) as [Record<string, string>];
+    assert.equal(headers["grpc-status"], "4");
+    assert.match(own.logged(), /the first message has not come in time/);
+    half.destroy();
+    await once(session, "close");
+  });
 
   it("refuses at once, as the clients' port does", async () => {
     for (const headers of [{}, { token: "a.b.c" }, { "accept-language": "zh" }]) {

@@ -30,7 +30,12 @@ export interface GrpcService {
 export type FailCall = (error: { readonly code: number; readonly details: string }) => void;
 
 /** The codes of gRPC that questions are refused with. */
-export const codes = { invalidArgument: 3, internal: 13, unavailable: 14 } as const;
+export const codes = {
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  internal: 13,
+  unavailable: 14,
+} as const;
 
 /** Refuses a question that does not say which request it is about. */
 export function notRead(

@@ -69,7 +69,8 @@ function begin(
       else fail({ code: codes.invalidArgument, details: "nothing is shown" });
     },
     send(response) {
-      if (!talk.isOver) call.write(response);
+      // What Envoy does not take would be kept for as long as it goes on talking.
+      if (!talk.isOver && !call.write(response)) call.pause().once("drain", () => call.resume());
     },
     end() {
       talk.isOver = true;
