@@ -30,8 +30,8 @@ async function startWithSecrets(t: TestContext) {
   const file = (name: string) => join(directory, name);
   const authority = makeAuthority(directory, "redis-ca");
   /** A pair by the names of the documents: NAME and NAME-key, whatever their ending. */
-  const issue = (certFile: string, keyFile: string) => {
-    const pair = authority.issue("made", "IP:127.0.0.1,DNS:localhost");
+  const issue = (certFile: string, keyFile: string, by = authority) => {
+    const pair = by.issue("made", "IP:127.0.0.1,DNS:localhost");
     renameSync(pair.certFile, file(certFile));
     renameSync(pair.keyFile, file(keyFile));
   };
@@ -185,16 +185,21 @@ describe("the rotation of a secret by the runbook, with clients that notice noth
     writeFileSync(file("new-redis-password"), "second-sesame\n");
     await rotate("The password of Redis");
 
-    issue("new-redis-client.pem", "new-redis-client-key.pem");
+    const ofClients = makeAuthority(gate.directory, "client-ca");
+    const trusted = file("client-cas.pem");
+    writeFileSync(trusted, ca + readFileSync(ofClients.caFile, "utf8"));
+    await redis.client.call("CONFIG", "SET", "tls-ca-cert-file", trusted);
+    issue("new-redis-client.pem", "new-redis-client-key.pem", ofClients);
     await rotate("The client certificate for Redis");
 
     const another = makeAuthority(gate.directory, "another-ca");
     copyFileSync(another.caFile, file("new-ca.pem"));
     await rotate("Certificate authorities");
-    // The server's part: a certificate of the new authority. Then only what is in force now connects anew.
+    // The server's part: a certificate of the new authority, and no trust in the former client's. Then only what is in
+    // force now connects anew.
     const pair = another.issue("made", "DNS:localhost");
     const files = ["tls-cert-file", pair.certFile, "tls-key-file", pair.keyFile];
-    await redis.client.call("CONFIG", "SET", ...files);
+    await redis.client.call("CONFIG", "SET", ...files, "tls-ca-cert-file", ofClients.caFile);
     await clients.stop();
     assert.deepEqual(clients.wrong, []);
     await assert.rejects(redis.client.call("AUTH", "revgate", "first-sesame"), /WRONGPASS/);

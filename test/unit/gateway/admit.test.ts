@@ -82,6 +82,25 @@ describe("admit", () => {
     assert.equal(kindOf(admit(checksOf(storeOf("live")), visitOf([]))), "token_missing");
   });
 
+  it("lets a handshake whose token may come in a message do without it, and nothing else there", () => {
+    const rule: RouteRule = {
+      ...{ path: "/me", methods: undefined, access: "protected", revoke: undefined },
+      messageToken: {
+        ...{ protocol: "json", pointer: "/token", scheme: undefined, type: undefined },
+        ...{ timeoutMs: 1000, maxMessageBytes: 1000 },
+      },
+    };
+    const upgrade = ["Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "k"];
+    const of = (isHandshake: boolean, lines: readonly string[], rules = [rule]) =>
+      kindOf(admit(checksOf(storeOf("revoked"), { rules }), { ...visitOf(lines), isHandshake }));
+    assert.equal(of(true, upgrade), "pass");
+    assert.equal(of(true, [...upgrade, "token", "t"]), "token_revoked");
+    assert.equal(of(false, upgrade), "token_missing");
+    for (const lines of [upgrade.slice(2), upgrade.slice(0, 2), ["Sec-WebSocket-Version", "8"]])
+      assert.equal(of(true, lines), "token_missing");
+    assert.equal(of(true, upgrade, []), "token_missing");
+  });
+
   it("refuses a request whose body broke off, by why it did", () => {
     for (const [brokenOff, reason] of [
       ["stalled", "request_timeout"],

@@ -115,6 +115,26 @@ describe("a hold on a route whose request alone names the subject", () => {
   });
 });
 
+describe("a hold on a route whose answer hands out what stays", () => {
+  it("reads it, and revokes before the answer goes", async () => {
+    const times = [100, 100];
+    const { options, said } = optionsWith({ clock: { nowSeconds: () => times.shift() ?? 102 } });
+    const sparing = { sent: [], handedOut: [{ kind: "responseJson", pointer: "/token" }] } as const;
+    const route = { access: "protected", revoke: "others", sparing } as const;
+    const carried = { tokens: [], subjects: [], kept: [token], unproven: 0 };
+    const subjects = [
+      { name: { value: "s".repeat(43), former: [] }, ifUnknown: "revoke" },
+    ] as const;
+    const hold = await holdFor(route, { ...carried, subjects }, options);
+    const body = Buffer.from('{"token":"of nobody"}');
+    await hold?.onResponse({
+      ...{ status: 200, headers: ["content-type", "application/json"], trailers: () => [] },
+      readBody: async () => body,
+    });
+    assert.deepEqual(said.slice(1), ["nothing handed out", "revoke", "released"]);
+  });
+});
+
 describe("a hold on a route that ends a subject's sessions", () => {
   /** A hold whose clock a test sets ahead, and the cut-offs that are made. */
   async function setOut() {

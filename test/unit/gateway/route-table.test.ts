@@ -60,8 +60,12 @@ describe("routes", () => {
       { path: "/articles", methods: ["POST"], access: "public" },
       { path: "/articles", methods: ["PUT", "DELETE"] },
       { path: "/notes", methods: ["PUT"] },
+      { path: "/news", methods: ["POST"], access: "public" },
+      { path: "/news", methods: ["GET"], access: "public" },
     );
     assert.deepEqual(find("/session", "POST"), open);
+    // Nothing is protected or revoked there, whatever the method is.
+    assert.deepEqual(find("/news", "POST", methodInBody), open);
     for (const path of ["/session", "/articles"]) {
       assert.deepEqual(find(path, "POST", methodInBody), { ...open, needsBody: true }, path);
     }
@@ -276,6 +280,29 @@ describe("routes", () => {
     assert.deepEqual(find("/logout"), { ...closed, revoke: "subject" });
     assert.deepEqual(find("/LOGIN"), { ...closed, handsOut: [token], only: "latest" });
     assert.equal(find("/sessions")?.maxSessions, 3);
+  });
+
+  it("need the body if any of their tokens, subjects or conditions is in it, and only then", () => {
+    const json = { kind: "json", pointer: "/x", scheme: undefined } as const;
+    const cookie = { kind: "cookie", name: "x", scheme: undefined } as const;
+    const needing: Partial<RouteRule>[] = [
+      { from: [json] },
+      { revoke: "token", alsoRevoke: [{ source: json, lifetimeSeconds: 1 }] },
+      { revoke: "others", sparing: { sent: [json], handedOut: [] } },
+      {
+        ...{ access: "public", revoke: "subject" },
+        subjectsFrom: [{ source: json, namespace: undefined, ifUnknown: "keep" }],
+      },
+    ];
+    for (const rule of needing)
+      assert.equal(table({ path: "/a", ...rule })("/a")?.needsBody, true, JSON.stringify(rule));
+    const others: Partial<RouteRule>[] = [
+      { from: [cookie] },
+      { revoke: "token", alsoRevoke: [{ source: cookie, lifetimeSeconds: 1 }] },
+      { revoke: "others", sparing: { sent: [cookie], handedOut: [] } },
+    ];
+    for (const rule of others)
+      assert.equal(table({ path: "/a", ...rule })("/a")?.needsBody, undefined);
   });
 
   it("let tokens be opaque only by the rule that decides about access, and as it is written", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { readJson } from "../../../src/http/json.ts";
-import { claimAt, claimText } from "../../../src/token/claims.ts";
+import { claimAt, claimText, shapeOf } from "../../../src/token/claims.ts";
 import { plainNames } from "../../../src/token/names.ts";
 
 const read = (text: string) => claimText(readJson(text));
@@ -62,5 +62,20 @@ describe("a claim", () => {
     for (const claim of ["constructor", "/constructor/name", "/user/toString", "/sub/length"]) {
       assert.equal(claimAt(claims, claim), undefined, claim);
     }
+  });
+});
+
+describe("the shape of a claim that names no subject", () => {
+  it("is told in words", () => {
+    const shapes = [
+      ["null", "null"],
+      ['""', "empty"],
+      ["[42]", "a list"],
+      ["1.5", "a number that is no whole one, or too large"],
+      ['{"id":42}', "an object"],
+      ["true", "a boolean"],
+    ] as const;
+    for (const [json, words] of shapes) assert.equal(shapeOf(readJson(json)), words, json);
+    assert.equal(shapeOf(undefined), "missing");
   });
 });

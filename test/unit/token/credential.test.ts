@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { HeaderList } from "../../../src/http/field-lines.ts";
-import { type CredentialSource, readCredential } from "../../../src/token/credential.ts";
+import {
+  type CredentialSource,
+  readCredential,
+  unreadValue,
+} from "../../../src/token/credential.ts";
 
 const tokenHeader: CredentialSource = { kind: "header", name: "token", scheme: undefined };
 const bearer: CredentialSource = { kind: "header", name: "authorization", scheme: "bearer" };
@@ -221,4 +225,19 @@ describe("readCredential", () => {
   for (const [what, raw] of Object.entries(ambiguous)) {
     it(`calls ${what} ambiguous`, () => assert.deepEqual(read(raw), { kind: "ambiguous" }));
   }
+});
+
+describe("a value in a scheme that is not read", () => {
+  it("is told of a header and of a cookie in which tokens are sent, and of no other", () => {
+    const sources: CredentialSource[] = [
+      { kind: "header", name: "authorization", scheme: "bearer" },
+      { kind: "cookie", name: "session", scheme: "bearer" },
+      { kind: "query", name: "authorization" },
+    ];
+    const read = (...lines: string[]) =>
+      unreadValue({ headers: new HeaderList(lines), target: "/?authorization=x" }, sources);
+    assert.equal(read("Authorization", "Basic abc"), "Basic abc");
+    assert.equal(read("Cookie", "session=Basic"), "Basic");
+    assert.equal(read("Authorization", "  ", "X-Other", "x", "Cookie", "other=x"), undefined);
+  });
 });

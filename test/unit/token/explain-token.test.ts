@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { explainToken } from "../../../src/token/explain-token.ts";
+import { explainToken, whyInvalid } from "../../../src/token/explain-token.ts";
 import { fixedKeys } from "../../../src/token/keys/key-ring.ts";
 import { createVerifier, type VerifierOptions } from "../../../src/token/verifier.ts";
 import { nextKeyPair } from "../../helpers/key-pairs.ts";
@@ -138,5 +138,23 @@ describe("an explanation", () => {
     );
     ring.seek = async () => void ring.keys.push(keyOf(publicPem));
     assert.equal(await failure(token(), { keys: ring }), undefined);
+  });
+});
+
+describe("why a token is invalid", () => {
+  const second = (changes: object = {}) => ({
+    ...{ issuer: "https://id", audience: "shop", keys: fixedKeys([keyOf(pemOf(other.publicKey))]) },
+    ...changes,
+  });
+  const why = (credential: string, ...issuers: ReturnType<typeof second>[]) =>
+    whyInvalid(credential, { ...options, issuers });
+
+  it("is the check that failed at the first of its issuers, and nothing if one takes it", () => {
+    assert.equal(why(token()), undefined);
+    assert.match(why("nonsense") ?? "", /^form: /);
+    assert.match(why(token({ aud: "bank" }), second()) ?? "", /^audience: /);
+    const ofOther = token({}, { key: other.privateKey });
+    assert.equal(why(ofOther, second()), undefined);
+    assert.match(why(ofOther, second({ audience: "bank" })) ?? "", /^signature: /);
   });
 });

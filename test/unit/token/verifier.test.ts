@@ -16,7 +16,8 @@ function verifierWith(changes: Partial<VerifierOptions> = {}) {
     maxLifetimeSeconds: 30 * 24 * 3600,
     tokenBytes: 8192,
     cacheEntries: 10,
-    clock: { nowSeconds: () => Date.now() / 1000 },
+    // It stands still: other files of the process may take long before these tests run.
+    clock: { nowSeconds: () => now },
     ...changes,
   });
 }
@@ -106,6 +107,27 @@ describe("verifier", () => {
     verifier.verify(`${token}A`);
     verifier.verify(`${token}A`);
     assert.deepEqual(hits, [false, true, false, false]);
+  });
+
+  it("forgets what it was told by keys that are not there any more: right ones and forged ones", () => {
+    const other = nextKeyPair();
+    const pem = other.publicKey.export({ type: "spki", format: "pem" });
+    const listeners: (() => void)[] = [];
+    let keys = [verificationKey(publicPem)];
+    const ring: KeyRing = {
+      ...fixedKeys([]),
+      get keys() {
+        return keys;
+      },
+      onChange: (listener) => void listeners.push(listener),
+    };
+    const verifier = verifierWith({ keys: ring });
+    const [former, later] = [makeToken(), makeToken({}, { key: other.privateKey })];
+    const kinds = () => [former, later].map((each) => verifier.verify(each).kind);
+    assert.deepEqual(kinds(), ["valid", "invalid"]);
+    keys = [verificationKey(pem)];
+    for (const listener of listeners) listener();
+    assert.deepEqual(kinds(), ["invalid", "valid"]);
   });
 
   it("checks one signature a token, right or forged", () => {
