@@ -66,6 +66,7 @@ interface Struck {
   readonly startedMs: number;
 }
 
+const handedOut = ["x-access", "x-refresh"];
 const sidecarCount = 3;
 /** How long a sidecar that is whole may take to cut what it learns of. */
 const settlesMs = 2000;
@@ -79,7 +80,9 @@ export async function runScenario(
   options: ScenarioOptions,
 ): Promise<Report> {
   const random = new Random(options.seed);
-  const application = await startApplication(t as TestContext, (_, response) => {
+  const application = await startApplication(t as TestContext, ({ headers }, response) => {
+    // A client says which tokens a login hands out: it has to know them if the answer is lost.
+    for (const name of handedOut) response.setHeader(name, headers[name] ?? "none");
     response.end("ok");
   });
   const sockets = new WebSocketServer({ server: application.server });

@@ -78,7 +78,9 @@ export class Sidecar {
       tokensLine(firstSettings),
       "log: { requests: none }",
       `${exampleRoutes}  - { path: /password, methods: [PUT], revoke: subject }
-  - { path: /session, methods: [POST], revoke: session }`,
+  - { path: /session, methods: [POST], revoke: session }
+  - { path: /others, methods: [POST], revoke: others }
+  - { path: /begin, methods: [POST], access: public, session: begins, only: { latest: 2 }, handsOut: [ { responseHeader: x-access }, { responseHeader: x-refresh } ] }`,
     ];
     writeFileSync(join(directory, "secret"), secret);
     await writeConfig(directory, yaml.join("\n"), options.application);

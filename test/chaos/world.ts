@@ -3,60 +3,24 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { makeToken } from "../helpers/tokens.ts";
 import type { Connection, Event } from "./checker.ts";
+import {
+  beginAt,
+  type Ending,
+  endingOfSession,
+  endings,
+  type Life,
+  type Login,
+  lifeOf,
+  lives,
+  maxSessions,
+  type SessionLogin,
+  type User,
+} from "./logins.ts";
 import type { Random } from "./random.ts";
 import type { Sidecar } from "./sidecar.ts";
 
-/** A token of a user, by its number in the history. */
-interface Login {
-  readonly number: number;
-  readonly token: string;
-}
-
-/** Somebody with two tokens of one session. */
-interface User {
-  readonly name: string;
-  readonly logins: readonly [Login, Login];
-}
-
-/** A way in which tokens end: which of a user's, and how it is asked for. */
-interface Ending {
-  readonly ends: (user: User) => readonly Login[];
-  readonly ask: (sidecar: Sidecar, user: User) => Promise<number>;
-  /** Whether a token that is issued afterwards could be meant, too, where an attempt came to nothing known. */
-  readonly hasCutoff: boolean;
-}
-
-/** For how long tokens live: for the whole run, for a moment, and for longer than some settings allow. */
-const lives = [
-  { seconds: 20 * 60, share: 0.7, isAllowed: true },
-  { seconds: 5, share: 0.2, isAllowed: true },
-  { seconds: 60 * 60, share: 0.1, isAllowed: false },
-] as const;
-type Life = (typeof lives)[number];
-
 const clientCount = 24;
 const mostConnections = 150;
-
-const first = ({ logins: [login] }: User) => [login];
-const both = ({ logins }: User) => logins;
-const post = (path: string, method: "POST" | "PUT" = "POST") => {
-  return async ({ client }: Sidecar, { logins: [{ token }] }: User) => {
-    const { statusCode, body } = await client.request({ path, method, headers: { token } });
-    await body.dump();
-    return statusCode;
-  };
-};
-
-/** Half of them as an application has them, the rest from outside and by subject. */
-const endings: readonly Ending[] = [
-  { ends: first, ask: post("/logout"), hasCutoff: false },
-  { ends: first, ask: post("/change-password"), hasCutoff: false },
-  { ends: both, ask: post("/password", "PUT"), hasCutoff: true },
-  { ends: both, ask: post("/session"), hasCutoff: false },
-  { ends: both, ask: (sidecar, { name }) => sidecar.end({ subject: name }), hasCutoff: true },
-  { ends: both, ask: (sidecar, { name }) => sidecar.end({ sid: `s-${name}` }), hasCutoff: false },
-  { ends: first, ask: (sidecar, { name }) => sidecar.end({ jti: `j-${name}` }), hasCutoff: false },
-];
 
 /** The clients, and what they saw. */
 export class World {
@@ -90,6 +54,7 @@ export class World {
   /** Logs in, calls, ends it, and tries again what must not work, until told to stop. */
   async live(random: Random, most: number): Promise<void> {
     while (!this.#stopped) {
+      if (random.between(0, 6) === 0) await this.#liveInSessions(random, most);
       const user = this.#newUser(lifeOf(random.next()));
       for (let calls = random.between(1, 3); calls > 0; calls -= 1) {
         await this.#call(this.#anySidecar(random), random.pick(user.logins));
@@ -100,6 +65,50 @@ export class World {
         await this.#call(this.#anySidecar(random), random.pick(this.#dead));
       }
     }
+  }
+
+  /** Logs in again and again where that leaves two sessions, uses those that are left, and ends one with all its tokens. */
+  async #liveInSessions(random: Random, most: number): Promise<void> {
+    const logins: SessionLogin[] = [];
+    const name = `user${this.#tokens}`;
+    while (!this.#stopped && logins.filter(({ isDone }) => isDone).length < 3) {
+      await this.#beginSession(random, name, logins);
+      const ended = logins.filter(({ isDead }) => isDead).flatMap(({ pair }) => pair);
+      const live = logins.filter(({ isDone, isDead }) => isDone && !isDead);
+      for (const login of [...ended, ...live.flatMap(({ pair }) => pair)]) {
+        await this.#call(this.#anySidecar(random), login);
+      }
+    }
+    const last = logins.findLast(({ isDone }) => isDone);
+    this.#dead.push(...logins.flatMap(({ pair, isDead }) => (isDead ? pair : [])));
+    if (last === undefined || this.revocations >= most) return;
+    const [access, refresh] = last.pair;
+    const user = { name, logins: [random.pick([access, refresh]), access, refresh] } as const;
+    await this.#end(random, user, endingOfSession);
+  }
+
+  /** One login; the sessions before it may have ended if it was tried, and have if it was answered. */
+  async #beginSession(random: Random, sub: string, logins: SessionLogin[]): Promise<void> {
+    const sidecar = this.#anySidecar(random);
+    const [normal] = lives;
+    const pair = [this.#logIn({ sub }, normal), this.#logIn({ sub }, normal)] as const;
+    const login: SessionLogin = { pair, isDone: false, isDead: false };
+    const startedMs = performance.now();
+    const outcome = await this.#ask(sidecar, (asked) => beginAt(asked, pair));
+    const endedMs = performance.now();
+    login.isDone = outcome === "allowed";
+    logins.push(login);
+    for (const [index, before] of logins.entries()) {
+      const later = logins.slice(index + 1);
+      if (!before.isDone || later.length < maxSessions) continue;
+      const isOver = login.isDone && later.filter(({ isDone }) => isDone).length >= maxSessions;
+      before.isDead ||= isOver;
+      const what = { sidecar, kind: "logout", startedMs, endedMs } as const;
+      for (const { number } of before.pair) {
+        this.events.push({ ...what, token: number, outcome: isOver ? "allowed" : "failed" });
+      }
+    }
+    if (outcome === "failed") await sleep(random.between(10, 200));
   }
 
   /** Asks every sidecar for every token that was given up. */
@@ -121,6 +130,7 @@ export class World {
     const logins = [
       this.#logIn({ ...session, jti: `j-${name}` }, life),
       this.#logIn({ ...session }, life),
+      this.#logIn({ sub: name }, life),
     ] as const;
     return { name, logins };
   }
@@ -156,7 +166,7 @@ export class World {
       attempts === 1 || !ending.hasCutoff ? [this.#logIn({ sub: user.name }, lives[0])] : [];
     await Promise.all(
       this.#sidecars.flatMap((_, sidecar) =>
-        [...ended, ...fresh].map((login) => this.#call(sidecar, login)),
+        [...user.logins, ...fresh].map((login) => this.#call(sidecar, login)),
       ),
     );
     this.#dead.push(...ended);
@@ -231,10 +241,4 @@ export class World {
     const [oldest] = this.#open.values();
     if (this.#open.size > mostConnections) oldest?.terminate();
   }
-}
-
-function lifeOf(part: number): Life {
-  const [normal, short, long] = lives;
-  if (part < short.share) return short;
-  return part < short.share + long.share ? long : normal;
 }

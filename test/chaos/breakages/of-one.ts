@@ -124,6 +124,32 @@ export const breakagesOfOne = {
     only: ["settings changed"],
     violation: "revoked token allowed",
   },
+  /** To which session a token belongs is nobody's concern when that has ended. */
+  "no-links": {
+    changes: [
+      {
+        file: "denylist/memory/revocation-table.js",
+        from: /const session = this\.sessionOf\(token\);/,
+        to: "const session = undefined;",
+      },
+    ],
+    topology: "embedded",
+    violation: "revoked token allowed",
+  },
+  /** A login ends none of its user's sessions. */
+  "no-limit": {
+    changes: [
+      { file: "gateway/session-limit.js", from: /return byAge\.slice\(.*\);/, to: "return [];" },
+    ],
+    topology: "embedded",
+    violation: "revoked token allowed",
+  },
+  /** Who ends all others ends with them. */
+  "no-sparing": {
+    changes: [{ file: "revocation/entries.js", from: /sparing: sparingOf\(spares, now\)/, to: "" }],
+    topology: "embedded",
+    violation: "live token refused",
+  },
   /** Nobody looks whether the journal is still in its directory. */
   "no-look-at-the-journal": {
     changes: [
