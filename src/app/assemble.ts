@@ -13,6 +13,7 @@ import type { Settings } from "../config/schema.ts";
 import { isGrpcForm } from "../config/settings/decisions.ts";
 import type { ControlHandler } from "../control/command-server.ts";
 import type { GrpcGate } from "../decisions/grpc/grpc-service.ts";
+import { type MessageLimits, maxBytesOfMessages } from "../gateway/begun-messages.ts";
 import { createBodyPlaces } from "../gateway/body-places.ts";
 import { createCheckTurns } from "../gateway/check-turns.ts";
 import type { Gate } from "../gateway/gate.ts";
@@ -31,6 +32,7 @@ import { createRequestLog } from "../observability/request-log.ts";
 import type { Tracing } from "../observability/trace.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
 import { createBoundedWait } from "../platform/bounded-wait.ts";
+import { createByteBudget } from "../platform/byte-budget.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { type ApplicationOptions, connectApplication } from "../upstream/application.ts";
 import type { ApplicationPools } from "../upstream/application-pool.ts";
@@ -138,8 +140,7 @@ function assembleGate(
     tokenBytes: settings.limits.tokenBytes,
     waitForKeys: createBoundedWait(maxWaitingForKeys),
     checkTurns: createCheckTurns(settings.limits.signatureCheckShare / 100, metrics.gate),
-    bodyBytes: settings.limits.bodyBytes,
-    takeBodyPlace: createBodyPlaces(settings.limits.bodyBytes),
+    ...boundsOf(settings.limits),
     ...{ clock: store.clock, clockHints: store.clockHints },
     lifetimes: lifetimesOf(settings),
     denylist: observer ? withoutHolding(store.denylist) : store.denylist,
@@ -161,6 +162,19 @@ function assembleGate(
     log,
     tracing,
     onUncaught,
+  };
+}
+
+/** What may be kept of bodies and messages that are not whole. */
+function boundsOf({
+  bodyBytes,
+  receiveTimeout,
+}: Settings["limits"]): Pick<Gate, "bodyBytes" | "takeBodyPlace"> & MessageLimits {
+  return {
+    bodyBytes,
+    takeBodyPlace: createBodyPlaces(bodyBytes),
+    keepMessageBytes: createByteBudget(maxBytesOfMessages),
+    receiveTimeoutMs: receiveTimeout,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Denylist } from "../denylist/denylist.ts";
 import type { GateMetrics } from "../observability/metrics/requests.ts";
 import type { UpgradeForwarder } from "../upstream/forward-upgrade.ts";
+import type { MessageLimits } from "./begun-messages.ts";
 import type { Checks } from "./checks.ts";
 import type { Forwarding } from "./forward.ts";
 import type { Refusals } from "./refuse.ts";
@@ -12,7 +13,7 @@ import type { Outcome, Reception } from "./visit.ts";
  * Everything that the way of a request passes by. app/assemble.ts puts it together once a configuration;
  * each step declares, and gets, only its part.
  */
-export interface Gate extends Reception, Checks, Refusals, LastResort, Forwarding {
+export interface Gate extends Reception, Checks, Refusals, LastResort, Forwarding, MessageLimits {
   readonly denylist: Denylist;
   readonly metrics: GateMetrics<Outcome>;
   readonly forwardUpgrade: UpgradeForwarder;

@@ -4,6 +4,7 @@ import type { ClientMessage, Ruling } from "../upstream/message-gate.ts";
 import { createMessageGate } from "../upstream/message-gate.ts";
 import type { OpenUpgrade } from "../upstream/open-upgrade.ts";
 import { admitMessage } from "./admit.ts";
+import { watchBegun } from "./begun-messages.ts";
 import type { Admitted } from "./checks.ts";
 import { type MessageReading, type MessageToken, readMessage } from "./client-messages.ts";
 import { createConnectionTokens } from "./connection-tokens.ts";
@@ -36,6 +37,8 @@ const maxKeptFrames = 64;
 export function watchMessages(gate: Gate, watched: WatchedSocket): Duplex {
   const { messageToken } = watched;
   const { isAwaited, logIn, refuse } = watchLogins(gate, watched);
+  const begun = watchBegun(gate, watched.visit, (why) => void refuse(why));
+  watched.socket.on("close", begun.end);
   const messages = createMessageGate({
     maxMessageBytes: messageToken.maxMessageBytes,
     maxKept: { bytes: gate.bodyBytes, frames: maxKeptFrames },
@@ -48,6 +51,8 @@ export function watchMessages(gate: Gate, watched: WatchedSocket): Duplex {
     },
     onBroken: (how) => void refuse(how === "too_large" ? "request_too_large" : "request_ambiguous"),
     onClosed: () => void refuse("token_missing"),
+    // Before a token has come, its own time and place bound it.
+    onKept: (bytes) => begun.tell(isAwaited() ? 0 : bytes),
   });
   // Its connection ends with it.
   messages.on("error", (error) => gate.onUncaught("clients", error));

@@ -19,6 +19,11 @@ export class FrameTracker {
     return this.#left === 0 && this.#head.length === 0;
   }
 
+  /** How many bytes of the payload are still to come, as far as the head says. */
+  get bytesLeft(): number {
+    return this.#left;
+  }
+
   /** Whether a close frame has gone by: nothing may follow it. */
   get closing(): boolean {
     return this.#closing;

@@ -1,5 +1,6 @@
 import { Transform, type Writable } from "node:stream";
 import * as ws from "ws";
+import { GatheredBytes } from "../platform/gathered-bytes.ts";
 import { FrameTracker } from "./frame-tracker.ts";
 
 /** A whole message of a WebSocket's client, put together from its frames. */
@@ -27,10 +28,16 @@ export interface MessageGateOptions {
   readonly onBroken: (how: BrokenMessage) => void;
   /** The client closes before anything has passed. */
   readonly onClosed: () => void;
+  /** Told how many bytes are kept of what has not passed, whenever the client has sent something. */
+  readonly onKept: (bytes: number) => void;
 }
 
 /** Frames of one message; a smaller one would take more memory for each than it has bytes. */
 const maxFragments = 1024;
+/** Of a frame that is not a message's part, and of any frame's head. */
+const [maxControlBytes, maxFrameHead] = [125, 14];
+/** What frames add to the bytes of a message. */
+const maxAround = 2 * maxFragments * (maxFrameHead + maxControlBytes);
 /** The first of those that control the connection. */
 const closeOpcode = 8;
 
@@ -65,11 +72,10 @@ class Messages {
   readonly #pass: (bytes: Buffer) => void;
   readonly #frames = new FrameTracker();
   readonly #receiver: Writable;
-  #kept: Buffer[] = [];
-  #keptBytes = 0;
+  #kept = new GatheredBytes();
   #keptFrames = 0;
-  /** What of it is the frame that is being read. */
-  #frame: Buffer[] = [];
+  /** Where in it the frame begins that is being read. */
+  #frameStart = 0;
   /** The one that this frame has completed. */
   #message: ClientMessage | undefined;
   #isInMessage = false;
@@ -100,18 +106,15 @@ class Messages {
       const broken = brokenBy(error);
       this.#end(() => this.#options.onBroken(broken));
     }
+    this.#options.onKept(this.#kept.length);
   }
 
   async #readPart(part: Buffer): Promise<void> {
-    this.#kept.push(part);
-    this.#frame.push(part);
-    this.#keptBytes += part.length;
-    // The receiver takes the mask off in place.
-    await write(this.#receiver, Buffer.from(part));
-    const isWhole = this.#frames.betweenFrames;
+    this.#kept.add(part);
+    const { betweenFrames: isWhole, bytesLeft } = this.#frames;
     if (isWhole) this.#keptFrames += 1;
     const { bytes, frames } = this.#limits;
-    if (this.#keptBytes > bytes || this.#keptFrames > frames) {
+    if (this.#kept.length + bytesLeft > bytes || this.#keptFrames > frames) {
       this.#end(() => this.#options.onBroken("too_large"));
     } else if (isWhole) await this.#endFrame();
   }
@@ -119,13 +122,17 @@ class Messages {
   /** Frames between those of a message are not the receiver's to count. */
   get #limits(): MessageGateOptions["maxKept"] {
     const { maxKept, maxMessageBytes } = this.#options;
-    return this.#isOpen ? { bytes: 2 * maxMessageBytes, frames: 2 * maxFragments } : maxKept;
+    if (!this.#isOpen) return maxKept;
+    return { bytes: maxMessageBytes + maxAround, frames: 2 * maxFragments };
   }
 
   async #endFrame(): Promise<void> {
-    const opcode = (this.#frame[0]?.[0] ?? 0) & 0x0f;
-    const [frame, message] = [this.#frame, this.#message];
-    this.#frame = [];
+    const frame = this.#kept.bytes.subarray(this.#frameStart);
+    // The receiver takes the mask off in place.
+    await write(this.#receiver, Buffer.from(frame));
+    this.#frameStart = this.#kept.length;
+    const opcode = (frame[0] ?? 0) & 0x0f;
+    const message = this.#message;
     this.#message = undefined;
     if (opcode === closeOpcode) this.#close(frame);
     else if (message !== undefined) await this.#rule(message);
@@ -140,26 +147,29 @@ class Messages {
     else if (ruling === "stop") this.#end();
   }
 
-  #close(frame: Buffer[]): void {
+  #close(frame: Buffer): void {
     if (this.#isOpen) {
-      this.#kept = frame;
-      this.#release();
-      this.#ended = true;
+      this.#pass(frame);
+      this.#end();
     } else this.#end(this.#options.onClosed);
   }
 
   #release(): void {
-    for (const part of this.#kept) this.#pass(part);
-    this.#kept = [];
-    this.#keptBytes = 0;
-    this.#keptFrames = 0;
+    this.#pass(this.#kept.bytes);
+    this.#drop();
     this.#isOpen = true;
+  }
+
+  #drop(): void {
+    this.#kept = new GatheredBytes();
+    this.#keptFrames = 0;
+    this.#frameStart = 0;
   }
 
   #end(tell?: () => void): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#kept = [];
+    this.#drop();
     tell?.();
   }
 }

@@ -15,6 +15,7 @@ import { startRelay } from "../helpers/relay.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
+import { clientFrame } from "../helpers/web-socket-frames.ts";
 
 const rows = readFileSync(join(repository, "docs/limits.md"), "utf8")
   .split("\n")
@@ -260,6 +261,13 @@ routes: [ { path: /read, from: [ { requestJson: /token } ] } ]`;
       "routes: [ { path: /chat, firstMessage: { protocol: json, token: /token, timeout: 100ms } } ]";
     const gate = await place(t, yaml, (socket) => void socket.write(switching));
     return closeCode(t, gate.port, handshake("/chat").replace(/token: .*\r\n/, ""));
+  },
+  async "a WebSocket's client, in the middle of a message that may log in (`firstMessage`)"(t) {
+    const yaml = `limits: { receiveTimeout: 1s }
+routes: [ { path: /chat, firstMessage: { protocol: json, token: /token } } ]`;
+    const gate = await place(t, yaml, (socket) => void socket.write(switching));
+    const half = clientFrame("{", { fin: false }).toString("latin1");
+    return closeCode(t, gate.port, handshake("/chat") + half);
   },
   async "a client, for the next part of the response"(t) {
     const yaml = `upstream: { url: "$URL", idleTimeout: 100ms }`;

@@ -10,11 +10,14 @@ interface Watched {
   readonly passed: () => Buffer;
   readonly judged: string[];
   readonly told: string[];
+  /** How many bytes were kept, each time. */
+  readonly kept: number[];
 }
 
 /** A gate by which what says "yes" passes, what says "wait" is kept, and "no" ends it. */
 function startMessages(isOpen = false, maxMessageBytes = 1000): Watched {
   const [judged, told, passed]: [string[], string[], Buffer[]] = [[], [], []];
+  const kept: number[] = [];
   const gate = createMessageGate({
     ...{ maxMessageBytes, isOpen, maxKept: { bytes: 500, frames: 8 } },
     judge({ data, isBinary }): Ruling | Promise<Ruling> {
@@ -24,6 +27,7 @@ function startMessages(isOpen = false, maxMessageBytes = 1000): Watched {
     },
     onBroken: (how) => told.push(how),
     onClosed: () => told.push("closed"),
+    onKept: (bytes) => kept.push(bytes),
   });
   gate.on("data", (part: Buffer) => passed.push(part));
   const writeOne = (part: Buffer) =>
@@ -37,6 +41,7 @@ function startMessages(isOpen = false, maxMessageBytes = 1000): Watched {
     passed: () => Buffer.concat(passed),
     judged,
     told,
+    kept,
   };
 }
 
@@ -77,6 +82,16 @@ describe("the gate of a WebSocket's messages", () => {
     await write(Buffer.concat([frame("yes"), frame("no"), frame("yes")]), frame("yes"));
     assert.deepEqual(passed(), frame("yes"));
     assert.deepEqual(judged, ["yes", "no"]);
+  });
+
+  it("tells how much it keeps, and that it keeps nothing", async () => {
+    const { write, kept } = startMessages(true);
+    const message = frame("yes");
+    await write(...Array.from(message, (byte) => Buffer.from([byte])), frame("ye", { fin: false }));
+    const half = frame("ye", { fin: false }).length;
+    assert.deepEqual(kept, [...Array.from(message, (_, at) => at + 1).slice(0, -1), 0, half]);
+    await write(frame("no", { masked: false }));
+    assert.equal(kept.at(-1), 0);
   });
 
   it("passes a close on, and not the half message before it", async () => {
