@@ -8,7 +8,7 @@ import { InterimResponses } from "./interim-responses.ts";
 import { writeRequestHead } from "./request-head.ts";
 import { sendUpload } from "./request-upload.ts";
 import { ResponseRelay, type ResponseSource } from "./response-relay.ts";
-import { classifyUpstreamError } from "./upstream-error.ts";
+import { classifyUpstreamError, UpstreamError } from "./upstream-error.ts";
 
 const nothing = Buffer.alloc(0);
 const none: FieldLines = [];
@@ -162,6 +162,10 @@ class Forwarding implements Exchange, ResponseSource {
   }
 
   onEnd(trailers: FieldLines): void {
+    if (this.#state === "waiting") {
+      this.onError(new UpstreamError("malformed", "the answer ended without a head"), false);
+      return;
+    }
     this.#carrier = undefined;
     if (this.#state === "holding") this.#held?.end(trailers);
     else if (this.#state === "streaming") this.#complete(trailers);

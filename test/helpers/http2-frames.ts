@@ -1,4 +1,5 @@
-import { connect, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
+import { listenOnLoopback } from "./application.ts";
 import type { Ending } from "./shared.ts";
 import { until } from "./until.ts";
 
@@ -107,22 +108,8 @@ export async function openFrames(
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   t.after(() => socket.destroy());
   const received: Received[] = [];
-  let rest: Buffer = Buffer.alloc(0);
   let closed = false;
-  socket.on("data", (chunk: Buffer) => {
-    rest = Buffer.concat([rest, chunk]);
-    for (;;) {
-      const length = rest.length < 9 ? Number.POSITIVE_INFINITY : rest.readUIntBE(0, 3);
-      if (rest.length < 9 + length) return;
-      received.push({
-        type: rest.readUInt8(3),
-        flags: rest.readUInt8(4),
-        stream: rest.readUInt32BE(5),
-        payload: rest.subarray(9, 9 + length),
-      });
-      rest = rest.subarray(9 + length);
-    }
-  });
+  readFrames(socket, (one) => received.push(one));
   socket.on("error", () => {});
   socket.on("close", () => {
     closed = true;
@@ -147,6 +134,46 @@ export async function openFrames(
       return received.find(({ type }) => type === types.goaway)?.payload.readUInt32BE(4);
     },
   };
+}
+
+/** Calls back with each frame that comes, behind so many bytes. */
+function readFrames(socket: Socket, onFrame: (frame: Received) => void, behind = 0): void {
+  let rest: Buffer = Buffer.alloc(0);
+  let skipped = 0;
+  socket.on("data", (chunk: Buffer) => {
+    const skip = Math.min(behind - skipped, chunk.length);
+    skipped += skip;
+    rest = Buffer.concat([rest, chunk.subarray(skip)]);
+    for (;;) {
+      const length = rest.length < 9 ? Number.POSITIVE_INFINITY : rest.readUIntBE(0, 3);
+      if (rest.length < 9 + length) return;
+      onFrame({
+        type: rest.readUInt8(3),
+        flags: rest.readUInt8(4),
+        stream: rest.readUInt32BE(5),
+        payload: rest.subarray(9, 9 + length),
+      });
+      rest = rest.subarray(9 + length);
+    }
+  });
+}
+
+/** Starts an application whose frames a test writes itself: `talk` is called with each that comes. Returns its URL. */
+export async function startFrameApplication(
+  t: Ending,
+  talk: (received: Received, socket: Socket) => void,
+): Promise<string> {
+  const server = createServer({ noDelay: true }, (socket) => {
+    socket.on("error", () => {});
+    socket.write(frame(types.settings, 0, 0));
+    const onFrame = (received: Received) => {
+      const isSettings = received.type === types.settings && received.flags === 0;
+      if (isSettings) socket.write(frame(types.settings, flags.ack, 0));
+      talk(received, socket);
+    };
+    readFrames(socket, onFrame, preface.length);
+  });
+  return `http://127.0.0.1:${await listenOnLoopback(t, server)}`;
 }
 
 /** Frames in short, for messages. */

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
 import type { FieldLines } from "../../http/field-lines.ts";
+import { endOnlyWhole } from "../../node-http/http2/whole-only.ts";
 import type { Carrier, Exchange } from "../http1/exchange.ts";
 import type { ResponseHead } from "../http1/response-events.ts";
 import { WaitClock } from "../http1/wait-clock.ts";
@@ -92,6 +93,7 @@ export class CarriedStream implements Carrier {
   }
 
   #listen(stream: ClientHttp2Stream): void {
+    endOnlyWhole(stream);
     stream.on("headers", (fields: Fields, ...[, raw]: Raw) => this.#interim(fields, raw));
     stream.on("response", (fields: Fields, ...[flags = 0, raw]: Raw) => {
       const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
@@ -148,7 +150,6 @@ export class CarriedStream implements Carrier {
   }
 
   #end(stream: ClientHttp2Stream): void {
-    if (stream.rstCode !== undefined && stream.rstCode !== constants.NGHTTP2_NO_ERROR) return;
     const exchange = this.#letGo();
     // An answer to a request that is not wanted in full any more.
     if (!this.#sent) stream.close(constants.NGHTTP2_NO_ERROR);
@@ -164,8 +165,11 @@ export class CarriedStream implements Carrier {
     this.#owner.onLate();
   }
 
-  #fail(error: Error, unsent = false): void {
-    const isUnprocessed = unsent || this.#stream?.rstCode === constants.NGHTTP2_REFUSED_STREAM;
+  #fail(error: Error & { readonly code?: string }, unsent = false): void {
+    // Node gives streams the code of a GOAWAY as well, which says nothing of what was done with them.
+    const isOfStream = error.code !== "ERR_HTTP2_SESSION_ERROR";
+    const isRefused = isOfStream && this.#stream?.rstCode === constants.NGHTTP2_REFUSED_STREAM;
+    const isUnprocessed = unsent || isRefused;
     this.#reset();
     this.#letGo()?.onError(error, false, isUnprocessed && !this.#head);
   }

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Answer } from "../../../src/node-http/answer.ts";
+import type { ClientRequest } from "../../../src/node-http/client-request.ts";
+import type { ApplicationPool } from "../../../src/upstream/application-pool.ts";
+import type { ForwardOutcome } from "../../../src/upstream/forward-options.ts";
+import { forwardRequest } from "../../../src/upstream/forward-request.ts";
+import type { Exchange } from "../../../src/upstream/http1/exchange.ts";
+
+describe("forwardRequest", () => {
+  for (const end of ["onEnd", "onWhole"] as const) {
+    it(`takes an answer that ends without a head for a lost one: ${end}`, () => {
+      const lost: boolean[] = [];
+      const outcomes: ForwardOutcome[] = [];
+      const carry = (exchange: Exchange) => {
+        exchange.onConnection({} as never);
+        if (end === "onEnd") exchange.onEnd([]);
+        else exchange.onWhole("");
+      };
+      forwardRequest({ carry } as unknown as ApplicationPool, {
+        request: { method: "POST", rawHeaders: [] } as unknown as ClientRequest,
+        answer: { gone: false, onClose() {} } as unknown as Answer,
+        hold: {
+          onResponse: () => assert.fail("there is none"),
+          async onLost(sent) {
+            lost.push(sent);
+          },
+        },
+        ...{ target: "/logout", headers: [], passTrailers: () => [], addsVia: false },
+        ...{ streams: false, onHead() {}, onStreaming: () => () => {} },
+        onEnd: (outcome) => outcomes.push(outcome),
+      });
+      assert.deepEqual(lost, [true]);
+      assert.deepEqual(
+        outcomes.map((outcome) => ("reason" in outcome ? outcome.reason : outcome.kind)),
+        ["upstream_unreachable"],
+      );
+    });
+  }
+});
