@@ -1,7 +1,9 @@
 /** Messages of HTTP/2 that end without END_STREAM, on either side: half of one must never look whole. */
 import assert from "node:assert/strict";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { describe, it } from "node:test";
+import { startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate } from "../helpers/gate.ts";
 import { openRaw, send } from "../helpers/http.ts";
 import { connectHttp2, type Http2Reply, sendHttp2 } from "../helpers/http2.ts";
@@ -10,12 +12,16 @@ import {
   type Fields,
   flags,
   frame,
+  get,
+  openFrames,
+  type Received,
   startFrameApplication,
   types,
   uint32,
 } from "../helpers/http2-frames.ts";
 import { endWithAll } from "../helpers/shared.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const codes = { NO_ERROR: 0, INTERNAL_ERROR: 2, CLOSED: 5, REFUSED: 7, CANCEL: 8, CALM: 11 };
 type Write = (socket: Socket, stream: number) => void;
@@ -52,11 +58,6 @@ const beginnings: Record<string, (stream: number) => Buffer> = {
   "a part of a body": (stream) =>
     Buffer.concat([
       frame(types.headers, flags.endHeaders, stream, head()),
-      frame(types.data, 0, stream, Buffer.from("part")),
-    ]),
-  "a part of a body with a length": (stream) =>
-    Buffer.concat([
-      frame(types.headers, flags.endHeaders, stream, head([["content-length", "5"]])),
       frame(types.data, 0, stream, Buffer.from("part")),
     ]),
   "a message of gRPC": (stream) =>
@@ -110,7 +111,6 @@ log: { requests: none }`;
         raw.write(`GET /me HTTP/1.1\r\nHost: a\r\ntoken: ${token}\r\nConnection: close\r\n\r\n`);
         const text = await raw.untilClosed();
         assert.doesNotMatch(text, /^HTTP\/1\.1 200 [\s\S]*\r\n0\r\n\r\n$/, what);
-        assertLost(await sendHttp2(session, "/me", { headers: { token } }), what);
         asked = 0;
         const logout = await sendHttp2(session, "/logout", { method: "POST", headers: { token } });
         assertLost(logout, what);
@@ -124,4 +124,97 @@ log: { requests: none }`;
       }
     });
   }
+});
+
+describe("half a request of HTTP/2", () => {
+  const ending = endWithAll();
+  let shared: Promise<{ gate: TestGate; calls: TestGate }> | undefined;
+  /** What reached the application, over HTTP/1.1 and as calls of gRPC. */
+  const requests: IncomingMessage[] = [];
+  const frames: Received[] = [];
+  const start = () => {
+    shared ??= (async () => {
+      const application = await startApplication(ending, (request, response) => {
+        requests.push(request);
+        request.resume().on("end", () => response.end("ok"));
+      });
+      const url = await startFrameApplication(ending, (received) => frames.push(received));
+      const yaml = `limits: { receiveTimeout: 1h, requestTimeout: 2h }
+routes:
+  - { path: /read, from: [ { requestJson: /token } ] }
+  - { path: /logout, methods: [POST], from: [ { requestJson: /token } ], revoke: token }
+log: { requests: none }`;
+      const gate = await startGate(ending, { upstream: application.url, yaml });
+      const calls = await startGate(ending, { upstream: url, yaml });
+      return { gate, calls };
+    })();
+    return shared;
+  };
+  const posted = (path: string, more: Fields): Buffer => {
+    const [, ...rest] = get(path, more);
+    return frame(types.headers, flags.endHeaders, 1, block([[":method", "POST"], ...rest]));
+  };
+  const lengths: Record<string, Fields> = {
+    "of unknown length": [],
+    "with a length": [["content-length", "1000"]],
+  };
+
+  for (const [length, more] of Object.entries(lengths)) {
+    it(`is none for the application, ${length}`, async (t) => {
+      const { gate } = await start();
+      for (const [name, code] of Object.entries(codes)) {
+        requests.length = 0;
+        const client = await openFrames(t, gate.port);
+        client.write(posted("/me", [["token", makeToken()], ...more]));
+        client.write(frame(types.data, 0, 1, Buffer.from("half")));
+        await until(() => requests.length === 1);
+        client.write(frame(types.reset, 0, 1, uint32(code)));
+        await until(() => requests[0]?.destroyed === true);
+        assert.equal(requests[0]?.complete, false, name);
+      }
+    });
+  }
+
+  it("is not judged by the part of its body that came", async (t) => {
+    const { gate } = await start();
+    for (const path of ["/read", "/logout"]) {
+      for (const [name, code] of Object.entries(codes)) {
+        requests.length = 0;
+        const token = makeToken();
+        const client = await openFrames(t, gate.port);
+        client.write(posted(path, [["content-type", "application/json"]]));
+        client.write(frame(types.data, 0, 1, Buffer.from(JSON.stringify({ token }))));
+        // What comes with the head is known to be gone before it is looked at.
+        client.write(frame(types.ping, 0, 0, Buffer.alloc(8)));
+        await client.until(({ type }) => type === types.ping);
+        client.write(frame(types.reset, 0, 1, uint32(code)));
+        const sent = get("/me", [["token", token]]);
+        const flag = flags.endHeaders | flags.endStream;
+        client.write(frame(types.headers, flag, 3, block(sent)));
+        await client.until(({ type, stream }) => type === types.headers && stream === 3);
+        assert.deepEqual(
+          requests.map(({ url }) => url),
+          ["/me"],
+          `${path}: ${name}`,
+        );
+      }
+    }
+  });
+
+  it("is none for a service of gRPC", async (t) => {
+    const { calls } = await start();
+    for (const [name, code] of Object.entries(codes)) {
+      frames.length = 0;
+      const client = await openFrames(t, calls.port);
+      client.write(posted("/shop/Up", [["token", makeToken()], ["te", "trailers"], ...grpc]));
+      client.write(frame(types.data, 0, 1, message));
+      await until(() => frames.some(({ type }) => type === types.data));
+      client.write(frame(types.reset, 0, 1, uint32(code)));
+      await until(() => frames.some(({ type }) => type === types.reset));
+      const ended = frames.some(
+        ({ type, flags: flag }) => type === types.data && (flag & flags.endStream) !== 0,
+      );
+      assert.equal(ended, false, name);
+    }
+  });
 });

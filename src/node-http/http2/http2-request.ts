@@ -5,6 +5,7 @@ import type { FieldLines } from "../../http/field-lines.ts";
 import type { ClientRequest } from "../client-request.ts";
 import { Crumbs } from "../gathering-request.ts";
 import { requestLines } from "./request-lines.ts";
+import { endOnlyWhole } from "./whole-only.ts";
 
 const none: FieldLines = [];
 
@@ -87,14 +88,14 @@ export class Http2Request implements ClientRequest {
     const stream = this.#stream;
     const push = (piece: Buffer | null) => Readable.prototype.push.call(stream, piece);
     const crumbs = new Crumbs(Number.POSITIVE_INFINITY);
-    stream.push = (piece: Buffer | null) => {
+    endOnlyWhole(stream, (piece) => {
       if (piece === null) this.complete = true;
       else {
         this.received += piece.length;
         count(piece.length + frameBytes);
       }
       return crumbs.push(stream, piece, push);
-    };
+    });
     stream.on("trailers", (...[, , raw]: readonly [unknown, unknown, FieldLines?]) => {
       this.rawTrailers = raw ?? none;
     });
