@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { findProgram } from "../tools/programs.ts";
+import { until } from "./until.ts";
 
 const run = promisify(execFile);
 
@@ -37,10 +38,20 @@ export interface WrkResult {
   readonly seen: Readonly<Record<string, number>>;
 }
 
-/** The parts of a script that hand over what its only thread has counted. */
-const report = `
+/** How often each kind of answer must have come before a run ends by itself. */
+const enough = 200;
+
+/** The parts of a script that hand over what its only thread has counted, and note in a file what has come often enough. */
+const report = (file: string) => `
 seen = {}
-function count(what) seen[what] = (seen[what] or 0) + 1 end
+function count(what)
+  seen[what] = (seen[what] or 0) + 1
+  if seen[what] == ${enough} then
+    local file = io.open("${file}", "a")
+    file:write(what .. "\\n")
+    file:close()
+  end
+end
 local threads = {}
 setup = function(thread) table.insert(threads, thread) end
 done = function(summary)
@@ -54,25 +65,30 @@ interface WrkOptions {
   readonly url: string;
   /** In Lua; it counts by `count(what)`. */
   readonly script: string;
-  /** When to stop, if not after a second. */
-  readonly ended?: Promise<void> | undefined;
+  /** When to stop: at that, or when so many kinds have been counted often enough. */
+  readonly ends: Promise<void> | number;
 }
 
 /** Runs wrk on one thread. */
 export async function wrk(
   directory: string,
-  { connections, url, script, ended }: WrkOptions,
+  { connections, url, script, ends }: WrkOptions,
 ): Promise<WrkResult> {
-  const file = join(directory, "load.lua");
-  writeFileSync(file, report + script);
-  const duration = ended === undefined ? "-d1s" : "-d120s";
-  const args = ["-t1", `-c${connections}`, duration, "--timeout", "60s", "-s", file, url];
+  const [file, kinds] = [join(directory, "load.lua"), join(directory, "kinds")];
+  writeFileSync(file, report(kinds) + script);
+  writeFileSync(kinds, "");
+  const args = ["-t1", `-c${connections}`, "-d120s", "--timeout", "60s", "-s", file, url];
   const running = run(findProgram(["wrk"]), args, { maxBuffer: 1 << 26 });
-  ended?.then(
+  let isOver = false;
+  const untilCounted = (count: number) =>
+    until(() => isOver || readFileSync(kinds, "utf8").split("\n").length > count);
+  (typeof ends === "number" ? untilCounted(ends) : ends).then(
     () => running.child.kill("SIGINT"),
     () => running.child.kill("SIGKILL"),
   );
-  const { stdout } = await running;
+  const { stdout } = await running.finally(() => {
+    isOver = true;
+  });
   const pairs = (kind: string) =>
     Object.fromEntries(
       [...stdout.matchAll(new RegExp(`^${kind} (.*) (\\d+)$`, "gm"))].map(

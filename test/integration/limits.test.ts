@@ -184,12 +184,21 @@ routes: [ { path: /read, from: [ { requestJson: /token } ] } ]`;
     const introspection = `{ url: "${url}", clientId: a, clientSecretFile: public.pem, timeout: 1s }`;
     const yaml = `tokens: { keys: [ { publicKeyFile: public.pem } ], introspection: ${introspection} }`;
     const { port } = await place(t, yaml);
-    // As many as are asked about at a time.
-    const others = Array.from({ length: 64 }, (_, i) => told(t, port, get("/me", `opaque${i}`)));
-    await until(() => asked >= 64);
-    const last = await told(t, port, get("/me", "last"));
-    await Promise.all(others);
-    return last;
+    for (;;) {
+      const before = asked;
+      let isOver = false;
+      // As many as are asked about at a time.
+      const some = Array.from({ length: 64 }, (_, i) => told(t, port, get("/me", `opaque${i}`)));
+      const others = Promise.all(some).then(() => {
+        isOver = true;
+      });
+      await until(() => isOver || asked - before >= 64);
+      // On a busy machine the first may be given up before the last has come.
+      if (isOver) continue;
+      const last = await told(t, port, get("/me", "last"));
+      await others;
+      return last;
+    }
   },
   async "an answer that hands tokens out (`session`, `only`, `sparing`), for the key of one"(t) {
     const silent = createServer((socket) => socket.on("error", () => {}));

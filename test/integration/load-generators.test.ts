@@ -63,9 +63,9 @@ const script = (
   t: TestContext,
   url: string,
   connections: number,
+  ends: Promise<void> | number,
   text: string,
-  ended?: Promise<void>,
-) => wrk(temporaryDirectory(t), { url, connections, script: text, ended });
+) => wrk(temporaryDirectory(t), { url, connections, script: text, ends });
 
 const noErrors = { connect: 0, read: 0, write: 0, timeout: 0 };
 
@@ -111,6 +111,7 @@ const loads: Record<string, (place: Place, t: TestContext) => Promise<void>> = {
       t,
       url,
       1,
+      4,
       `
 local body = string.rep("b", 70000)
 local one = wrk.format("GET", "/one", { Host = "a", token = "${token}" })
@@ -135,6 +136,7 @@ end`,
       t,
       url,
       20,
+      2,
       `
 local function old(more)
   return (string.gsub(wrk.format("GET", "/old", { token = "${token}", Connection = more }), "HTTP/1.1", "HTTP/1.0"))
@@ -162,6 +164,7 @@ end`,
       t,
       url,
       20,
+      until(() => existsSync(refused)),
       `
 local four = {}
 for _, path in ipairs({ "/before", "/after" }) do
@@ -185,7 +188,6 @@ response = function(status, headers, body)
     io.open("${refused}", "w"):close()
   end
 end`,
-      until(() => existsSync(refused)),
     );
     await until(() => (arrived.get("/before") ?? 0) > 20);
     assert.equal((await send(`${url}/logout`, { method: "POST", headers })).status, 200);
@@ -230,7 +232,7 @@ async function untilIdle({ adminUrl }: TestGate): Promise<void> {
 async function checkOutcomes({ adminUrl }: TestGate, expected: readonly string[]): Promise<void> {
   const { text } = await send(`${adminUrl}/metrics`);
   const outcomes = text.matchAll(/^revgate_requests_total\{outcome="(\w+)"\} [1-9]/gm);
-  // wrk leaves at the end of its second, whatever is under way.
+  // wrk leaves when it has had enough, whatever is under way.
   const ended = [...outcomes].map(([, name]) => name).filter((name) => name !== "client_gone");
   assert.deepEqual(ended.sort(), expected);
   assert.doesNotMatch(text, /^revgate_(uncaught_errors|stalled_clients)_total\{.*\} [1-9]/m);
