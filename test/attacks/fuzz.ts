@@ -13,6 +13,7 @@
  * 3. break what it tests on purpose, and see it find that.
  */
 
+import { randomInt } from "node:crypto";
 import type { TestContext } from "node:test";
 import { parseArgs } from "node:util";
 import { fuzzers } from "./fuzzers/index.ts";
@@ -30,7 +31,7 @@ const { values } = parseArgs({
 });
 const options = {
   runs: Number(values.runs),
-  seed: values.seed === undefined ? undefined : Number(values.seed),
+  seed: values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed),
   timeLimitMs: Number(values.minutes) * 60_000,
 };
 

@@ -12,11 +12,10 @@ describe("chaos, in short", () => {
     ["embedded", isLong ? 4 : 2],
   ] as const) {
     it(`breaks no promise with ${topology}`, { timeout: 200_000 }, async (t) => {
-      const seed = Date.now() % 1_000_000;
-      const report = await runScenario(t, { topology, seed, seconds, ...unlimited });
+      const report = await runScenario(t, { topology, seed: 1, seconds, ...unlimited });
       const { violations, ...figures } = report;
-      t.diagnostic(`seed ${seed}: ${JSON.stringify(figures)}`);
-      assert.deepEqual(violations.slice(0, 5), [], `seed ${seed}`);
+      t.diagnostic(JSON.stringify(figures));
+      assert.deepEqual(violations.slice(0, 5), []);
       assert.ok(figures.revocations > 0 && Object.keys(figures.faults).length > 0);
     });
   }

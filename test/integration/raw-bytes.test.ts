@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { startApplication } from "../helpers/application.ts";
+import { fc } from "../helpers/fast-check.ts";
 import { startGate } from "../helpers/gate.ts";
 import { openRaw, send } from "../helpers/http.ts";
 import { makeToken } from "../helpers/tokens.ts";

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { formatBeginning } from "../../src/denylist/beginning.ts";
 import { type Cut, formatSparing, joinCuts } from "../../src/denylist/cut.ts";
 import type { Denylist, Entry } from "../../src/denylist/denylist.ts";
 import { joinedCuts } from "../../src/denylist/redis/cut-scripts.ts";
 import { cutoffFor, entryFor, sparingCutoff } from "../contract/denylist-suite.ts";
+import { fc } from "../helpers/fast-check.ts";
 import { startRedis, untilRecovered } from "../helpers/redis.ts";
 import { openReady } from "../helpers/store.ts";
 import { until } from "../helpers/until.ts";

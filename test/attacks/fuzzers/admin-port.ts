@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import { fc } from "../../helpers/fast-check.ts";
 import { send, statusesIn } from "../../helpers/http.ts";
 import type { BuiltGate } from "../../helpers/program.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";

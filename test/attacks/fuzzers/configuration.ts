@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
 import { stringify } from "yaml";
 import { describeSettings } from "../../../src/config/json-schema.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { ConfigError } from "../../../src/errors.ts";
+import { fc } from "../../helpers/fast-check.ts";
 import { repository } from "../../helpers/program.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";
 import { publicPem } from "../../helpers/tokens.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import fc from "fast-check";
+import { fc } from "../../helpers/fast-check.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";
 import { makeToken } from "../../helpers/tokens.ts";
 import { type Fuzzer, tryEach } from "./fuzzer.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import type { Client, MethodDefinition, ServiceError } from "@grpc/grpc-js";
-import fc from "fast-check";
 import { loadGrpc } from "../../../src/decisions/grpc/load-grpc.ts";
 import type { CheckResponse } from "../../../src/decisions/grpc/messages.ts";
+import { fc } from "../../helpers/fast-check.ts";
 import { startGate, type TestGate } from "../../helpers/gate.ts";
 import { send } from "../../helpers/http.ts";
 import { makeToken } from "../../helpers/tokens.ts";

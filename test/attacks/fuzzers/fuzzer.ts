@@ -1,5 +1,5 @@
 import type { TestContext } from "node:test";
-import fc from "fast-check";
+import { fc } from "../../helpers/fast-check.ts";
 import type { Framework } from "../frameworks/framework.ts";
 
 /** How long to go on, and from which seed. */

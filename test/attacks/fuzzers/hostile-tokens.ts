@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../../helpers/fast-check.ts";
 import { makeToken } from "../../helpers/tokens.ts";
 import { hostileJson, hostileText } from "./hostile.ts";
 

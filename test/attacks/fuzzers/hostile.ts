@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../../helpers/fast-check.ts";
 
 /** Numbers at the edges of what programs count with, as text. */
 export const hostileNumbers = [

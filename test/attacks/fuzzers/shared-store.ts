@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import fc from "fast-check";
 import { cutoffFor, entryFor, tokenOf } from "../../contract/denylist-suite.ts";
+import { fc } from "../../helpers/fast-check.ts";
 import { startRedis, type TestRedis } from "../../helpers/redis.ts";
 import { openStoreOn, type TestStore } from "../../helpers/store.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import { fc } from "../../helpers/fast-check.ts";
 import { makeToken } from "../../helpers/tokens.ts";
 import { assertNothingElseReached } from "../classes/exemptions.ts";
 import { type Fronted, placeInFront } from "../classes/fronted.ts";

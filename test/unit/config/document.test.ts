@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { readDocument } from "../../../src/config/document.ts";
+import { fc } from "../../helpers/fast-check.ts";
 
 const read = (source: string, environment: Record<string, string> = {}) =>
   readDocument("revgate.yaml", source, environment);

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import {
   type Cut,
   endsAll,
@@ -9,6 +8,7 @@ import {
   joinCuts,
 } from "../../../src/denylist/cut.ts";
 import { fallsUnder } from "../../../src/denylist/denylist.ts";
+import { fc } from "../../helpers/fast-check.ts";
 
 /** A few tokens of one subject, each with a second of its own in which it was issued. */
 const tokens = Array.from({ length: 5 }, (_, index) => ({

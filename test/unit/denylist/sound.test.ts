@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { redis } from "../../../src/config/settings/redis.ts";
 import { type Entry, entryKinds } from "../../../src/denylist/denylist.ts";
 import {
@@ -12,6 +11,7 @@ import {
 import { maxGraceMs, stalenessRangeMs } from "../../../src/denylist/redis/store-state.ts";
 import { isSoundEntry } from "../../../src/denylist/sound.ts";
 import { hostileTexts } from "../../attacks/fuzzers/hostile.ts";
+import { fc } from "../../helpers/fast-check.ts";
 
 const hash = "a".repeat(43);
 const entry: Entry = { kind: "tok", value: hash, expiresAt: 1_764_000_000 };

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { posix } from "node:path";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { readTarget } from "../../../src/gateway/target.ts";
+import { fc } from "../../helpers/fast-check.ts";
 
 /** Pieces out of which paths are put together that parsers have been known to disagree on. */
 const pieces = fc.constantFrom(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { maxJsonDepth, maxJsonLength, readJson } from "../../../src/http/json.ts";
+import { fc } from "../../helpers/fast-check.ts";
 
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { hasRepeatedMember } from "../../../src/http/repeated-members.ts";
+import { fc } from "../../helpers/fast-check.ts";
 
 const claims = { outermostOnly: true, anyCase: false };
 const anywhere = { outermostOnly: false, anyCase: true };

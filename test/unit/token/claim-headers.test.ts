@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { claimHeaders } from "../../../src/token/claim-headers.ts";
+import { fc } from "../../helpers/fast-check.ts";
 
 const one = new Map([["c", "x-c"]]);
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { explainToken, whyInvalid } from "../../../src/token/explain-token.ts";
 import { fixedKeys } from "../../../src/token/keys/key-ring.ts";
 import { createVerifier, type VerifierOptions } from "../../../src/token/verifier.ts";
+import { fc } from "../../helpers/fast-check.ts";
 import { nextKeyPair } from "../../helpers/key-pairs.ts";
 import { makeToken, publicPem, verificationKey } from "../../helpers/tokens.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { createNames, type Name, type Names } from "../../../src/token/names.ts";
 import { hostileTexts } from "../../attacks/fuzzers/hostile.ts";
+import { fc } from "../../helpers/fast-check.ts";
 
 const key = randomBytes(32);
 const formerKey = randomBytes(32);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import type { EpochSeconds } from "../../../src/platform/clock.ts";
 import { createNames } from "../../../src/token/names.ts";
 import { readOpaqueToken } from "../../../src/token/opaque-token.ts";
+import { fc } from "../../helpers/fast-check.ts";
 
 const names = createNames();
 

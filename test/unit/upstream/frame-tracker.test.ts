@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { closeFrame, FrameTracker } from "../../../src/upstream/frame-tracker.ts";
+import { fc } from "../../helpers/fast-check.ts";
 
 /** A frame with a payload of that length, in the form of RFC 6455 section 5.2. */
 function frame(length: number, { masked = false, opcode = 2 } = {}): Buffer {

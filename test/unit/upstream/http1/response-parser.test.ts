@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import { ResponseParser } from "../../../../src/upstream/http1/response-parser.ts";
+import { fc } from "../../../helpers/fast-check.ts";
 
 type Event =
   | readonly ["head", number, string, ...string[]]
