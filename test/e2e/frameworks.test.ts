@@ -26,11 +26,17 @@ async function startWritten(t: TestContext, file: string): Promise<string> {
   return `http://127.0.0.1:${app.address.port}`;
 }
 
-async function initialise(t: TestContext, framework: string, upstream: string): Promise<string> {
+async function initialise(
+  t: TestContext,
+  framework: string,
+  upstream: string,
+  keySet?: string,
+): Promise<string> {
   const directory = temporaryDirectory(t);
   const [file, secretFile] = [join(directory, "revgate.yaml"), join(directory, "jwt-secret.txt")];
   writeFileSync(secretFile, `${secret}\n`);
-  const args = ["--framework", framework, "--key", `secret ${secretFile}`, "--upstream", upstream];
+  const key = keySet === undefined ? `secret ${secretFile}` : `${upstream}${keySet}`;
+  const args = ["--framework", framework, "--key", key, "--upstream", upstream];
   const done = await revgate(["init", ...args, "--output", file]);
   assert.deepEqual([done.code, done.stderr], [0, ""]);
   return file;
@@ -55,7 +61,8 @@ describe("revgate init --framework", () => {
     const what = application.isReal ? "protects" : "protects a stand-in for";
     it(`${what} ${name}, without a further edit`, async (t) => {
       const upstream = await application.start(t, secret);
-      const url = await startWritten(t, await initialise(t, name, upstream));
+      const file = await initialise(t, name, upstream, application.keySet);
+      const url = await startWritten(t, file);
       const use = (bearer?: string) =>
         call(url, { method: "GET", path: application.use, ...(bearer && { bearer }) });
       const logIn = async () => {

@@ -9,6 +9,7 @@ import jsonwebtoken from "jsonwebtoken";
 import { listenOnLoopback } from "../../helpers/application.ts";
 import { repository, startProgram } from "../../helpers/program.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";
+import { keyPair } from "../../helpers/tokens.ts";
 import { searchPython } from "../../tools/python.ts";
 
 /** One request of a client's. */
@@ -23,6 +24,8 @@ export interface Call {
 export interface FrameworkApplication {
   /** The framework itself runs; else a stand-in with its routes and tokens. */
   readonly isReal: boolean;
+  /** Where it publishes its keys, if its tokens are not signed with the secret. */
+  readonly keySet?: string;
   start(t: TestContext, secret: string): Promise<string>;
   readonly login: Call;
   /** Where the answer to a login has the token. */
@@ -42,18 +45,12 @@ const makeId = () => crypto.randomUUID();
 
 /** A stand-in: it has no more than the routes that are used, and its tokens have the framework's claims. */
 function standIn(
-  claims: () => object,
-  {
-    secret,
-    answers,
-  }: {
-    readonly secret: string;
-    readonly answers: Readonly<Record<string, (token: string) => [status: number, body: object]>>;
-  },
+  makeToken: () => string,
+  answers: Readonly<Record<string, (token: string) => [status: number, body: object]>>,
 ) {
   return createServer((request: IncomingMessage, response: ServerResponse) => {
     request.resume().on("end", () => {
-      const token = jsonwebtoken.sign(claims(), secret, { expiresIn: 900, jwtid: makeId() });
+      const token = makeToken();
       const key = `${request.method} ${request.url?.replace(/token\/.+/, "token/*")}`;
       const [status, body] = answers[key]?.(token) ?? [404, { error: "not found" }];
       const location = status === 302 ? { location: "/login?logout" } : {};
@@ -62,6 +59,16 @@ function standIn(
     });
   });
 }
+
+/** Signs with the secret, or with the key of a key set (RS256). */
+function sign(claims: object, secret: string | undefined): string {
+  const options = { expiresIn: 900, jwtid: makeId() } as const;
+  if (secret !== undefined) return jsonwebtoken.sign(claims, secret, options);
+  return jsonwebtoken.sign(claims, keyPair.privateKey, { ...options, algorithm: "RS256", keyid });
+}
+
+const keyid = "of-the-key-set";
+const keySet = { keys: [{ ...keyPair.publicKey.export({ format: "jwk" }), kid: keyid }] };
 
 type StandIn = Omit<FrameworkApplication, "isReal" | "start"> & {
   readonly claims: () => object;
@@ -73,14 +80,13 @@ function describeStandIn({ claims, answers, ...rest }: StandIn): FrameworkApplic
     ...{ isReal: false, ...rest },
     start: async (t, secret) => {
       const { method, path } = rest.logout({ access_token: "x", token: "x", jwt: "x", data: {} });
-      const server = standIn(claims, {
-        secret,
-        answers: {
-          [`${rest.login.method} ${rest.login.path}`]: (token) => [200, answers(token)],
-          [`GET ${rest.use}`]: () => [200, { ok: true }],
-          [`GET ${rest.open}`]: () => [200, { ok: true }],
-          [`${method} ${path.replace(/token\/.+/, "token/*")}`]: () => [rest.logoutStatus, {}],
-        },
+      const makeToken = () => sign(claims(), rest.keySet === undefined ? secret : undefined);
+      const server = standIn(makeToken, {
+        [`${rest.login.method} ${rest.login.path}`]: (token) => [200, answers(token)],
+        [`GET ${rest.use}`]: () => [200, { ok: true }],
+        [`GET ${rest.open}`]: () => [200, { ok: true }],
+        [`GET ${rest.keySet}`]: () => [200, keySet],
+        [`${method} ${path.replace(/token\/.+/, "token/*")}`]: () => [rest.logoutStatus, {}],
       });
       return `http://127.0.0.1:${await listenOnLoopback(t, server)}`;
     },
@@ -139,6 +145,7 @@ const verdaccio = describeStandIn({
 });
 
 const spring = describeStandIn({
+  keySet: "/oauth2/jwks",
   claims: () => ({ sub: "alice", scope: ["read"], iss: "https://id.example.com" }),
   login: { method: "POST", path: "/login", body: credentials },
   answers: (token) => ({ token }),
