@@ -5,7 +5,8 @@
  *     npm run mutation -- --rooms server --tests unit,integration/drain.test.ts
  *
  * Of each room so many places are drawn; only tests that load the changed file are run, the nearest ones first. What
- * none of these tests loads is counted apart. Exits 1 if a room's score is below --least (85).
+ * none of these tests loads is counted apart. A room stops drawing after --minutes, if given. Exits 1 if a room's score
+ * is below --least (85).
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { SourceMap, type SourceMapPayload } from "node:module";
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     sample: { type: "string", default: "40" },
     seed: { type: "string", default: "1" },
     least: { type: "string", default: "85" },
+    minutes: { type: "string", default: "1000" },
   },
 });
 
@@ -110,7 +112,9 @@ async function tryRoom(room: string, testsOf: TestsOf): Promise<number> {
   const draw = createDraw(Number(values.seed));
   const places = await placesIn(room);
   const fates: Record<Fate, number> = { noticed: 0, survived: 0, unloaded: 0, unusable: 0 };
+  const endMs = performance.now() + Number(values.minutes) * 60_000;
   for (const place of sample(places, Number(values.sample), draw)) {
+    if (performance.now() > endMs) break;
     const fate = await fateOf(place, testsOf);
     fates[fate] += 1;
     if (fate === "survived" || fate === "unloaded") print(`${fate}  ${describePlace(place)}`);
