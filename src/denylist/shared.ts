@@ -28,6 +28,8 @@ import type { SharedDenylistOptions } from "./shared-options.ts";
 const retryRecoveredMs = 500;
 /** How long a request waits for a proof that is late. */
 const lateProofMs = 3000;
+/** How long a login waits for a table that is being loaded. */
+const loadedMs = 20_000;
 const elsewhere = "the address of redis may lead to another server now";
 const recovering = "revocations made before the last stop are not in force at every sidecar yet";
 
@@ -156,10 +158,7 @@ export class SharedDenylist implements Denylist {
 
   /** Whether the table, whose proof is late while Redis is filled again, has one soon. */
   async #isProvedSoon(): Promise<boolean> {
-    return this.#options.reads === "local" && this.#isFreshSoon();
-  }
-
-  #isFreshSoon(): Promise<boolean> {
+    if (this.#options.reads !== "local") return false;
     return this.#follower.freshness.freshWithin(lateProofMs);
   }
 
@@ -183,9 +182,13 @@ export class SharedDenylist implements Denylist {
   /** By memory, whatever `reads` says: which sessions a subject has is under no key of Redis. */
   async sessionsOf(subjects: readonly string[]): Promise<readonly BegunSession[]> {
     if (this.#recovering) throw new StoreUnavailableError(recovering);
-    const isFresh = this.#follower.isFresh() || (await this.#isFreshSoon());
+    const { freshness } = this.#follower;
+    const { local, replica } = this.#options;
+    // A sidecar that has just started loads what there is first.
+    const isFresh =
+      this.#follower.isFresh() || (await freshness.freshWithin(loadedMs, () => replica.up));
     if (!isFresh) throw new StoreUnavailableError("which sessions a subject has is not known now");
-    return this.#options.local.sessionsOf(subjects);
+    return local.sessionsOf(subjects);
   }
 
   revoke(entries: readonly Entry[]): Promise<void> {

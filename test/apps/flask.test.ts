@@ -8,31 +8,16 @@ import { repository, startProgram } from "../helpers/program.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { until } from "../helpers/until.ts";
+import { answered, call, standings } from "./call.ts";
 import { appsPython } from "./install.ts";
 import { exampleConfig, startSidecar } from "./sidecars.ts";
 
 const secret = "0123456789abcdef0123456789abcdef0123456789abcdef";
 
-interface Request {
-  readonly method?: string;
-  readonly token?: string | undefined;
-  readonly body?: object;
-}
-
 interface Pair {
   readonly access: string;
   readonly refresh: string;
 }
-
-const call = (url: string, path: string, { method = "GET", token, body }: Request = {}) =>
-  send(`${url}${path}`, {
-    method,
-    headers: {
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      ...(body !== undefined && { "content-type": "application/json" }),
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
 
 /** Three workers of the application, and two revgates that share a Redis. */
 async function startPair(t: TestContext) {
@@ -71,20 +56,15 @@ async function startPair(t: TestContext) {
   const urls = [await startSidecar(t, yaml, place), await startSidecar(t, yaml, place)];
   const logIn = async (url = urls[0] ?? "", password = "wonderland"): Promise<Pair> => {
     const body = { username: "alice", password };
-    const { json, text } = await call(url, "/login", { method: "POST", body });
+    const { json, text } = await answered(url, "/login", { method: "POST", body });
     assert.equal(typeof json["access_token"], "string", text);
     return { access: String(json["access_token"]), refresh: String(json["refresh_token"]) };
   };
   /** What both revgates say of a token, on a route of its kind. */
-  const both = async (token: string, kind: keyof Pair = "access") => {
-    const asked = urls.map((url) =>
-      kind === "access"
-        ? call(url, "/me", { token })
-        : call(url, "/refresh", { method: "POST", token }),
-    );
-    const said = await Promise.all(asked);
-    return said.map(({ status, json }) => (status === 200 ? "lives" : String(json["error"])));
-  };
+  const both = (token: string, kind: keyof Pair = "access") =>
+    kind === "access"
+      ? standings(urls, "/me", { token })
+      : standings(urls, "/refresh", { method: "POST", token });
   return { urls: urls as [string, string], logIn, both };
 }
 

@@ -1,6 +1,8 @@
 /**
  * Installs the applications of `npm run test:apps`: the packages for Python with apt, those for Node at pinned versions
  * in a folder outside the repository, which `REVGATE_APPS` names, or in the user's cache. What is there stays.
+ *
+ * With `short`, those for Python that `npm run test:apps:short` needs, and nothing else.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -10,8 +12,11 @@ import { searchProgram } from "../tools/programs.ts";
 
 /** Debian's own: flask-jwt-extended 4.4 with PyJWT 2.6 takes integers for identities. */
 const pythonPackages = [
-  ...["python3-flask", "python3-python-flask-jwt-extended", "gunicorn", "python3-grpcio"],
+  ...["python3-flask", "python3-python-flask-jwt-extended", "gunicorn"],
+  "python3-djangorestframework-simplejwt",
 ];
+/** By the names of what they import. */
+const pythonModules = ["flask", "flask_jwt_extended", "gunicorn", "rest_framework_simplejwt"];
 /** The Python that has them. */
 export const appsPython = "/usr/bin/python3";
 
@@ -44,19 +49,20 @@ function run(command: string, args: readonly string[], env?: NodeJS.ProcessEnv):
   return status === 0;
 }
 
-function hasPythonPackages(): boolean {
-  const modules = "import flask, flask_jwt_extended, grpc, gunicorn";
-  return spawnSync(appsPython, ["-c", modules], { stdio: "ignore" }).status === 0;
+function hasModules(modules: readonly string[]): boolean {
+  return spawnSync(appsPython, ["-c", `import ${modules}`], { stdio: "ignore" }).status === 0;
 }
 
-function installForPython(): void {
-  if (hasPythonPackages()) return;
+function installForPython(packages: readonly string[], modules: readonly string[]): void {
+  if (hasModules(modules)) return;
   const apt = searchProgram(["apt-get"]);
-  const args = ["install", "-y", "-q", "--no-install-recommends", ...pythonPackages];
+  const args = ["install", "-y", "-q", "--no-install-recommends", ...packages];
   if (apt !== undefined && process.getuid?.() === 0) {
-    run(apt, args, { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" });
+    const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+    run(apt, ["update", "-q"], env);
+    run(apt, args, env);
   }
-  if (hasPythonPackages()) return;
+  if (hasModules(modules)) return;
   throw new Error(`npm run test:apps needs: sudo apt-get ${args.join(" ")}`);
 }
 
@@ -72,6 +78,10 @@ function installForNode(): void {
 }
 
 if (process.argv[1]?.endsWith("install.ts") === true) {
-  installForPython();
-  installForNode();
+  const isShort = process.argv.includes("short");
+  installForPython(
+    isShort ? pythonPackages : [...pythonPackages, "python3-grpcio"],
+    isShort ? pythonModules : [...pythonModules, "grpc"],
+  );
+  if (!isShort) installForNode();
 }

@@ -43,7 +43,7 @@ async function start(t: Ending) {
   for (const gate of gates) await untilReady(gate);
   const [first, last] = gates;
   assert.ok(first && last);
-  return { redis, gates, first, last };
+  return { redis, gates, first, last, application: application.url };
 }
 
 const post = (gate: TestGate, path: string, headers: Record<string, string>) =>
@@ -86,10 +86,13 @@ describe("only: { latest: 2 }", { concurrency: true }, () => {
   });
   let gates: readonly TestGate[] = [];
   let redis: TestRedis;
+  let application: string;
   let first: TestGate;
   let last: TestGate;
   before(async () => {
-    ({ redis, gates, first, last } = await start({ after: (end) => void endings.push(end) }));
+    ({ redis, gates, first, last, application } = await start({
+      after: (end) => void endings.push(end),
+    }));
   });
 
   it("ends a user's oldest sessions at every login, with all their tokens, at every sidecar", async () => {
@@ -134,6 +137,18 @@ describe("only: { latest: 2 }", { concurrency: true }, () => {
     }
   });
 
+  it("has a login wait for a sidecar that has just started", async (t) => {
+    const store = `{ url: "${redis.url}", commandTimeout: 5s, grace: 300ms }`;
+    const yaml = `${routes}\ndenylist: { dataDir: data, redis: ${store} }`;
+    const held = [await login(first, "han"), await login(last, "han")];
+    const newcomer = await startGate(t, { upstream: application, yaml });
+    await untilReady(newcomer);
+    const { status, text, json } = await post(newcomer, "/login", { user: "han" });
+    assert.equal(status, 200, text);
+    const pairs = [...held, json as unknown as Pair];
+    assert.deepEqual(await liveAt(newcomer, pairs), [false, true, true]);
+  });
+
   it("goes by the session that the tokens name, if they name one", async () => {
     const one = await login(first, "eve", { session: 1 });
     const unlinked = makeToken({ sub: "eve", session: 1 });
@@ -155,8 +170,9 @@ describe("only: { latest: 2 }", { concurrency: true }, () => {
     const user = { user: "gus", beside: "none" };
     const lasting = (seconds: number) => JSON.stringify({ exp: now + seconds });
     const { access } = await pairFrom(first, "/login", { ...user, claims: lasting(600) });
-    const [expiry, ...whose] =
-      (await beginnings()).find(([until]) => Number(until) < now + 9e3) ?? [];
+    // The last that began: a login that was refused has left one that is over.
+    const own = (await beginnings()).filter(([until]) => Number(until) < now + 9e3);
+    const [expiry, ...whose] = own.sort(([, , a], [, , b]) => Number(b) - Number(a))[0] ?? [];
     assert.ok(expiry !== undefined);
     await pairFrom(last, "/refresh", { ...user, refresh: access, claims: lasting(700) });
     const after = (await beginnings()).find((words) => words.includes(whose[1] ?? ""));

@@ -69,11 +69,11 @@ export class Freshness {
 
   /**
    * Whether it is fresh within so many milliseconds: a proof may be late for a moment, on a busy machine or while
-   * Redis is filled again. False at once if the table is not complete: that takes longer.
+   * Redis is filled again. False at once if the table is not complete: that takes longer. `isWorthwhile` says otherwise.
    */
-  async freshWithin(ms: number): Promise<boolean> {
+  async freshWithin(ms: number, isWorthwhile = () => this.#complete): Promise<boolean> {
     const signal = AbortSignal.timeout(ms);
-    while (this.#complete && !signal.aborted && !this.isFresh()) await this.#nextProof(signal);
+    while (isWorthwhile() && !signal.aborted && !this.isFresh()) await this.#nextProof(signal);
     return this.isFresh();
   }
 

@@ -197,9 +197,10 @@ const fastifyWithJwt: FrameworkApplication = {
 const simplejwt: FrameworkApplication = {
   isReal: true,
   async start(t, secret) {
-    const file = join(repository, "test/e2e/frameworks/simplejwt_app.py");
+    const file = join(repository, "examples/django-simplejwt/app.py");
     const command = [searchPython() ?? "python3", file, join(temporaryDirectory(t), "db")] as const;
-    const { match } = await startProgram(t, command, { SECRET: secret }, /listening on (http:\S+)/);
+    const env = { JWT_SECRET: secret, PORT: "0" };
+    const { match } = await startProgram(t, command, env, /listening on (http:\S+)/);
     return match[1] ?? "";
   },
   login: { method: "POST", path: "/api/token/", body: credentials },
