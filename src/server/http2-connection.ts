@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Http2Answer } from "../node-http/http2/http2-answer.ts";
 import type { Http2Request } from "../node-http/http2/http2-request.ts";
 import type { Http2Fault } from "../observability/metrics/requests.ts";
+import { StopProbe } from "./http2-stop-probe.ts";
 import type { Stall, StallLimits } from "./stalled-clients.ts";
 
 /** What a client of HTTP/2 may take. */
@@ -45,6 +46,7 @@ export class Http2Connection {
   readonly #told: Told;
   readonly #streams = new Set<Watched>();
   readonly #frames: FrameBudget;
+  readonly #probe: StopProbe;
   #greeted = false;
   #idleSinceMs = performance.now();
   #resets = 0;
@@ -55,6 +57,7 @@ export class Http2Connection {
     this.socket = socket;
     this.#told = told;
     this.#frames = new FrameBudget(socket);
+    this.#probe = new StopProbe(session, socket);
     session.once("remoteSettings", () => {
       this.#greeted = true;
     });
@@ -102,6 +105,10 @@ export class Http2Connection {
       this.#cut("flood", "too many frames that carry nothing");
       return;
     }
+    if (this.#probe.hasStopped()) {
+      this.#cut("protocol", "the connection was given up because of its frames");
+      return;
+    }
     for (const watched of [...this.#streams]) {
       const stall = watched.stallAt(nowMs, limits);
       if (stall === undefined) continue;
@@ -130,6 +137,7 @@ export class Http2Connection {
     if (this.#session.destroyed) return;
     this.fault(fault, cause);
     this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    if (this.#probe.stopped) this.socket.destroy();
   }
 }
 
@@ -166,6 +174,7 @@ class Watched {
   #receivedSinceMs = performance.now();
   #unsent = 0;
   #unsentSinceMs = 0;
+  #finishedSinceMs: number | undefined;
 
   constructor(exchange: Exchange) {
     this.exchange = exchange;
@@ -181,6 +190,10 @@ class Watched {
   /** What the client has stopped doing for longer than it may. */
   stallAt(nowMs: number, limits: Http2Limits): Stall | undefined {
     const { request, answer } = this.exchange;
+    if (answer.finished) {
+      this.#finishedSinceMs ??= nowMs;
+      return nowMs - this.#finishedSinceMs >= limits.receiveTimeoutMs ? "sending" : undefined;
+    }
     const unsent = answer.unsentBytes;
     if (unsent === 0 || unsent !== this.#unsent) {
       this.#unsent = unsent;

@@ -268,6 +268,56 @@ describe("a client of HTTP/2 that stands still", { concurrency: true }, () => {
     });
   }
 
+  it("is noticed to have left behind a frame that stops its connection, requests or not", async (t) => {
+    const application = await startApplication(t, () => {});
+    // No time-out notices it.
+    const hours = "idleTimeout: 1h, receiveTimeout: 1h, sendTimeout: 1h, requestTimeout: 2h";
+    const gate = await startGate(t, {
+      upstream: application.url,
+      yaml: `limits: { ${hours} }\nlog: { requests: none }`,
+    });
+    const openOnes = async () =>
+      Number(
+        /^revgate_http2_connections (\d+)/m.exec(
+          (await send(`${gate.adminUrl}/metrics`)).text,
+        )?.[1],
+      );
+    const before = await openFrames(t, gate.port);
+    before.write(headers(1, asAlice("/deaf")));
+    const requests: Record<string, Buffer> = {
+      "no request": Buffer.alloc(0),
+      "one that the application has": headers(1, asAlice("/deaf")),
+      "one that was refused": headers(1, get("/me")),
+      "one that was refused, with more to come": headers(
+        1,
+        [[":method", "HEAD"], ...get("/me").slice(1)],
+        flags.endHeaders,
+      ),
+    };
+    for (const sent of Object.values(requests)) {
+      const client = await openFrames(t, gate.port);
+      await client.until(({ type, flags: flag }) => type === types.settings && flag === flags.ack);
+      client.write(sent, frame(types.data, 0, 27, Buffer.of(1)));
+      await client.until(({ type }) => type === types.goaway);
+      client.socket.destroy();
+    }
+    await until(async () => (await openOnes()) === 1);
+    assert.equal(before.closed, false);
+    assert.equal(await faults(gate, "protocol"), 4);
+    before.write(frame(types.ping, 0, 0, Buffer.alloc(8)));
+    await before.until(({ type, flags: flag }) => type === types.ping && flag === flags.ack);
+  });
+
+  it("has its request ended with the answer to it, whatever its method", async (t) => {
+    const { gate } = await place();
+    for (const method of ["HEAD", "POST", "OPTIONS", "GET"]) {
+      const client = await openFrames(t, gate.port);
+      client.write(headers(1, [[":method", method], ...get("/me").slice(1)], flags.endHeaders));
+      const reset = await client.until(({ type }) => type === types.reset);
+      assert.deepEqual([reset.stream, reset.payload.readUInt32BE()], [1, 0], method);
+    }
+  });
+
   it("is disconnected, pings or not", async (t) => {
     const { gate } = await place();
     const connection = await openFrames(t, gate.port);

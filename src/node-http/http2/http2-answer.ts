@@ -138,7 +138,9 @@ export class Http2Answer implements Answer {
     // The stream finishes before its trailers are sent.
     const hasTrailers = !endStream && this.#hasTrailers;
     if (this.#request.hasBody && !hasTrailers) {
-      this.#stream.once("finish", () => this.#endRequest());
+      // Node has ended the answer to a HEAD before there is one.
+      if (endStream) setImmediate(() => this.#endRequest());
+      else this.#stream.once("finish", () => this.#endRequest());
     }
     this.#stream.respond(fields, { endStream, waitForTrailers: hasTrailers });
   }
