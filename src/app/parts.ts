@@ -257,6 +257,7 @@ function watchRevocations(
     clock,
     isRevoked: (token) => denylist.lookUp(token) === "revoked",
     sessionOf: (token) => denylist.knownSession(token),
+    beginningOf: (session) => denylist.knownBeginning(session),
     clockToleranceSeconds: () => inForce.config.settings.tokens.clockTolerance / 1000,
     atExpiry: () => inForce.config.settings.liveConnections.atExpiry,
     onCut(reason) {

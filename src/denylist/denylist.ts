@@ -1,5 +1,5 @@
 import type { EpochSeconds } from "../platform/clock.ts";
-import type { BegunSession } from "./beginning.ts";
+import { type BegunSession, parseBeginning } from "./beginning.ts";
 import { sparedAfter } from "./cut.ts";
 
 /**
@@ -82,6 +82,20 @@ export function linksOf({ id, others = [] }: TokenNames): EntryName[] {
 export function inSession(token: TokenNames, session: string | undefined): TokenNames {
   if (session === undefined) return token;
   return { ...token, others: [...(token.others ?? []), { kind: "sid", value: session }] };
+}
+
+/**
+ * A token whose subject's cut-offs mean it by its session: it says not whose it is, or not since when. Such as an opaque refresh
+ * token, which is as old as its session for them, and spared with it.
+ */
+export function isMeantBySession({ subject, issuedAt }: TokenNames): boolean {
+  return subject === undefined || issuedAt === undefined;
+}
+
+/** Such a token, as one of a session that began so (see beginning.ts). */
+export function ofBegunSession(token: TokenNames, session: string, beginning: string): TokenNames {
+  const { subject, begunMs } = parseBeginning(beginning);
+  return { ...inSession(token, session), subject, issuedAt: begunMs / 1000 };
 }
 
 /** All names under which a token can have been revoked. */

@@ -3,7 +3,7 @@ import { StoreUnavailableError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { within } from "../platform/within.ts";
 import { type Lifetimes, tokenEntry } from "../revocation/entries.ts";
-import { inSession, linksFor, linkTogether, prolonged } from "../revocation/sessions.ts";
+import { begun, inSession, linksFor, linkTogether, prolonged } from "../revocation/sessions.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { HeldResponse, Hold } from "../upstream/held-response.ts";
 import { type HandedOutReading, readHandedOut } from "./handed-out.ts";
@@ -80,7 +80,9 @@ async function link(
     const session = before && (await sessionOr(before, options));
     const linked = linkTogether(handedOut, before && inSession(before, session));
     const replaced = route.reused === "end" && before ? [tokenEntry(before)] : [];
-    await denylist.revoke([...linksFor(linked), ...prolonged(linked, denylist), ...replaced]);
+    const whose =
+      before === undefined ? begun(linked, clock.nowSeconds()) : prolonged(linked, denylist);
+    await denylist.revoke([...linksFor(linked), ...whose, ...replaced]);
   };
   await within(noted(), {
     limitMs: options.holdTimeoutMs,

@@ -2,7 +2,7 @@ import type { Intent } from "../denylist/denylist.ts";
 import { StoreUnavailableError } from "../errors.ts";
 import { within } from "../platform/within.ts";
 import { entriesFor } from "../revocation/entries.ts";
-import { linksFor, linkTogether, prolonged } from "../revocation/sessions.ts";
+import { begun, linksFor, linkTogether, prolonged } from "../revocation/sessions.ts";
 import { timeSinceAdmission } from "../revocation/time-since-admission.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { HeldResponse, Hold } from "../upstream/held-response.ts";
@@ -45,7 +45,9 @@ export function holdFor(
     const spares = { kept: carried.kept ?? [], handedOut, since: time.admittedSeconds };
     const ends = { scope, tokens: carried.tokens, subjects, spares };
     const entries = entriesFor({ ...ends, onlyHandedOut: only !== undefined }, seconds, lifetimes);
-    return [...entries, ...linksFor(handedOut), ...prolonged(handedOut, denylist)];
+    const whose =
+      route.session === "begins" ? begun(handedOut, seconds) : prolonged(handedOut, denylist);
+    return [...entries, ...linksFor(handedOut), ...whose];
   };
   const intended = within(
     denylist.intend(entriesAt(time.admittedSeconds, { named: certainOf(carried) })),

@@ -3,8 +3,11 @@ import {
   type EntryName,
   fallsUnder,
   inSession,
+  isMeantBySession,
+  isRevocation,
   keyOfName,
   namesOf,
+  ofBegunSession,
   type TokenNames,
 } from "../denylist/denylist.ts";
 import type { CutReason } from "../observability/metrics/requests.ts";
@@ -22,6 +25,8 @@ export interface LiveConnectionsOptions {
   readonly isRevoked: (token: VerifiedToken) => boolean;
   /** The session to which a token was linked, as far as memory knows. */
   readonly sessionOf: (token: VerifiedToken) => string | undefined;
+  /** Whose a session is, and since when, as far as memory knows. */
+  readonly beginningOf: (session: string) => string | undefined;
   /** Seconds by which clocks may differ: a token counts that much longer than its `exp`. */
   readonly clockToleranceSeconds: () => number;
   /** Whether a connection ends when its token does. */
@@ -73,7 +78,7 @@ export class LiveConnections {
    * A revocation that came in since the token was checked counts: this connection was not told of it.
    */
   add(token: VerifiedToken, cut: Cut): () => void {
-    const names = inSession(token, this.#options.sessionOf(token));
+    const names = this.#namesIn(this.#options.sessionOf(token), token);
     const live: Live = { token, names, cut, expiry: undefined };
     this.#size += 1;
     this.#register(live);
@@ -85,7 +90,7 @@ export class LiveConnections {
 
   /** Cuts everything whose token an entry names. */
   revoke(entry: Entry): void {
-    if (entry.kind === "lnk") {
+    if (!isRevocation(entry.kind)) {
       this.#link(entry);
       return;
     }
@@ -100,16 +105,26 @@ export class LiveConnections {
   }
 
   /**
-   * Has everything under a token end with the session, too, that it is linked to now: at a refresh, say, or since the link
-   * was late. A session that has ended already ends it at once.
+   * Has everything under a token end with the session, too, that it is linked to now, or whose beginning is known now: at a
+   * refresh, say, or since the link was late. A session that has ended already ends it at once.
    */
   #link({ value, session }: Entry): void {
-    for (const live of [...(this.#byName.get(keyOfName({ kind: "tok", value })) ?? [])]) {
+    const of: EntryName = { kind: session === undefined ? "sid" : "tok", value };
+    for (const live of [...(this.#byName.get(keyOfName(of)) ?? [])]) {
       this.#unregister(live);
-      live.names = inSession(live.token, session);
+      live.names = this.#namesIn(session ?? value, live.token);
       this.#register(live);
       if (this.#options.isRevoked(live.token)) this.#cut(live, "token_revoked");
     }
+  }
+
+  /** All names that a token has in a session; its subject's, too, if it has none of its own. */
+  #namesIn(session: string | undefined, token: VerifiedToken): TokenNames {
+    const beginning = session === undefined ? undefined : this.#options.beginningOf(session);
+    if (session === undefined || beginning === undefined || !isMeantBySession(token)) {
+      return inSession(token, session);
+    }
+    return ofBegunSession(token, session, beginning);
   }
 
   #register(live: Live): void {

@@ -1,5 +1,7 @@
-import type { Denylist, Entry } from "../denylist/denylist.ts";
+import { formatBeginning } from "../denylist/beginning.ts";
+import { type Denylist, type Entry, isMeantBySession } from "../denylist/denylist.ts";
 import { keptBeyondSeconds } from "../denylist/retention.ts";
+import type { EpochSeconds } from "../platform/clock.ts";
 import { largestOf } from "../platform/extremes.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 
@@ -34,6 +36,19 @@ export function beginningEntry(
 ): Entry {
   const expiresAt = largestOf(tokens, (token) => token.expiresAt) + keptBeyondSeconds;
   return { kind: "ses", value: session, beginning, expiresAt };
+}
+
+/**
+ * What notes whose the session of a login is, if cut-offs of its subject could not end all its tokens otherwise: one is opaque,
+ * or says not when it was issued.
+ */
+export function begun(tokens: readonly VerifiedToken[], now: EpochSeconds): Entry[] {
+  const owner = tokens.find(({ subject }) => subject !== undefined);
+  const session = owner?.session;
+  if (owner?.subject === undefined || session === undefined) return [];
+  if (!tokens.some(isMeantBySession)) return [];
+  const beginning = formatBeginning({ subject: owner.subject, begunMs: Math.floor(now * 1000) });
+  return [beginningEntry(session, beginning, tokens)];
 }
 
 /** What keeps the beginning of a session known that goes on with these tokens; nothing if it was not noted. */

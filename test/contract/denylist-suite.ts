@@ -235,6 +235,37 @@ export function describeDenylist(what: string, { open }: DenylistSetup): void {
       assert.deepEqual(left, [{ name: two, begunMs: 9_000 }]);
     });
 
+    it("ends opaque tokens with the subject of their session, but for those that are spared with it", async (t) => {
+      const { denylist, reopen } = await open(t);
+      const { value: subject } = cutoffFor("alice", 0);
+      const linked = (what: string, begunMs: number): Entry[] => {
+        const { value: session } = entryFor(`session of ${what}`);
+        const beginning = formatBeginning({ subject, begunMs });
+        return [
+          { ...entryFor(what), kind: "lnk", session },
+          { kind: "ses", value: session, beginning, expiresAt: start + 1000 },
+        ];
+      };
+      await denylist.revoke([...linked("old", 5_999), ...linked("own", 5_000)]);
+      await denylist.revoke(linked("later", 6_000));
+      const own = entryFor("session of own");
+      await denylist.revoke([{ ...sparingCutoff("alice", 5, own) }]);
+      const again = await reopen();
+      for (const store of [denylist, again]) {
+        for (const [what, expected] of [
+          ["old", "revoked"],
+          ["own", "live"],
+          ["later", "live"],
+          ["unlinked", "live"],
+        ] as const) {
+          assert.equal(await standingOf(store, entryFor(what)), expected, what);
+        }
+      }
+      await again.revoke([cutoffFor("alice", 6)]);
+      assert.equal(await standingOf(again, entryFor("own")), "revoked");
+      assert.equal(await standingOf(again, entryFor("later")), "revoked");
+    });
+
     it("refuses the tokens of a session, and the one with an id, and no others", async (t) => {
       const { denylist, reopen } = await open(t);
       const value = entryFor("named").value;

@@ -20,6 +20,7 @@ routes:
   - { path: /logout, methods: [POST], revoke: session }
   - { path: /refresh-logout, methods: [POST], ${refresh}, revoke: session }
   - { path: /others, methods: [POST], revoke: others }
+  - { path: /everywhere, methods: [POST], revoke: subject }
   - { path: /alone, methods: [POST], access: public, ${pair}, session: begins, only: latest }
   - { path: /visit, access: public, handsOut: [ { responseCookie: session } ], session: begins }
   - { path: /web, methods: [POST], access: public, handsOut: [ { responseCookie: session }, { responseJson: /state }, { responseJson: /access } ], session: begins }
@@ -246,6 +247,36 @@ describe("linked tokens", { concurrency: 3 }, () => {
     );
     await post(first, "/refresh-logout", { refresh: alone.refresh });
     assert.equal(await isLive(first, alone.access), false);
+    // Each leaves its own opaque token, too, and ends the other one's.
+    const [before, after] = [
+      pairIn(await post(first, "/alone")),
+      pairIn(await post(first, "/alone")),
+    ];
+    assert.deepEqual(
+      [await mayRefresh(first, before.refresh), await mayRefresh(first, after.refresh)],
+      [false, true],
+    );
+  });
+
+  it("end with their subject, though they do not say whose they are", async (t) => {
+    const { first, last } = await start(t, 2);
+    const phone = pairIn(await post(first, "/login"));
+    const laptop = pairIn(await post(last, "/login"));
+    const renewed = pairIn(await post(last, "/refresh", { refresh: laptop.refresh }));
+    const unlinked = randomUUID();
+    await answered(() => post(first, "/others", { token: renewed.access }));
+    for (const gate of [first, last]) {
+      const may = [phone, laptop, renewed].map((each) => mayRefresh(gate, each.refresh));
+      assert.deepEqual(await Promise.all(may), [false, true, true]);
+    }
+    await answered(() => post(last, "/everywhere", { token: renewed.access }));
+    const later = pairIn(await post(first, "/login"));
+    for (const gate of [first, last]) {
+      const may = [laptop.refresh, renewed.refresh, later.refresh, unlinked].map((token) =>
+        mayRefresh(gate, token),
+      );
+      assert.deepEqual(await Promise.all(may), [false, false, true, true]);
+    }
   });
 
   it("are told of if nobody knows their session, or the application has handed out none", async (t) => {

@@ -136,7 +136,7 @@ const route = group({
     "opaque: tokens on this route may be unreadable for revgate; they pass unless they have been revoked.",
     choice(["jwt", "opaque"]).optional(),
     {
-      why: "Needs from beside it: the body, cookie or header where this route's token is sent, such as a refresh route's. The subject of an opaque token is unknown, so revoke: subject does not end it. A JWT of the issuer's, with sub and iat, it does end.",
+      why: "Needs from beside it: the body, cookie or header where this route's token is sent, such as a refresh route's. The subject of an opaque token is unknown, so revoke: subject does not end it, unless it was handed out beside a token that names one (session). A JWT of the issuer's, with sub and iat, it does end.",
     },
   ),
   expired: about("forward allows a logout with an expired token.", forwardOrRefuse, {

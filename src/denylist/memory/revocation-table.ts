@@ -6,8 +6,10 @@ import {
   type EntryName,
   fallsUnder,
   inSession,
+  isMeantBySession,
   linksOf,
   type OnRevoked,
+  ofBegunSession,
   type TokenNames,
 } from "../denylist.ts";
 import { cutOf } from "../joined-entries.ts";
@@ -113,12 +115,21 @@ export class RevocationTable {
 
   /** Whether one of the token's names has been revoked, or the session to which it was linked. */
   has(token: TokenNames): boolean {
-    const { tok, jti, sid } = this.#tables;
+    const { tok, jti, sid, sub } = this.#tables;
     if (tok.has(token.id)) return true;
     if (jti.size > 0 && token.jti !== undefined && jti.has(token.jti)) return true;
     if (sid.size > 0 && this.#hasEndedSession(token)) return true;
     if (token.subject !== undefined && this.#isCutOff(token.subject, token)) return true;
+    if (sub.size > 0 && isMeantBySession(token) && this.#isCutOffWithSession(token)) return true;
     return token.others?.some((name) => this.#isRevokedBy(name, token)) ?? false;
+  }
+
+  #isCutOffWithSession(token: TokenNames): boolean {
+    const session = this.sessionOf(token);
+    const beginning = session === undefined ? undefined : this.beginningOf(session);
+    if (session === undefined || beginning === undefined) return false;
+    const begun = ofBegunSession(token, session, beginning);
+    return begun.subject !== undefined && this.#isCutOff(begun.subject, begun);
   }
 
   #hasEndedSession(token: TokenNames): boolean {

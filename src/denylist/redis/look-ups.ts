@@ -3,9 +3,11 @@ import {
   type EntryName,
   fallsUnder,
   inSession,
+  isMeantBySession,
   isRevocation,
   linksOf,
   namesOf,
+  ofBegunSession,
   type TokenNames,
 } from "../denylist.ts";
 import { readValue } from "./entry-value.ts";
@@ -68,10 +70,13 @@ export class LookUps {
     const session = sessionIn(found);
     const linked = inSession(token, session);
     if (isRevoked(linked, found)) return "revoked";
-    const more = session === undefined ? [] : await this.#find([{ kind: "sid", value: session }]);
-    if (isRevoked(linked, more)) return "revoked";
+    const more = session === undefined ? [] : await this.#find(namesOfSession(session, token));
+    const begun = session === undefined ? undefined : begunIn(more, token, session);
+    const last =
+      begun === undefined ? [] : await this.#find([{ kind: "sub", value: begun.subject }]);
+    if (isRevoked(linked, more) || (begun && isRevoked(begun, last))) return "revoked";
     // What is there counts, whatever else has been lost.
-    if ([...found, ...more].every(({ trusted }) => trusted)) return "live";
+    if ([...found, ...more, ...last].every(({ trusted }) => trusted)) return "live";
     throw new MayBeLostError();
   }
 
@@ -149,6 +154,23 @@ function isRevoked(token: TokenNames, found: readonly Found[]): boolean {
       // One that can't be read counts: what it spares is unknown now.
       fallsUnder(token, readValue(name, value) ?? {}),
   );
+}
+
+/** What can tell of a token's session that it has ended: its subject's cut-offs, too, if the token does not say enough. */
+function namesOfSession(session: string, token: TokenNames): EntryName[] {
+  const own: EntryName = { kind: "sid", value: session };
+  return isMeantBySession(token) ? [own, { kind: "ses", value: session }] : [own];
+}
+
+/** The token as its session's beginning has it; undefined if that was not asked for, or not noted. */
+function begunIn(found: readonly Found[], token: TokenNames, session: string) {
+  const beginning = found
+    .map(({ name, value }) => (value === null ? undefined : readValue(name, value)?.beginning))
+    .find((each) => each !== undefined);
+  if (beginning === undefined) return undefined;
+  const begun = ofBegunSession(token, session, beginning);
+  const { subject } = begun;
+  return subject === undefined ? undefined : { ...begun, subject };
 }
 
 function sessionIn(found: readonly Found[]): string | undefined {

@@ -129,8 +129,8 @@ export const breakagesOfOne = {
     changes: [
       {
         file: "denylist/memory/revocation-table.js",
-        from: /const session = this\.sessionOf\(token\);/,
-        to: "const session = undefined;",
+        from: /return session !== undefined && sid\.has\(session\);/,
+        to: "return false;",
       },
     ],
     topology: "embedded",

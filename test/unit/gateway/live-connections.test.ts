@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import type { Entry } from "../../../src/denylist/denylist.ts";
 import { LiveConnections } from "../../../src/gateway/live-connections.ts";
+import type { VerifiedToken } from "../../../src/token/verified-token.ts";
 
 const token = {
   id: "t".repeat(43),
@@ -15,7 +16,12 @@ const token = {
 
 function setUp(
   t: TestContext,
-  changes: { atExpiry?: "keep"; isRevoked?: () => boolean; session?: string } = {},
+  changes: {
+    atExpiry?: "keep";
+    isRevoked?: () => boolean;
+    session?: string;
+    beginning?: string;
+  } = {},
 ) {
   t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 500_000 });
   const cuts: string[] = [];
@@ -23,11 +29,12 @@ function setUp(
     clock: { nowSeconds: () => Date.now() / 1000 },
     isRevoked: changes.isRevoked ?? (() => false),
     sessionOf: () => changes.session,
+    beginningOf: () => changes.beginning,
     clockToleranceSeconds: () => 5,
     atExpiry: () => changes.atExpiry ?? "cut",
     onCut: (reason) => void cuts.push(`counted ${reason}`),
   });
-  const add = (name: string, claims: Partial<typeof token> = {}) =>
+  const add = (name: string, claims: Partial<VerifiedToken> = {}) =>
     live.add({ ...token, ...claims }, (reason) => void cuts.push(`${name} ${reason}`));
   return { live, cuts, add, t };
 }
@@ -108,6 +115,25 @@ describe("LiveConnections", () => {
     end();
     live.revoke({ kind: "sid", value: "l".repeat(43), expiresAt: 2000 });
     assert.deepEqual(cuts, ["counted token_revoked", "two token_revoked"]);
+  });
+
+  it("cuts an opaque token with the subject of its session, known before or since, if that is as old", (t) => {
+    const [session, subject] = ["l".repeat(43), "w".repeat(43)];
+    const opaque = { subject: undefined, sid: undefined, issuedAt: undefined };
+    const changes: { session: string; beginning?: string } = { session };
+    const { live, cuts, add } = setUp(t, changes);
+    const beginning = `${subject} 200000`;
+    add("told since", opaque);
+    changes.beginning = beginning;
+    live.revoke({ kind: "ses", value: session, expiresAt: 2000, beginning });
+    add("known", opaque);
+    add("dated");
+    const cutoff = { kind: "sub", value: subject, expiresAt: 2000 } as const;
+    live.revoke({ ...cutoff, cutoff: 199 });
+    assert.equal(cuts.length, 0);
+    live.revoke({ ...cutoff, cutoff: 200 });
+    const told = cuts.filter((each) => !each.startsWith("counted"));
+    assert.deepEqual(told, ["told since token_revoked", "known token_revoked"]);
   });
 
   it("cuts at expiry, and not before anybody's clock says so", async (t) => {

@@ -49,6 +49,27 @@ describe("LookUps", () => {
     await assert.rejects(lookUpsIn({}, false).lookUps.sessionOf(token), /lost data/);
   });
 
+  it("ask whose the session is of a token that does not say it, and for the cut-offs of that subject", async () => {
+    const session = "w".repeat(43);
+    const held = { lnk: `9000 ${session}`, ses: `9000 ${token.subject} 150000`, sub: "9000 200" };
+    const opaque = { id: token.id };
+    const { lookUps, asked } = lookUpsIn(held);
+    assert.equal(await lookUps.ask(opaque), "revoked");
+    assert.deepEqual(
+      asked.map(([, names]) => names.map(({ kind }) => kind)),
+      [["tok", "lnk"], ["sid", "ses"], ["sub"]],
+    );
+    assert.equal(await lookUpsIn({ ...held, sub: "9000 149" }).lookUps.ask(opaque), "live");
+    await assert.rejects(
+      lookUpsIn({ ...held, sub: "9000 149" }, false).lookUps.ask(opaque),
+      /lost/,
+    );
+    const sparing = `9000 200 5;${session.slice(0, 22)}/0/0`;
+    assert.equal(await lookUpsIn({ ...held, sub: sparing }).lookUps.ask(opaque), "live");
+    // One that says both is meant by what it says.
+    assert.equal(await lookUpsIn(held).lookUps.ask({ ...token, issuedAt: 201 }), "live");
+  });
+
   it("give no all-clear by a shard that has lost data, whatever else is there", async () => {
     // Issued behind the subject's cut-off; the token's own entry may have been lost.
     const { lookUps } = lookUpsIn({ sub: "9000 100" }, false);
