@@ -7,7 +7,8 @@ import { WebSocket } from "ws";
 import { untilReady, writeConfig } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { type BuiltGate, startBuiltGate, startExampleProgram } from "../helpers/program.ts";
-import { patience, startRedis } from "../helpers/redis.ts";
+import { patience } from "../helpers/redis.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -37,7 +38,7 @@ const tokensEach = 50;
  */
 export async function measureLiveConnections(t: TestContext, count: number): Promise<LiveReport> {
   const application = await startExampleProgram(t, "identity-provider/application.js", {});
-  const redis = await startRedis(t);
+  const redis = await startUsedRedis(t);
   const gates = await Promise.all([
     startLiveGate(t, application.url, redis.url),
     startLiveGate(t, application.url, redis.url),

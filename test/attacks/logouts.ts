@@ -5,7 +5,8 @@ import type { TestContext } from "node:test";
 import { listenOnLoopback } from "../helpers/application.ts";
 import { untilReady, writeConfig } from "../helpers/gate.ts";
 import { type BuiltGate, startBuiltGate } from "../helpers/program.ts";
-import { patience, startRedis } from "../helpers/redis.ts";
+import { patience } from "../helpers/redis.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -61,7 +62,7 @@ async function startGateFor(t: TestContext, store: "redis" | "alone"): Promise<B
   const upstream = `http://127.0.0.1:${await listenOnLoopback(t, application)}`;
   const directory = temporaryDirectory(t);
   const redis =
-    store === "redis" ? `, redis: { url: "${(await startRedis(t)).url}", ${patience} }` : "";
+    store === "redis" ? `, redis: { url: "${(await startUsedRedis(t)).url}", ${patience} }` : "";
   const yaml = `denylist: { dataDir: data${redis} }
 log: { requests: none }
 limits: { maxConnections: 20000, headersTimeout: 5m }`;

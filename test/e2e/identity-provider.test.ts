@@ -16,8 +16,9 @@ import {
   startBuiltGate,
   startExampleProgram,
 } from "../helpers/program.ts";
-import { patience, startRedis } from "../helpers/redis.ts";
+import { patience } from "../helpers/redis.ts";
 import { startRelay } from "../helpers/relay.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 
 const example = join(repository, "examples/identity-provider");
@@ -39,7 +40,7 @@ async function start(t: TestContext): Promise<Setup> {
     BACKCHANNEL: `http://127.0.0.1:${relay.port}/backchannel-logout`,
   });
   const application = await startExampleProgram(t, "identity-provider/application.js", {});
-  const redis = await startRedis(t);
+  const redis = await startUsedRedis(t);
   const issuer = provider.url;
   const startGate = () => {
     const directory = temporaryDirectory(t);

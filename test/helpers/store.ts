@@ -10,11 +10,15 @@ import { RedisReplica, type RedisReplicaOptions } from "../../src/denylist/redis
 import { SharedDenylist } from "../../src/denylist/shared.ts";
 import type { SharedDenylistOptions } from "../../src/denylist/shared-options.ts";
 import { systemClock, systemStopwatch } from "../../src/platform/clock.ts";
+import { startRedis, type TestRedis } from "./redis.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { until } from "./until.ts";
 
 /** Short times, so that tests wait little; long enough for a busy machine. */
 export const shortTimes = { stalenessMs: 100, graceMs: 300 } as const;
+
+/** That of a configuration which says nothing of it. */
+const defaultStalenessMs = 150;
 
 /** The Redis side of a denylist on a server of a test's own. */
 export function connectReplica(
@@ -68,7 +72,7 @@ export interface TestStoreOptions {
 
 /** One sidecar's denylist on a shared Redis; another data directory is another sidecar. */
 export async function openStoreOn(
-  t: TestContext,
+  t: Pick<TestContext, "after">,
   port: number,
   {
     dataDir = temporaryDirectory(t),
@@ -115,6 +119,22 @@ export async function openReady(...args: Parameters<typeof openStoreOn>): Promis
   const store = await openStoreOn(...args);
   await until(() => store.denylist.health().ready);
   return store;
+}
+
+/**
+ * Starts a redis-server of a test's own that sidecars have used before.
+ *
+ * The first sidecar at an empty one waits for four seconds, in case others go by what they knew of it: tests of
+ * what comes afterwards wait for nothing.
+ */
+export async function startUsedRedis(...args: Parameters<typeof startRedis>): Promise<TestRedis> {
+  const redis = await startRedis(...args);
+  const first = await openReady({ after() {} }, redis.port, {
+    redis: { stalenessMs: defaultStalenessMs, graceMs: 1 },
+    denylist: { longestStalenessMs: 1 },
+  });
+  await first.denylist.close();
+  return redis;
 }
 
 /** Waits until a sidecar answers from memory. */

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { patience, startRedis } from "../helpers/redis.ts";
+import { patience } from "../helpers/redis.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -147,7 +148,7 @@ describe("POST /explain", () => {
 
 describe("POST /revocations", () => {
   it("ends a subject's tokens, a session's, or one by its jti, on every sidecar", async (t) => {
-    const redis = await startRedis(t);
+    const redis = await startUsedRedis(t);
     const store = `denylist: { dataDir: data, redis: { url: "${redis.url}", ${patience}, grace: 300ms } }`;
     const [one, two] = await Promise.all([start(t, store), start(t, store)]);
     for (const gate of [one, two]) await untilReady(gate);

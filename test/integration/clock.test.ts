@@ -12,6 +12,7 @@ import { send } from "../helpers/http.ts";
 import { type MachineClock, machineClock } from "../helpers/machine-clock.ts";
 import { patience, startRedis } from "../helpers/redis.ts";
 import { makeSteppingClocks } from "../helpers/stepping-clock.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
@@ -62,7 +63,7 @@ const readinessOf = async ({ adminUrl }: TestGate) => send(`${adminUrl}/readyz`)
 describe("a wall clock that jumps", () => {
   for (const kind of ["embedded", "redis"] as const) {
     it(`ahead and back revives no token (${kind})`, async (t) => {
-      const redis = kind === "redis" ? await startRedis(t) : undefined;
+      const redis = kind === "redis" ? await startUsedRedis(t) : undefined;
       const times = `${patience}, staleness: 100ms, grace: 300ms`;
       const denylist = redis && `{ dataDir: data, redis: { url: "${redis.url}", ${times} } }`;
       const { gate, clock, get, post } = await start(t, denylist ? { denylist } : {});
@@ -130,7 +131,7 @@ describe("a wall clock that jumps", () => {
   });
 
   it("drops no revocation that arrives meanwhile", async (t) => {
-    const redis = await startRedis(t);
+    const redis = await startUsedRedis(t);
     const times = `${patience}, staleness: 100ms, grace: 300ms`;
     const denylist = `{ dataDir: data, redis: { url: "${redis.url}", ${times} } }`;
     const [a, b] = [await start(t, { denylist }), await start(t, { denylist })];

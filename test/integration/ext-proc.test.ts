@@ -8,8 +8,9 @@ import { type Envoy, openEnvoy, type Processed, setLines } from "../helpers/envo
 import { startGate, type TestGate, untilReady, untilStartIsNoted } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { begin, connectHttp2 } from "../helpers/http2.ts";
-import { patience, startRedis } from "../helpers/redis.ts";
+import { patience } from "../helpers/redis.ts";
 import { endWithAll } from "../helpers/shared.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
@@ -352,7 +353,7 @@ describe("an answer of gRPC whose status can't be read, through Envoy's ext_proc
 
 describe("two sidecars on one Redis that gateways ask", () => {
   it("refuse what was logged out at the other, from the very next question on", async (t) => {
-    const redis = await startRedis(t);
+    const redis = await startUsedRedis(t);
     const application = await startApplication(t);
     const store = `{ url: "${redis.url}", ${patience}, staleness: 300ms, grace: 900ms }`;
     const open = (question: string) =>

@@ -14,7 +14,8 @@ import {
   writeConfig,
 } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { patience, startRedis, type TestRedis } from "../helpers/redis.ts";
+import { patience, type TestRedis } from "../helpers/redis.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
@@ -23,7 +24,7 @@ const hour = 3600;
 
 /** Starts sidecars of one Redis, each with an empty directory. */
 async function startFleet(t: TestContext) {
-  const [redis, application] = [await startRedis(t), await startApplication(t)];
+  const [redis, application] = [await startUsedRedis(t), await startApplication(t)];
   const yamlOf = (maxLifetime: string, whenUnavailable = "deny") =>
     [
       `${exampleRoutes}  - { path: /all, methods: [POST], revoke: subject }`,

@@ -7,8 +7,9 @@ import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { connectGrpc, type GrpcShop, startGrpcShop } from "../helpers/grpc-shop.ts";
 import { send } from "../helpers/http.ts";
 import { begin, connectHttp2, readReply, sendHttp2 } from "../helpers/http2.ts";
-import { patience, startRedis } from "../helpers/redis.ts";
+import { patience } from "../helpers/redis.ts";
 import { endWithAll } from "../helpers/shared.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
@@ -24,7 +25,7 @@ describe("gRPC through two sidecars", () => {
   let shared: Promise<{ shop: GrpcShop; a: TestGate; b: TestGate }> | undefined;
   const start = () => {
     shared ??= (async () => {
-      const redis = await startRedis(ending);
+      const redis = await startUsedRedis(ending);
       const shop = await startGrpcShop(ending);
       const store = `denylist: { dataDir: data, redis: { url: "${redis.url}", ${patience}, grace: 300ms } }`;
       const options = { upstream: `http://127.0.0.1:${shop.port}`, yaml: `${routes}\n${store}` };

@@ -10,8 +10,9 @@ import { makeCertificate } from "../helpers/certificate.ts";
 import { startGate, untilReady, untilStartIsNoted } from "../helpers/gate.ts";
 import { keepSending, openRaw, type RawConnection } from "../helpers/http.ts";
 import { repository } from "../helpers/program.ts";
-import { startRedis } from "../helpers/redis.ts";
+
 import { startRelay } from "../helpers/relay.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
@@ -219,7 +220,7 @@ routes: [ { path: /read, from: [ { requestJson: /token } ] } ]`;
     return isLinked ? "the token counts as opaque" : "the token is not linked";
   },
   async "a request, for what Redis says of its token"(t) {
-    const redis = await startRedis(t);
+    const redis = await startUsedRedis(t);
     const relay = await startRelay(t, redis.port);
     const url = `redis://127.0.0.1:${relay.port}`;
     const gate = await place(

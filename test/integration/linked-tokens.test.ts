@@ -6,7 +6,8 @@ import { answered, logOutWith, statusOf } from "../helpers/again.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
-import { patience, startRedis } from "../helpers/redis.ts";
+import { patience } from "../helpers/redis.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
@@ -66,7 +67,7 @@ async function start(t: TestContext, count: number, redisSettings = "") {
     });
     response.end(request.headers["x-says"] ?? handOut());
   });
-  const redis = count > 1 ? await startRedis(t) : undefined;
+  const redis = count > 1 ? await startUsedRedis(t) : undefined;
   const store = `, redis: { url: "${redis?.url}", ${patience}, grace: 300ms${redisSettings} }`;
   const yaml = `${routes}\ndenylist: { dataDir: data${redis ? store : ""} }`;
   const gates = await Promise.all(

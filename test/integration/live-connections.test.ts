@@ -8,7 +8,8 @@ import { WebSocket, WebSocketServer } from "ws";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { openRaw, send } from "../helpers/http.ts";
-import { patience, startRedis } from "../helpers/redis.ts";
+import { patience } from "../helpers/redis.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
@@ -79,7 +80,7 @@ async function metric(gate: TestGate, name: string): Promise<number> {
 describe("what goes on under a token", () => {
   it("ends with it on every sidecar: another device's WebSocket and events, and nobody else's", async (t) => {
     const application = await startLively(t);
-    const redis = await startRedis(t);
+    const redis = await startUsedRedis(t);
     const yaml = `${routes}\ndenylist: { dataDir: data, redis: { url: "${redis.url}", ${patience}, grace: 300ms } }`;
     const [one, two] = await Promise.all([
       startGate(t, { upstream: application.url, yaml }),

@@ -13,6 +13,7 @@ import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { repository, startProgram } from "../helpers/program.ts";
 import { patience, startRedis, type TestRedis } from "../helpers/redis.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken, publicPem, spellingsOf } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
@@ -118,7 +119,7 @@ describe("docs/migration.md", () => {
     });
 
     it("takes the keys of a Redis along, while revgate runs there and while it does not", async (t) => {
-      const [old, own] = [await startRedis(t), await startRedis(t)];
+      const [old, own] = [await startRedis(t), await startUsedRedis(t)];
       const { url: upstream } = await startNothing(t);
       const store = `denylist: { dataDir: data, redis: { url: "${own.url}", ${patience}, grace: 500ms } }`;
       const [here, elsewhere] = [
@@ -147,7 +148,11 @@ describe("docs/migration.md", () => {
       const unknown = makeToken();
       await old.client.setex(unknown, 259200, "1");
       await own.kill();
+      const config = join(directory, "revgate.yaml");
+      const patient = readFileSync(config, "utf8");
+      writeFileSync(config, patient.replace("dataDir: data", "dataDir: data, holdTimeout: 1s"));
       await assert.rejects(take(), /redis/i);
+      writeFileSync(config, patient);
       await own.start();
       const again = await startGate(t, { upstream, yaml: store, directory });
       await untilReady(again);

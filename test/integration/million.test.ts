@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { filledName, fillRedis, patience, startRedis } from "../helpers/redis.ts";
-import { openStoreOn } from "../helpers/store.ts";
+import { filledName, fillRedis, patience } from "../helpers/redis.ts";
+import { openStoreOn, startUsedRedis } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
@@ -15,7 +15,7 @@ describe("a store of two hundred thousand entries", () => {
   it("is answered for correctly from the start, while it loads", {
     timeout: 115_000,
   }, async (t) => {
-    const redis = await startRedis(t);
+    const redis = await startUsedRedis(t);
     const expiresAt = Math.floor(Date.now() / 1000) + 100_000;
     const application = await startApplication(t);
     const grace = `grace: 300ms, ${patience}`;

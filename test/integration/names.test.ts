@@ -7,7 +7,8 @@ import { crc32 } from "node:zlib";
 import { startApplication } from "../helpers/application.ts";
 import { type GateOptions, startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { patience, startRedis } from "../helpers/redis.ts";
+import { patience } from "../helpers/redis.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
@@ -96,7 +97,7 @@ describe("what revgate 0.1 has revoked", () => {
   });
 
   it("stays revoked by Redis, and what is revoked now is known to sidecars of that version", async (t) => {
-    const redis = await startRedis(t);
+    const redis = await startUsedRedis(t);
     for (const entry of revoked) {
       const [kind, name, ...value] = entry.split(" ");
       await redis.client.set(`revgate:${kind}:${name}`, value.join(" "), "EX", 100_000);
@@ -145,7 +146,7 @@ describe("denylist.nameKeyFile", () => {
   it("leaves nothing in journal or Redis that can be guessed", async (t) => {
     const directory = temporaryDirectory(t);
     keyIn(directory, "name-key", key);
-    const redis = await startRedis(t);
+    const redis = await startUsedRedis(t);
     const gate = await start(
       t,
       `nameKeyFile: name-key, formerNames: false, redis: { url: "${redis.url}", ${patience}, grace: 300ms }`,
@@ -198,7 +199,7 @@ describe("denylist.nameKeyFile", () => {
   });
 
   it("keeps a sidecar with another key, or with none, from being ready and from clearing any token", async (t) => {
-    const redis = await startRedis(t);
+    const redis = await startUsedRedis(t);
     const store = `formerNames: false, redis: { url: "${redis.url}", ${patience}, grace: 300ms }`;
     const startWith = async (setting: string, text: string) => {
       const directory = temporaryDirectory(t);

@@ -4,7 +4,8 @@ import { statusOf } from "../helpers/again.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
-import { patience, startRedis } from "../helpers/redis.ts";
+import { patience } from "../helpers/redis.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
 const routes = `
@@ -38,7 +39,7 @@ async function start(t: TestContext, count: number) {
     });
     response.end(says ?? JSON.stringify(body));
   });
-  const redis = count > 1 ? await startRedis(t) : undefined;
+  const redis = count > 1 ? await startUsedRedis(t) : undefined;
   const store = `, redis: { url: "${redis?.url}", ${patience}, grace: 300ms }`;
   const yaml = `${routes}\ndenylist: { dataDir: data${redis ? store : ""} }`;
   const starts = Array.from({ length: count }, () =>

@@ -4,7 +4,8 @@ import { configSchema } from "../../src/config/schema.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { patience, startRedis } from "../helpers/redis.ts";
+import { patience } from "../helpers/redis.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
 const settings = `
@@ -93,7 +94,7 @@ describe("a logout of revgate's own", () => {
   });
 
   it("is not done while Redis is away", async (t) => {
-    const redis = await startRedis(t);
+    const redis = await startUsedRedis(t);
     const store = `redis: { url: "${redis.url}", ${patience}, grace: 300ms }`;
     const { logOut } = await start(t, `denylist: { dataDir: data, ${store} }`);
     await redis.kill();

@@ -4,8 +4,9 @@ import { after, before, describe, it } from "node:test";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
-import { startRedis, type TestRedis } from "../helpers/redis.ts";
+import type { TestRedis } from "../helpers/redis.ts";
 import type { Ending } from "../helpers/shared.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
 const pair = "handsOut: [ { responseJson: /access }, { responseJson: /refresh } ]";
@@ -33,7 +34,7 @@ async function start(t: Ending) {
     response.writeHead(Number(status), { "Content-Type": "application/json" });
     response.end(JSON.stringify({ access, refresh: beside }));
   });
-  const redis = await startRedis(t);
+  const redis = await startUsedRedis(t);
   const starts = ["local", "every-request"].map((reads) => {
     const store = `{ url: "${redis.url}", commandTimeout: 5s, grace: 300ms, reads: ${reads} }`;
     const yaml = `${routes}\ndenylist: { dataDir: data, redis: ${store} }`;

@@ -10,11 +10,12 @@ import { startGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { machineClock } from "../helpers/machine-clock.ts";
 import { patience, startRedis } from "../helpers/redis.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
 async function twoSidecars(t: TestContext, more = "", timeouts = patience) {
-  const redis = await startRedis(t);
+  const redis = await startUsedRedis(t);
   const application = await startApplication(t);
   const times = `${timeouts}, staleness: 100ms, grace: 300ms`;
   const yaml = `denylist: { dataDir: data, redis: { url: "${redis.url}", ${times} ${more} } }`;

@@ -19,7 +19,8 @@ import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { type Reply, send } from "../helpers/http.ts";
 import { nextKeyPair } from "../helpers/key-pairs.ts";
-import { patience, startRedis } from "../helpers/redis.ts";
+import { patience } from "../helpers/redis.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { keyPair, makeToken, publicPem } from "../helpers/tokens.ts";
 
@@ -611,7 +612,7 @@ signals:
 
   it("end sessions on every sidecar, and are known to all of them", async (t) => {
     const application = await startApplication(t);
-    const redis = await startRedis(t);
+    const redis = await startUsedRedis(t);
     const store = `denylist: { dataDir: data, redis: { url: "${redis.url}", ${patience}, grace: 300ms } }`;
     const [one, two] = await Promise.all(
       [0, 1].map(() => startGate(t, { upstream: application.url, yaml: `${yaml}\n${store}` })),

@@ -6,7 +6,8 @@ import { logOutWith, statusOf } from "../helpers/again.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
-import { patience, startRedis } from "../helpers/redis.ts";
+import { patience } from "../helpers/redis.ts";
+import { startUsedRedis } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -21,7 +22,7 @@ async function startPair(t: TestContext) {
     response.statusCode = request.headers["x-fails"] === undefined ? 200 : 400;
     response.end("ok");
   });
-  const redis = await startRedis(t);
+  const redis = await startUsedRedis(t);
   const yaml = `${routes}\ndenylist: { dataDir: data, redis: { url: "${redis.url}", ${patience}, grace: 300ms } }`;
   const gates = await Promise.all([
     startGate(t, { upstream: application.url, yaml }),

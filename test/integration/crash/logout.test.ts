@@ -9,7 +9,8 @@ import { isLong } from "../../helpers/form.ts";
 import { type GateOptions, startGate, writeConfig } from "../../helpers/gate.ts";
 import { send } from "../../helpers/http.ts";
 import { repository, startBuiltGate } from "../../helpers/program.ts";
-import { patience, startRedis } from "../../helpers/redis.ts";
+import { patience } from "../../helpers/redis.ts";
+import { startUsedRedis } from "../../helpers/store.ts";
 import { temporaryDirectory } from "../../helpers/temporary.ts";
 import { makeToken } from "../../helpers/tokens.ts";
 import { until } from "../../helpers/until.ts";
@@ -146,7 +147,7 @@ describe("SIGKILL at every boundary of a logout", () => {
   });
 
   it("loses no revocation with Redis", { timeout: 200_000 }, async (t) => {
-    const redis = await startRedis(t);
+    const redis = await startUsedRedis(t);
     const denylist = `denylist: { dataDir: data, redis: { url: "${redis.url}", ${patience}, grace: 300ms } }`;
     await dieEverywhere(t, denylist, [/write/, /datasync/, /send/]);
   });
