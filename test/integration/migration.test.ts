@@ -108,11 +108,17 @@ describe("docs/migration.md", () => {
       const programs = programsOf(gate);
       const said = await walk(t, commands.slice(0, 1), { directory, env: {}, programs });
       assert.match(said, /would import 1, skipped 1/);
+      const asked = () => send(`${gate.url}/me`, { headers: { token: revoked } });
+      assert.equal(
+        (await asked()).json["error"],
+        undefined,
+        "the application says no, not revgate",
+      );
       await walk(t, commands.slice(1), { directory, env: {}, programs });
       // Step 4: without the file the application lets all in, and revgate is the one who refuses.
       writeFileSync(join(directory, "token_blacklist.txt"), "");
       assert.equal((await old(revoked)).status, 200);
-      const now = await send(`${gate.url}/me`, { headers: { token: revoked } });
+      const now = await asked();
       assert.deepEqual([now.status, now.json["message"]], [401, before.json["message"]]);
       assert.equal(await statusAt(gate, otherSpelling), 401);
       assert.equal(await statusAt(gate, live), 200);
