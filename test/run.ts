@@ -41,7 +41,7 @@ if (files.length === 0) throw new Error("name the folders of test/ to run");
  * Most of the time tests wait: for a disk, a time-out, a grace period. On a large machine no more run at once, since a
  * container on it often has the time of a few processors only, and then many tests at once are slow ones.
  */
-const concurrency = Math.min(8, 2 * Math.max(2, availableParallelism()));
+const concurrency = Math.min(8, 3 * Math.max(2, availableParallelism()));
 /** The longest that a test may take; of several in one process, each. */
 const maxTestMs = 240_000;
 /** What a terminal shows is node's own choice; a file or a pipe gets TAP, and the failures at its end. */

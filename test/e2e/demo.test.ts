@@ -1,15 +1,19 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { send } from "../helpers/http.ts";
 import { repository, runBuilt } from "../helpers/program.ts";
 import { until } from "../helpers/until.ts";
 
-/** Runs the built demo with --keep, and waits until it has told its story. */
+/** Runs the demo with --keep as `npm run demo` does, and waits until it has told its story. */
 async function keepDemo(t: TestContext) {
-  const child = spawn(process.execPath, [join(repository, "dist/cli.js"), "demo", "--keep"]);
+  const { scripts } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
+  const [program = "", ...args] = String(scripts.demo).split(" ");
+  const file = join(repository, "node_modules/.bin", program);
+  const child = spawn(file, [...args, "--keep"], { cwd: repository });
   const exited = once(child, "exit");
   const closed = once(child, "close");
   t.after(() => child.kill("SIGINT"));
@@ -37,6 +41,12 @@ describe("revgate demo", () => {
     assert.match(output, /^✓ the same call again at the second sidecar\n.*\n.*\n {2}< 401 /m);
     assert.match(output, /^ {2}< close 4401 token_revoked$/m);
     assert.match(output, /^ {2}revgate_requests_total\{outcome="token_revoked"\} 1$/m);
+    const shown = /```text\n(✓[\s\S]*?)```/.exec(
+      readFileSync(join(repository, "README.md"), "utf8"),
+    );
+    const lines = shown?.[1]?.trim().split("\n") ?? [];
+    assert.ok(lines.length >= 6, "the README shows what it prints");
+    for (const line of lines) assert.ok(output.includes(`\n${line}\n`), line);
     const [, table = ""] = output.split("Everything is still running:");
     const addresses = [...table.matchAll(/^ {2}\s*([a-zA-Z0-9 ]+?) {2,}(\S+)$/gm)];
     assert.deepEqual(

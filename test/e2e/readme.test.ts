@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -40,18 +40,6 @@ describe("README", () => {
     assert.ok(scripts.test !== undefined && scripts.demo !== undefined);
     assert.match(ci, /^npm ci\nnpm run check\nnpm run test:long\nnpm test\nnpm run test:ops$/m);
     for (const command of [...runByCi, ...runInRepository]) assert.ok(text.includes(command));
-  });
-
-  it("shows a demo that works", () => {
-    const { status, stdout } = spawnSync("npm", ["run", "demo"], {
-      cwd: repository,
-      encoding: "utf8",
-    });
-    assert.equal(status, 0, stdout);
-    const [, shown = ""] = /```text\n(✓[\s\S]*?)```/.exec(text) ?? [];
-    const lines = shown.trim().split("\n");
-    assert.ok(lines.length >= 6);
-    for (const line of lines) assert.ok(stdout.includes(`\n${line}\n`), line);
   });
 
   it("has commands that work in the order in which they stand there", async (t) => {
