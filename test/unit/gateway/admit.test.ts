@@ -101,6 +101,23 @@ describe("admit", () => {
     assert.equal(of(true, upgrade, []), "token_missing");
   });
 
+  it("notes whose refusal it is: a forged token by its whole text, others by what was signed", () => {
+    const named = (kind: string) => {
+      const verification = kind === "invalid" ? { kind } : { kind, token };
+      const checks = {
+        ...checksOf(storeOf("revoked")),
+        verifier: { verify: () => verification, names: plainNames },
+      } as unknown as Checks;
+      const visit = visitOf(["token", "head.claims.signature"]);
+      admit(checks, visit);
+      return visit.refusedToken;
+    };
+    const nameOf = (text: string) => plainNames.token(text).value;
+    assert.equal(named("invalid"), nameOf("head.claims.signature"));
+    assert.equal(named("expired"), nameOf("head.claims"));
+    assert.equal(named("valid"), nameOf("head.claims"));
+  });
+
   it("refuses a request whose body broke off, by why it did", () => {
     for (const [brokenOff, reason] of [
       ["stalled", "request_timeout"],

@@ -115,6 +115,22 @@ describe("a hold on a route whose request alone names the subject", () => {
   });
 });
 
+describe("a hold on a route whose answer names the subject", () => {
+  it("asks for no token in it", async () => {
+    const times = [100, 100];
+    const { options, said } = optionsWith({ clock: { nowSeconds: () => times.shift() ?? 102 } });
+    const source = { kind: "responseJson", pointer: "/id" } as const;
+    const subjectsFrom = [{ source, namespace: undefined, ifUnknown: "keep" }] as const;
+    const route = { access: "public", revoke: "subject", subjectsFrom } as const;
+    const hold = await holdFor(route, { tokens: [], subjects: [], unproven: 0 }, options);
+    await hold?.onResponse({
+      ...{ status: 200, headers: ["content-type", "application/json"], trailers: () => [] },
+      readBody: async () => Buffer.from('{"id":7}'),
+    });
+    assert.deepEqual(said.slice(1), ["revoke", "released"]);
+  });
+});
+
 describe("a hold on a route whose answer hands out what stays", () => {
   it("reads it, and revokes before the answer goes", async () => {
     const times = [100, 100];

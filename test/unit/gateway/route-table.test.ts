@@ -4,6 +4,7 @@ import { anyMethod, methodInBody } from "../../../src/gateway/method.ts";
 import type { RouteRule } from "../../../src/gateway/route.ts";
 import { compileRoutes } from "../../../src/gateway/route-table.ts";
 import { readTarget } from "../../../src/gateway/target.ts";
+import type { BodyFields } from "../../../src/http/body-fields.ts";
 import { HeaderList } from "../../../src/http/field-lines.ts";
 
 function table(...rules: (Partial<RouteRule> & { path: string })[]) {
@@ -303,6 +304,21 @@ describe("routes", () => {
     ];
     for (const rule of others)
       assert.equal(table({ path: "/a", ...rule })("/a")?.needsBody, undefined);
+  });
+
+  it("go by the answer's data where a mutation revokes, under the keys that the request gives it", () => {
+    const rule = { path: "/graphql", methods: undefined, access: "protected" } as const;
+    const routes = compileRoutes([{ ...rule, revoke: "token", when: { mutations: ["logout"] } }]);
+    const target = readTarget("/graphql", { allowEncodedSlash: false }) ?? assert.fail();
+    const graphql = (fields: BodyFields) =>
+      routes.find(["POST"], target, { headers: new HeaderList([]), target: "", body: { fields } });
+    const keysIn = (query: string) =>
+      graphql({ kind: "json", value: { query } })?.success?.map((each) => each.graphql);
+    assert.deepEqual(keysIn("mutation { bye: logout }"), [{ keys: ["bye"], unread: false }]);
+    assert.equal(keysIn("{ me }"), undefined);
+    // What can't be read is held, and looked for under its own name.
+    const unread = graphql({ kind: "unreadable" })?.success?.map((each) => each.graphql);
+    assert.deepEqual(unread, [{ keys: ["logout"], unread: true }]);
   });
 
   it("let tokens be opaque only by the rule that decides about access, and as it is written", () => {
