@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { ControlError, RevocationPendingError, StoreUnavailableError } from "../errors.ts";
 
 /** What is answered, and what the log is told beside it. */
-export interface Answer {
+export interface AdminAnswer {
   readonly status: number;
   /** Sent as JSON, unless there is a `text`. */
   readonly body?: unknown;
@@ -45,7 +45,11 @@ const headersOfAll = {
 const maxReadMs = 10_000;
 
 /** Sends an answer. A client that does not read it loses its connection; for one that has left, nothing is kept. */
-export function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+export function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: AdminAnswer,
+): void {
   if (request.socket.destroyed) return;
   const { status, headers } = answer;
   const { type, text } = contentOf(answer);
@@ -62,25 +66,25 @@ export function send(request: IncomingMessage, response: ServerResponse, answer:
   response.end(text);
 }
 
-function contentOf({ body, text }: Answer): { readonly type?: string; readonly text: string } {
+function contentOf({ body, text }: AdminAnswer): { readonly type?: string; readonly text: string } {
   if (text !== undefined) return text;
   if (body === undefined) return { text: "" };
   return { type: "application/json; charset=utf-8", text: `${JSON.stringify(body)}\n` };
 }
 
 /** An answer that says no, in the words of RFC 6749 section 5.2. */
-export function refusal(status: number, error: string, description?: string): Answer {
+export function refusal(status: number, error: string, description?: string): AdminAnswer {
   return { status, body: { error, ...(description && { error_description: description }) } };
 }
 
 /** The answer to one request too many. */
-export const tooManyRequests: Answer = {
+export const tooManyRequests: AdminAnswer = {
   ...refusal(429, "too_many_requests"),
   headers: { "Retry-After": "1" },
 };
 
 /** The answer to what an operation failed with; throws what is no expected failure. */
-export function failure(error: unknown): Answer {
+export function failure(error: unknown): AdminAnswer {
   const retry = { headers: { "Retry-After": "1" } };
   if (error instanceof BadRequest) {
     const answer = refusal(error.status, error.error, error.message);

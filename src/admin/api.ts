@@ -5,9 +5,9 @@ import { maxJsonDepth, readJson } from "../http/json.ts";
 import { createBucket } from "../platform/buckets.ts";
 import { isEndedClaim } from "../revocation/ended-claims.ts";
 import { claimText } from "../token/claims.ts";
-import { type Answer, BadRequest, failure, tooManyRequests } from "./answer.ts";
+import { type AdminAnswer, BadRequest, failure, tooManyRequests } from "./answer.ts";
 import { createBodyReader, type ReadBody, readForm } from "./body.ts";
-import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";
+import type { AdminExchange, Endpoint, Endpoints } from "./endpoint.ts";
 import { carriesSecret, secretMissing } from "./secret.ts";
 
 /** What the API works with, and who is told. */
@@ -20,7 +20,7 @@ export interface AdminApiOptions {
   readonly requestsPerSecond: number;
 }
 
-type Operation = (exchange: Exchange, read: ReadBody) => Promise<Answer>;
+type Operation = (exchange: AdminExchange, read: ReadBody) => Promise<AdminAnswer>;
 
 const maxPerPage = 1000;
 
@@ -45,7 +45,7 @@ function guard(operation: Operation, { secret, requestsPerSecond }: AdminApiOpti
   const mayAsk = createBucket(requestsPerSecond);
   const read = createBodyReader();
 
-  async function answer(exchange: Exchange): Promise<Answer> {
+  async function answer(exchange: AdminExchange): Promise<AdminAnswer> {
     if (!carriesSecret(exchange.request.headers.authorization, secret)) return secretMissing;
     exchange.onBelieved();
     if (!mayAsk()) return tooManyRequests;
@@ -156,7 +156,7 @@ function wholeNumber(
 }
 
 async function readMembers(
-  exchange: Exchange,
+  exchange: AdminExchange,
   read: ReadBody,
 ): Promise<Readonly<Record<string, unknown>>> {
   const value = readJson(await read(exchange, "application/json"));

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Logger } from "../observability/logger.ts";
-import type { Answer } from "./answer.ts";
+import type { AdminAnswer } from "./answer.ts";
 
 /** One request to the admin port that may end something, or was not believed, for the log. */
 export interface AuditEvent {
@@ -24,7 +24,7 @@ export function createAudit(logger: Pick<Logger, "info">): Audit {
 const maxLoggedChars = 200;
 
 /** What the log is told of a request and its answer. */
-export function auditEventOf(request: IncomingMessage, answer: Answer): AuditEvent {
+export function auditEventOf(request: IncomingMessage, answer: AdminAnswer): AuditEvent {
   const [path = ""] = (request.url ?? "").split("?", 1);
   const { error, err } = (answer.body ?? {}) as { error?: string; err?: string };
   return {

@@ -2,13 +2,13 @@ import type { IncomingMessage } from "node:http";
 import { GatheredBytes } from "../platform/gathered-bytes.ts";
 import { createPlaces, type Place } from "../platform/places.ts";
 import { BadRequest } from "./answer.ts";
-import type { Exchange } from "./endpoint.ts";
+import type { AdminExchange } from "./endpoint.ts";
 
 const maxBodyBytes = 65_536;
 const maxBodiesAtOnce = 64;
 
 /** Reads the body of a request of that type as text; rejects with BadRequest. */
-export type ReadBody = (exchange: Exchange, type: string) => Promise<string>;
+export type ReadBody = (exchange: AdminExchange, type: string) => Promise<string>;
 
 /**
  * Makes the reader of one endpoint's bodies. It reads a bounded number at once; if there are more, a body
@@ -67,6 +67,6 @@ function readAll(request: IncomingMessage): Promise<string> {
 }
 
 /** Reads a form; rejects with BadRequest. */
-export async function readForm(read: ReadBody, exchange: Exchange): Promise<URLSearchParams> {
+export async function readForm(read: ReadBody, exchange: AdminExchange): Promise<URLSearchParams> {
   return new URLSearchParams(await read(exchange, "application/x-www-form-urlencoded"));
 }

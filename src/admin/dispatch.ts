@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ReportUncaught } from "../observability/uncaught.ts";
 import { createBuckets } from "../platform/buckets.ts";
-import { type Answer, type Distrust, refusal, send, tooManyRequests } from "./answer.ts";
+import { type AdminAnswer, type Distrust, refusal, send, tooManyRequests } from "./answer.ts";
 import { type Audit, auditEventOf } from "./audit.ts";
-import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";
+import type { AdminExchange, Endpoint, Endpoints } from "./endpoint.ts";
 import { namesOwnHost } from "./hosts.ts";
 import { peerOf } from "./peer.ts";
 
@@ -65,7 +65,7 @@ function find(
   request: IncomingMessage,
   response: ServerResponse,
   { options, onBelieved }: { options: DispatchOptions; onBelieved: () => void },
-): { readonly endpoint: Endpoint; readonly exchange: Exchange } {
+): { readonly endpoint: Endpoint; readonly exchange: AdminExchange } {
   // Not by URL: what a client sends need not be one.
   const [path = "", ...query] = (request.url ?? "").split("?");
   const method = request.method === "HEAD" ? "GET" : request.method;
@@ -84,9 +84,9 @@ function find(
 
 async function answerTo(
   endpoint: Endpoint,
-  exchange: Exchange,
+  exchange: AdminExchange,
   { hosts, onUncaught }: DispatchOptions,
-): Promise<Answer> {
+): Promise<AdminAnswer> {
   if (endpoint.hosts === "own" && !namesOwnHost(exchange.request, hosts())) return foreignHost;
   try {
     return await endpoint.answer(exchange);
@@ -99,7 +99,10 @@ async function answerTo(
 /** Limits what a peer that is not believed can do: it costs a comparison, and no line in the log. */
 function createDistrust({ onDistrust }: DispatchOptions) {
   const isTold = createBuckets(distrustsPerSecond);
-  return ({ peer }: Exchange, answer: Answer): { answer: Answer; audited: boolean } => {
+  return (
+    { peer }: AdminExchange,
+    answer: AdminAnswer,
+  ): { answer: AdminAnswer; audited: boolean } => {
     const { distrust } = answer;
     if (distrust === undefined) return { answer, audited: true };
     onDistrust(distrust);
@@ -118,7 +121,7 @@ const notFound = plain(404, "Try /, /healthz, /readyz or /metrics.\n");
 const notAllowed = plain(405, "Only GET is answered here.\n", { Allow: "GET, HEAD" });
 
 const serverError = refusal(500, "server_error");
-const foreignHost: Answer = {
+const foreignHost: AdminAnswer = {
   ...refusal(421, "foreign_host", "this Host is not one of the listener's; see admin.hosts"),
   distrust: "host",
 };

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Answer } from "./answer.ts";
+import type { AdminAnswer } from "./answer.ts";
 
 /** A request to the admin port, on its way to an endpoint. */
-export interface Exchange {
+export interface AdminExchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** What stands behind the `?`. */
@@ -23,7 +23,7 @@ export interface Endpoint {
   /** Whether every request is written to the log. */
   readonly audited: boolean;
   /** May reject: the listener answers 500 then, and it counts as a defect. */
-  readonly answer: (exchange: Exchange) => Answer | Promise<Answer>;
+  readonly answer: (exchange: AdminExchange) => AdminAnswer | Promise<AdminAnswer>;
 }
 
 /** Endpoints by method and path, such as `POST /revoke`. */

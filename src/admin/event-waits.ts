@@ -1,6 +1,6 @@
 import { type BoundedWait, createBoundedWait } from "../platform/bounded-wait.ts";
 import { BadRequest } from "./answer.ts";
-import type { Exchange } from "./endpoint.ts";
+import type { AdminExchange } from "./endpoint.ts";
 
 /** Has an event wait until something is ready; rejects with BadRequest if it has to make room for others. */
 export type EventWait = (ready: Promise<void>) => Promise<void>;
@@ -20,7 +20,7 @@ const maxForKeys = 64;
  * unknown keys, as large as a body may be, and leave at once or stay. A real one is carried out even if its sender
  * has no patience.
  */
-export function createEventWaits(): (exchange: Pick<Exchange, "peer">) => EventWaits {
+export function createEventWaits(): (exchange: Pick<AdminExchange, "peer">) => EventWaits {
   const [turn, key] = [createBoundedWait(maxInLine), createBoundedWait(maxForKeys)];
   const orCrowded =
     (wait: BoundedWait, peer: string): EventWait =>

@@ -1,6 +1,6 @@
 import type { DenylistHealth } from "../denylist/denylist.ts";
 import { createBucket } from "../platform/buckets.ts";
-import type { Answer } from "./answer.ts";
+import type { AdminAnswer } from "./answer.ts";
 import type { Endpoints } from "./endpoint.ts";
 
 /** Where the answers to probes and to Prometheus come from. */
@@ -36,7 +36,7 @@ export function createProbes(options: ProbeOptions): Endpoints {
 }
 
 /** A configuration that can't be used takes no one out of service: the one before is in force. */
-function readinessAnswer({ readiness, configTrouble }: ProbeOptions): Answer {
+function readinessAnswer({ readiness, configTrouble }: ProbeOptions): AdminAnswer {
   const { ready, reason } = readiness();
   const config = configTrouble();
   const body = {
@@ -47,7 +47,7 @@ function readinessAnswer({ readiness, configTrouble }: ProbeOptions): Answer {
   return { status: ready ? 200 : 503, body };
 }
 
-function metricsAnswer({ contentType, text }: Rendered): Answer {
+function metricsAnswer({ contentType, text }: Rendered): AdminAnswer {
   return { status: 200, text: { type: contentType, text } };
 }
 

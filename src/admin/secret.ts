@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { type Answer, refusal } from "./answer.ts";
+import { type AdminAnswer, refusal } from "./answer.ts";
 
 /** Whether an `Authorization` header carries the secret. Takes the same time whatever was sent. */
 export function carriesSecret(authorization: string | undefined, secret: string): boolean {
@@ -12,7 +12,7 @@ function digest(text: string): Buffer {
 }
 
 /** The answer to anyone who does not carry it. */
-export const secretMissing: Answer = {
+export const secretMissing: AdminAnswer = {
   ...refusal(401, "invalid_token"),
   headers: { "WWW-Authenticate": 'Bearer realm="revgate admin", error="invalid_token"' },
   distrust: "secret",

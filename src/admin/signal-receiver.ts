@@ -11,9 +11,9 @@ import {
 } from "../token/events/security-event.ts";
 import { readSignal, signalTypes } from "../token/events/shared-signals.ts";
 import { isNeverCarried, type SeenTokens } from "../token/seen-tokens.ts";
-import { type Answer, BadRequest, failure, refusal, tooManyRequests } from "./answer.ts";
+import { type AdminAnswer, BadRequest, failure, refusal, tooManyRequests } from "./answer.ts";
 import { createBodyReader, type ReadBody, readForm } from "./body.ts";
-import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";
+import type { AdminExchange, Endpoint, Endpoints } from "./endpoint.ts";
 import { createEventWaits, type EventWaits } from "./event-waits.ts";
 import { createReception, type Receive, type ReceptionOptions } from "./signal-reception.ts";
 import type { SignalSource } from "./signalled-entries.ts";
@@ -47,7 +47,7 @@ export function createSignalReceiver(options: SignalReceiverOptions): Endpoints 
       mayCarryOut: createBuckets(options.requestsPerSecond),
     };
     const waitsOf = createEventWaits();
-    const bound = (exchange: Exchange) =>
+    const bound = (exchange: AdminExchange) =>
       answer(exchange, { ...reading, waits: waitsOf(exchange), options, receive });
     return { hosts: "any", audited: true, answer: bound };
   };
@@ -59,7 +59,7 @@ export function createSignalReceiver(options: SignalReceiverOptions): Endpoints 
   ]);
 }
 
-type Receiver = (exchange: Exchange, context: ReceiverContext) => Promise<Answer>;
+type Receiver = (exchange: AdminExchange, context: ReceiverContext) => Promise<AdminAnswer>;
 
 /** What one endpoint works with. */
 interface ReceiverContext {
@@ -85,7 +85,10 @@ function lastIssuedBy(
 }
 
 /** Section 2.8 knows two answers to a logout token: done, and everything else. What was never read may come again. */
-async function receiveLogout(exchange: Exchange, context: ReceiverContext): Promise<Answer> {
+async function receiveLogout(
+  exchange: AdminExchange,
+  context: ReceiverContext,
+): Promise<AdminAnswer> {
   const { options, read, mayCarryOut, receive } = context;
   try {
     const [token, ...more] = (await readForm(read, exchange)).getAll("logout_token");
@@ -116,7 +119,10 @@ async function receiveLogout(exchange: Exchange, context: ReceiverContext): Prom
 }
 
 /** One that comes again is acknowledged again (RFC 8935 section 2.1): its sender may have missed the answer. */
-async function receiveEvent(exchange: Exchange, context: ReceiverContext): Promise<Answer> {
+async function receiveEvent(
+  exchange: AdminExchange,
+  context: ReceiverContext,
+): Promise<AdminAnswer> {
   const { options, read, mayCarryOut, receive } = context;
   try {
     const text = (await read(exchange, "application/secevent+jwt")).trim();
@@ -153,7 +159,7 @@ async function verify(
   return verifyEvent(text, { ...times, sources, types, wait: waits.key });
 }
 
-function answerTo(error: unknown, { onSignal }: SignalReceiverOptions): Answer {
+function answerTo(error: unknown, { onSignal }: SignalReceiverOptions): AdminAnswer {
   if (error instanceof EventRefused) {
     onSignal("refused");
     return { ...refusal(400, error.code, error.message), distrust: "event" };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Answer } from "./answer.ts";
-import type { Endpoint, Endpoints, Exchange } from "./endpoint.ts";
+import type { AdminAnswer } from "./answer.ts";
+import type { AdminExchange, Endpoint, Endpoints } from "./endpoint.ts";
 import type { LatestRevocation } from "./latest-revocations.ts";
 import type { Overview } from "./overview.ts";
 import { carriesSecret, secretMissing } from "./secret.ts";
@@ -40,14 +40,14 @@ export function createStatusPage({ secret, latest, overview }: StatusPageOptions
   const page = readPage("page.html", script);
   const runbook = readPage("runbook.html", undefined);
 
-  function status(): Answer {
+  function status(): AdminAnswer {
     const mode = secret() === undefined ? "without-api" : "with-api";
     const text = page.html.replace("<body>", `<body class="${mode}">`);
     return htmlAnswer({ ...page, html: text });
   }
 
   /** With the secret all of it, since the API tells as much; without one, what the metrics tell anybody. */
-  function latestFor({ request }: Exchange): Answer {
+  function latestFor({ request }: AdminExchange): AdminAnswer {
     const expected = secret();
     if (expected === undefined) {
       return { status: 200, body: latest().map(({ at, kind }) => ({ at, kind })) };
@@ -71,7 +71,7 @@ interface Page {
   readonly policy: string;
 }
 
-function htmlAnswer({ html, policy }: Page): Answer {
+function htmlAnswer({ html, policy }: Page): AdminAnswer {
   const headers = { "Content-Security-Policy": policy, "Referrer-Policy": "no-referrer" };
   return { status: 200, text: { type: "text/html; charset=utf-8", text: html }, headers };
 }

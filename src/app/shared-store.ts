@@ -18,7 +18,7 @@ import { rememberedSeconds } from "./remembered.ts";
 import type { StoreContext } from "./store-context.ts";
 
 /** The longest staleness that the schema allows: by that somebody may go of whom nothing is known. */
-const longestStalenessMs = 2000;
+const maxStalenessMs = 2000;
 /** A loss is noticed by anyone who follows within a few readings. */
 const noticeMs = 1000;
 /** A busy event loop must not cost more by the name than by the feed. */
@@ -43,7 +43,7 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
     allowEviction: redis.allowEviction,
     holdTimeoutMs: 2 * redis.grace + redis.commandTimeout,
     graceMs: redis.grace,
-    longestStalenessMs,
+    maxStalenessMs,
     noticeMs,
     // Shorter than the grace period by more than any staleness: docs/decisions/0031.
     nameTrustMs: Math.max(nameTrustOfGrace * redis.grace, shortestNameTrustMs),

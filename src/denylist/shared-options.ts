@@ -1,9 +1,9 @@
+import type { ReferenceTime } from "../platform/anchored-clock.ts";
 import type { Clock, Stopwatch } from "../platform/clock.ts";
 import type { OnCutoffAhead } from "./cutoffs-ahead.ts";
 import type { EmbeddedDenylist } from "./embedded.ts";
 import type { Outbox } from "./journal/outbox.ts";
 import type { FleetLives } from "./redis/fleet-lives.ts";
-import type { ReferenceTime } from "./redis/follower-options.ts";
 import type { RedisReplica } from "./redis/replica.ts";
 import type { Epoch } from "./redis/store-state.ts";
 import type { OnTrouble } from "./redis/troubles.ts";
@@ -32,7 +32,7 @@ export interface SharedDenylistOptions {
   /** How long sidecars have at most to write back what they know to a store that lost data, in milliseconds. */
   readonly graceMs: number;
   /** The longest staleness by which a sidecar of this store may go, in milliseconds. */
-  readonly longestStalenessMs: number;
+  readonly maxStalenessMs: number;
   /** Whether a connection would end if a revocation were heard of; no by default. */
   readonly isWatched?: () => boolean;
   /** How long a loss may go unnoticed by the sidecars that could tell, in milliseconds. */

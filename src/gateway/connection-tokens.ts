@@ -1,6 +1,6 @@
 import type { Clock } from "../platform/clock.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
-import type { Cut, LiveConnections } from "./live-connections.ts";
+import type { CutConnection, LiveConnections } from "./live-connections.ts";
 
 /** The tokens that one connection has logged in with, one after the other. */
 export interface ConnectionTokens {
@@ -15,7 +15,7 @@ export interface ConnectionTokensOptions {
   readonly live: Pick<LiveConnections, "add">;
   readonly clock: Pick<Clock, "nowSeconds">;
   /** Ends the connection when one of them ends. */
-  readonly cut: Cut;
+  readonly cut: CutConnection;
 }
 
 interface Held {

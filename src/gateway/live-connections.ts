@@ -16,7 +16,7 @@ import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Route } from "./route.ts";
 
 /** Ends a connection; called at most once. */
-export type Cut = (reason: CutReason) => void;
+export type CutConnection = (reason: CutReason) => void;
 
 /** What live connections need to know. */
 export interface LiveConnectionsOptions {
@@ -39,7 +39,7 @@ interface Live {
   readonly token: VerifiedToken;
   /** The names of the token, and of the session that it is linked to. */
   names: TokenNames;
-  readonly cut: Cut;
+  readonly cut: CutConnection;
   expiry: NodeJS.Timeout | undefined;
 }
 
@@ -77,7 +77,7 @@ export class LiveConnections {
    *
    * A revocation that came in since the token was checked counts: this connection was not told of it.
    */
-  add(token: VerifiedToken, cut: Cut): () => void {
+  add(token: VerifiedToken, cut: CutConnection): () => void {
     const names = this.#namesIn(this.#options.sessionOf(token), token);
     const live: Live = { token, names, cut, expiry: undefined };
     this.#size += 1;
@@ -199,7 +199,7 @@ export class LiveConnections {
 export function watchLive(
   live: Pick<LiveConnections, "add">,
   { route, token }: { readonly route: Route; readonly token: VerifiedToken | undefined },
-  cut: Cut,
+  cut: CutConnection,
 ): () => void {
   // On a public route nothing depends on the token; and the answer to a logout outlives what it ends.
   const depends = route.access !== "public" && route.revoke === undefined;

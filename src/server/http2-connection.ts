@@ -24,7 +24,7 @@ interface Told {
 }
 
 /** One request and its answer. */
-export interface Exchange {
+export interface Http2Exchange {
   readonly request: Http2Request;
   readonly answer: Http2Answer;
 }
@@ -73,7 +73,7 @@ export class Http2Connection {
   }
 
   /** Takes note of a request. */
-  add(stream: ServerHttp2Stream, exchange: Exchange): void {
+  add(stream: ServerHttp2Stream, exchange: Http2Exchange): void {
     const watched = new Watched(exchange);
     this.#streams.add(watched);
     for (const text of exchange.request.rawHeaders) this.count(text.length);
@@ -168,7 +168,7 @@ class FrameBudget {
 
 /** One request, and since when its client stands still. */
 class Watched {
-  readonly exchange: Exchange;
+  readonly exchange: Http2Exchange;
   readonly #beganMs = performance.now();
   #received = 0;
   #receivedSinceMs = performance.now();
@@ -176,7 +176,7 @@ class Watched {
   #unsentSinceMs = 0;
   #finishedSinceMs: number | undefined;
 
-  constructor(exchange: Exchange) {
+  constructor(exchange: Http2Exchange) {
     this.exchange = exchange;
   }
 

@@ -20,7 +20,7 @@ import type { Random } from "./random.ts";
 import type { Sidecar } from "./sidecar.ts";
 
 const clientCount = 24;
-const mostConnections = 150;
+const maxConnections = 150;
 
 /** The clients, and what they saw. */
 export class World {
@@ -239,6 +239,6 @@ export class World {
       connection.wasCut = code === 4401;
     });
     const [oldest] = this.#open.values();
-    if (this.#open.size > mostConnections) oldest?.terminate();
+    if (this.#open.size > maxConnections) oldest?.terminate();
   }
 }

@@ -105,7 +105,7 @@ export async function openStoreOn(
     allowEviction: false,
     holdTimeoutMs: 20_000,
     graceMs: redis.graceMs ?? shortTimes.graceMs,
-    longestStalenessMs: shortTimes.stalenessMs,
+    maxStalenessMs: shortTimes.stalenessMs,
     noticeMs: 100,
     nameTrustMs: 20_000,
     ...denylist,
@@ -131,7 +131,7 @@ export async function startUsedRedis(...args: Parameters<typeof startRedis>): Pr
   const redis = await startRedis(...args);
   const first = await openReady({ after() {} }, redis.port, {
     redis: { stalenessMs: defaultStalenessMs, graceMs: 1 },
-    denylist: { longestStalenessMs: 1 },
+    denylist: { maxStalenessMs: 1 },
   });
   await first.denylist.close();
   return redis;

@@ -1,5 +1,5 @@
 const firstPauseMs = 5;
-const longestPauseMs = 20;
+const maxPauseMs = 20;
 
 /**
  * Waits for something that is about to become true; the test's own time-out is the limit.
@@ -10,7 +10,7 @@ const longestPauseMs = 20;
 export async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   const startedMs = performance.now();
   while (!(await isTrue())) {
-    const pauseMs = Math.min(longestPauseMs, firstPauseMs + (performance.now() - startedMs) / 50);
+    const pauseMs = Math.min(maxPauseMs, firstPauseMs + (performance.now() - startedMs) / 50);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

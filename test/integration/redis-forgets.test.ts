@@ -256,7 +256,7 @@ describe("a Redis that forgets", () => {
     const redis = await startRedis(t);
     const patient = {
       redis: { stalenessMs: 2000, graceMs: 60_000, commandTimeoutMs: 20_000 },
-      denylist: { longestStalenessMs: 2000 },
+      denylist: { maxStalenessMs: 2000 },
     };
     const first = await openReady(t, redis.port, { redis: { ...patient.redis, graceMs: 300 } });
     await first.denylist.close();

@@ -4,7 +4,7 @@ import { relative, resolve } from "node:path";
 import { UsageError } from "../../errors.ts";
 
 /** The settings of `tokens` that a key needs. */
-export interface KeySettings {
+export interface KeyFact {
   readonly algorithms: readonly string[] | undefined;
   readonly key: Readonly<Record<string, unknown>>;
 }
@@ -17,7 +17,7 @@ const curves = new Map([
 ]);
 
 /** Finds out what an answer means: a key set, a PEM file, or a shared secret; UsageError if there is no such file. */
-export async function readKeyFact(fact: string, directory: string): Promise<KeySettings> {
+export async function readKeyFact(fact: string, directory: string): Promise<KeyFact> {
   if (/^https?:/.test(fact)) return { algorithms: undefined, key: { jwksUrl: fact } };
   const [, secret] = /^secret\s+(.+)$/.exec(fact) ?? [];
   const file = secret ?? fact;

@@ -1,7 +1,7 @@
 import type { BaseFacts } from "./facts.ts";
 
 /** One thing that `revgate init` has to know. */
-export interface Question {
+export interface InitQuestion {
   readonly flag: keyof BaseFacts;
   /** What the help calls the value. */
   readonly takes: string;
@@ -10,7 +10,7 @@ export interface Question {
 }
 
 /** In the order in which they are asked; an answer of `-` means none. */
-export const questions: readonly Question[] = [
+export const questions: readonly InitQuestion[] = [
   {
     ...{ flag: "upstream", takes: "URL", standard: "http://127.0.0.1:3000" },
     ask: "Where does the application listen?",

@@ -2,14 +2,14 @@ import { stringify } from "yaml";
 import { UsageError } from "../../errors.ts";
 import type { BaseFacts } from "./facts.ts";
 import type { Framework } from "./frameworks.ts";
-import type { KeySettings } from "./key-fact.ts";
+import type { KeyFact } from "./key-fact.ts";
 
 type Rule = Readonly<Record<string, unknown>>;
 
 /** Writes a configuration with a line of why at each setting; throws UsageError if a fact can't be read. */
 export function starterConfig(
   facts: BaseFacts,
-  { key, algorithms }: KeySettings,
+  { key, algorithms }: KeyFact,
   framework?: Framework,
 ): string {
   const tokens = { from: [sourceOf(facts.token)], ...framework?.tokens };

@@ -1,7 +1,7 @@
 /** How long to wait before the same thing is tried again: each time twice as long, up to a limit. */
 export interface BackOffOptions {
   readonly firstMs: number;
-  readonly longestMs: number;
+  readonly maxMs: number;
 }
 
 /** Spaces out what is tried again and again; a quiet time as long as the longest wait makes it forget. */
@@ -23,9 +23,9 @@ export class BackOff {
 
   /** It is tried; returns for how long to wait before the next time, in milliseconds. */
   nextMs(nowMs: number): number {
-    const { firstMs, longestMs } = this.#options;
-    const quiet = nowMs - this.#triedMs > this.#waitMs + longestMs;
-    this.#waitMs = quiet ? firstMs : Math.min(2 * this.#waitMs, longestMs);
+    const { firstMs, maxMs } = this.#options;
+    const quiet = nowMs - this.#triedMs > this.#waitMs + maxMs;
+    this.#waitMs = quiet ? firstMs : Math.min(2 * this.#waitMs, maxMs);
     this.#triedMs = nowMs;
     return this.#waitMs;
   }

@@ -14,7 +14,7 @@ export interface BackgroundLoadOptions {
 /** Loads what the table lacks while the feed is followed: one load at a time, and again if anything came in between. */
 export class BackgroundLoad {
   readonly #options: BackgroundLoadOptions;
-  readonly #backOff = new BackOff({ firstMs: 50, longestMs: 5000 });
+  readonly #backOff = new BackOff({ firstMs: 50, maxMs: 5000 });
   #settled = false;
   /** Counts what makes a load in progress worthless. */
   #interruptions = 0;

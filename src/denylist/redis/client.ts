@@ -62,7 +62,7 @@ export interface RedisClient {
   readonly close: () => void;
 }
 
-const longestReconnectDelayMs = 1000;
+const maxReconnectDelayMs = 1000;
 /** How long a command waits that a node of a Cluster sends to another. */
 const movedDelayMs = 20;
 /** How often a Cluster is asked which node has which slots. */
@@ -182,7 +182,7 @@ function tlsOptions(tls: RedisTls): ConnectionOptions {
 }
 
 function reconnectDelay(attempt: number): number {
-  return Math.min(50 * 2 ** Math.min(attempt, 10), longestReconnectDelayMs);
+  return Math.min(50 * 2 ** Math.min(attempt, 10), maxReconnectDelayMs);
 }
 
 /** Without what is undefined: ioredis takes such a property for a setting. */

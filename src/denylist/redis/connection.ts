@@ -17,7 +17,7 @@ export interface RunOptions {
 }
 
 /** More than there can be: all of them in one step. */
-const mostKeysOfSlot = 2 ** 31 - 1;
+const maxKeysOfSlot = 2 ** 31 - 1;
 
 const digests = Object.fromEntries(
   Object.entries(scripts).map(([name, text]) => [
@@ -201,7 +201,7 @@ export class RedisConnection {
       const replies = await node
         .multi()
         .cluster("NODES")
-        .cluster("GETKEYSINSLOT", slot, mostKeysOfSlot)
+        .cluster("GETKEYSINSLOT", slot, maxKeysOfSlot)
         .exec();
       const [[mapError, map] = [null, ""], [keysError, keys] = [null, []]] = replies ?? [];
       const failure = mapError ?? keysError;

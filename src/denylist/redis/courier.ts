@@ -28,7 +28,7 @@ export interface CourierOptions {
 
 const entriesPerSend = 1000;
 const retryAfterMs = 500;
-const mostAttempts = 20;
+const maxAttempts = 20;
 const pauseBetweenAttemptsMs = 50;
 
 /**
@@ -111,7 +111,7 @@ export class Courier {
 
   /** A store that has just changed is looked after by the follower; that takes a moment. */
   async #sendUntilTaken(entries: readonly Entry[]): Promise<Epoch> {
-    for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
+    for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
       const epoch = await this.#send(entries);
       if (epoch !== undefined) return epoch;
       await sleep(pauseBetweenAttemptsMs);

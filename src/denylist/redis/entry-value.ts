@@ -34,7 +34,7 @@ export function readValue(name: EntryName, value: string): Entry | undefined {
 }
 
 /** As long as the schema lets any token live: ten years, and some tolerance. */
-const longestLifeSeconds = 3651 * 86_400;
+const maxLifeSeconds = 3651 * 86_400;
 
 /**
  * What is believed of an entry whose value can't be read: by overwriting it a stranger must not make its tokens
@@ -43,6 +43,6 @@ const longestLifeSeconds = 3651 * 86_400;
 export function unreadableEntry(name: EntryName, now: EpochSeconds): Entry | undefined {
   // To which session the token belongs, or whose the session is, is unknown now.
   if (!isRevocation(name.kind)) return undefined;
-  const expiresAt = Math.min(Math.ceil(now) + longestLifeSeconds, latestSecond);
+  const expiresAt = Math.min(Math.ceil(now) + maxLifeSeconds, latestSecond);
   return { ...name, expiresAt, ...(hasCutoff(name.kind) && { cutoff: Math.floor(now) }) };
 }

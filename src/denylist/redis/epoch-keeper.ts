@@ -9,7 +9,7 @@ export interface EpochKeeperOptions {
   /** How long the sidecars have at most to write back what they know, in milliseconds. */
   readonly graceMs: number;
   /** The longest staleness by which a sidecar may still go if the epoch before is unknown, in milliseconds. */
-  readonly longestStalenessMs: number;
+  readonly maxStalenessMs: number;
   /** Whether this sidecar knows revocations that Redis once had. */
   readonly hasShared: () => boolean;
   /** Told of every loss that this sidecar was the first to see. */
@@ -39,9 +39,9 @@ export class EpochKeeper {
    * trusted that knows nothing of the new epoch. It ends sooner only if all sidecars confirm that they do.
    */
   async begin(shard: string, found: string, why: string): Promise<ShardState> {
-    const { replica, roster, graceMs, longestStalenessMs, onLoss, onBeginning } = this.#options;
+    const { replica, roster, graceMs, maxStalenessMs, onLoss, onBeginning } = this.#options;
     const seen = [this.#known.get(shard), stalenessOf(found)].filter((ms) => ms !== undefined);
-    const stalenessMs = seen.length === 0 ? longestStalenessMs : Math.max(...seen);
+    const stalenessMs = seen.length === 0 ? maxStalenessMs : Math.max(...seen);
     if (this.#isLoss(shard, why)) onLoss?.(shard, why);
     else onBeginning?.(shard, why);
     return replica.epochs.establish(shard, found, {

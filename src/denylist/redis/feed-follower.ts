@@ -41,7 +41,7 @@ export class FeedFollower {
   readonly #stopped = new AbortController();
   readonly #running: Promise<void>;
   readonly #naming: Promise<void>;
-  readonly #backOff = new BackOff({ firstMs: 1, longestMs: 1000 });
+  readonly #backOff = new BackOff({ firstMs: 1, maxMs: 1000 });
   #epoch: Epoch | undefined;
   #position = nowhere;
   /** Whether the last reading found the store trusted, and the table has all of it. */

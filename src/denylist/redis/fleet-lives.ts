@@ -49,7 +49,7 @@ export class FleetLives {
   /** The latest time at which a sidecar was seen to need the last life. */
   #claimedAt = 0;
   #expiry: NodeJS.Timeout | undefined;
-  readonly #backOff = new BackOff({ firstMs: 200, longestMs: 2000 });
+  readonly #backOff = new BackOff({ firstMs: 200, maxMs: 2000 });
   /** Counts how often it was asked for out of turn. */
   #wanted = 0;
   #wake = () => {};

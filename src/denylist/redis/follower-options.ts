@@ -1,3 +1,4 @@
+import type { ReferenceTime } from "../../platform/anchored-clock.ts";
 import type { Stopwatch } from "../../platform/clock.ts";
 import type { Entry } from "../denylist.ts";
 import type { EpochKeeper } from "./epoch-keeper.ts";
@@ -6,13 +7,6 @@ import type { RedisReplica } from "./replica.ts";
 import type { Roster } from "./roster.ts";
 import type { Epoch } from "./store-state.ts";
 import type { Troubles } from "./troubles.ts";
-
-/** What the clock of Redis said, and between which two moments of this machine's monotonic clock. */
-export interface ReferenceTime {
-  readonly timeMs: number;
-  readonly sentMs: number;
-  readonly receivedMs: number;
-}
 
 /** What is followed, and who is told. */
 export interface FeedFollowerOptions {

@@ -45,7 +45,7 @@ interface Found {
 }
 
 const lookUpsPerAsk = 300;
-const mostWaiting = 20_000;
+const maxWaiting = 20_000;
 
 /** Questions to the store; those of one turn of the event loop travel together. */
 export class LookUps {
@@ -105,7 +105,7 @@ export class LookUps {
 
   #valuesOf(shard: string, names: readonly EntryName[]): Promise<ShardAnswer> {
     return new Promise((resolve, reject) => {
-      if (this.#count >= mostWaiting) {
+      if (this.#count >= maxWaiting) {
         reject(new StoreUnavailableError("too many requests wait for redis"));
         return;
       }

@@ -65,7 +65,7 @@ export class RedisReplica {
   readonly #entryWriter: EntryWriter;
   readonly #lookUps: LookUps;
   readonly #believed = new Map<string, Pick<ShardState, "epoch" | "found">>();
-  readonly #backOff = new BackOff({ firstMs: 500, longestMs: 10_000 });
+  readonly #backOff = new BackOff({ firstMs: 500, maxMs: 10_000 });
   #doubt: ((shard: string) => void) | undefined;
 
   constructor(options: RedisReplicaOptions) {

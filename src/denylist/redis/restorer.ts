@@ -37,7 +37,7 @@ interface Comparison {
 export class Restorer {
   readonly #options: RestorerOptions;
   readonly #lacking = new Set<string>();
-  readonly #backOff = new BackOff({ firstMs: 20, longestMs: 2000 });
+  readonly #backOff = new BackOff({ firstMs: 20, maxMs: 2000 });
   #running: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   readonly #closing = new AbortController();

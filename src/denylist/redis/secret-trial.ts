@@ -19,7 +19,7 @@ export async function trySecrets(
   onOutcome: (why: string | undefined) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const backOff = new BackOff({ firstMs: 250, longestMs: 5000 });
+  const backOff = new BackOff({ firstMs: 250, maxMs: 5000 });
   while (!signal.aborted) {
     const why = await whyRefused(options, signal);
     if (signal.aborted) return false;

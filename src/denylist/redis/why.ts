@@ -1,7 +1,7 @@
 import type { RedisCause } from "../../observability/redis-troubles.ts";
 import { commandAt, type ScriptName } from "./scripts.ts";
 
-const longestExcerpt = 200;
+const maxExcerpt = 200;
 
 /**
  * Takes out of an error what Redis repeats of the command that it does not know: of AUTH that is the password,
@@ -24,7 +24,7 @@ export function whyNot(error: unknown, script: ScriptName | undefined): string {
   // What came before was refused, and not told.
   if (message === "ERR EXEC without MULTI") return whyRefused("multi");
   const command = /^NOPERM .*run the '([^']+)'/.exec(message)?.[1] ?? refusedIn(message, script);
-  if (command === undefined) return `redis refuses: ${message.slice(0, longestExcerpt)}`;
+  if (command === undefined) return `redis refuses: ${message.slice(0, maxExcerpt)}`;
   return whyRefused(command);
 }
 
@@ -35,7 +35,7 @@ function whyRefused(command: string): string {
 /** Why a command is sent from one node of a Cluster to the next: what the last of them said. */
 function whyRedirected(said: string): string {
   const slot = /^(?:MOVED|ASK) (\d+) /.exec(said)?.[1];
-  if (slot === undefined) return `redis refuses: ${said.slice(0, longestExcerpt)}`;
+  if (slot === undefined) return `redis refuses: ${said.slice(0, maxExcerpt)}`;
   return `the nodes of the redis cluster do not agree which of them has slot ${slot} (redis-cli --cluster fix)`;
 }
 
@@ -54,7 +54,7 @@ export function whyNotConnected(error: Error | undefined): string {
   const [, atSentinel] = /^All sentinels are unreachable.*Last error: (.*)$/.exec(message) ?? [];
   const said =
     atSentinel ?? (code === undefined || message.includes(code) ? message : `${message} (${code})`);
-  return `redis is not connected: ${said.slice(0, longestExcerpt)}`;
+  return `redis is not connected: ${said.slice(0, maxExcerpt)}`;
 }
 
 /** The words by which Redis, TLS and the system are known to speak of each cause. */

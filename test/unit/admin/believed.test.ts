@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { describe, it } from "node:test";
 import { send } from "../../../src/admin/answer.ts";
 import { createAdminApi } from "../../../src/admin/api.ts";
-import type { Endpoint, Exchange } from "../../../src/admin/endpoint.ts";
+import type { AdminExchange, Endpoint } from "../../../src/admin/endpoint.ts";
 import { createEventWaits } from "../../../src/admin/event-waits.ts";
 import { createSignalReceiver } from "../../../src/admin/signal-receiver.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
@@ -59,7 +59,7 @@ async function believes(
     onBelieved: () => {
       believed = true;
     },
-  } satisfies Exchange);
+  } satisfies AdminExchange);
   return believed;
 }
 
