@@ -102,6 +102,25 @@ describe("cut-offs that spare something, as one", () => {
     );
   });
 
+  it("end all that another does only if both together end no more", () => {
+    const [one, other] = [0, 1].map((kept) => ({
+      atMs: 100_500,
+      kept: [kept],
+      handedOut: undefined,
+    }));
+    assert.ok(one && other);
+    assert.equal(endsAll(cutOf(one), cutOf(other)), false);
+    assert.equal(endsAll(cutOf({ ...one, kept: [] }), cutOf(other)), true);
+    fc.assert(
+      fc.property(operation, operation, (former, later) => {
+        const [known, added] = [cutOf(former), cutOf(later)];
+        if (endsAll(known, added))
+          assert.deepEqual(endedBy(joinCuts(added, known)), endedBy(known));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   it("are the same in any order, and however often", () => {
     fc.assert(
       fc.property(fc.array(operation, { minLength: 2, maxLength: 5 }), fc.nat(), (some, seed) => {
