@@ -10,11 +10,14 @@ import { type HandedOutReading, readHandedOut } from "./handed-out.ts";
 import type { HoldOptions } from "./hold-options.ts";
 import type { Route } from "./route.ts";
 import { beginLimited, type Login } from "./session-limit.ts";
-import type { UnprovenBudget } from "./unproven.ts";
+import { isProof, type UnprovenBudget } from "./unproven.ts";
 
 /** What links the tokens of an answer, and who is told. */
 export interface LinkOptions extends HandedOutReading, Pick<HoldOptions, "onHold"> {
-  readonly denylist: Pick<Denylist, "revoke" | "sessionOf" | "sessionsOf" | "knownBeginning">;
+  readonly denylist: Pick<
+    Denylist,
+    "revoke" | "sessionOf" | "sessionsOf" | "knownBeginning" | "lookUp"
+  >;
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
   readonly holdTimeoutMs: number;
@@ -70,7 +73,8 @@ async function link(
     return;
   }
   if (maxSessions !== undefined) options.onNothingHandedOut();
-  if (!isProven(handedOut, carried) && !options.unprovenLinks.take(handedOut.length)) {
+  const isProven = isIssued(handedOut) || carriesProof(route, carried, options);
+  if (!isProven && !options.unprovenLinks.take(handedOut.length)) {
     options.onTooManyLinks();
     options.onHandedOut(handedOut);
     return;
@@ -113,10 +117,15 @@ function sessionOr(
  * Whether an issuer's token shows that somebody has logged in. Many applications give any visitor a cookie, and each link
  * is remembered for as long as a token may live.
  */
-function isProven(
-  handedOut: readonly VerifiedToken[],
+function isIssued(handedOut: readonly VerifiedToken[]): boolean {
+  return handedOut.some(({ isOpaque }) => isOpaque !== true);
+}
+
+/** Whether a session goes on by a live token of an issuer's. One that begins shows nothing by what came with the request. */
+function carriesProof(
+  route: Route,
   carried: VerifiedToken | undefined,
+  options: LinkOptions,
 ): boolean {
-  const tokens = carried === undefined ? handedOut : [carried, ...handedOut];
-  return tokens.some(({ isOpaque }) => isOpaque !== true);
+  return route.session === "continues" && carried !== undefined && isProof(options, route, carried);
 }

@@ -63,9 +63,9 @@ export function countUnproven(
 }
 
 /** Whether a token is one of an issuer's that is alive: what it ends with itself costs a login each time. */
-function isProof(
+export function isProof(
   { denylist, clock, lifetimes }: Facts,
-  route: Admitted["route"],
+  route: Pick<Admitted["route"], "access" | "revoked">,
   token: NonNullable<Admitted["token"]>,
 ): boolean {
   if (token.isOpaque) return false;

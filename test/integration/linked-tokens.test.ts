@@ -220,6 +220,9 @@ describe("linked tokens", { concurrency: 3 }, () => {
     }
     assert.ok(await metric(first, /^revgate_links_unproven_total 2$/m));
     assert.match(first.logged(), /too many opaque tokens were handed out/);
+    // A token that comes with the request shows nothing of who logs in.
+    await send(`${first.url}/visit`, { headers: { token: makeToken() } });
+    assert.ok(await metric(first, /^revgate_links_unproven_total 3$/m));
     // Whoever shows an issuer's token is linked all the same.
     const { access, refresh: token } = pairIn(await post(first, "/login"));
     for (const visit of visits) {
