@@ -4,6 +4,7 @@
  * windows, and smuggling into the HTTP/1.1 that is spoken to the application.
  */
 import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
 import { describe, it } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -40,6 +41,8 @@ const many = (count: number, make: (i: number) => Buffer) =>
 interface Place {
   readonly application: TestApplication;
   readonly gate: TestGate;
+  /** Answers that wait for the test. */
+  readonly late: readonly ServerResponse[];
 }
 
 /** One gate and one application for all that are of one kind; they are started for the first of them. */
@@ -53,12 +56,15 @@ function sharedPlace(yaml: string): () => Promise<Place> {
 }
 
 async function start(ending: Ending, yaml: string): Promise<Place> {
+  const late: ServerResponse[] = [];
   const application = await startApplication(ending, (request, response) => {
-    if (request.url === "/large") response.end(Buffer.alloc(1 << 20));
+    if (request.url === "/late") request.resume().on("end", () => late.push(response));
+    else if (request.url === "/large") response.end(Buffer.alloc(1 << 20));
     else if (request.url === "/deaf") request.pause();
     else request.on("data", () => {}).on("end", () => response.end("ok"));
   });
-  return { application, gate: await startGate(ending, { upstream: application.url, yaml }) };
+  const gate = await startGate(ending, { upstream: application.url, yaml });
+  return { application, gate, late };
 }
 
 async function faults({ adminUrl }: TestGate, reason: string): Promise<number> {
@@ -248,6 +254,23 @@ describe("a client of HTTP/2 that stands still", { concurrency: true }, () => {
         (await send(`${gate.adminUrl}/metrics`)).text,
       ),
     );
+  });
+
+  it("is not taken for one if its whole request came with the preface, however late the answer is", async (t) => {
+    const { gate, late } = await place();
+    const posted = (path: string, flag: number) =>
+      headers(1, [[":method", "POST"], ...asAlice(path).slice(1)], flag);
+    const greeting = [preface, frame(types.settings, 0, 0), posted("/late", flags.endHeaders)];
+    const body = frame(types.data, flags.endStream, 1, Buffer.from("whole"));
+    const connection = await openFrames(t, gate.port, Buffer.concat([...greeting, body]));
+    await until(() => late.length === 1);
+    // Another one stands still, and is given up; it began later.
+    const still = await openFrames(t, gate.port);
+    still.write(posted("/me", flags.endHeaders));
+    await still.until(({ type, stream }) => type === types.headers && stream === 1);
+    late[0]?.end("ok");
+    const data = await connection.until(({ type, stream }) => type === types.data && stream === 1);
+    assert.equal(String(data.payload), "ok");
   });
 
   const silent: Record<string, Buffer> = {

@@ -96,6 +96,10 @@ export class Http2Request implements ClientRequest {
       }
       return crumbs.push(stream, piece, push);
     });
+    // What came in one packet with the preface was there before this was.
+    stream.once("end", () => {
+      this.complete = true;
+    });
     stream.on("trailers", (...[, , raw]: readonly [unknown, unknown, FieldLines?]) => {
       this.rawTrailers = raw ?? none;
     });
