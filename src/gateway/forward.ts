@@ -68,6 +68,7 @@ export function forward(
   };
 
   const hold = holdOn(gate, visit, admitted);
+  if (hold !== undefined) answer.keepPlace();
   // Only a revoking request waits here: for the note that it is about to be sent.
   if (hold === undefined) {
     send(watchOn(gate, visit, admitted));

@@ -19,6 +19,8 @@ export interface Answer {
   readonly stalled: boolean;
   /** Whether the client does not keep up: what is written waits, until `onDrain`. */
   readonly needsDrain: boolean;
+  /** Has it keep its place when another client wants one, until it is whole: a logout is seen through. */
+  keepPlace(): void;
   /** Has the client use another connection for its next request. */
   endConnection(): void;
   /** Calls back when it has come to its end, or the client has left. */

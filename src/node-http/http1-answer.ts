@@ -65,6 +65,9 @@ export class Http1Answer implements Answer {
     return this.#response?.shouldKeepAlive ?? this.#keepsConnection;
   }
 
+  /** Nothing: no other client can want it. */
+  keepPlace(): void {}
+
   endConnection(): void {
     this.#keepsConnection = false;
     if (this.#response !== undefined) this.#response.shouldKeepAlive = false;

@@ -1,9 +1,12 @@
+import { clientNetwork } from "../gateway/client-address.ts";
 import type { Gate } from "../gateway/gate.ts";
 import { recordUnread } from "../gateway/record.ts";
 import { refuse } from "../gateway/refuse.ts";
 import { beginVisit } from "../gateway/visit.ts";
+import { HeaderList } from "../http/field-lines.ts";
 import type { Answer } from "../node-http/answer.ts";
 import type { ClientRequest } from "../node-http/client-request.ts";
+import { networkOf } from "../platform/network.ts";
 import type { Http2Limits } from "./http2-connection.ts";
 import { Http2Connections } from "./http2-connections.ts";
 
@@ -16,6 +19,11 @@ export function acceptHttp2(
   const limitsOfHttp2 = () => ({ ...limits(), maxRequests: limits().maxConnections });
   return new Http2Connections(limitsOfHttp2, {
     handle,
+    networkOf(socket, fields) {
+      const peer = currentGate().readPeer(socket);
+      if (!peer.trusted) return networkOf(peer.address);
+      return clientNetwork({ peer, headers: new HeaderList(fields) });
+    },
     refuseTooLarge(request, answer) {
       const gate = currentGate();
       refuse(gate, beginVisit(gate, request, answer), answer, "request_too_large");

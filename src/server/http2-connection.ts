@@ -1,32 +1,25 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import type { Http2Answer } from "../node-http/http2/http2-answer.ts";
-import type { Http2Request } from "../node-http/http2/http2-request.ts";
+import { unsentBytes } from "../node-http/unsent-bytes.ts";
 import type { Http2Fault } from "../observability/metrics/requests.ts";
 import { StopProbe } from "./http2-stop-probe.ts";
-import type { Stall, StallLimits } from "./stalled-clients.ts";
+import type { Stall } from "./stalled-clients.ts";
+import { type Http2Exchange, type RequestLimits, WatchedRequest } from "./watched-request.ts";
 
 /** What a client of HTTP/2 may take. */
-export interface Http2Limits extends StallLimits {
+export interface Http2Limits extends RequestLimits {
   /** Requests in progress on one connection. */
   readonly streams: number;
   /** Requests in progress on all of them. */
   readonly maxRequests: number;
   /** The longest head of a request, in bytes. */
   readonly headerBytes: number;
-  readonly requestTimeoutMs: number;
 }
 
 /** Who is told. */
 interface Told {
   onStall(stall: Stall): void;
   onFault(fault: Http2Fault, socket: Socket, cause: string): void;
-}
-
-/** One request and its answer. */
-export interface Http2Exchange {
-  readonly request: Http2Request;
-  readonly answer: Http2Answer;
 }
 
 /** Bytes a second that may be neither heads of requests nor their bodies, beside a half of what is sent. */
@@ -44,7 +37,7 @@ export class Http2Connection {
   readonly socket: Socket;
   readonly #session: ServerHttp2Session;
   readonly #told: Told;
-  readonly #streams = new Set<Watched>();
+  readonly #streams = new Set<WatchedRequest>();
   readonly #frames: FrameBudget;
   readonly #probe: StopProbe;
   #greeted = false;
@@ -73,8 +66,8 @@ export class Http2Connection {
   }
 
   /** Takes note of a request. */
-  add(stream: ServerHttp2Stream, exchange: Http2Exchange): void {
-    const watched = new Watched(exchange);
+  add(stream: ServerHttp2Stream, exchange: Http2Exchange): WatchedRequest {
+    const watched = new WatchedRequest(exchange);
     this.#streams.add(watched);
     for (const text of exchange.request.rawHeaders) this.count(text.length);
     this.count(headFrameBytes + 16 * exchange.request.rawHeaders.length);
@@ -84,11 +77,18 @@ export class Http2Connection {
       const { answer } = exchange;
       if (!answer.finished && !answer.brokenOff) this.countReset();
     });
+    return watched;
   }
 
   /** Tells what the client did. */
   fault(fault: Http2Fault, cause: string): void {
     this.#told.onFault(fault, this.socket, cause);
+  }
+
+  /** Takes note of a request that was refused, or ended for another client's, because its network has the most. */
+  crowd(cause: string): void {
+    this.fault("crowded", cause);
+    this.countReset();
   }
 
   /** Takes no more requests, and closes when those in progress have been answered. */
@@ -109,8 +109,9 @@ export class Http2Connection {
       this.#cut("protocol", "the connection was given up because of its frames");
       return;
     }
+    const isBlocked = unsentBytes(this.socket) !== undefined;
     for (const watched of [...this.#streams]) {
-      const stall = watched.stallAt(nowMs, limits);
+      const stall = watched.stallAt(nowMs, limits, isBlocked);
       if (stall === undefined) continue;
       this.#told.onStall(stall);
       watched.giveUp(stall);
@@ -163,52 +164,5 @@ class FrameBudget {
     this.#written = bytesWritten;
     this.useful = 0;
     return idle > free;
-  }
-}
-
-/** One request, and since when its client stands still. */
-class Watched {
-  readonly exchange: Http2Exchange;
-  readonly #beganMs = performance.now();
-  #received = 0;
-  #receivedSinceMs = performance.now();
-  #unsent = 0;
-  #unsentSinceMs = 0;
-  #finishedSinceMs: number | undefined;
-
-  constructor(exchange: Http2Exchange) {
-    this.exchange = exchange;
-  }
-
-  /** Has the request answered if the client does not send the rest of it, or else resets it. */
-  giveUp(stall: Stall): void {
-    const { answer } = this.exchange;
-    if (stall === "sending") answer.stall();
-    else answer.giveUp();
-  }
-
-  /** What the client has stopped doing for longer than it may. */
-  stallAt(nowMs: number, limits: Http2Limits): Stall | undefined {
-    const { request, answer } = this.exchange;
-    if (answer.finished) {
-      this.#finishedSinceMs ??= nowMs;
-      return nowMs - this.#finishedSinceMs >= limits.receiveTimeoutMs ? "sending" : undefined;
-    }
-    const unsent = answer.unsentBytes;
-    if (unsent === 0 || unsent !== this.#unsent) {
-      this.#unsent = unsent;
-      this.#unsentSinceMs = nowMs;
-    } else if (nowMs - this.#unsentSinceMs >= limits.sendTimeoutMs) return "reading";
-
-    if (!request.isAwaited || request.received !== this.#received) {
-      this.#received = request.received;
-      this.#receivedSinceMs = nowMs;
-    } else if (nowMs - this.#receivedSinceMs >= limits.receiveTimeoutMs) {
-      // What comes of it takes its time.
-      this.#receivedSinceMs = nowMs;
-      return "sending";
-    }
-    const isLate = request.isAwaited && nowMs - this.#beganMs >= limits.requestTimeoutMs;
-    return isLate && !answer.begun ? "sending" : undefined;
   }
 }

@@ -9,10 +9,13 @@ import { lineOf } from "../node-http/in-order.ts";
 import type { Http2Fault } from "../observability/metrics/requests.ts";
 import { Http2Connection, type Http2Limits } from "./http2-connection.ts";
 import type { Stall } from "./stalled-clients.ts";
+import { StreamPlaces } from "./stream-places.ts";
 
 /** Who answers requests of HTTP/2, and who is told what clients do wrong. */
 export interface Http2Handlers {
   handle(request: Http2Request, answer: Http2Answer): void;
+  /** The network of a request's client, as it is told apart from others. */
+  networkOf(socket: Socket, fields: FieldLines): string;
   /** A request whose head is larger than `headerBytes`. */
   refuseTooLarge(request: Http2Request, answer: Http2Answer): void;
   onStall(stall: Stall): void;
@@ -38,11 +41,12 @@ export class Http2Connections {
   readonly #open = new Map<Socket, Http2Connection>();
   readonly #taken = new WeakSet<Socket>();
   #timer: NodeJS.Timeout | undefined;
-  #requests = 0;
+  readonly #places: StreamPlaces;
   #draining = false;
 
   constructor(limits: () => Http2Limits, handlers: Http2Handlers) {
     this.#limits = limits;
+    this.#places = new StreamPlaces(() => limits().maxRequests);
     this.#handlers = handlers;
   }
 
@@ -53,7 +57,7 @@ export class Http2Connections {
 
   /** Requests in progress on all of them. */
   get requests(): number {
-    return this.#requests;
+    return this.#places.size;
   }
 
   /** Whether a connection speaks HTTP/2, or did. */
@@ -100,8 +104,9 @@ export class Http2Connections {
       return;
     }
     const limits = this.#limits();
-    if (this.#requests >= limits.maxRequests) {
-      connection.fault("crowded", "too many requests in progress");
+    const network = this.#handlers.networkOf(connection.socket, fields);
+    if (!this.#places.makeRoom(network)) {
+      connection.crowd(`refused: too many requests in progress, of ${network} and in all`);
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
       return;
     }
@@ -110,11 +115,21 @@ export class Http2Connections {
     const count = (bytes: number) => connection.count(bytes);
     const request = new Http2Request(stream, { fields, hasBody, socket, count });
     const answer = new Http2Answer(stream, request);
-    this.#requests += 1;
-    connection.add(stream, { request, answer });
-    stream.once("close", () => {
-      this.#requests -= 1;
+    const watched = connection.add(stream, { request, answer });
+    const leave = this.#places.take(network, {
+      get standsStill() {
+        return watched.standsStill;
+      },
+      get isKept() {
+        return answer.isKept;
+      },
+      giveWay() {
+        if (watched.standsStill) answer.giveUp();
+        else answer.abandon();
+        connection.crowd(`${network} had the most requests in progress; one gave way`);
+      },
     });
+    stream.once("close", leave);
     try {
       if (sizeOf(fields) > limits.headerBytes) this.#handlers.refuseTooLarge(request, answer);
       else this.#handlers.handle(request, answer);

@@ -351,6 +351,56 @@ describe("a client of HTTP/2 that stands still", { concurrency: true }, () => {
   });
 });
 
+describe("a client of HTTP/2 that holds places", { concurrency: true }, () => {
+  const noWindow = Buffer.concat([preface, frame(types.settings, 0, 0, setting(4, 0))]);
+  const stranger = "127.0.0.2";
+
+  it("loses one to each newcomer, is named for it, and is cut in the end", async (t) => {
+    const application = await startApplication(t);
+    const yaml = "limits: { maxConnections: 4 }\nlog: { requests: none }";
+    const gate = await startGate(t, { upstream: application.url, yaml });
+    const held = await openFrames(t, gate.port, noWindow, stranger);
+    const hold = (from: number, count: number) =>
+      held.write(many(count, (i) => headers(2 * (from + i) + 1, get("/me"))));
+    hold(0, 4);
+    await until(() => held.received.filter(({ type }) => type === types.headers).length === 4);
+    const session = await connectHttp2(t, gate.url);
+    assert.equal((await sendHttp2(session, "/me", { headers: { token } })).status, 200);
+    const reset = await held.until(({ type }) => type === types.reset);
+    assert.equal(reset.stream, 1);
+    assert.equal(await faults(gate, "crowded"), 1);
+    assert.match(gate.logged(), /"peer":"127\.0\.0\.2","cause":"127\.0\.0\.2 had the most/);
+    // What it holds on top counts as broken off.
+    hold(4, 300);
+    await held.untilClosed();
+    assert.equal(await faults(gate, "resets"), 1);
+  });
+
+  it("does not lose a logout that is held", async (t) => {
+    const waiting: (() => void)[] = [];
+    const application = await startApplication(t, (_, response) => {
+      waiting.push(() => response.end("bye"));
+    });
+    const yaml = "limits: { maxConnections: 3 }\nlog: { requests: none }";
+    const gate = await startGate(t, { upstream: application.url, yaml });
+    const client = await openFrames(t, gate.port, undefined, stranger);
+    client.write(headers(1, [[":method", "POST"], ...asAlice("/logout").slice(1)]));
+    await until(() => waiting.length === 1);
+    const other = makeToken();
+    const asBob = get("/me", [["token", other]]);
+    client.write(headers(3, asBob), headers(5, asBob));
+    await until(() => waiting.length === 3);
+    const session = await connectHttp2(t, gate.url);
+    const served = sendHttp2(session, "/me", { headers: { token: other } });
+    const reset = await client.until(({ type }) => type === types.reset);
+    assert.equal(reset.stream, 3);
+    await until(() => waiting.length === 4);
+    for (const answer of waiting) answer();
+    assert.equal((await served).status, 200);
+    await client.until(({ type, stream }) => type === types.headers && stream === 1);
+  });
+});
+
 describe("a client of HTTP/2 that would write HTTP/1.1", () => {
   const place = sharedPlace("log: { requests: none }");
   const smuggled = "HTTP/1.1\r\nHost: a\r\nevil: 1\r\n\r\nGET /evil HTTP/1.1\r\nHost: a";

@@ -99,13 +99,17 @@ export interface FrameConnection {
 
 export const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
-/** Connects, and sends the preface and SETTINGS unless told otherwise. */
+/** Connects, from another address of loopback if there is one, and sends the preface and SETTINGS unless told otherwise. */
 export async function openFrames(
   t: Ending,
   port: number,
   first: Buffer = Buffer.concat([preface, frame(types.settings, 0, 0)]),
+  localAddress?: string,
 ): Promise<FrameConnection> {
-  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  const socket = connect({
+    ...{ port, host: "127.0.0.1", noDelay: true },
+    ...(localAddress === undefined ? {} : { localAddress }),
+  });
   t.after(() => socket.destroy());
   const received: Received[] = [];
   let closed = false;

@@ -9,6 +9,16 @@ import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
 import { startGate, untilReady, untilStartIsNoted } from "../helpers/gate.ts";
 import { keepSending, openRaw, type RawConnection } from "../helpers/http.ts";
+import {
+  block,
+  get as fieldsOf,
+  flags,
+  frame,
+  openFrames,
+  preface,
+  setting,
+  types,
+} from "../helpers/http2-frames.ts";
 import { repository } from "../helpers/program.ts";
 
 import { startRelay } from "../helpers/relay.ts";
@@ -156,6 +166,23 @@ routes: [ { path: /read, from: [ { requestJson: /token } ] } ]`;
     const yaml = "limits: { sendTimeout: 1s }";
     const gate = await place(t, yaml, (socket) => void socket.write(flood));
     return toldStandingStill(t, gate, get());
+  },
+  async "a client of HTTP/2 that opens no window for a short answer"(t) {
+    const gate = await place(
+      t,
+      "limits: { sendTimeout: 20s }",
+      (socket) => void socket.write(flood),
+    );
+    const noWindow = Buffer.concat([preface, frame(types.settings, 0, 0, setting(4, 0))]);
+    const client = await openFrames(t, gate.port, noWindow);
+    const flag = flags.endHeaders | flags.endStream;
+    const long = fieldsOf("/me", [["token", makeToken()]]);
+    client.write(frame(types.headers, flag, 1, block(long)));
+    await client.until(({ type, stream }) => type === types.headers && stream === 1);
+    client.write(frame(types.headers, flag, 3, block(fieldsOf("/me"))));
+    const reset = await client.until(({ type }) => type === types.reset);
+    // The one that is not short waits on.
+    return reset.stream === 3 ? "broken off" : "the long one was broken off";
   },
   async "a WebSocket's client that takes nothing"(t) {
     const gate = await place(t, "limits: { sendTimeout: 1s }", (socket) => {

@@ -8,6 +8,9 @@ import { responseFields } from "./response-fields.ts";
 /** Statuses whose answers have no body (RFC 9110 section 6.4.1). */
 const withoutBody = new Set([204, 205, 304]);
 
+/** One frame's worth: a client that takes nothing of so little has opened no window for it. */
+const shortBytes = 16_384;
+
 /** The answer to one request of HTTP/2. */
 export class Http2Answer implements Answer {
   stalled = false;
@@ -18,6 +21,9 @@ export class Http2Answer implements Answer {
   /** Whether the stream waits for trailers behind the body. */
   #hasTrailers = false;
   #brokenOff = false;
+  #isWhole = false;
+  #isKept = false;
+  #written = 0;
 
   constructor(stream: ServerHttp2Stream, request: Http2Request) {
     this.#stream = stream;
@@ -49,9 +55,28 @@ export class Http2Answer implements Answer {
     return this.#stream.writableLength;
   }
 
+  /** Whether all of it is there, and waits for its client alone. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  /** Whether it is whole and short, and its client has taken none of its body. */
+  get isShort(): boolean {
+    return this.#isWhole && this.#written <= shortBytes && this.unsentBytes === this.#written;
+  }
+
+  /** Whether it is seen through, although another client wants its place. */
+  get isKept(): boolean {
+    return this.#isKept && !this.#isWhole;
+  }
+
   /** Whether this side has ended it before its time. */
   get brokenOff(): boolean {
     return this.#brokenOff;
+  }
+
+  keepPlace(): void {
+    this.#isKept = true;
   }
 
   /** Nothing: no stream depends on how another ends. */
@@ -97,11 +122,14 @@ export class Http2Answer implements Answer {
   }
 
   write(chunk: Buffer): void {
-    if (chunk.length > 0 && this.#stream.writable) this.#stream.write(chunk);
+    if (chunk.length === 0 || !this.#stream.writable) return;
+    this.#written += chunk.length;
+    this.#stream.write(chunk);
   }
 
   end(trailers: FieldLines): void {
     const stream = this.#stream;
+    this.#isWhole = true;
     if (this.#hasTrailers) {
       stream.once("wantTrailers", () => {
         stream.sendTrailers(trailerFields(trailers));
@@ -114,7 +142,10 @@ export class Http2Answer implements Answer {
   sendWhole({ status, headers, body }: WholeAnswer): void {
     const hasBody = body !== "" && this.#request.method !== "HEAD" && !withoutBody.has(status);
     this.#respond(responseFields(status, headers), status, !hasBody);
-    if (hasBody && this.#stream.writable) this.#stream.end(Buffer.from(body, "latin1"));
+    this.#isWhole = true;
+    if (!hasBody || !this.#stream.writable) return;
+    this.#written = body.length;
+    this.#stream.end(Buffer.from(body, "latin1"));
   }
 
   sendPrepared(prepared: PreparedAnswer, more: FieldLines): void {

@@ -252,7 +252,7 @@ function createWaits(
     http2Faults: make.counters(
       {
         name: "revgate_http2_faults_total",
-        help: "HTTP/2 connections that were closed because of their client, by reason: protocol (malformed frames), flood (frames that carry nothing), resets (too many requests broken off); crowded: requests refused because limits.maxConnections were in progress.",
+        help: "HTTP/2 connections that were closed because of their client, by reason: protocol (malformed frames), flood (frames that carry nothing), resets (too many requests broken off); crowded: requests refused, or ended for another client's, because limits.maxConnections were in progress and their network had the most.",
       },
       "reason",
       http2Faults,
