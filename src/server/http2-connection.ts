@@ -124,8 +124,8 @@ export class Http2Connection {
     const idleMs = nowMs - this.#idleSinceMs;
     if (maxMs === 0 || idleMs < maxMs) return;
     // A client that takes nothing does not take the end either.
-    if (idleMs < 2 * maxMs) this.leave();
-    else this.socket.destroy();
+    if (!this.#session.closed) this.leave();
+    else if (idleMs >= 2 * maxMs) this.socket.destroy();
   }
 
   /** Takes note of a request that ended before its answer, by the client or because of its frames. */
