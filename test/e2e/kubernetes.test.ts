@@ -205,8 +205,23 @@ describe("k8s/minimal", () => {
   });
 });
 
+/** Along what the replicas of a workload are spread, which must be its own. */
+function spreadOf({ spec: { template } }: Rendered): string[] {
+  const spread: Rendered[] = template.spec.topologySpreadConstraints;
+  return spread.map(({ maxSkew, topologyKey, labelSelector }) => {
+    assert.equal(maxSkew, 1);
+    assert.ok(includes(template.metadata.labels, labelSelector.matchLabels));
+    return topologyKey;
+  });
+}
+
 describe("k8s/example", () => {
   const find = finderIn(overlays.example);
+
+  it("spreads its replicas over nodes and zones", () => {
+    const along = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"];
+    assert.deepEqual(spreadOf(find("Deployment", "shop")), along);
+  });
 
   it("has three replicas, of which a drained node takes one at a time", () => {
     const { spec } = find("Deployment", "shop");
@@ -348,7 +363,8 @@ denylist: { dataDir: /var/lib/revgate, redis: { url: "redis://revgate-redis:6379
     assert.equal(more.length, 0);
   });
 
-  it("scales by itself, loses one pod at a time, and has time to drain", () => {
+  it("scales by itself over nodes, loses one pod at a time, and has time to drain", () => {
+    assert.deepEqual(spreadOf(deployment), ["kubernetes.io/hostname"]);
     const { labels } = deployment.spec.template.metadata;
     const { spec: scaler } = find("HorizontalPodAutoscaler", "revgate-decisions");
     assert.equal(scaler.scaleTargetRef.name, deployment.metadata.name);
