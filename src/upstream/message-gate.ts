@@ -1,4 +1,5 @@
 import { Transform, type Writable } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import * as ws from "ws";
 import { GatheredBytes } from "../platform/gathered-bytes.ts";
 import { FrameTracker } from "./frame-tracker.ts";
@@ -38,6 +39,8 @@ const maxFragments = 1024;
 const [maxControlBytes, maxFrameHead] = [125, 14];
 /** What frames add to the bytes of a message. */
 const maxAround = 2 * maxFragments * (maxFrameHead + maxControlBytes);
+/** Frames that are read before others have their turn: a packet may have ten thousand, and each may be judged. */
+const framesInTurn = 64;
 /** The first of those that control the connection. */
 const closeOpcode = 8;
 
@@ -79,6 +82,7 @@ class Messages {
   /** The one that this frame has completed. */
   #message: ClientMessage | undefined;
   #isInMessage = false;
+  #readInTurn = 0;
   #isOpen: boolean;
   #ended = false;
 
@@ -101,6 +105,8 @@ class Messages {
         const start = at;
         at = this.#frames.readFrame(chunk, start);
         await this.#readPart(chunk.subarray(start, at));
+        this.#readInTurn += 1;
+        if (this.#readInTurn % framesInTurn === 0) await nextTurn();
       }
     } catch (error) {
       const broken = brokenBy(error);

@@ -84,6 +84,22 @@ describe("the gate of a WebSocket's messages", () => {
     assert.deepEqual(judged, ["yes", "no"]);
   });
 
+  it("lets others have their turn while it reads thousands of frames of one packet", async () => {
+    const { write, passed, judged } = startMessages(true);
+    const sent = Buffer.concat(Array.from({ length: 6400 }, () => frame("y")));
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      timer = setImmediate(count);
+    };
+    let timer = setImmediate(count);
+    await write(sent);
+    clearImmediate(timer);
+    assert.ok(turns >= 100, `${turns}`);
+    assert.equal(judged.length, 6400);
+    assert.deepEqual(passed(), sent);
+  });
+
   it("tells how much it keeps, and that it keeps nothing", async () => {
     const { write, kept } = startMessages(true);
     const message = frame("yes");
