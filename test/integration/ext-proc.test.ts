@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { before, describe, it } from "node:test";
+import type { MethodDefinition } from "@grpc/grpc-js";
+import { loadGrpc } from "../../src/decisions/grpc/load-grpc.ts";
 import { modes } from "../../src/decisions/grpc/processing.ts";
 import { startApplication } from "../helpers/application.ts";
 import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
-import { type Envoy, openEnvoy, type Processed, setLines } from "../helpers/envoy.ts";
+import { type Envoy, headerMap, openEnvoy, type Processed, setLines } from "../helpers/envoy.ts";
 import { startGate, type TestGate, untilReady, untilStartIsNoted } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { begin, connectHttp2 } from "../helpers/http2.ts";
@@ -13,6 +15,10 @@ import { endWithAll } from "../helpers/shared.ts";
 import { startUsedRedis } from "../helpers/store.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
+
+const { requestSerialize: serialize } = loadGrpc().services.processor[
+  "Process"
+] as MethodDefinition<object, object>;
 
 const yaml = `
 decisions: { host: 127.0.0.1, port: 0, question: ext_proc }
@@ -33,6 +39,14 @@ const newToken = () => {
   return makeToken({ jti: `ext-proc-${tokens}` });
 };
 const grpcHeaders = { "content-type": "application/grpc", te: "trailers" };
+/** A message as it is sent: its length before it. */
+function grpcMessage(message: object): Buffer {
+  const bytes = serialize(message);
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([head, bytes]);
+}
+
 const json = [["content-type", "application/json"]] as const;
 
 /** A message, and the trailers in a frame behind it; as text, each encoded by itself. */
@@ -82,6 +96,29 @@ describe("the gateways' port, asked by Envoy's ext_proc", () => {
     assert.match(own.logged(), /the first message has not come in time/);
     half.destroy();
     await once(session, "close");
+  });
+
+  it("reads no more of a talk while nothing of what it says is taken", async (t) => {
+    const url = `http://127.0.0.1:${gate.decisionsAddress?.port}`;
+    // No window for answers.
+    const session = await connectHttp2(t, url, { settings: { initialWindowSize: 0 } });
+    const path = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
+    const talk = begin(session, { ":method": "POST", ":path": path, ...grpcHeaders });
+    const headers = headerMap([
+      [":method", "POST"],
+      [":path", "/logout"],
+      [":authority", "shop.example"],
+      [":scheme", "http"],
+      ["token", newToken()],
+    ]);
+    talk.write(grpcMessage({ requestHeaders: { headers } }));
+    talk.write(
+      Buffer.concat(Array.from({ length: 100_000 }, () => grpcMessage({ requestBody: {} }))),
+    );
+    for (let i = 0; i < 100; i += 1) {
+      assert.ok((await envoy.process().request("GET", "/me", [])).immediateResponse);
+    }
+    assert.ok(talk.writableLength > 0, "all of it was read");
   });
 
   it("refuses at once, as the clients' port does", async () => {

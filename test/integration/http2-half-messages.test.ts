@@ -14,6 +14,7 @@ import {
   frame,
   get,
   openFrames,
+  preface,
   type Received,
   startFrameApplication,
   types,
@@ -174,6 +175,33 @@ log: { requests: none }`;
       }
     });
   }
+
+  it("is none if all of it came in one packet with the preface", async (t) => {
+    const { gate } = await start();
+    for (const path of ["/me", "/read", "/logout"]) {
+      for (const [name, code] of Object.entries(codes)) {
+        requests.length = 0;
+        const token = makeToken();
+        const fields: Fields = [
+          ["content-type", "application/json"],
+          ...(path === "/me" ? [["token", token] as const] : []),
+        ];
+        const body = Buffer.from(JSON.stringify({ token }));
+        const half = [posted(path, fields), frame(types.data, 0, 1, body)];
+        const sent = [preface, frame(types.settings, 0, 0), ...half];
+        const given = Buffer.concat([...sent, frame(types.reset, 0, 1, uint32(code))]);
+        const client = await openFrames(t, gate.port, given);
+        const flag = flags.endHeaders | flags.endStream;
+        client.write(frame(types.headers, flag, 3, block(get("/after", [["token", token]]))));
+        await client.until(({ type, stream }) => type === types.headers && stream === 3);
+        assert.deepEqual(
+          requests.map(({ url }) => url),
+          ["/after"],
+          `${path}: ${name}`,
+        );
+      }
+    }
+  });
 
   it("is not judged by the part of its body that came", async (t) => {
     const { gate } = await start();
