@@ -145,8 +145,9 @@ async function layExample(t: TestContext) {
 /** Types commands one after the other, and waits as a reader does; gives back each with its output. */
 async function typeAll(t: TestContext, typed: readonly string[]): Promise<string> {
   const { directory, ports } = await layExample(t);
+  // A reader would see that it has ended.
   const until = (port: number, path: string) =>
-    `until curl -s -o /dev/null http://127.0.0.1:${port}${path}; do sleep 0.05; done`;
+    `until curl -s -o /dev/null http://127.0.0.1:${port}${path}; do kill -0 $!; sleep 0.05; done`;
   const waits: Readonly<Record<string, string>> = {
     "python3 app.py &": until(ports.application, "/"),
     "revgate run &": until(ports.gate, "/api/user"),
