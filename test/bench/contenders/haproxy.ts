@@ -1,4 +1,5 @@
 /** HAProxy from Debian's packages: RS256 on each request, revoked tokens in an ACL of its own memory. */
+import { haproxyBackend, haproxyProcess } from "./one-process.ts";
 
 /** Where it listens, and what it is in front of. */
 export interface HaproxyOptions {
@@ -15,15 +16,7 @@ export const haproxyPackages = ["haproxy"];
 export function haproxyConfig(options: HaproxyOptions): string {
   const { port, upstreamPort, publicKeyFile, revokedFile } = options;
   return `
-global
-  nbthread 1
-  maxconn 2048
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-  http-reuse always
+${haproxyProcess}
 frontend gate
   bind 127.0.0.1:${port}
   http-request set-var(txn.token) req.hdr(token)
@@ -36,7 +29,6 @@ frontend gate
   http-request deny deny_status 401 if { var(txn.jti) -m str -f ${revokedFile} }
   http-request add-acl(${revokedFile}) %[var(txn.jti)] if { path /logout }
   default_backend application
-backend application
-  server application 127.0.0.1:${upstreamPort} pool-max-conn 512
+${haproxyBackend(upstreamPort)}
 `;
 }

@@ -1,6 +1,13 @@
 /** Plain proxies for HTTP/2 from Debian's packages: one process each, which checks nothing. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import {
+  haproxyBackend,
+  haproxyProcess,
+  nginxConnections,
+  nginxPass,
+  nginxProcess,
+} from "./one-process.ts";
 
 /** Where one listens, and what it is in front of. */
 export interface Http2ProxyOptions {
@@ -25,20 +32,10 @@ const nginx = (name: string, location: string): Http2Proxy => ({
   ...{ name, program: "nginx", package: "nginx-light" },
   configure({ port, upstreamPort, directory }) {
     const file = join(directory, "nginx.conf");
-    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     const text = `
-worker_processes 1;
-master_process off;
-daemon off;
-pid ${directory}/nginx.pid;
-error_log ${directory}/error.log warn;
-events { worker_connections 2048; }
+${nginxProcess(directory)}
 http {
-  access_log off;
-  ${temporary.map((each) => `${each}_temp_path ${directory}/${each};`).join("\n  ")}
-  keepalive_requests 100000000;
-  keepalive_timeout 3600s;
-  upstream application { server 127.0.0.1:${upstreamPort}; keepalive 512; keepalive_requests 100000000; }
+  ${nginxConnections(directory, upstreamPort)}
   server {
     listen 127.0.0.1:${port} http2 backlog=1024;
     location / { ${location} }
@@ -55,20 +52,11 @@ const haproxy: Http2Proxy = {
   configure({ port, upstreamPort, directory }) {
     const file = join(directory, "haproxy.cfg");
     const text = `
-global
-  nbthread 1
-  maxconn 2048
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-  http-reuse always
+${haproxyProcess}
 frontend clients
   bind 127.0.0.1:${port} proto h2
   default_backend application
-backend application
-  server application 127.0.0.1:${upstreamPort} pool-max-conn 512
+${haproxyBackend(upstreamPort)}
 `;
     writeFileSync(file, text);
     return ["-f", file, "-db"];
@@ -85,14 +73,7 @@ const nghttpx: Http2Proxy = {
 };
 
 /** In front of an application that speaks HTTP/1.1. */
-export const http2Proxies: readonly Http2Proxy[] = [
-  nginx(
-    "nginx",
-    'proxy_pass http://application; proxy_http_version 1.1; proxy_set_header Connection "";',
-  ),
-  haproxy,
-  nghttpx,
-];
+export const http2Proxies: readonly Http2Proxy[] = [nginx("nginx", nginxPass), haproxy, nghttpx];
 
 /** In front of a gRPC service. */
 export const nginxForGrpc = nginx("nginx, grpc_pass", "grpc_pass grpc://application;");

@@ -1,4 +1,5 @@
 /** nginx with Lua from Debian's packages: RS256 by OpenSSL, a Redis look-up on each request, both in one worker. */
+import { nginxConnections, nginxPass, nginxProcess } from "./one-process.ts";
 
 /** Where it listens, what it is in front of, and whether it remembers which tokens it has verified. */
 export interface NginxOptions {
@@ -19,31 +20,15 @@ export const nginxPackages = [
   "lua-cjson",
 ];
 
-const proxy =
-  'proxy_pass http://application; proxy_http_version 1.1; proxy_set_header Connection "";';
-
 /** One process, whose Lua does for a request only what differs from the one before with the same token. */
 export function nginxConfig(options: NginxOptions): string {
   const { port, upstreamPort, redisPort, publicKeyFile, directory, remembers } = options;
   return `
 load_module /usr/lib/nginx/modules/ndk_http_module.so;
 load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
-worker_processes 1;
-master_process off;
-daemon off;
-pid ${directory}/nginx.pid;
-error_log ${directory}/error.log warn;
-events { worker_connections 2048; }
+${nginxProcess(directory)}
 http {
-  access_log off;
-  client_body_temp_path ${directory}/body;
-  proxy_temp_path ${directory}/proxy;
-  fastcgi_temp_path ${directory}/fastcgi;
-  uwsgi_temp_path ${directory}/uwsgi;
-  scgi_temp_path ${directory}/scgi;
-  keepalive_requests 100000000;
-  keepalive_timeout 3600s;
-  upstream application { server 127.0.0.1:${upstreamPort}; keepalive 512; keepalive_requests 100000000; }
+  ${nginxConnections(directory, upstreamPort)}
   init_by_lua_block {
     cjson = require "cjson.safe"
     digest = require "openssl.digest"
@@ -91,8 +76,8 @@ http {
   }
   server {
     listen 127.0.0.1:${port} backlog=1024;
-    location / { access_by_lua_block { check(false) } ${proxy} }
-    location = /logout { access_by_lua_block { check(true) } ${proxy} }
+    location / { access_by_lua_block { check(false) } ${nginxPass} }
+    location = /logout { access_by_lua_block { check(true) } ${nginxPass} }
   }
 }
 `;
