@@ -230,6 +230,8 @@ export function describeDenylist(what: string, { open }: DenylistSetup): void {
         assert.equal(store.knownBeginning(two), `${alice} 9000`);
       }
       // A cut-off of the subject ends what began before.
+      // A journal has one writer.
+      await denylist.close();
       await again.revoke([{ ...cutoffFor("alice", 5), value: alice }]);
       const left = await sessionsOf(again, [alice]);
       assert.deepEqual(left, [{ name: two, begunMs: 9_000 }]);
@@ -261,6 +263,8 @@ export function describeDenylist(what: string, { open }: DenylistSetup): void {
           assert.equal(await standingOf(store, entryFor(what)), expected, what);
         }
       }
+      // A journal has one writer.
+      await denylist.close();
       await again.revoke([cutoffFor("alice", 6)]);
       assert.equal(await standingOf(again, entryFor("own")), "revoked");
       assert.equal(await standingOf(again, entryFor("later")), "revoked");
