@@ -25,7 +25,10 @@ export class RevocationTable {
   /** One a kind: who may choose a subject must not be able to name somebody's token. */
   readonly #tables: Readonly<Record<EntryKind, ExpiringTable>>;
 
-  readonly #sessions = new SessionIndex((session) => this.#tables.ses.has(session));
+  /** Those of a subject that logs in all day are many: what has ended is not looked at again. */
+  readonly #sessions = new SessionIndex(
+    (session) => this.#tables.ses.has(session) && !this.#tables.sid.has(session),
+  );
   readonly #listeners: OnRevoked[] = [];
   /** The latest deadline of those that came when they were over already. */
   #cameLate: EpochSeconds = 0;

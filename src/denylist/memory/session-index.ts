@@ -4,7 +4,7 @@
  * It may name some that are over: who asks looks each of them up. A sweep takes these out, some at a time.
  */
 export class SessionIndex {
-  readonly #bySubject = new Map<string, string[]>();
+  readonly #bySubject = new Map<string, Set<string>>();
   readonly #isHeld: (session: string) => boolean;
   /** Where the sweep goes on. */
   #swept = this.#bySubject.keys();
@@ -16,10 +16,8 @@ export class SessionIndex {
   /** Adds a session. */
   add(subject: string, session: string): void {
     const held = this.#bySubject.get(subject);
-    if (held?.includes(session)) return;
-    const own = copyOf(session);
-    if (held === undefined) this.#bySubject.set(copyOf(subject), [own]);
-    else held.push(own);
+    if (held === undefined) this.#bySubject.set(copyOf(subject), new Set([copyOf(session)]));
+    else if (!held.has(session)) held.add(copyOf(session));
   }
 
   /** How many subjects it has. */
@@ -30,7 +28,7 @@ export class SessionIndex {
   /** The sessions of a subject. */
   of(subject: string): readonly string[] {
     this.#prune(subject);
-    return this.#bySubject.get(subject) ?? [];
+    return [...(this.#bySubject.get(subject) ?? [])];
   }
 
   /** Takes out what is over of the next `count` subjects, and goes on there the next time. */
@@ -45,9 +43,8 @@ export class SessionIndex {
   #prune(subject: string): void {
     const held = this.#bySubject.get(subject);
     if (held === undefined) return;
-    const left = held.filter(this.#isHeld);
-    if (left.length === 0) this.#bySubject.delete(subject);
-    else if (left.length < held.length) this.#bySubject.set(subject, left);
+    for (const session of held) if (!this.#isHeld(session)) held.delete(session);
+    if (held.size === 0) this.#bySubject.delete(subject);
   }
 }
 
