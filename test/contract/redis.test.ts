@@ -2,9 +2,8 @@ import { before, describe, type TestContext } from "node:test";
 import type { SharedDenylistOptions } from "../../src/denylist/shared-options.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
 import { endWithAll } from "../helpers/shared.ts";
-import { openStoreOn } from "../helpers/store.ts";
+import { openReady } from "../helpers/store.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
-import { until } from "../helpers/until.ts";
 import { describeDenylist } from "./denylist-suite.ts";
 
 let redis: TestRedis;
@@ -17,8 +16,7 @@ async function openSidecar(
   reads: SharedDenylistOptions["reads"],
 ) {
   const store = { dataDir, redis: { keyPrefix, graceMs: 100, stalenessMs: 50 } };
-  const { denylist } = await openStoreOn(t, redis.port, { ...store, denylist: { reads } });
-  await until(() => denylist.health().ready);
+  const { denylist } = await openReady(t, redis.port, { ...store, denylist: { reads } });
   return denylist;
 }
 

@@ -117,9 +117,17 @@ export async function openStoreOn(
 /** The same, as soon as it is ready. */
 export async function openReady(...args: Parameters<typeof openStoreOn>): Promise<TestStore> {
   const store = await openStoreOn(...args);
-  await until(() => store.denylist.health().ready);
+  const giveUpMs = performance.now() + readyWithinMs;
+  await until(() => {
+    const { ready, reason } = store.denylist.health();
+    if (!ready && performance.now() > giveUpMs) throw new Error(`not ready: ${reason}`);
+    return ready;
+  });
   return store;
 }
+
+/** Long before a test's own time-out, which could not say what was in the way. */
+const readyWithinMs = 100_000;
 
 /**
  * Starts a redis-server of a test's own that sidecars have used before.
