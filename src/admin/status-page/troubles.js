@@ -238,9 +238,14 @@ export const troubles = [
   ],
   [
     "RevgateEventLoop",
-    (now) => {
-      const lag = value(now, "nodejs_eventloop_lag_p99_seconds");
-      return lag > 0.25 ? `The process lacks CPU: its event loop lags ${seconds(lag)}.` : undefined;
+    (now, was) => {
+      // In two readings: what the start took is in the first one.
+      const lags = [was, now].map(
+        (each) => each && value(each, "nodejs_eventloop_lag_p99_seconds"),
+      );
+      return lags.every((lag) => lag > 0.25)
+        ? `The process lacks CPU: its event loop lags ${seconds(lags[1])}.`
+        : undefined;
     },
   ],
   [
