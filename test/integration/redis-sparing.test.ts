@@ -43,7 +43,7 @@ describe("what a cut-off spares, in Redis", { concurrency: 4 }, () => {
     };
     await check();
     await redis.client.flushall();
-    await until(async () => (await redis.client.exists(`revgate:spr:${sparing.value}`)) === 1);
+    await until(async () => (await redis.client.exists(`revgate:sub:${sparing.value}`)) === 1);
     await untilRecovered(redis);
     // Who has not read yet that another epoch has begun is told of it by an answer that proves nothing.
     for (const { denylist } of all) await until(() => answers(denylist));
@@ -56,28 +56,34 @@ describe("what a cut-off spares, in Redis", { concurrency: 4 }, () => {
     }
   });
 
-  it("is nothing to a sidecar of before, to whom the whole subject has ended", async (t) => {
+  it("stands in the key of its cut-off: what Redis evicts takes both, or neither", async (t) => {
     const redis = await startRedis(t);
     const { denylist } = await openReady(t, redis.port);
     await denylist.revoke([sparing]);
-    const plain = `${sparing.expiresAt} 1000`;
-    assert.equal(await redis.client.get(`revgate:sub:${sparing.value}`), plain);
+    const key = `revgate:sub:${sparing.value}`;
+    assert.deepEqual(await redis.client.keys(`*${sparing.value}`), [key]);
+    assert.equal(await redis.client.get(key), `${sparing.expiresAt} 1000 ${sparing.sparing}`);
+    // Sidecars that know nothing of it read in the feed that the whole subject has ended.
     const feed = await redis.client.xrange("revgate:feed", "-", "+");
-    assert.ok(feed.some(([, [, line]]) => line === `sub ${sparing.value} ${plain}`));
+    const plain = `sub ${sparing.value} ${sparing.expiresAt} 1000`;
+    assert.ok(feed.some(([, [, line]]) => line === plain));
   });
 
-  it("is nothing if its key is lost, is not readable, or belongs to another cut-off", async (t) => {
+  it("is nothing if it is not readable, and is written anew", async (t) => {
     const redis = await startRedis(t);
     const { denylist } = await openReady(t, redis.port);
-    const key = `revgate:spr:${sparing.value}`;
+    const key = `revgate:sub:${sparing.value}`;
     await denylist.revoke([sparing]);
     const held = (await redis.client.get(key)) ?? "";
-    for (const value of [undefined, "1000 x", "1000 5;a/b/c", held.replace("1000", "999")]) {
-      if (value === undefined) await redis.client.del(key);
-      else await redis.client.set(key, value);
+    const long = `${held};${"x".repeat(22)}/1/1`.padEnd(1400, "1");
+    for (const value of ["5;a/b/c", "x", ";5", "5 5"]
+      .map((word) => `${sparing.expiresAt} 1000 ${word}`)
+      .concat(long)) {
+      await redis.client.set(key, value, "EX", 100);
       const { denylist: later } = await openReady(t, redis.port);
       assert.equal(await standing(later, kept.value), "revoked", value);
-      assert.equal(await standing(later, kept.value, 1001), "live", value);
+      await later.revoke([sparing]);
+      assert.equal(await redis.client.get(key), held, value);
       await later.close();
     }
   });

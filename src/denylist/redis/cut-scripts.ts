@@ -1,34 +1,9 @@
 import { maxSparingLength } from "../cut.ts";
 
-/**
- * What a cut-off spares stands under a key of its own, after the cut-off that it belongs to. A sidecar that does not know of it
- * reads a cut-off that spares nothing, and so does everybody if it is lost or belongs to another one.
- *
- * The key is in the slot of the subject's, and is not among KEYS: what is there decides whether it is looked at.
- */
-export const sparingKeys = `
-local function sparingKeyOf(key)
-  if string.sub(key, -47, -44) ~= 'sub:' then return nil end
-  return string.sub(key, 1, -48) .. 'spr:' .. string.sub(key, -43)
-end
-local function isSparingKey(key)
-  return string.sub(key, -47, -44) == 'spr:'
-end
-local function withSparing(key, value)
-  local other = sparingKeyOf(key)
-  -- No sidecar writes a third word into the value itself: it can't be read.
-  if other and string.find(value, ' .* ') then return '? ' .. value end
-  local cutoff = other and string.match(value, '^%d+ (%d+)$')
-  if not cutoff then return value end
-  local held = redis.pcall('GET', other)
-  if type(held) ~= 'string' or #held > ${11 + maxSparingLength} then return value end
-  local of, sparing = string.match(held, '^(%d+) (%d[%w_/;-]*)$')
-  if of ~= cutoff then return value end
-  return value .. ' ' .. sparing
-end
-`;
+/** The most bytes that the value of a subject has: expiry, cut-off and what that spares. */
+export const maxCutBytes = 34 + maxSparingLength;
 
-/** joinCuts of cut.ts: two cut-offs, each with what it spares ('' if nothing), as one. */
+/** joinCuts of cut.ts: two cut-offs, each with what it spares ('' if nothing), as one. And whether a text is what one spares. */
 export const joinedCuts = `
 local function sparedBy(sparing)
   local by = {}
@@ -36,6 +11,9 @@ local function sparedBy(sparing)
     by[name] = {tonumber(handed), tonumber(after)}
   end
   return by
+end
+local function isSparing(text)
+  return text == '' or string.find((string.gsub(text, ';[%w_-]+/%d+/%d+', '')), '^%d+$') ~= nil
 end
 local function momentOf(cutoff, sparing)
   return tonumber(cutoff) * 1000000 + tonumber(string.match(sparing, '^%d+') or '1000000')

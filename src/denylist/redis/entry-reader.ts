@@ -1,9 +1,10 @@
 import { StoreUnavailableError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Entry, EntryName } from "../denylist.ts";
+import { readTimes } from "../entry-text.ts";
 import { ignored, type OnIgnored } from "../ignored.ts";
 import type { RedisConnection } from "./connection.ts";
-import { covers, readValue, readValues, unreadableEntry } from "./entry-value.ts";
+import { covers, readValues, unreadableEntry } from "./entry-value.ts";
 import type { KeySpace } from "./key-space.ts";
 import { namesBySlot } from "./listing.ts";
 import type { ShardState } from "./store-state.ts";
@@ -138,7 +139,7 @@ export class EntryReader {
   /** The entry with that value; undefined if there is none. What can't be read is reported, and revoked. */
   #read(name: EntryName, value: string | null): Entry | undefined {
     if (value === null) return undefined;
-    const entry = readValue(name, value);
+    const entry = readTimes(name, value);
     if (entry !== undefined) return entry;
     const { keys, clock, onIgnored } = this.#options;
     const text = `${keys.keyOf(name)} ${value}`;

@@ -1,19 +1,21 @@
 import { latestSecond } from "../sound.ts";
-import { joinedCuts, sparingKeys } from "./cut-scripts.ts";
+import { joinedCuts, maxCutBytes } from "./cut-scripts.ts";
 import { state } from "./script-state.ts";
 
 /**
- * The most bytes of a value that are handed over. No value of an entry is half as long: the beginning of a longer one
- * is no more a revocation's than all of it, and a sidecar that loads millions of entries need not hold it.
+ * The most bytes of a value that are handed over, but for a subject's. No value of an entry is half as long: the beginning of
+ * a longer one is no more a revocation's than all of it, and a sidecar that loads millions of entries need not hold it.
  */
 const maxValueBytes = 100;
 
-/** Cuts values that are longer, and adds to those of subjects what they spare; false stands for one that is not there. */
-const readable = `${sparingKeys}
+/** Cuts values that are longer than any of ours; false stands for one that is not there. */
+const readable = `
 local function readable(values, keys, first)
   for i, value in ipairs(values) do
-    if value and #value > ${maxValueBytes} then values[i] = string.sub(value, 1, ${maxValueBytes})
-    elseif value then values[i] = withSparing(keys[first + i - 1], value) end
+    if value and #value > ${maxValueBytes} then
+      local isCut = string.sub(keys[first + i - 1], -47, -44) == 'sub:'
+      values[i] = string.sub(value, 1, isCut and ${maxCutBytes} or ${maxValueBytes})
+    end
   end
   return values
 end
@@ -41,7 +43,7 @@ if #found[2] > 0 then held = redis.call('MGET', unpack(found[2])) end
 readable(held, found[2], 1)
 local keys, texts = {}, {}
 for i, key in ipairs(found[2]) do
-  if held[i] and #key <= #ARGV[2] + 43 and not isSparingKey(key) then
+  if held[i] and #key <= #ARGV[2] + 43 then
     keys[#keys + 1] = key
     texts[#texts + 1] = held[i]
   end
@@ -61,17 +63,12 @@ return {state(), found[1], #keys, table.concat(keys, '\\n'), table.concat(texts,
  * The lines come behind the keys, in the same step: a line that is there says that its keys are. Returns the
  * state, the id of the last line ('' if it is another epoch, and nothing was written), and how many entries were there.
  */
-export const put = `${state}${sparingKeys}${joinedCuts}
+export const put = `${state}${joinedCuts}
 if textAt(KEYS[1]) ~= ARGV[1] or string.sub(ARGV[1], -#server) ~= server then
   return {state(), '', 0}
 end
 local function bounded(digits)
   return digits and digits ~= '' and #digits <= 10 and tonumber(digits) <= ${latestSecond}
-end
-local function spare(key, cutoff, sparing, life)
-  local other = sparingKeyOf(key)
-  if other and sparing ~= '' then redis.call('SET', other, cutoff .. ' ' .. sparing, 'EX', life)
-  elseif other then redis.call('DEL', other) end
 end
 local function outlives(key, value, fact)
   local held = redis.pcall('GET', key)
@@ -79,22 +76,23 @@ local function outlives(key, value, fact)
   return bounded(heldExpiry) and heldFact == fact
     and tonumber(heldExpiry) > tonumber(string.match(value, '^%d+'))
 end
+local function valueOf(...)
+  return string.match(table.concat({...}, ' '), '^(.-) *$')
+end
 local function merge(key, at, cutoff, sparing)
   local expiry, life = tonumber(ARGV[at]), tonumber(ARGV[at + 2])
   local held = redis.pcall('GET', key)
   local heldExpiry, heldCutoff, heldSparing
-  if type(held) == 'string' then
-    heldExpiry, heldCutoff, heldSparing = string.match(withSparing(key, held), '^(%d+) ?(%d*) ?(%S*)$')
+  if type(held) == 'string' and #held <= ${maxCutBytes} then
+    heldExpiry, heldCutoff, heldSparing = string.match(held, '^(%d+) ?(%d*) ?([%w_/;-]*)$')
+    if heldSparing and not isSparing(heldSparing) then heldExpiry = nil end
   end
   if bounded(heldExpiry) and (cutoff == '') == (heldCutoff == '') then
     expiry = math.max(expiry, tonumber(heldExpiry))
     life = math.max(life, math.min(redis.call('TTL', key), ${latestSecond}))
     if bounded(heldCutoff) then cutoff, sparing = joinCuts(cutoff, sparing, heldCutoff, heldSparing) end
   end
-  local value = string.format('%.0f', expiry)
-  if cutoff ~= '' then value = value .. ' ' .. cutoff end
-  redis.call('SET', key, value, 'EX', life)
-  spare(key, cutoff, sparing, life)
+  redis.call('SET', key, valueOf(string.format('%.0f', expiry), cutoff, sparing), 'EX', life)
 end
 local lines = tonumber(ARGV[4])
 local first = 5 + 2 * lines
@@ -104,17 +102,11 @@ for i = 6, #KEYS do
   local cut, life = ARGV[at + 1], ARGV[at + 2]
   local session = string.match(cut, '^=(.*)$')
   local cutoff, sparing = string.match(session and '' or cut, '^(%d*) ?(%S*)$')
-  local value = ARGV[at]
-  if cutoff ~= '' then value = value .. ' ' .. cutoff end
-  if session then value = value .. ' ' .. session end
-  if redis.call('SET', KEYS[i], value, 'EX', life, 'NX') then
-    if cutoff ~= '' then spare(KEYS[i], cutoff, sparing, life) end
-  elseif session then
+  local value = valueOf(ARGV[at], session or cut)
+  if not redis.call('SET', KEYS[i], value, 'EX', life, 'NX') then
     there = there + 1
-    if not outlives(KEYS[i], value, session) then redis.call('SET', KEYS[i], value, 'EX', life) end
-  else
-    there = there + 1
-    merge(KEYS[i], at, cutoff, sparing)
+    if not session then merge(KEYS[i], at, cutoff, sparing)
+    elseif not outlives(KEYS[i], value, session) then redis.call('SET', KEYS[i], value, 'EX', life) end
   end
 end
 local last = ''

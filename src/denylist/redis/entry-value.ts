@@ -19,18 +19,9 @@ function isValue(value: unknown): value is string | null {
 export function covers(value: string | null, entry: Entry): boolean {
   if (value === null) return false;
   if (value === formatTimes(entry)) return true;
-  const held = readValue(entry, value);
+  const held = readTimes(entry, value);
   if (held === undefined) return false;
   return says(held, entry);
-}
-
-/** Reads the value of an entry's key; undefined if none of ours can have written it. */
-export function readValue(name: EntryName, value: string): Entry | undefined {
-  const entry = readTimes(name, value);
-  if (entry !== undefined) return entry;
-  // What is spared comes from a key of its own: if that can't be read, nothing is.
-  const [expiry, cutoff, sparing] = value.split(" ");
-  return sparing === undefined ? undefined : readTimes(name, `${expiry} ${cutoff}`);
 }
 
 /** As long as the schema lets any token live: ten years, and some tolerance. */

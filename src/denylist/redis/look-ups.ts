@@ -10,7 +10,7 @@ import {
   ofBegunSession,
   type TokenNames,
 } from "../denylist.ts";
-import { readValue } from "./entry-value.ts";
+import { readTimes } from "../entry-text.ts";
 import type { KeySpace } from "./key-space.ts";
 
 /** Asks one shard for the values under some names. */
@@ -152,7 +152,7 @@ function isRevoked(token: TokenNames, found: readonly Found[]): boolean {
       value !== null &&
       isRevocation(name.kind) &&
       // One that can't be read counts: what it spares is unknown now.
-      fallsUnder(token, readValue(name, value) ?? {}),
+      fallsUnder(token, readTimes(name, value) ?? {}),
   );
 }
 
@@ -165,7 +165,7 @@ function namesOfSession(session: string, token: TokenNames): EntryName[] {
 /** The token as its session's beginning has it; undefined if that was not asked for, or not noted. */
 function begunIn(found: readonly Found[], token: TokenNames, session: string) {
   const beginning = found
-    .map(({ name, value }) => (value === null ? undefined : readValue(name, value)?.beginning))
+    .map(({ name, value }) => (value === null ? undefined : readTimes(name, value)?.beginning))
     .find((each) => each !== undefined);
   if (beginning === undefined) return undefined;
   const begun = ofBegunSession(token, session, beginning);
@@ -176,6 +176,6 @@ function begunIn(found: readonly Found[], token: TokenNames, session: string) {
 function sessionIn(found: readonly Found[]): string | undefined {
   const links = found.filter(({ name }) => name.kind === "lnk");
   return links
-    .map(({ name, value }) => (value === null ? undefined : readValue(name, value)?.session))
+    .map(({ name, value }) => (value === null ? undefined : readTimes(name, value)?.session))
     .find((session) => session !== undefined);
 }

@@ -1,13 +1,13 @@
 import { StoreUnavailableError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { EntryName, TokenNames } from "../denylist.ts";
+import { readTimes } from "../entry-text.ts";
 import { ignored, type OnIgnored } from "../ignored.ts";
 import { askRunId } from "./ask-run-id.ts";
 import { BackOff } from "./back-off.ts";
 import type { RedisConnectionOptions, RedisSecrets } from "./client.ts";
 import { RedisConnection } from "./connection.ts";
 import { EntryReader } from "./entry-reader.ts";
-import { readValue } from "./entry-value.ts";
 import { EntryWriter } from "./entry-writer.ts";
 import { EpochWriter } from "./epoch-writer.ts";
 import type { NewLine } from "./feed-line.ts";
@@ -252,7 +252,7 @@ export class RedisReplica {
     // A key may outlive its entry; what can't be read has no end that anybody knows.
     const live = values.map((value, index) => {
       const name = names[index];
-      const entry = name && value !== null ? readValue(name, value) : undefined;
+      const entry = name && value !== null ? readTimes(name, value) : undefined;
       return entry !== undefined && entry.expiresAt <= judged ? null : value;
     });
     return { trusted: state.kind === "trusted" && believed, values: live };
