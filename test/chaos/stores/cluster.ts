@@ -97,7 +97,18 @@ async function move(
     if (performance.now() > giveUpAtMs) throw new Error(`slot ${slot} cannot be emptied`);
     const keys = (await from.client.call("CLUSTER", "GETKEYSINSLOT", slot, 20)) as string[];
     if (keys.length === 0) break;
-    await from.client.call("MIGRATE", "127.0.0.1", to.port, "", 0, 5000, "KEYS", ...keys);
+    // What a call that failed has left on both sides is the former owner's to say.
+    await from.client.call(
+      "MIGRATE",
+      "127.0.0.1",
+      to.port,
+      "",
+      0,
+      5000,
+      "REPLACE",
+      "KEYS",
+      ...keys,
+    );
   }
   const rest = servers.filter((server) => server !== from && server !== to);
   for (const server of [to, from, ...rest]) await set(server, "NODE", toId);
