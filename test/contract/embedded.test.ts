@@ -1,20 +1,20 @@
 import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
 import { systemClock } from "../../src/platform/clock.ts";
-import { temporaryDirectory } from "../helpers/temporary.ts";
+import { copyOf, temporaryDirectory } from "../helpers/temporary.ts";
 import { describeDenylist } from "./denylist-suite.ts";
 
 describeDenylist("embedded", {
   async open(t) {
     const dataDir = temporaryDirectory(t);
-    const open = async () => {
+    const open = async (directory: string) => {
       const denylist = await openEmbeddedDenylist({
-        dataDir,
+        dataDir: directory,
         clock: systemClock,
         onUnknownOutcome: "revoke",
       });
       t.after(() => denylist.close());
       return denylist;
     };
-    return { denylist: await open(), reopen: open };
+    return { denylist: await open(dataDir), reopen: () => open(copyOf(t, dataDir)) };
   },
 });

@@ -3,7 +3,7 @@ import type { SharedDenylistOptions } from "../../src/denylist/shared-options.ts
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
 import { endWithAll } from "../helpers/shared.ts";
 import { openReady } from "../helpers/store.ts";
-import { temporaryDirectory } from "../helpers/temporary.ts";
+import { copyOf, temporaryDirectory } from "../helpers/temporary.ts";
 import { describeDenylist } from "./denylist-suite.ts";
 
 let redis: TestRedis;
@@ -40,7 +40,7 @@ describe("a denylist on Redis", () => {
         const dataDir = temporaryDirectory(t);
         return {
           denylist: await openSidecar(t, dataDir, keyPrefix, reads),
-          reopen: () => openSidecar(t, dataDir, keyPrefix, reads),
+          reopen: () => openSidecar(t, copyOf(t, dataDir), keyPrefix, reads),
         };
       },
     });

@@ -11,6 +11,7 @@ import { parse, stringify } from "yaml";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, untilReady } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
+import { withoutIpv6 } from "../helpers/ipv6.ts";
 import { judge, type Rendered, render, tryRender, validate } from "../helpers/kubernetes.ts";
 import { repository } from "../helpers/program.ts";
 import { makeToken } from "../helpers/tokens.ts";
@@ -276,7 +277,7 @@ describe("probes of an application that listens on loopback", () => {
   });
 });
 
-describe("a pod with IPv6 and IPv4", () => {
+describe("a pod with IPv6 and IPv4", { skip: withoutIpv6 }, () => {
   it("is reached by both, for clients and probes, and tells the application the client's own address", async (t) => {
     const addresses: unknown[] = [];
     const server = createServer((request, response) => {

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { writeSync } from "node:fs";
 import http, { type IncomingHttpHeaders } from "node:http";
 import https from "node:https";
 import { connect, type Socket } from "node:net";
@@ -122,13 +123,22 @@ export async function openRaw(t: Pick<TestContext, "after">, port: number): Prom
 }
 
 /**
- * Sends a byte every few milliseconds, until the end of the test.
+ * Sends a byte every few milliseconds, until the other side closes.
  *
- * Behind the reads of each turn: a byte to a connection that was closed in the same turn would be an error of writing,
- * for which Node drops an answer that nobody has read yet.
+ * Not through the socket: a byte to a connection that has just been closed is an error of writing, for which Node drops
+ * an answer that has not been read yet.
  */
 export function keepSending(t: Pick<TestContext, "after">, { socket }: RawConnection): void {
-  const timer = setInterval(() => setImmediate(() => socket.write("x")), 20);
+  const { _handle: handle } = socket as unknown as { _handle: { fd: number } | null };
+  const timer = setInterval(() => {
+    if (handle === null || socket.destroyed) return;
+    try {
+      writeSync(handle.fd, "x");
+    } catch (error) {
+      const { code = "" } = error as NodeJS.ErrnoException;
+      if (!["ECONNRESET", "EPIPE", "EAGAIN"].includes(code)) throw error;
+    }
+  }, 20);
   t.after(() => clearInterval(timer));
 }
 

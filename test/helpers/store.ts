@@ -127,7 +127,7 @@ export async function openReady(...args: Parameters<typeof openStoreOn>): Promis
 }
 
 /** Long before a test's own time-out, which could not say what was in the way. */
-const readyWithinMs = 100_000;
+export const readyWithinMs = 100_000;
 
 /**
  * Starts a redis-server of a test's own that sidecars have used before.

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -18,4 +18,11 @@ export function temporaryDirectory(_t: Pick<TestContext, "after">): string {
   const directory = mkdtempSync(join(tmpdir(), "revgate-test-"));
   left.add(directory);
   return directory;
+}
+
+/** What a crash would leave of a directory at this moment: whoever writes there goes on, and neither disturbs the other. */
+export function copyOf(t: Pick<TestContext, "after">, directory: string): string {
+  const copy = temporaryDirectory(t);
+  cpSync(directory, copy, { recursive: true });
+  return copy;
 }

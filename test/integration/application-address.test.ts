@@ -14,6 +14,7 @@ import { listenOnLoopback } from "../helpers/application.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
 import { startGate, writeConfig } from "../helpers/gate.ts";
 import { openRaw, send } from "../helpers/http.ts";
+import { withoutIpv6 } from "../helpers/ipv6.ts";
 import { repository } from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
@@ -69,7 +70,7 @@ describe("the application", () => {
     assert.equal((await send(`${gate.url}/x`, { headers })).status, 200);
   });
 
-  it("is reached at an address of IPv6, for WebSockets too", async (t) => {
+  it("is reached at an address of IPv6, for WebSockets too", { skip: withoutIpv6 }, async (t) => {
     const server = describeReach(createServer());
     await listenAt(t, server, { port: 0, host: "::1" });
     const { port } = server.address() as { port: number };
