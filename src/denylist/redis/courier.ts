@@ -56,7 +56,8 @@ export class Courier {
 
   /**
    * Sends entries; resolves, when Redis has acknowledged both their keys and their lines in the feed, to
-   * the epoch in which it did. Rejects as soon as an attempt fails; they are sent again anyway.
+   * the epoch in which it did. Rejects as soon as an attempt fails; they are sent again anyway. Rejects, too, if they
+   * expire before it is their turn.
    */
   deliver(entries: readonly Entry[]): Promise<Epoch> {
     for (const entry of entries) this.#options.outbox.add(entry);
@@ -103,6 +104,9 @@ export class Courier {
         this.#waiters.release(waiting, epoch);
       }
       onTrouble(undefined);
+      // Nothing is left that anybody could still be waiting for.
+      const why = this.#closed ? "stopping" : "it expired before redis had it";
+      this.#waiters.rejectAll(new StoreUnavailableError(why));
     } catch (error) {
       onTrouble((error as Error).message);
       this.#waiters.rejectAll(error as Error);
