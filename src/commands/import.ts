@@ -1,7 +1,6 @@
 import { text } from "node:stream/consumers";
 import { type Config, loadConfig } from "../config/load.ts";
 import { namingOf } from "../config/name-keys.ts";
-import { maxEntriesPerCommand } from "../control/store-command.ts";
 import type { Entry } from "../denylist/denylist.ts";
 import { keptBeyondSeconds } from "../denylist/retention.ts";
 import { latestSecond } from "../denylist/sound.ts";
@@ -69,9 +68,12 @@ ${configOptionHelp}`,
   },
 };
 
+/** How many are sent at once: requests are looked at in between. */
+const entriesPerCommand = 1000;
+
 async function add(entries: readonly Entry[], ask: AskStore): Promise<void> {
-  for (let start = 0; start < entries.length; start += maxEntriesPerCommand) {
-    const batch = entries.slice(start, start + maxEntriesPerCommand);
+  for (let start = 0; start < entries.length; start += entriesPerCommand) {
+    const batch = entries.slice(start, start + entriesPerCommand);
     await only(ask({ command: "add", entries: batch }));
   }
 }

@@ -16,7 +16,7 @@ function refusalOf(request: unknown): string {
 }
 
 describe("a command", () => {
-  it("brings as many entries as an import sends at once, and no more", () => {
+  it("brings 5000 entries, and no more", () => {
     const entry = { kind: "tok", value: "a".repeat(43), expiresAt: 1_900_000_000 } as const;
     const command = (count: number) => ({
       command: "add" as const,
@@ -25,7 +25,7 @@ describe("a command", () => {
     assert.deepEqual(readCommand(command(maxEntriesPerCommand)), command(maxEntriesPerCommand));
     assert.match(
       refusalOf(command(maxEntriesPerCommand + 1)),
-      /^expected at most 1000 entries, got 1001: send/,
+      /^expected at most 5000 entries, got 5001: send/,
     );
   });
 
