@@ -21,6 +21,21 @@ const yaml = /```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? "";
 const runByCi = ["npm ci && npm test"];
 const runInRepository = ["npm ci && npm run demo"];
 
+/** What its clients do meanwhile. */
+const clientsCalls = [
+  'curl -i http://127.0.0.1:8080/me -H "token: $TOKEN"',
+  'curl -i -X POST http://127.0.0.1:8080/logout -H "token: $TOKEN"',
+  'curl -i http://127.0.0.1:8080/me -H "token: $TOKEN"',
+];
+
+/** What the README says that an operator can do with the sidecar of its configuration, as its links show it. */
+const byHand = [
+  "revgate import --config revgate.yaml token_blacklist.txt",
+  "revgate revoke --config revgate.yaml < token.txt",
+  "revgate check --config revgate.yaml < token.txt",
+  "revgate list --config revgate.yaml",
+];
+
 /** The lines of a text's `sh` blocks. */
 function commandsIn(markdown: string): string[] {
   const blocks = [...markdown.matchAll(/```sh\n([\s\S]*?)```/g)];
@@ -42,10 +57,12 @@ describe("README", () => {
     for (const command of [...runByCi, ...runInRepository]) assert.ok(text.includes(command));
   });
 
-  it("has commands that work in the order in which they stand there", async (t) => {
+  it("has commands that work in the order in which they stand there, and a configuration that ends a session", async (t) => {
     const run = await setUp(t);
     const outputs = new Map<string, string>();
-    for (const command of commands) {
+    const pages = read("docs/runbook.md") + read("docs/migration.md");
+    for (const command of byHand) assert.ok(pages.includes(command), command);
+    for (const command of [...commands, ...clientsCalls, ...byHand]) {
       if (runByCi.includes(command) || runInRepository.includes(command)) continue;
       outputs.set(command, `${outputs.get(command) ?? ""}${await run(command)}\n---\n`);
     }
@@ -112,7 +129,7 @@ describe("README.zh.md", () => {
 
   it("protects a Flask application in five minutes, with the commands that stand there", async (t) => {
     // What README.md has as well is typed above.
-    const typed = commandsIn(five).filter((command) => !commands.includes(command));
+    const typed = commandsIn(five).filter((command) => ![...commands, ...byHand].includes(command));
     const output = await typeAll(t, typed);
     const said = (beginning: string) =>
       output.split("\n@ ").filter((part) => part.startsWith(beginning));
