@@ -1,10 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { startApp } from "../../src/app/app.ts";
-import { loadConfig } from "../../src/config/load.ts";
-import { createLogger } from "../../src/observability/logger.ts";
-import { untilReady } from "../helpers/gate.ts";
+import { startByFile, untilReady } from "../helpers/gate.ts";
 import { repository } from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 
@@ -32,13 +29,7 @@ export async function startSidecar(t: Ending, yaml: string, place: Place): Promi
     .replace(/(?<=upstream: \{ url: )[^ }]+/, `"${place.upstream}"`)
     .replace(/(?<=redis: \{ url: )[^ }]+/, `"${place.redisUrl ?? ""}"`);
   writeFileSync(file, text);
-  const config = await loadConfig(file, {});
-  config.settings.listen.port = 0;
-  config.settings.admin.port = 0;
-  const logger = createLogger("silent", [], { write: () => {} });
-  const app = await startApp(config, { logger, version: "test" });
-  t.after(() => app.stop());
-  config.settings.limits.drainTimeout = 0;
-  await untilReady({ adminUrl: `http://127.0.0.1:${app.adminAddress.port}` });
-  return `http://127.0.0.1:${app.address.port}`;
+  const gate = await startByFile(t, file);
+  await untilReady(gate);
+  return gate.url;
 }

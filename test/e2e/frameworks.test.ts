@@ -3,28 +3,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import jsonwebtoken from "jsonwebtoken";
-import { startApp } from "../../src/app/app.ts";
 import { frameworks } from "../../src/commands/init/frameworks.ts";
-import { loadConfig } from "../../src/config/load.ts";
-import { createLogger } from "../../src/observability/logger.ts";
 import { revgate } from "../helpers/command.ts";
+import { startByFile } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { applications, type Call } from "./frameworks/applications.ts";
 
 const secret = "a secret of the application, long enough";
-
-/** Starts revgate with what `init` has written, but on free ports. */
-async function startWritten(t: TestContext, file: string): Promise<string> {
-  const config = await loadConfig(file, {});
-  config.settings.listen.port = 0;
-  config.settings.admin.port = 0;
-  const logger = createLogger("silent", [], { write: () => {} });
-  const app = await startApp(config, { logger, version: "test" });
-  t.after(() => app.stop());
-  config.settings.limits.drainTimeout = 0;
-  return `http://127.0.0.1:${app.address.port}`;
-}
 
 async function initialise(
   t: TestContext,
@@ -62,7 +48,7 @@ describe("revgate init --framework", () => {
     it(`${what} ${name}, without a further edit`, async (t) => {
       const upstream = await application.start(t, secret);
       const file = await initialise(t, name, upstream, application.keySet);
-      const url = await startWritten(t, file);
+      const { url } = await startByFile(t, file);
       const use = (bearer?: string) =>
         call(url, { method: "GET", path: application.use, ...(bearer && { bearer }) });
       const logIn = async () => {

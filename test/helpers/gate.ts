@@ -102,6 +102,24 @@ export async function startGate(t: Ending, options: GateOptions): Promise<TestGa
   };
 }
 
+/** Starts one by a file as it stands, but on free ports; it ends with the test, and waits for nobody then. */
+export async function startByFile(
+  t: Ending,
+  file: string,
+): Promise<Pick<TestGate, "url" | "adminUrl">> {
+  const config = await loadConfig(file, {});
+  config.settings.listen.port = 0;
+  config.settings.admin.port = 0;
+  const logger = createLogger("silent", [], { write: () => {} });
+  const app = await startApp(config, { logger, version: "test" });
+  t.after(() => app.stop());
+  config.settings.limits.drainTimeout = 0;
+  return {
+    url: `http://127.0.0.1:${app.address.port}`,
+    adminUrl: `http://127.0.0.1:${app.adminAddress.port}`,
+  };
+}
+
 /** Waits until a revgate is ready, as whoever sends requests to it does. */
 export async function untilReady({ adminUrl }: Pick<TestGate, "adminUrl">): Promise<void> {
   await until(async () => (await send(`${adminUrl}/readyz`)).status === 200);

@@ -3,6 +3,7 @@ import jsonwebtoken from "jsonwebtoken";
 import type { Algorithm } from "../../src/token/keys/algorithms.ts";
 import { loadKeys } from "../../src/token/keys/keys.ts";
 import type { VerificationKey } from "../../src/token/keys/verification-key.ts";
+import type { VerifiedToken } from "../../src/token/verified-token.ts";
 import { nextKeyPair } from "./key-pairs.ts";
 
 export const threeDays = 3 * 24 * 60 * 60;
@@ -61,3 +62,12 @@ export function spellingsOf(token: string): string[] {
   const start = last & ~15;
   return Array.from({ length: 16 }, (_, spare) => token.slice(0, -1) + base64url[start + spare]);
 }
+
+/** What a verifier found in a token that says nothing but when it expires. */
+export const someToken = {
+  id: "x".repeat(43),
+  expiresAt: 10,
+  notBefore: undefined,
+  subject: undefined,
+  issuedAt: undefined,
+} satisfies VerifiedToken;

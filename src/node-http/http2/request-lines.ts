@@ -1,4 +1,5 @@
 import { eachField, type FieldLines, findField } from "../../http/field-lines.ts";
+import { connectionFields } from "./connection-fields.ts";
 
 /** A request as HTTP/1.1 would have it. */
 export interface RequestLines {
@@ -7,15 +8,6 @@ export interface RequestLines {
   readonly target: string;
   readonly headers: FieldLines;
 }
-
-/** Node refuses them. They would frame a message of HTTP/1.1, so they are looked for once more. */
-const connectionFields = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-]);
 
 /**
  * Shows a request of HTTP/2 as the one of HTTP/1.1 that means the same (RFC 9113 sections 8.2.3 and 8.3.1), so

@@ -1,14 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http2";
 import { eachField, type FieldLines } from "../../http/field-lines.ts";
-
-/** What means something to a connection of HTTP/1.1 alone (RFC 9113 section 8.2.2). */
-const connectionFields = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-]);
+import { connectionFields } from "./connection-fields.ts";
 
 /**
  * A header section of HTTP/1.1 as HTTP/2 has it: names in lower case, each once.

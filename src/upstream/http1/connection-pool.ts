@@ -1,14 +1,11 @@
 import type { Socket } from "node:net";
-import { UpstreamError } from "../upstream-error.ts";
+import { beginToConnect, type ConnectingOptions, shutDown } from "../connecting.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { RequestQueue, type RequestQueueOptions } from "./request-queue.ts";
 
 /** How connections to the application are made and kept. */
-export interface ConnectionPoolOptions extends RequestQueueOptions {
-  /** Begins to connect; `onReady` is called when requests can be sent. */
-  readonly connect: (onReady: () => void) => Socket;
-  readonly connectTimeoutMs: number;
+export interface ConnectionPoolOptions extends RequestQueueOptions, ConnectingOptions {
   /** From the request being sent to the head of the response. */
   readonly responseTimeoutMs: number;
   /** Between two parts of the body of a response. */
@@ -98,9 +95,7 @@ export class ConnectionPool implements ConnectionOwner {
   /** Cuts all connections; what they carried, or should have, ends in errors. */
   destroy(): void {
     this.#destroyed = true;
-    for (let next = this.#waiting.take(); next !== undefined; next = this.#waiting.take()) {
-      next.onError(shutDown(), false);
-    }
+    this.#waiting.failAll(shutDown());
     for (const socket of [...this.#sockets.values()]) socket.destroy();
   }
 
@@ -158,34 +153,24 @@ export class ConnectionPool implements ConnectionOwner {
   }
 
   #connect(): void {
-    const socket = this.#options.connect(() => {
-      settle();
-      this.#sockets.delete(socket);
-      const connection = new Connection(socket, this);
-      this.#sockets.set(connection, socket);
-      this.onFree(connection);
-    });
-    const fail = (error: Error) => {
-      settle();
-      socket.on("error", () => {}).destroy();
-      // One attempt, one request that fails for it.
-      const exchange = this.#waiting.take();
-      this.#forget(socket);
-      exchange?.onError(error, false);
-    };
-    const onClose = () =>
-      fail(new UpstreamError("closed", "the connection was closed immediately"));
-    const timer = setTimeout(() => {
-      fail(new UpstreamError("connect_timeout", "no connection to the application in time"));
-    }, this.#options.connectTimeoutMs);
-    const settle = () => {
-      this.#connecting -= 1;
-      clearTimeout(timer);
-      socket.off("error", fail).off("close", onClose);
-    };
     this.#connecting += 1;
+    const socket = beginToConnect(this.#options, {
+      onConnected: (connected) => {
+        this.#connecting -= 1;
+        this.#sockets.delete(connected);
+        const connection = new Connection(connected, this);
+        this.#sockets.set(connection, connected);
+        this.onFree(connection);
+      },
+      onFailed: (error, failed) => {
+        this.#connecting -= 1;
+        // One attempt, one request that fails for it.
+        const exchange = this.#waiting.take();
+        this.#forget(failed);
+        exchange?.onError(error, false);
+      },
+    });
     this.#sockets.set(socket, socket);
-    socket.on("error", fail).on("close", onClose);
   }
 
   #forget(key: Connection | Socket): void {
@@ -199,8 +184,4 @@ export class ConnectionPool implements ConnectionOwner {
     clearTimeout(this.#sweep);
     this.#closing();
   }
-}
-
-function shutDown(): UpstreamError {
-  return new UpstreamError("aborted", "revgate is shutting down");
 }

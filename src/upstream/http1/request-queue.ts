@@ -62,6 +62,11 @@ export class RequestQueue {
     return first.exchange;
   }
 
+  /** None of those that wait now does any more. */
+  failAll(error: Error): void {
+    for (let left = this.length; left > 0; left -= 1) this.take()?.onError(error, false);
+  }
+
   /** Takes one out; false if it does not wait. */
   withdraw(exchange: Exchange): boolean {
     const waiting = this.#byExchange.get(exchange);

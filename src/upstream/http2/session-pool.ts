@@ -2,17 +2,15 @@ import { type ClientHttp2Session, connect } from "node:http2";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { ApplicationPool } from "../application-pool.ts";
+import { beginToConnect, type ConnectingOptions, shutDown } from "../connecting.ts";
 import type { Exchange } from "../http1/exchange.ts";
 import { RequestQueue, type RequestQueueOptions } from "../http1/request-queue.ts";
 import { UpstreamError } from "../upstream-error.ts";
 import { CarriedStream, type StreamWaits } from "./carried-stream.ts";
 
 /** How connections to the application are made and kept. */
-export interface SessionPoolOptions extends RequestQueueOptions, StreamWaits {
-  /** Begins to connect; `onReady` is called when requests can be sent. */
-  readonly connect: (onReady: () => void) => Socket;
+export interface SessionPoolOptions extends RequestQueueOptions, ConnectingOptions, StreamWaits {
   readonly scheme: "http" | "https";
-  readonly connectTimeoutMs: number;
   readonly maxConnections: number;
   /** The longest response head, in bytes. */
   readonly headBytes: number;
@@ -51,7 +49,7 @@ export class SessionPool implements ApplicationPool {
 
   carry(exchange: Exchange): void {
     if (this.#destroyed) {
-      exchange.onError(new UpstreamError("aborted", "revgate is shutting down"), false);
+      exchange.onError(shutDown(), false);
       return;
     }
     const free = this.#free();
@@ -83,9 +81,7 @@ export class SessionPool implements ApplicationPool {
 
   destroy(): void {
     this.#destroyed = true;
-    for (let next = this.#waiting.take(); next !== undefined; next = this.#waiting.take()) {
-      next.onError(new UpstreamError("aborted", "revgate is shutting down"), false);
-    }
+    this.#waiting.failAll(shutDown());
     this.#connecting?.destroy();
     for (const { session } of this.#sessions) session.destroy();
   }
@@ -99,34 +95,27 @@ export class SessionPool implements ApplicationPool {
   #connectIfNeeded(): void {
     if (this.#connecting !== undefined || this.#waiting.length === 0) return;
     if (this.#sessions.size >= this.#options.maxConnections) return;
-    const { connect: dial, connectTimeoutMs } = this.#options;
-    const socket = dial(() => {
-      settle();
-      const mismatch = socket instanceof TLSSocket && socket.alpnProtocol !== "h2";
-      if (mismatch) fail(new UpstreamError("malformed", "the application does not offer HTTP/2"));
-      else this.#add(socket);
+    this.#connecting = beginToConnect(this.#options, {
+      onConnected: (socket) => {
+        this.#connecting = undefined;
+        if (!(socket instanceof TLSSocket) || socket.alpnProtocol === "h2") {
+          this.#add(socket);
+          return;
+        }
+        socket.on("error", () => {}).destroy();
+        this.#failWaiting(new UpstreamError("malformed", "the application does not offer HTTP/2"));
+      },
+      onFailed: (error) => {
+        this.#connecting = undefined;
+        this.#failWaiting(error);
+      },
     });
-    const fail = (error: Error) => {
-      settle();
-      socket.on("error", () => {}).destroy();
-      // All that wait would meet the same.
-      for (let left = this.#waiting.length; left > 0; left -= 1) {
-        this.#waiting.take()?.onError(error, false);
-      }
-      this.#closeWhenDone();
-    };
-    const onClose = () =>
-      fail(new UpstreamError("closed", "the connection was closed immediately"));
-    const timer = setTimeout(() => {
-      fail(new UpstreamError("connect_timeout", "no connection to the application in time"));
-    }, connectTimeoutMs);
-    const settle = () => {
-      this.#connecting = undefined;
-      clearTimeout(timer);
-      socket.off("error", fail).off("close", onClose);
-    };
-    this.#connecting = socket;
-    socket.on("error", fail).on("close", onClose);
+  }
+
+  /** All that wait would meet the same. */
+  #failWaiting(error: Error): void {
+    this.#waiting.failAll(error);
+    this.#closeWhenDone();
   }
 
   #add(socket: Socket): void {

@@ -10,14 +10,9 @@ import type { Visit } from "../../../src/gateway/visit.ts";
 import { HeaderList } from "../../../src/http/field-lines.ts";
 import { createBoundedWait } from "../../../src/platform/bounded-wait.ts";
 import { plainNames } from "../../../src/token/names.ts";
+import { someToken } from "../../helpers/tokens.ts";
 
-const token = {
-  id: "x".repeat(43),
-  expiresAt: 10,
-  notBefore: undefined,
-  subject: undefined,
-  issuedAt: undefined,
-};
+const token = someToken;
 
 /** A store of which a test says what it knows, at any time. */
 function storeOf(standing: Standing) {

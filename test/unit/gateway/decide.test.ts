@@ -3,14 +3,9 @@ import { describe, it } from "node:test";
 import type { Standing } from "../../../src/denylist/denylist.ts";
 import { decide, type Facts } from "../../../src/gateway/decide.ts";
 import type { Verification } from "../../../src/token/verifier.ts";
+import { someToken } from "../../helpers/tokens.ts";
 
-const token = {
-  id: "x".repeat(43),
-  expiresAt: 10,
-  notBefore: undefined,
-  subject: undefined,
-  issuedAt: undefined,
-};
+const token = someToken;
 const valid: Verification = { kind: "valid", token };
 
 function facts(changes: Partial<Facts> = {}): Facts {

@@ -6,14 +6,9 @@ import type { Carried, HoldOptions } from "../../../src/gateway/hold-options.ts"
 import { createUnprovenBudget } from "../../../src/gateway/unproven.ts";
 import { plainNames } from "../../../src/token/names.ts";
 import type { Verifier } from "../../../src/token/verifier.ts";
+import { someToken } from "../../helpers/tokens.ts";
 
-const token = {
-  id: "x".repeat(43),
-  expiresAt: 1000,
-  notBefore: undefined,
-  subject: undefined,
-  issuedAt: undefined,
-};
+const token = { ...someToken, expiresAt: 1000 };
 const verifier: Verifier = {
   verify: () => ({ kind: "invalid" }),
   seen: { tokens: 0, subject: 0, sid: 0, jti: 0 },
