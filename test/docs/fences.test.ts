@@ -26,7 +26,7 @@ interface Diagnostic {
   readonly location: { readonly path: unknown };
 }
 
-/** What the linter of this repository says of some files, by file. */
+/** What the linter of this repository says of some files, all in one folder, by file. */
 function lint(directory: string, files: Readonly<Record<string, string>>): Map<string, string[]> {
   copyFileSync(join(repository, "biome.json"), join(directory, "biome.json"));
   for (const [path, text] of Object.entries(files)) {
@@ -36,7 +36,7 @@ function lint(directory: string, files: Readonly<Record<string, string>>): Map<s
   }
   const { stdout, stderr } = spawnSync(
     biome,
-    ["lint", "--reporter=json", "--max-diagnostics=none", "--colors=off", "src"],
+    ["lint", "--reporter=json", "--max-diagnostics=none", "--colors=off", "."],
     { cwd: directory, encoding: "utf8" },
   );
   const found = new Map<string, string[]>();
@@ -109,5 +109,13 @@ describe("the fences", () => {
     for (const name of ["token/one.ts", "token/two.ts", "http/three.ts", "http/four.ts"]) {
       assert.deepEqual(found.get(`src/${name}`), ["lint/suspicious/noImportCycles"], name);
     }
+  });
+
+  it("have every test draw the same inputs in each run", (t) => {
+    const importing = 'import fc from "fast-check";\n\nexport { fc };\n';
+    const [helper, test] = ["test/helpers/fast-check.ts", "test/unit/http/lines.test.ts"];
+    const found = lint(temporaryDirectory(t), { [helper]: importing, [test]: importing });
+    assert.ok(found.get(test)?.includes(fence));
+    assert.ok(!found.get(helper)?.includes(fence));
   });
 });
