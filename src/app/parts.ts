@@ -9,12 +9,11 @@ import { createTimeline, type Timeline } from "../admin/timeline.ts";
 import type { Config } from "../config/load.ts";
 import type { ControlHandler } from "../control/command-server.ts";
 import { createStoreCommands } from "../control/store-commands.ts";
-import { type DenylistHealth, isRevocation } from "../denylist/denylist.ts";
+import { isRevocation } from "../denylist/denylist.ts";
 import { LiveConnections } from "../gateway/live-connections.ts";
 import type { Observer } from "../gateway/observer.ts";
 import { createUpgradedConnections } from "../gateway/upgraded-connections.ts";
 import type { Outcome } from "../gateway/visit.ts";
-import { type Engine, engineFor, testedMajors } from "../node-http/engine.ts";
 import type { LogOutput } from "../observability/log-output.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
@@ -23,14 +22,12 @@ import type { ReportUncaught } from "../observability/uncaught.ts";
 import type { Stopwatch } from "../platform/clock.ts";
 import { createDrain, type Drain } from "../server/drain.ts";
 import type { Http2Connections } from "../server/http2-connections.ts";
-import {
-  adjustProxyServer,
-  createProxyServer,
-  type ProxyServerOptions,
-} from "../server/proxy-server.ts";
+import { adjustProxyServer, createProxyServer } from "../server/proxy-server.ts";
 import { CurrentAssembly } from "./assembly.ts";
+import { chooseEngine, proxyOptions } from "./clients-port.ts";
 import { createGatewaysPort, type GatewaysPort } from "./gateways-port.ts";
 import { type InForce, tokensInForce } from "./in-force.ts";
+import { type Life, readinessOf } from "./readiness.ts";
 import { Reloads } from "./reloads.ts";
 import type { Store } from "./store.ts";
 import { openVerifier } from "./verification.ts";
@@ -75,7 +72,7 @@ export interface Parts {
   readonly gateways: GatewaysPort | undefined;
   readonly admin: Server;
   /** What has begun or ended; says why requests should not be sent here. */
-  readonly life: { state: "starting" | "serving" | "stopping" };
+  readonly life: Life;
 }
 
 /** Makes every part, each from those before it. Nothing is served yet, and nothing is waited for. */
@@ -121,7 +118,7 @@ export function construct(config: Config, store: Store, making: Making): Parts {
     metrics: metrics.config,
     logger,
   });
-  const life: Parts["life"] = { state: "starting" };
+  const life: Life = { state: "starting" };
   const serving = { drain, proxy: clients.server, http2: clients.http2, gateways, life };
   const before = { inForce, store, live, timeline, current, reloads, commands, ...serving };
   observe(metrics, before);
@@ -193,58 +190,6 @@ function firstExpiry({ tls, decisionsTls, upstreamCertificate }: Config["files"]
   const shown = all.map((each) => each?.cert).filter((cert) => cert !== undefined);
   const ends = shown.map((cert) => Date.parse(new X509Certificate(cert).validTo) / 1000);
   return Math.min(Number.POSITIVE_INFINITY, ...ends);
-}
-
-/** The engine as configured; Node's own way on a version of Node that was not tested. */
-function chooseEngine({ settings }: Config, logger: Logger): Engine {
-  const { node } = process.versions;
-  const engine = engineFor(settings.server.engine, node);
-  if (engine !== settings.server.engine) {
-    logger.warn(
-      { node, tested: testedMajors, "server.engine": engine },
-      "revgate was not tested on this version of Node: it uses server.engine: node",
-    );
-  }
-  return engine;
-}
-
-function proxyOptions({ settings, files }: Config, engine: Engine): ProxyServerOptions {
-  const { limits } = settings;
-  return {
-    engine,
-    tls: files.tls && { cert: files.tls.cert, key: files.tls.key, ca: files.tls.clientCa },
-    headerBytes: limits.headerBytes,
-    headersTimeoutMs: limits.headersTimeout,
-    requestTimeoutMs: limits.requestTimeout,
-    idleTimeoutMs: limits.idleTimeout,
-    maxConnections: limits.maxConnections,
-    receiveTimeoutMs: limits.receiveTimeout,
-    sendTimeoutMs: limits.sendTimeout,
-    http2: settings.listen.http2,
-    streams: limits.streams,
-  };
-}
-
-/** Whether requests should be sent here, and if not, why. */
-function readinessOf({
-  inForce,
-  store,
-  drain,
-  life,
-  current,
-}: Omit<Parts, "admin">): DenylistHealth {
-  const no = (reason: string) => ({ ready: false, reason });
-  if (life.state === "stopping") return no("shutting down");
-  if (drain.begun) return no("draining");
-  if (life.state === "starting") return no("starting");
-  const doubt = store.clock.doubt ?? store.trouble;
-  if (doubt !== undefined) return no(doubt);
-  const health = store.denylist.health();
-  const trouble = inForce.verification.keysTrouble();
-  if (health.ready && trouble !== undefined) return no(trouble);
-  // Still trusted, so still ready; but anyone who looks is told. Without a transmitter's keys, its events alone wait.
-  const doubts = [inForce.verification, current.keySets].map((sets) => sets?.keysDoubt());
-  return { ...health, reason: health.reason ?? doubts.find((each) => each !== undefined) };
 }
 
 /** Has connections end with their tokens. */

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { Admitted } from "../gateway/checks.ts";
-import type { Forwarding } from "../gateway/forward.ts";
+import type { Forwarding } from "../gateway/forwarding.ts";
 import { recordOutcome } from "../gateway/record.ts";
 import type { RefusalReason } from "../gateway/verdict.ts";
 import type { Outcome, Visit } from "../gateway/visit.ts";

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { Server as NetServer, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import type { Forwarding } from "../gateway/forward.ts";
+import type { Forwarding } from "../gateway/forwarding.ts";
 import { maxHeaderLines } from "../gateway/framing.ts";
 import { beginVisit, type Reception } from "../gateway/visit.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";

@@ -1,9 +1,10 @@
 import { admit } from "../gateway/admit.ts";
 import type { Admission, Admitted } from "../gateway/checks.ts";
-import { type Forwarding, holdOn } from "../gateway/forward.ts";
+import type { Forwarding } from "../gateway/forwarding.ts";
 import { recordChecks } from "../gateway/record.ts";
 import { refusals } from "../gateway/refusals.ts";
 import { refusalContext } from "../gateway/refuse.ts";
+import { holdOn } from "../gateway/request-hold.ts";
 import type { RefusalReason } from "../gateway/verdict.ts";
 import type { Visit } from "../gateway/visit.ts";
 import type { WholeAnswer } from "../node-http/whole-answers.ts";

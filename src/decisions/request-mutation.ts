@@ -1,6 +1,6 @@
 import type { Admitted } from "../gateway/checks.ts";
-import type { Forwarding } from "../gateway/forward.ts";
 import { forwardedTarget } from "../gateway/forwarded-headers.ts";
+import type { Forwarding } from "../gateway/forwarding.ts";
 import { readsResponse } from "../gateway/route.ts";
 import type { Visit } from "../gateway/visit.ts";
 import { withoutCookies } from "../http/cookies.ts";

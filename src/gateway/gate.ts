@@ -3,7 +3,7 @@ import type { GateMetrics } from "../observability/metrics/requests.ts";
 import type { UpgradeForwarder } from "../upstream/forward-upgrade.ts";
 import type { MessageLimits } from "./begun-messages.ts";
 import type { Checks } from "./checks.ts";
-import type { Forwarding } from "./forward.ts";
+import type { Forwarding } from "./forwarding.ts";
 import type { Refusals } from "./refuse.ts";
 import type { LastResort } from "./uncaught.ts";
 import type { UpgradedConnections } from "./upgraded-connections.ts";

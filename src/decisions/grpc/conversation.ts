@@ -1,9 +1,9 @@
 import { admit } from "../../gateway/admit.ts";
 import type { Admission, Admitted } from "../../gateway/checks.ts";
 import { corsHeaders } from "../../gateway/cors.ts";
-import { holdOn, watchOn } from "../../gateway/forward.ts";
 import { done, logoutAnswer } from "../../gateway/own-logout.ts";
 import { recordChecks, recordOutcome } from "../../gateway/record.ts";
+import { holdOn, watchOn } from "../../gateway/request-hold.ts";
 import { endReused } from "../../gateway/reused-token.ts";
 import type { Hold } from "../../upstream/held-response.ts";
 import { requestMutation } from "../request-mutation.ts";
