@@ -123,17 +123,21 @@ export async function openRaw(t: Pick<TestContext, "after">, port: number): Prom
 }
 
 /**
- * Sends a byte every few milliseconds, until the other side closes.
+ * Sends some bytes every few milliseconds, until the other side closes.
  *
  * Not through the socket: a byte to a connection that has just been closed is an error of writing, for which Node drops
  * an answer that has not been read yet.
  */
-export function keepSending(t: Pick<TestContext, "after">, { socket }: RawConnection): void {
+export function keepSending(
+  t: Pick<TestContext, "after">,
+  { socket }: RawConnection,
+  bytes = "x",
+): void {
   const { _handle: handle } = socket as unknown as { _handle: { fd: number } | null };
   const timer = setInterval(() => {
     if (handle === null || socket.destroyed) return;
     try {
-      writeSync(handle.fd, "x");
+      writeSync(handle.fd, bytes);
     } catch (error) {
       const { code = "" } = error as NodeJS.ErrnoException;
       if (!["ECONNRESET", "EPIPE", "EAGAIN"].includes(code)) throw error;

@@ -320,7 +320,7 @@ describe("a logout through Envoy's ext_proc", () => {
     const application = await startApplication(t);
     const gate = await startGate(t, {
       upstream: application.url,
-      yaml: `${yaml}\ndenylist: { dataDir: data, holdTimeout: 2s }\n`,
+      yaml: `${yaml}\ndenylist: { dataDir: data, holdTimeout: 4s }\n`,
     });
     const envoy = openEnvoy(t, gate.decisionsAddress?.port ?? 0);
     await untilStartIsNoted(gate);
@@ -365,7 +365,7 @@ describe("an answer of gRPC whose status can't be read, through Envoy's ext_proc
       const application = await startApplication(t);
       const gate = await startGate(t, {
         upstream: application.url,
-        yaml: `${yaml}\ndenylist: { dataDir: data, holdTimeout: 1s }\n`,
+        yaml: `${yaml}\ndenylist: { dataDir: data, holdTimeout: 4s }\n`,
       });
       const envoy = openEnvoy(t, gate.decisionsAddress?.port ?? 0);
       await untilStartIsNoted(gate);

@@ -369,7 +369,7 @@ const diskWaits: Record<string, (t: TestContext) => Promise<string>> = {
   async "a logout that was answered 2xx, for disk and Redis"(t) {
     const syncs = await prepareHeldSyncs(t);
     // Long enough for the first note, which is let through.
-    const gate = await place(t, `denylist: { dataDir: data, holdTimeout: 2s }`);
+    const gate = await place(t, `denylist: { dataDir: data, holdTimeout: 4s }`);
     await untilStartIsNoted(gate);
     syncs.hold();
     const token = makeToken();

@@ -175,7 +175,7 @@ routes: [ { path: /open, access: public } ]
     const dead = createTcpServer((socket) => socket.destroy());
     const port = await listenOnLoopback(t, dead);
     const tokens = (at: number) =>
-      `tokens: { keys: [ { jwksUrl: "http://127.0.0.1:${at}/jwks" } ], jwks: { timeout: 500ms } }`;
+      `tokens: { keys: [ { jwksUrl: "http://127.0.0.1:${at}/jwks" } ], jwks: { timeout: 30s } }`;
     await change(tokens(port));
     assert.equal(await get(gate, "/me", headers), "200");
     assert.match(gate.logged(), /the keys of http:\/\/127\.0\.0\.1:\d+ cannot be fetched/);

@@ -9,10 +9,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { WebSocket, WebSocketServer } from "ws";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { startGate, writeConfig } from "../helpers/gate.ts";
-import { openRaw, send } from "../helpers/http.ts";
+import { keepSending, openRaw, send } from "../helpers/http.ts";
 import { startBuiltGate } from "../helpers/program.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { undisturbed } from "../helpers/undisturbed.ts";
 import { until } from "../helpers/until.ts";
 
 const headers = { token: makeToken() };
@@ -220,13 +221,14 @@ describe("a client that sends nothing but empty lines", { concurrency: true }, (
         const limits = "limits: { idleTimeout: 100ms, headersTimeout: 300ms }";
         const yaml = `server: { engine: ${engine} }\n${limits}`;
         const gate = await startGate(t, { upstream: application.url, yaml });
-        const client = await openRaw(t, gate.port);
-        client.write(request);
-        if (request !== "") await client.until(/ok$/);
-        const trickle = setInterval(() => client.write("\r\n"), 50);
-        t.after(() => clearInterval(trickle));
-        const text = await client.untilClosed();
-        assert.match(text, request === "" ? /^HTTP\/1.1 408 / : /ok$/);
+        await undisturbed(100, async () => {
+          const client = await openRaw(t, gate.port);
+          client.write(request);
+          if (request !== "") await client.until(/ok$/);
+          keepSending(t, client, "\r\n");
+          const text = await client.untilClosed();
+          assert.match(text, request === "" ? /^HTTP\/1\.1 408 / : /ok$/);
+        });
       });
     }
   }

@@ -57,11 +57,14 @@ describe("a wait for the application's answer", () => {
       });
     });
     const upstream = `http://127.0.0.1:${await listenOnLoopback(t, server)}`;
-    const yaml = `upstream: { url: "${upstream}", responseTimeout: 50ms }`;
-    const gate = await startGate(t, { upstream, yaml });
-    assert.equal((await send(`${gate.url}/first`, { headers })).status, 200);
-    assert.equal((await send(`${gate.url}/second`, { headers })).status, 504);
-    assert.deepEqual(requests, ["/first", "/second"]);
+    const yaml = `upstream: { url: "${upstream}", responseTimeout: 300ms }`;
+    await undisturbed(150, async () => {
+      const gate = await startGate(t, { upstream, yaml });
+      requests.length = 0;
+      assert.equal((await send(`${gate.url}/first`, { headers })).status, 200);
+      assert.equal((await send(`${gate.url}/second`, { headers })).status, 504);
+      assert.deepEqual(requests, ["/first", "/second"]);
+    });
   });
 });
 
@@ -170,15 +173,19 @@ routes: [ { path: /events, stream: true } ]`;
       }
     });
     const yaml = `upstream: { url: "${application.url}", idleTimeout: 800ms }`;
-    const gate = await startGate(t, { upstream: application.url, yaml });
-    const outgoing = http.get(`${gate.url}/large`, { headers: { token: makeToken() } });
-    const [large] = (await once(outgoing, "response")) as [IncomingMessage];
-    const steady = send(`${gate.url}/steady`, { headers: { token: makeToken() } });
-    await breaks(gate);
-    assert.equal((await steady).text, "1 2 3 4 5 6 7 8 9 10 end");
-    let received = 0;
-    for await (const chunk of large) received += (chunk as Buffer).length;
-    assert.equal(received, 20 << 20);
+    await undisturbed(400, async () => {
+      const gate = await startGate(t, { upstream: application.url, yaml });
+      const outgoing = http.get(`${gate.url}/large`, { headers: { token: makeToken() } });
+      const [large] = (await once(outgoing, "response")) as [IncomingMessage];
+      const [steady] = await Promise.all([
+        send(`${gate.url}/steady`, { headers: { token: makeToken() } }),
+        breaks(gate),
+      ]);
+      assert.equal(steady.text, "1 2 3 4 5 6 7 8 9 10 end");
+      let received = 0;
+      for await (const chunk of large) received += (chunk as Buffer).length;
+      assert.equal(received, 20 << 20);
+    });
   });
 });
 

@@ -148,16 +148,18 @@ log: { level: silent }
       name: "targets that take long to read",
       source: "CWE-1333 (test/attacks/long-inputs.test.ts has more of them)",
       async attempt({ gate }) {
-        const startedMs = performance.now();
-        for (const unit of [".", "%20", ";.", "/;", "%2e"].flatMap((unit) =>
-          Array(20).fill(unit),
-        )) {
+        for (const unit of [".", "%20", ";.", "/;", "%2e"]) {
           const target = `/${unit.repeat(16_000 / unit.length)}x;`;
-          await exchange(gate.port, head(`GET ${target} HTTP/1.1`, []));
+          // The fastest of many: the machine may be busy during some of them.
+          let fastestMs = Number.POSITIVE_INFINITY;
+          for (let i = 0; i < 20; i += 1) {
+            const startedMs = performance.now();
+            await exchange(gate.port, head(`GET ${target} HTTP/1.1`, []));
+            fastestMs = Math.min(fastestMs, performance.now() - startedMs);
+          }
+          // Half a second each is what a sidecar could be stopped with by two requests a second.
+          assert.ok(fastestMs < 200, `${fastestMs} ms for /${unit}…`);
         }
-        // Half a second each is what a sidecar could be stopped with by two requests a second.
-        const tookMs = performance.now() - startedMs;
-        assert.ok(tookMs < 5000, `${tookMs} ms for 100 requests`);
       },
     },
     {

@@ -158,8 +158,9 @@ describe("a wrong secret", () => {
     const ask = async (path: string) =>
       (await send(`${gate.adminUrl}${path}`, { headers: bearer })).status;
     const drain = () => send(`${gate.adminUrl}/drain`, { method: "POST", headers: bearer });
-    const statuses = [await ask("/revocations"), await ask("/revocations")];
-    assert.deepEqual(statuses, [200, 429]);
+    assert.equal(await ask("/revocations"), 200);
+    // Asked at once, unless the machine is too busy for two in a second.
+    await until(async () => (await ask("/revocations")) === 429);
     assert.equal((await drain()).status, 202, "one operation's flood is not another's");
   });
 });
