@@ -89,13 +89,12 @@ describe("a store that a sidecar of the form before has written", () => {
     await until(async () => (await redis.client.exists("revgate:older")) === 1);
     const started = performance.now();
     await until(() => performance.now() - started > 500);
+    const changed = performance.now();
     await redis.client.del("revgate:epoch");
     await until(async () => (await redis.client.exists("revgate:epoch")) === 1);
-    assert.ok((await redis.client.pttl("revgate:grace")) > 0);
-    // All sidecars of this form have confirmed by now, if there were nobody else to wait for.
-    const changed = performance.now();
+    // All sidecars of this form confirm within moments: without the others it would end then.
     await until(async () => (await redis.client.exists("revgate:grace")) === 0);
-    assert.ok(performance.now() - changed > 1000, "ended early");
+    assert.ok(performance.now() - changed > 1900, "ended early");
     for (const each of many("x", 1)) assert.equal(await standingOf(a.denylist, each), "live");
   });
 });

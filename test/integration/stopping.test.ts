@@ -91,7 +91,7 @@ describe("a WebSocket when revgate stops", { concurrency: true }, () => {
     const begunMs = performance.now();
     await gate.stop();
     assert.deepEqual(new Set(await closed), new Set([1001]));
-    assert.ok(performance.now() - begunMs < longDrain / 3);
+    assert.ok(performance.now() - begunMs < longDrain / 2);
     await until(() => chat.codes.length === sockets.length);
     assert.deepEqual(new Set(chat.codes), new Set([1001]));
   });
@@ -122,7 +122,7 @@ describe("a WebSocket when revgate stops", { concurrency: true }, () => {
     await within.client.until(/a$/);
     const begunMs = performance.now();
     await Promise.all([between.gate.stop(), within.gate.stop()]);
-    assert.ok(performance.now() - begunMs < longDrain / 3);
+    assert.ok(performance.now() - begunMs < longDrain / 2);
     assert.ok((await between.client.untilClosed()).endsWith(goingAway));
     assert.ok((await within.client.untilClosed()).endsWith("\x81\x06a"));
   });
@@ -192,7 +192,7 @@ describe("a connection that is kept when revgate stops", () => {
   it("is never reset once it has been answered: not one of 30 clients under load", async (t) => {
     const application = await startApplication(t, (_request, response) => response.end("ok"));
     const directory = temporaryDirectory(t);
-    await writeConfig(directory, "", application.url);
+    await writeConfig(directory, "limits: { drainTimeout: 1m }", application.url);
     const gate = await startBuiltGate(t, join(directory, "revgate.yaml"));
     const clients = await Promise.all(
       // Some at once, some with a pause in which the connection is idle.
@@ -201,7 +201,7 @@ describe("a connection that is kept when revgate stops", () => {
     await until(() => clients.every(({ seen }) => seen.answered > 5));
     const begunMs = performance.now();
     assert.equal(await gate.end("SIGTERM"), 0);
-    assert.ok(performance.now() - begunMs < 15_000);
+    assert.ok(performance.now() - begunMs < 45_000);
     await Promise.all(clients.map(({ ended }) => ended));
     assert.deepEqual(
       clients.flatMap(({ seen }) => seen.broken),
