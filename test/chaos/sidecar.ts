@@ -77,6 +77,7 @@ export class Sidecar {
       `denylist: { dataDir: data, ${options.denylist} }`,
       tokensLine(firstSettings),
       "log: { requests: none }",
+      "limits: { drainTimeout: 500ms }",
       `${exampleRoutes}  - { path: /password, methods: [PUT], revoke: subject }
   - { path: /session, methods: [POST], revoke: session }
   - { path: /others, methods: [POST], revoke: others }
@@ -146,6 +147,11 @@ export class Sidecar {
 
   kill(): Promise<unknown> {
     return this.#gate?.end("SIGKILL") ?? Promise.resolve();
+  }
+
+  /** As in a rollout: what is in progress has half a second. */
+  stop(): Promise<unknown> {
+    return this.#gate?.end("SIGTERM") ?? Promise.resolve();
   }
 
   /** As a pod that is moved to another node: nothing of its data directory is left. */

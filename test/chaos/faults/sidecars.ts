@@ -18,6 +18,11 @@ function processFaults(options: FaultsOptions): Fault[] {
       await sidecar.kill();
       await sidecar.restart();
     }),
+    onSidecar(options, "sidecar stopped", async (sidecar) => {
+      await sidecar.stop();
+      await sleep(random.between(0, 3000));
+      await sidecar.restart();
+    }),
     onSidecar(options, "sidecar paused", async (sidecar) => {
       sidecar.signal("SIGSTOP");
       await sleep(random.between(50, 1500));
