@@ -102,7 +102,13 @@ export const edges: readonly Edge[] = [
   {
     ...{ alert: "RevgateKeySetOld", severity: warning, minutes: [5, 25] },
     just: oldKeys("3601", "8!"),
-    nearly: [oldKeys("3600", "8!"), oldKeys("9999", "7"), oldKeys("300", "+9")],
+    nearly: [
+      ...[oldKeys("3600", "8!"), oldKeys("9999", "7"), oldKeys("300", "+9")],
+      {
+        revgate_jwks_age_seconds: ["300", "9999"],
+        'revgate_jwks_fetches_total{result="ok"}': ["7", "+9"],
+      },
+    ],
   },
   // One fetch that failed is two hours ago: the set is old because its refresh is long.
   {

@@ -9,6 +9,7 @@ import { launchChromium } from "../helpers/chromium.ts";
 import { startGate } from "../helpers/gate.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
+import { until } from "../helpers/until.ts";
 
 const yaml = `
 listen: { host: 127.0.0.1, port: 0, tls: { certFile: cert.pem, keyFile: key.pem } }
@@ -85,13 +86,15 @@ describe("Chromium over TLS", () => {
     await page.waitForFunction("events.readyState === EventSource.CLOSED", undefined, {
       timeout: 60_000,
     });
-    const lines = gate.logged().split("\n");
     const versionsOf = (path: string) =>
       new Set(
-        lines
-          .flatMap((line) => (line.includes(`"path":"${path}"`) ? [line] : []))
-          .map((line) => JSON.parse(line).http),
+        gate
+          .logged()
+          .split("\n")
+          .flatMap((line) => (line.includes(`"path":"${path}"`) ? [JSON.parse(line).http] : [])),
       );
+    // A line is written once all of its connection is over.
+    await until(() => versionsOf("/events").size > 0 && versionsOf("/socket").size > 0);
     assert.deepEqual(versionsOf("/events"), new Set(["2"]));
     assert.deepEqual(versionsOf("/socket"), new Set(["1.1"]));
   });
