@@ -89,6 +89,9 @@ describe("a reading that only proves", () => {
       read({ lines: [five, ...lines], tail: { id: "9-0", text: "put nine" } })?.more,
       true,
     );
+    // One that comes before the last of these, and is not among them, is gone.
+    const gone = { id: "6-1", text: "put another" };
+    assert.equal(read({ lines: [five, ...lines], tail: gone }), undefined);
   });
 
   it("hands over nothing of a line that no sidecar can have written", () => {
