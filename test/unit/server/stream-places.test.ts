@@ -69,6 +69,16 @@ describe("StreamPlaces", () => {
     assert.equal(come(places, "d").refused, true);
   });
 
+  it("looks at each network once, by what it has at present", () => {
+    // One less than it looks at: the next is looked at, too.
+    const networks = 63;
+    const places = new StreamPlaces(() => 2 * networks + 1);
+    for (let i = 0; i < networks; i += 1) fill(places, `kept ${i}`, 2, { isKept: true });
+    const [still] = fill(places, "b", 1, { standsStill: true });
+    assert.equal(come(places, "c").refused, false);
+    assert.equal(still?.gaveWay, true);
+  });
+
   it("counts what has left no more, however often it says so", () => {
     const places = new StreamPlaces(() => 2);
     const [first] = fill(places, "a", 2);
