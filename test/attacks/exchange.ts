@@ -10,7 +10,7 @@ export interface Answer {
   readonly text: string;
 }
 
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 
 /** Sends bytes on a connection of their own and reads until the other side closes it. */
 export async function exchange(port: number, bytes: string | Buffer): Promise<Answer> {

@@ -24,7 +24,7 @@ import { World } from "./world.ts";
 export interface ScenarioOptions {
   readonly topology: Topology;
   readonly seed: number;
-  /** It ends when it has had all of these, or when its time is up. */
+  /** It ends when it has had all of these, or when its time is up, and not before the first revocation. */
   readonly revocations: number;
   readonly faults: number;
   readonly seconds: number;
@@ -119,7 +119,7 @@ export async function runScenario(
     });
   };
   const isOver = () =>
-    performance.now() > overMs ||
+    (performance.now() > overMs && world.revocations > 0) ||
     (struck.length >= options.faults && world.revocations >= options.revocations) ||
     (options.untilViolation === true && violations().length > 0);
 

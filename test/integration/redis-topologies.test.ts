@@ -7,6 +7,7 @@ import { startCluster, startSentinel } from "../helpers/redis-topologies.ts";
 import {
   connectReplica,
   openStoreOn,
+  readyWithinMs,
   type TestStore,
   type TestStoreOptions,
 } from "../helpers/store.ts";
@@ -35,11 +36,15 @@ async function revokeAt({ denylist }: TestStore, entry: ReturnType<typeof entryF
   );
 }
 
-/** The answer, once there is one. */
+/** The answer, once there is one; long before the test's time is up, why there is none. */
 async function answerOf({ denylist }: TestStore, entry: ReturnType<typeof entryFor>) {
+  const giveUpMs = performance.now() + readyWithinMs;
   let answer: string | undefined;
   await until(async () => {
-    answer = await standingOf(denylist, entry).catch(() => undefined);
+    answer = await standingOf(denylist, entry).catch((error: Error) => {
+      if (performance.now() < giveUpMs) return undefined;
+      throw new Error(`no answer: ${error.message}; health: ${denylist.health().reason}`);
+    });
     return answer !== undefined;
   });
   return answer;

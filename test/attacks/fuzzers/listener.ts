@@ -34,7 +34,7 @@ log: { requests: none }
   return startBuiltGate(t, configFile);
 }
 
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 
 /** Sends pieces one after the other, ends, and reads until the other side closes; throws if it does not. */
 export async function converse(
