@@ -3,7 +3,9 @@ import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RedisTopology } from "../../src/denylist/redis/client.ts";
 import { cutoffFor, entryFor, many, standingOf } from "../contract/denylist-suite.ts";
+import { startRedis } from "../helpers/redis.ts";
 import { startCluster, startSentinel } from "../helpers/redis-topologies.ts";
+import { startSpokenSentinel } from "../helpers/spoken-sentinel.ts";
 import {
   connectReplica,
   openStoreOn,
@@ -174,6 +176,35 @@ describe("a connection to a Cluster", () => {
     replica.close();
     for (const node of nodes) node.signal("SIGCONT");
     await until(() => timers().length <= before);
+  });
+});
+
+describe("a connection that asks a sentinel for the primary", () => {
+  it("comes to be although it is told of another primary at that moment", async (t) => {
+    const redis = await startRedis(t);
+    const sentinel = await startSpokenSentinel(t, redis.port);
+    const replica = connectReplica(t, 0, { topology: sentinel.topology });
+    // One for each connection of the replica's.
+    await until(() => replica.up && sentinel.listeners() >= 3);
+    const { asked, answer } = sentinel.hold();
+    await redis.client.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+    await until(() => asked() >= 3);
+    sentinel.tellOfAnother();
+    await until(() => sentinel.listeners() === 0);
+    answer();
+    await until(() => replica.up);
+    await replica.look(replica.keys.feedShard);
+  });
+
+  it("asks again if there is no answer", async (t) => {
+    const redis = await startRedis(t);
+    const sentinel = await startSpokenSentinel(t, redis.port);
+    const { asked, answerOthers } = sentinel.hold();
+    const { topology } = sentinel;
+    const replica = connectReplica(t, 0, { topology, commandTimeoutMs: 1000 });
+    await until(() => asked() >= 3);
+    answerOthers();
+    await until(() => replica.up);
   });
 });
 

@@ -62,6 +62,7 @@ export interface RedisClient {
   readonly close: () => void;
 }
 
+const firstReconnectDelayMs = 50;
 const maxReconnectDelayMs = 1000;
 /** How long a command waits that a node of a Cluster sends to another. */
 const movedDelayMs = 20;
@@ -81,6 +82,7 @@ export function openClient(options: RedisConnectionOptions): RedisClient {
     else node.options.password = password;
   };
   const refresh = client instanceof Cluster ? refreshSlots(client) : undefined;
+  const stayClosed = client instanceof Redis ? connectAgain(client) : undefined;
   // Those that join later have been made with the first one.
   if (client instanceof Cluster) client.on("+node", usePassword);
   return {
@@ -97,6 +99,7 @@ export function openClient(options: RedisConnectionOptions): RedisClient {
     },
     close() {
       clearInterval(refresh);
+      stayClosed?.();
       client.disconnect();
     },
   };
@@ -118,6 +121,8 @@ function connect(
         name: topology.primary,
         sentinels: [...topology.sentinels],
         ...defined({ sentinelUsername: topology.username, sentinelPassword: topology.password }),
+        // Then the next one is asked.
+        sentinelCommandTimeout: options.commandTimeoutMs,
         sentinelRetryStrategy: reconnectDelay,
         sentinelReconnectStrategy: reconnectDelay,
         // Leaves a primary as soon as a sentinel says that there is another.
@@ -141,6 +146,24 @@ function connect(
       });
     }
   }
+}
+
+/**
+ * Connects again after an end that was not meant; returns what stops that.
+ *
+ * If a sentinel tells of another primary just when a client asks it for the primary, ioredis takes that for the wish
+ * to close, and would never connect again.
+ */
+function connectAgain(redis: Redis): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const onEnd = () => {
+    timer = setTimeout(() => redis.connect().catch(() => {}), firstReconnectDelayMs);
+  };
+  redis.on("end", onEnd);
+  return () => {
+    redis.off("end", onEnd);
+    clearTimeout(timer);
+  };
 }
 
 /**
@@ -182,7 +205,7 @@ function tlsOptions(tls: RedisTls): ConnectionOptions {
 }
 
 function reconnectDelay(attempt: number): number {
-  return Math.min(50 * 2 ** Math.min(attempt, 10), maxReconnectDelayMs);
+  return Math.min(firstReconnectDelayMs * 2 ** Math.min(attempt, 10), maxReconnectDelayMs);
 }
 
 /** Without what is undefined: ioredis takes such a property for a setting. */
