@@ -7,6 +7,8 @@
  *
  * `--long` runs them in their long form (`helpers/form.ts`).
  *
+ * `--stops` has single processes of theirs stand still for a moment, again and again (`tools/stops.ts`).
+ *
  * Node 20 does not find `.ts` files by itself, so the list is made here; a run without a test fails.
  * They run compiled, and many share a process (`tools/processes.ts`); `--alone` gives each its own.
  */
@@ -19,6 +21,7 @@ import { parseArgs } from "node:util";
 import { prepareKeyPairs } from "./helpers/key-pairs.ts";
 import { compileTests } from "./tools/compile-tests.ts";
 import { planProcesses } from "./tools/processes.ts";
+import { stopAtRandom } from "./tools/stops.ts";
 
 const { values, positionals: folders } = parseArgs({
   options: {
@@ -26,6 +29,7 @@ const { values, positionals: folders } = parseArgs({
     times: { type: "boolean", default: false },
     long: { type: "boolean", default: false },
     alone: { type: "boolean", default: false },
+    stops: { type: "boolean", default: false },
   },
   allowPositionals: true,
 });
@@ -80,7 +84,9 @@ try {
   );
   // What is to be removed in the end is removed then, too.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
+  const endStops = values.stops && child.pid !== undefined ? stopAtRandom(child.pid) : undefined;
   const [code] = (await once(child, "exit")) as [number | null];
+  endStops?.();
   process.exitCode = code ?? 1;
 } finally {
   compiled.remove();
