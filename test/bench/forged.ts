@@ -1,11 +1,12 @@
 /**
- * What clients notice of a flood of different forged tokens, for docs/security.md.
+ * What clients notice of a flood of different forged tokens: the table of docs/security.md.
  *
- *     npm run forged -- --share 50 --seconds 8
+ *     npm run forged -- --seconds 5
+ *     npm run forged -- --shares 50 --program other/dist/cli.js
  *
- * wrk sends them over 64 connections, as fast as they are answered. Prints, without and with the flood, how long
- * requests take whose token is known, and those with a new token from another address. `--program` measures another
- * build.
+ * wrk sends them over 64 connections, as fast as they are answered, on a core of its own. Per share of a core that
+ * signatures may take (`limits.signatureCheckShare`; 100 bounds nothing), a column says how long requests take whose token is
+ * known, and those with a new token from another address. `--program` measures another build.
  */
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -31,17 +32,24 @@ import {
 
 const { values } = parseArgs({
   options: {
-    share: { type: "string", default: "" },
-    seconds: { type: "string", default: "8" },
+    shares: { type: "string", default: "100,50,25" },
+    seconds: { type: "string", default: "5" },
     program: { type: "string", default: join(repository, "dist/cli.js") },
   },
 });
 const seconds = Number(values.seconds);
 const everyMs = 5;
+const rows = [
+  "",
+  "forged tokens a second",
+  "known tokens, p50 and p99",
+  "new tokens of others, p50 and p99",
+  "share of a core, all in all",
+];
 
-async function startGate(upstream: string): Promise<Started> {
+async function startGate(upstream: string, share: string): Promise<Started> {
   const home = makeDirectory();
-  const limits = values.share === "" ? "" : `limits: { signatureCheckShare: ${values.share} }\n`;
+  const limits = `limits: { signatureCheckShare: ${share} }\n`;
   await writeConfig(home, `log: { requests: none }\n${limits}`, upstream);
   const args = [values.program, "run", "--config", join(home, "revgate.yaml")];
   return start(0, [process.execPath, ...args]);
@@ -74,8 +82,11 @@ function time(url: string, token: string, agent: http.Agent): Promise<number> {
   });
 }
 
+/** A column but for its title and the flood, in the order of the rows. */
+type Figures = readonly [known: string, fresh: string, share: string];
+
 /** Sends one of either kind every few milliseconds, whatever has been answered by then, until told to stop. */
-async function measure(gate: Started, hasEnded: () => boolean): Promise<string> {
+async function measure(gate: Started, hasEnded: () => boolean): Promise<Figures> {
   const agent = new http.Agent({ keepAlive: true, localAddress: "127.0.0.2" });
   const known = makeToken();
   await time(gate.url, known, agent);
@@ -91,20 +102,15 @@ async function measure(gate: Started, hasEnded: () => boolean): Promise<string> 
   const used = (cpuOf(gate.pid) - cpu) / ((performance.now() - startedMs) * 1000);
   const of = async (kind: keyof typeof times) => {
     const all = await Promise.all(times[kind]);
-    return [0.5, 0.99].map((share) => quantile(all, share).toFixed(1)).join(" and ");
+    return `${[0.5, 0.99].map((share) => quantile(all, share).toFixed(0)).join(" and ")} ms`;
   };
-  const told = [`known p50 and p99 ${await of("known")} ms`, `new ${await of("fresh")} ms`];
+  const figures = [await of("known"), await of("fresh"), `${(used * 100).toFixed(0)} %`] as const;
   agent.destroy();
-  return [...told, `${(used * 100).toFixed(0)} % of a core`].join(", ");
+  return figures;
 }
 
-try {
-  keepOffTheContendersCore();
-  const application = await start(1, script("contenders/application"));
-  const gate = await startGate(application.url);
-  const quietUntilMs = performance.now() + seconds * 500;
-  const quiet = await measure(gate, () => performance.now() > quietUntilMs);
-  process.stdout.write(`without a flood: ${quiet}\n`);
+/** A column: what clients see while the flood lasts. */
+async function measureFlooded(gate: Started): Promise<readonly [rate: string, ...Figures]> {
   const attacker = flood(gate.url);
   let said = "";
   attacker.stdout.on("data", (chunk) => {
@@ -114,12 +120,33 @@ try {
   const over = once(attacker, "close").then(() => {
     isOver = true;
   });
-  const flooded = await measure(gate, () => isOver);
+  const figures = await measure(gate, () => isOver);
   await over;
   const [, rate] = /Requests\/sec:\s*([\d.]+)/.exec(said) ?? [];
-  process.stdout.write(`with ${rate} forged tokens a second: ${flooded}\n`);
-  const { text } = await send(`${gate.adminUrl}/metrics`);
-  process.stdout.write(`${text.match(/^revgate_signature_check\w+(?:{.*})? .*$/gm)?.join("\n")}\n`);
+  return [Math.round(Number(rate)).toLocaleString("en"), ...figures];
+}
+
+try {
+  keepOffTheContendersCore();
+  const application = await start(1, script("contenders/application"));
+  const columns: (readonly string[])[] = [];
+  for (const share of values.shares.split(",")) {
+    const gate = await startGate(application.url, share);
+    if (columns.length === 0) {
+      const quietUntilMs = performance.now() + seconds * 500;
+      const quiet = await measure(gate, () => performance.now() > quietUntilMs);
+      columns.push(["without a flood", "0", ...quiet]);
+    }
+    const title = share === "100" ? "unbounded" : `${share} %`;
+    columns.push([title, ...(await measureFlooded(gate))]);
+    const { text } = await send(`${gate.adminUrl}/metrics`);
+    const waits = text.match(/^revgate_signature_check\w+(?:{.*})? .*$/gm) ?? [];
+    process.stderr.write(`${title}: ${waits.join(", ")}\n`);
+  }
+  for (const [at, name] of rows.entries()) {
+    process.stdout.write(`| ${[name, ...columns.map((column) => column[at])].join(" | ")} |\n`);
+    if (at === 0) process.stdout.write(`|---${columns.map(() => "|---").join("")}|\n`);
+  }
 } finally {
   await endAll();
 }

@@ -7,8 +7,8 @@ const limits = {
 } as never;
 
 /** A request whose client sends a body, and has been sent nothing yet; what is seen of it is the test's. */
-function watch(t: TestContext) {
-  let nowMs = 0;
+function watch(t: TestContext, beganMs = 0) {
+  let nowMs = beganMs;
   t.mock.method(performance, "now", () => nowMs);
   const request = { isAwaited: true, received: 0 };
   const answer = { isWhole: false, unsentBytes: 0, isShort: false, finished: false };
@@ -79,5 +79,19 @@ describe("WatchedRequest", () => {
     assert.equal(sending.look(), undefined);
     sending.passTo(30_000);
     assert.equal(sending.look(), "sending");
+  });
+
+  it("has the whole of its time to be sent, counted from its beginning, and none once it is answered", (t) => {
+    const { request, answer, look, passTo } = watch(t, 100_000);
+    const sendAt = (ms: number) => {
+      passTo(ms);
+      request.received += 1;
+      return look();
+    };
+    assert.equal(sendAt(300_000), undefined);
+    assert.equal(sendAt(399_999), undefined);
+    assert.equal(sendAt(400_000), "sending");
+    Object.assign(answer, { begun: true });
+    assert.equal(sendAt(400_001), undefined);
   });
 });
