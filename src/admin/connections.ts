@@ -11,7 +11,7 @@ export interface ConnectionLimit {
 }
 
 /** What one connection has of the listener. */
-export interface Connection {
+export interface AdminConnection {
   /** Keeps it from being given to another; returns what ends that. */
   readonly work: Place["work"];
   /** Counts a request until its answer is gone; false if the connection was closed for too many at once. */
@@ -31,9 +31,9 @@ const maxAtOnce = 4;
 export function limitConnections(
   server: Server,
   { max, onCrowded }: ConnectionLimit,
-): (socket: Socket) => Connection | undefined {
+): (socket: Socket) => AdminConnection | undefined {
   const takePlace = createPlaces(max);
-  const connections = new WeakMap<Socket, Connection>();
+  const connections = new WeakMap<Socket, AdminConnection>();
   server.on("connection", (socket: Socket) => {
     const close = () => {
       onCrowded();
@@ -47,7 +47,7 @@ export function limitConnections(
   return (socket) => connections.get(socket);
 }
 
-function limitRequests(socket: Socket, close: () => void): Connection["begin"] {
+function limitRequests(socket: Socket, close: () => void): AdminConnection["begin"] {
   let under = 0;
   return (response) => {
     // What came in the same packet is still read when the connection is closed.

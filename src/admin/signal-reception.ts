@@ -23,7 +23,7 @@ export interface ReceptionOptions extends SignalledEntriesOptions {
  * What became of an event: carried out; the same as one before; or one too many of its issuer, which is to
  * try again.
  */
-export type Reception =
+export type SignalOutcome =
   | { readonly kind: "new"; readonly entries: readonly Entry[] }
   | { readonly kind: "known" }
   | { readonly kind: "too_many" };
@@ -38,7 +38,7 @@ export type Receive = (
     /** Tokens issued after that are not meant; by default, those issued from now on. */
     readonly until?: EpochSeconds | undefined;
   },
-) => Promise<Reception>;
+) => Promise<SignalOutcome>;
 
 /** Max number of copies of one event that wait for each other: no one sends more while one is being carried out. */
 const maxCopies = 8;
@@ -73,7 +73,7 @@ export function createReception(options: ReceptionOptions): Receive {
       readonly name: Name;
       readonly mayCarryOut: (issuer: string) => boolean;
     },
-  ): Promise<Reception> {
+  ): Promise<SignalOutcome> {
     if (await isKnown(name)) return { kind: "known" };
     if (entries.length === 0) return { kind: "new", entries };
     if (!mayCarryOut(source.issuer)) return { kind: "too_many" };

@@ -7,7 +7,7 @@ import { configFile, configOptionHelp, readArguments } from "./arguments.ts";
 import { type Command, complain, exitCodes } from "./io.ts";
 import { serve } from "./serve.ts";
 
-const standardOutput = "observed.json";
+const defaultOutput = "observed.json";
 const writeEveryMs = 5000;
 
 /** `revgate observe`. */
@@ -17,7 +17,7 @@ export const observe: Command = {
 Serves as revgate run does, and refuses nothing: a request that would be refused is passed on, logged
 ("would be refused") and counted, by route. Use it for as long as it takes until every kind of request has
 come: logins, logouts, password changes, visitors without a login. Tokens are found wherever they stand.
-Then: revgate init --from ${standardOutput}
+Then: revgate init --from ${defaultOutput}
 
 Protects nothing: /metrics has revgate_observing 1, and an alert. What is revoked here ends nothing
 elsewhere: the directory "observed" in denylist.dataDir is used, and no Redis. Requests that can be
@@ -25,12 +25,12 @@ read in more than one way (framing), or do not arrive whole, are still refused.
 
 Options:
 ${configOptionHelp}
-  --output FILE       where to write what was seen, every ${writeEveryMs / 1000} s (default: ${standardOutput})`,
+  --output FILE       where to write what was seen, every ${writeEveryMs / 1000} s (default: ${defaultOutput})`,
 
   async run(args, io) {
     const { values } = readArguments(args, { output: { type: "string" } }, 0);
     const file = configFile(values, io);
-    const output = values.output ?? standardOutput;
+    const output = values.output ?? defaultOutput;
     const observer = createObserver();
     const fromIso = new Date().toISOString();
     let last = Promise.resolve();

@@ -16,12 +16,7 @@ export interface SettingDescription {
   readonly required: boolean;
 }
 
-const aboutKeys = [
-  "meaning",
-  "why",
-  "example",
-  "furtherExamples",
-] as const satisfies (keyof About)[];
+const aboutKeys = ["meaning", "why", "example", "moreExamples"] as const satisfies (keyof About)[];
 
 const environmentReference: JsonSchema = {
   type: "string",

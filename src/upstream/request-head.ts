@@ -1,7 +1,7 @@
 import { type BodyFraming, type FieldLines, writeFields } from "../http/field-lines.ts";
 
 /** A request as it is sent to the application. */
-export interface RequestLines {
+export interface SentRequest {
   readonly method: string;
   /** In origin form. */
   readonly target: string;
@@ -10,7 +10,7 @@ export interface RequestLines {
 
 /** Its first line and its header section with the empty line behind it, one byte a character. */
 export function writeRequestHead(
-  { method, target, headers }: RequestLines,
+  { method, target, headers }: SentRequest,
   body: BodyFraming,
 ): string {
   const coding = body === "chunked" ? "Transfer-Encoding: chunked\r\n" : "";

@@ -59,7 +59,7 @@ function linesOf(setting: SettingDescription, settings: Settings, place: Place):
 /** A list of groups: its example, then further ones, commented out. */
 function listLines({ about, schema }: SettingDescription, name: string, indent: string): string[] {
   const items = (about?.example ?? schema.default ?? []) as readonly unknown[];
-  const further = about?.furtherExamples ?? [];
+  const further = about?.moreExamples ?? [];
   const lines = [
     ...items.map((item) => `${indent}  - ${flow(item)}`),
     ...further.map((item) => `${indent}  #- ${flow(item)}`),

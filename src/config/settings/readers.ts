@@ -17,7 +17,7 @@ export interface About {
   /** The value that config.example.yaml shows for a setting without a default. */
   readonly example?: unknown;
   /** Items of a list that config.example.yaml shows commented out, behind the example. */
-  readonly furtherExamples?: readonly unknown[];
+  readonly moreExamples?: readonly unknown[];
 }
 
 /** Says what a setting is for: example, reference and JSON Schema are written from it. */

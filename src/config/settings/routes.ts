@@ -184,6 +184,6 @@ export const routes = about(
   {
     why: "The first rule that matches decides about access; a revoking rule applies wherever it stands.",
     example: routeExample,
-    furtherExamples: otherRouteExamples,
+    moreExamples: otherRouteExamples,
   },
 );

@@ -37,7 +37,7 @@ export const signals = about(
       "OpenID Connect Back-Channel Logout 1.0, at POST /backchannel-logout.",
       list(backchannelLogout, "issuers").default([]),
       {
-        furtherExamples: [{ issuer: "https://id.example.com", audience: "shop", ends: "subject" }],
+        moreExamples: [{ issuer: "https://id.example.com", audience: "shop", ends: "subject" }],
       },
     ),
     transmitters: about(
@@ -45,7 +45,7 @@ export const signals = about(
       list(transmitter, "transmitters").default([]),
       {
         why: "CAEP session-revoked; RISC account-disabled, account-purged and account-credential-change-required.",
-        furtherExamples: [
+        moreExamples: [
           {
             issuer: "https://id.example.com",
             audience: "https://shop.example.com/events",

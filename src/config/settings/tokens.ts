@@ -91,7 +91,7 @@ export const tokens = about(
       {
         why: "Public keys or certificates in PEM, shared secrets with secretFile, key sets with jwksFile, and key sets that an issuer publishes (its jwks_uri). Files and sets may change while revgate runs; if they become unusable, the last usable keys stay.",
         example: [{ publicKeyFile: "jwt-public.pem" }],
-        furtherExamples: [
+        moreExamples: [
           { publicKeyFile: "jwt-public-2026.pem", kid: "key-2026" },
           { secretFile: "hs256-secret.txt" },
           { jwksFile: "jwks.json" },
@@ -113,7 +113,7 @@ export const tokens = about(
       list(issuer, "issuers").prefault([]),
       {
         why: "Subjects of different issuers are different, even if they have the same name.",
-        furtherExamples: [
+        moreExamples: [
           {
             issuer: "https://other.example.com",
             audience: "shop",
