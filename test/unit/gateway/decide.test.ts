@@ -104,5 +104,20 @@ describe("decide", () => {
       const plain = { access: "public", revoke: undefined } as const;
       assert.equal(decide(facts({ route: plain, credential })).kind, "allow");
     });
+
+    it("has nothing to wait for or to refuse in a token that it does not end", () => {
+      const credential = { kind: "ambiguous" } as const;
+      const ready = Promise.resolve();
+      const verify = (): Verification => ({ kind: "unknown_key", ready });
+      const kindsFor = (sparesCarried: boolean | undefined) => {
+        const changes = { route: { ...route, sparesCarried } };
+        return [facts({ ...changes, credential }), facts({ ...changes, verify })].map(
+          (each) => decide(each).kind,
+        );
+      };
+      assert.deepEqual(kindsFor(true), ["allow", "allow"]);
+      assert.deepEqual(kindsFor(false), ["deny", "wait"]);
+      assert.deepEqual(kindsFor(undefined), ["deny", "wait"]);
+    });
   });
 });

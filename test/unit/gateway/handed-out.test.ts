@@ -48,6 +48,27 @@ describe("an answer that hands tokens out", () => {
     for (const status of [199, 300, 401]) assert.deepEqual(await revokedIn(status, "jwt-dead"), []);
   });
 
+  it("is passed on unread, unless a token may stand in its body and that is JSON", async () => {
+    const bodiesRead = async (kinds: readonly string[], type: string) => {
+      let reads = 0;
+      const sent = answer(200, "jwt");
+      const counted = {
+        ...{ ...sent, headers: ["content-type", type, "x-token", "jwt"] },
+        readBody: () => {
+          reads += 1;
+          return sent.readBody();
+        },
+      };
+      const some = sources.filter(({ kind }) => kinds.includes(kind));
+      await readHandedOut(some, counted, { verifier, bodyBytes: 1000, opaqueUntil: undefined });
+      return reads;
+    };
+    const all = sources.map(({ kind }) => kind);
+    assert.equal(await bodiesRead(all, "application/json"), 1);
+    assert.equal(await bodiesRead(all, "text/html"), 0);
+    assert.equal(await bodiesRead(["responseHeader", "responseCookie"], "application/json"), 0);
+  });
+
   it("is read for the issuer's live tokens, and for opaque ones if they count until a time", async () => {
     const opaque = "0123456789abcdef";
     const idsIn = async (token: string, opaqueUntil?: number) => {
