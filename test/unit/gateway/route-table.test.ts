@@ -268,6 +268,8 @@ describe("routes", () => {
     const find = table(
       { path: "/password", revoke: "others", sparing: { sent: [refresh], handedOut: [token] } },
       { path: "/PASSWORD", revoke: "others", sparing: { sent: [refresh], handedOut: [] } },
+      { path: "/email", revoke: "others", sparing: { sent: [refresh], handedOut: [token] } },
+      { path: "/Email", revoke: "others", sparing: { sent: [], handedOut: [token] } },
       { path: "/logout", revoke: "token" },
       { path: "/Logout", revoke: "others", sparing: { sent: [refresh], handedOut: [] } },
       { path: "/login", access: "public", handsOut: [token], only: "latest" },
@@ -278,6 +280,7 @@ describe("routes", () => {
       ...closed,
       ...{ revoke: "others", sparing: { sent: [refresh], handedOut: [] } },
     });
+    assert.deepEqual(find("/email")?.sparing, { sent: [], handedOut: [token] });
     assert.deepEqual(find("/logout"), { ...closed, revoke: "subject" });
     assert.deepEqual(find("/LOGIN"), { ...closed, handsOut: [token], only: "latest" });
     assert.equal(find("/sessions")?.maxSessions, 3);
