@@ -9,6 +9,8 @@ export type AnswerHead = Pick<WholeAnswer, "status" | "reason" | "headers">;
 export interface Answer {
   /** The status that the client is sent, if it has been decided. */
   readonly status: number;
+  /** The largest status that its protocol can carry. */
+  readonly maxStatus: number;
   /** Whether its head has been sent, or is about to be. */
   readonly begun: boolean;
   /** Whether all of it has been sent. */

@@ -48,6 +48,11 @@ export class Http1Answer implements Answer {
     return this.#response?.statusCode ?? this.#status;
   }
 
+  /** Three digits, whatever they mean. */
+  get maxStatus(): number {
+    return 999;
+  }
+
   get begun(): boolean {
     return this.#response?.headersSent ?? (this.#sent || this.#text !== undefined);
   }

@@ -2,6 +2,7 @@ import { constants, type ServerHttp2Stream, type ServerOptions } from "node:http
 import type { Socket } from "node:net";
 import { maxHeaderLines } from "../gateway/framing.ts";
 import type { FieldLines } from "../http/field-lines.ts";
+import { blockBytes } from "../http/http2-fields.ts";
 import { Http2Answer } from "../node-http/http2/http2-answer.ts";
 import { Http2Request } from "../node-http/http2/http2-request.ts";
 import { type ParserError, takeOver } from "../node-http/http2/take-over.ts";
@@ -165,6 +166,7 @@ function optionsFor({ streams, headerBytes }: Http2Limits): ServerOptions {
   const maxFields = maxHeaderLines + moreFields + 1;
   return {
     maxHeaderListPairs: maxFields,
+    maxSendHeaderBlockLength: blockBytes(headerBytes),
     settings: {
       maxConcurrentStreams: streams,
       // What is only a little larger is refused in words.

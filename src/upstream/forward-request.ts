@@ -118,6 +118,7 @@ class Forwarding implements Exchange, ResponseSource {
       this.#interim.pass(head);
       return;
     }
+    refuseUncarried(head, answer);
     this.#options.onHead(head.headers);
     const released = hold && this.#keep(hold, head);
     if (released !== undefined) {
@@ -132,8 +133,7 @@ class Forwarding implements Exchange, ResponseSource {
   onWhole(body: string): void {
     if (this.#state === "streaming" && this.#relay?.isPending === true) {
       this.#carrier = undefined;
-      this.#relay.sendWhole(body);
-      this.#end({ kind: "completed", status: this.#relay.status });
+      this.#complete(none, body);
     } else {
       if (body !== "") this.onData(Buffer.from(body, "latin1"));
       this.onEnd(none);
@@ -236,10 +236,17 @@ class Forwarding implements Exchange, ResponseSource {
     this.onPartial();
   }
 
-  #complete(trailers: FieldLines): void {
+  /** The response is whole; `body`: all of it, if nothing was sent before. */
+  #complete(trailers: FieldLines, body?: string): void {
     const relay = this.#relay;
     if (relay === undefined) return;
-    relay.end(trailers);
+    try {
+      if (body === undefined) relay.end(trailers);
+      else relay.sendWhole(body);
+    } catch (cause) {
+      this.onError(cause as Error, false);
+      return;
+    }
     this.#end({ kind: "completed", status: relay.status });
   }
 
@@ -296,4 +303,11 @@ class Forwarding implements Exchange, ResponseSource {
     const { request } = this.#options;
     if (this.body !== "none" && !request.readableEnded) request.resume();
   }
+}
+
+/** Throws an UpstreamError if the client's protocol does not have such a status. */
+function refuseUncarried({ status }: ResponseHead, { maxStatus }: ForwardOptions["answer"]): void {
+  if (status <= maxStatus) return;
+  const message = `the application answered with status ${status}, and HTTP/2 ends at ${maxStatus}`;
+  throw new UpstreamError("malformed", message);
 }

@@ -1,9 +1,9 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { type FieldLines, findField } from "../../http/field-lines.ts";
+import { http2Fields } from "../../http/http2-fields.ts";
 import type { Answer, AnswerHead } from "../answer.ts";
 import type { PreparedAnswer, WholeAnswer } from "../whole-answers.ts";
 import type { Http2Request } from "./http2-request.ts";
-import { responseFields } from "./response-fields.ts";
 
 /** Statuses whose answers have no body (RFC 9110 section 6.4.1). */
 const withoutBody = new Set([204, 205, 304]);
@@ -32,6 +32,11 @@ export class Http2Answer implements Answer {
 
   get status(): number {
     return this.#status;
+  }
+
+  /** Node sends no larger one: it would be invalid (RFC 9110 section 15). */
+  get maxStatus(): number {
+    return 599;
   }
 
   get begun(): boolean {
@@ -112,13 +117,13 @@ export class Http2Answer implements Answer {
 
   sendInterim({ status, headers }: AnswerHead): void {
     if (this.gone || this.begun) return;
-    this.#stream.additionalHeaders(responseFields(status, headers));
+    this.#attempt(() => this.#stream.additionalHeaders(fieldsOf(status, headers)));
   }
 
   sendHead({ status, headers }: AnswerHead): void {
     const hasBody = this.#request.method !== "HEAD" && !withoutBody.has(status);
     this.#hasTrailers = hasBody && findField(headers, "content-length") === -1;
-    this.#respond(responseFields(status, headers), status, !hasBody);
+    this.#respond(fieldsOf(status, headers), status, !hasBody);
   }
 
   write(chunk: Buffer): void {
@@ -132,7 +137,7 @@ export class Http2Answer implements Answer {
     this.#isWhole = true;
     if (this.#hasTrailers) {
       stream.once("wantTrailers", () => {
-        stream.sendTrailers(trailerFields(trailers));
+        this.#attempt(() => stream.sendTrailers(http2Fields(trailers)));
         setImmediate(() => this.#endRequest());
       });
     }
@@ -141,7 +146,7 @@ export class Http2Answer implements Answer {
 
   sendWhole({ status, headers, body }: WholeAnswer): void {
     const hasBody = body !== "" && this.#request.method !== "HEAD" && !withoutBody.has(status);
-    this.#respond(responseFields(status, headers), status, !hasBody);
+    this.#respond(fieldsOf(status, headers), status, !hasBody);
     this.#isWhole = true;
     if (!hasBody || !this.#stream.writable) return;
     this.#written = body.length;
@@ -173,7 +178,17 @@ export class Http2Answer implements Answer {
       if (endStream) setImmediate(() => this.#endRequest());
       else this.#stream.once("finish", () => this.#endRequest());
     }
-    this.#stream.respond(fields, { endStream, waitForTrailers: hasTrailers });
+    this.#attempt(() => this.#stream.respond(fields, { endStream, waitForTrailers: hasTrailers }));
+  }
+
+  /** What Node does not send after all must not stay open, nor look like another answer. */
+  #attempt(send: () => void): void {
+    try {
+      send();
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
   }
 
   /** What is left of a body that is answered already is not to be sent (RFC 9113 section 8.1). */
@@ -182,8 +197,6 @@ export class Http2Answer implements Answer {
   }
 }
 
-function trailerFields(trailers: FieldLines): OutgoingHttpHeaders {
-  const fields = responseFields(0, trailers);
-  delete fields[":status"];
-  return fields;
+function fieldsOf(status: number, lines: FieldLines): OutgoingHttpHeaders {
+  return http2Fields(lines, { ":status": status });
 }

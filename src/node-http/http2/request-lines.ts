@@ -1,5 +1,5 @@
 import { eachField, type FieldLines, findField } from "../../http/field-lines.ts";
-import { connectionFields } from "./connection-fields.ts";
+import { connectionFields } from "../../http/http2-fields.ts";
 
 /** A request as HTTP/1.1 would have it. */
 export interface RequestLines {
@@ -42,7 +42,10 @@ function addCrumb(headers: string[], value: string): boolean {
   return at !== -1;
 }
 
-/** Whether a name, at an even place, is one that means something to a connection of HTTP/1.1. */
+/**
+ * Whether a name, at an even place, is one that means something to a connection of HTTP/1.1. Node refuses most of
+ * them. They would frame a message of HTTP/1.1, so they are looked for once more.
+ */
 function isOfConnection(name: string, at: number): boolean {
   return at % 2 === 0 && connectionFields.has(name);
 }

@@ -1,12 +1,14 @@
 import { STATUS_CODES } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
 import type { FieldLines } from "../../http/field-lines.ts";
+import { http2Fields } from "../../http/http2-fields.ts";
 import { endOnlyWhole } from "../../node-http/http2/whole-only.ts";
 import type { Carrier, Exchange } from "../http1/exchange.ts";
+import { malformed } from "../http1/malformed.ts";
 import type { ResponseHead } from "../http1/response-events.ts";
 import { WaitClock } from "../http1/wait-clock.ts";
 import { UpstreamError } from "../upstream-error.ts";
-import { fieldsOf, requestFields } from "./request-fields.ts";
+import { requestFields } from "./request-fields.ts";
 
 /** How long the application may take. */
 export interface StreamWaits {
@@ -94,10 +96,13 @@ export class CarriedStream implements Carrier {
 
   #listen(stream: ClientHttp2Stream): void {
     endOnlyWhole(stream);
-    stream.on("headers", (fields: Fields, ...[, raw]: Raw) => this.#interim(fields, raw));
+    stream.on("headers", (fields: Fields, ...[, raw]: Raw) => {
+      if (this.#sent) this.#clock.begin(this.#owner.responseTimeoutMs);
+      this.#takeHead(fields, raw, true);
+    });
     stream.on("response", (fields: Fields, ...[flags = 0, raw]: Raw) => {
       const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-      this.#respond(headOf(fields, raw ?? none), isWhole);
+      this.#respond(fields, raw, isWhole);
     });
     stream.on("data", (chunk: Buffer) => {
       this.#exchange?.onData(chunk);
@@ -107,7 +112,7 @@ export class CarriedStream implements Carrier {
     stream.on("trailers", (_fields: Fields, ...[, raw]: Raw) => {
       this.#trailers = raw ?? none;
     });
-    stream.on("wantTrailers", () => stream.sendTrailers(fieldsOf(this.#requestTrailers)));
+    stream.on("wantTrailers", () => stream.sendTrailers(http2Fields(this.#requestTrailers)));
     stream.on("drain", () => {
       if (!this.#sent && !this.#head) this.#clock.end();
       this.#exchange?.onDrain();
@@ -121,19 +126,21 @@ export class CarriedStream implements Carrier {
     });
   }
 
-  #interim(fields: Fields, raw: FieldLines = none): void {
-    if (this.#sent) this.#clock.begin(this.#owner.responseTimeoutMs);
+  /** False: it can't be passed on, and the exchange has failed. */
+  #takeHead(fields: Fields, raw: FieldLines = none, more: boolean): boolean {
     try {
-      this.#exchange?.onHead(headOf(fields, raw), true);
+      this.#exchange?.onHead(headOf(fields, raw), more);
+      return true;
     } catch (error) {
       this.#fail(error as Error);
+      return false;
     }
   }
 
-  #respond(head: ResponseHead, isWhole: boolean): void {
+  #respond(fields: Fields, raw: FieldLines | undefined, isWhole: boolean): void {
     this.#head = true;
     this.#clock.end();
-    this.#exchange?.onHead(head, isWhole);
+    if (!this.#takeHead(fields, raw, isWhole)) return;
     if (isWhole) {
       this.#letGo()?.onWhole("");
       return;
@@ -194,6 +201,7 @@ type Raw = readonly [flags?: number, raw?: FieldLines];
 
 function headOf(fields: Fields, raw: FieldLines): ResponseHead {
   const status = Number(fields[":status"]);
+  if (!(status >= 100 && status <= 999)) throw malformed(`the status ${fields[":status"]}`);
   const headers: string[] = [];
   for (let i = 0; i < raw.length; i += 2) {
     if (raw[i]?.startsWith(":") === false) headers.push(raw[i] ?? "", raw[i + 1] ?? "");

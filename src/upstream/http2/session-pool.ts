@@ -1,6 +1,7 @@
 import { type ClientHttp2Session, connect } from "node:http2";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { blockBytes } from "../../http/http2-fields.ts";
 import type { ApplicationPool } from "../application-pool.ts";
 import { beginToConnect, type ConnectingOptions, shutDown } from "../connecting.ts";
 import type { Exchange } from "../http1/exchange.ts";
@@ -123,6 +124,7 @@ export class SessionPool implements ApplicationPool {
     const session = connect(`${scheme}://application`, {
       createConnection: () => socket,
       maxHeaderListPairs: maxLines,
+      maxSendHeaderBlockLength: blockBytes(headBytes),
       settings: { enablePush: false, maxHeaderListSize: headBytes + 32 * maxLines },
     });
     const pooled = new Pooled(session, () => this.#serveWaiting());

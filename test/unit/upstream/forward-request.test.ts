@@ -37,4 +37,33 @@ describe("forwardRequest", () => {
       );
     });
   }
+
+  it("tells that an answer was broken off if it can't be sent after all", () => {
+    const outcomes: ForwardOutcome[] = [];
+    let brokenOff = 0;
+    const refused = new TypeError("forbidden");
+    const carry = (exchange: Exchange) => {
+      exchange.onConnection({} as never);
+      exchange.onHead({ version: "1.1", status: 200, reason: "OK", headers: [] }, true);
+      exchange.onWhole("ok");
+    };
+    const answer = {
+      ...{ gone: false, maxStatus: 599, onClose() {} },
+      sendWhole() {
+        throw refused;
+      },
+      breakOff() {
+        brokenOff += 1;
+      },
+    };
+    forwardRequest({ carry } as unknown as ApplicationPool, {
+      request: { method: "GET", rawHeaders: [] } as unknown as ClientRequest,
+      answer: answer as unknown as Answer,
+      ...{ target: "/", headers: [], passTrailers: () => [], addsVia: false, hold: undefined },
+      ...{ streams: false, onHead() {}, onStreaming: () => () => {} },
+      onEnd: (outcome) => outcomes.push(outcome),
+    });
+    assert.deepEqual(outcomes, [{ kind: "broken_off", cause: refused }]);
+    assert.equal(brokenOff, 1);
+  });
 });

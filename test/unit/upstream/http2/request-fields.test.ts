@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { fieldsOf, requestFields } from "../../../../src/upstream/http2/request-fields.ts";
+import { requestFields } from "../../../../src/upstream/http2/request-fields.ts";
 
 describe("a request's header list for an application over HTTP/2", () => {
   it("has pseudo-header fields for its first line and Host, and nothing of a connection", () => {
@@ -13,10 +13,5 @@ describe("a request's header list for an application over HTTP/2", () => {
       "x-one": "1",
       te: "trailers",
     });
-  });
-
-  it("joins the lines of one name so that they mean the same: a cookie has its own separator", () => {
-    const lines = ["Cookie", "a=1", "X-One", "1", "COOKIE", "token=2; b=3", "x-one", "2"];
-    assert.deepEqual(fieldsOf(lines), { cookie: "a=1; token=2; b=3", "x-one": "1, 2" });
   });
 });
