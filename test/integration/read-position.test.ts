@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { formatBeginning } from "../../src/denylist/beginning.ts";
 import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { entryFor, many, standingOf, tokenOf } from "../contract/denylist-suite.ts";
@@ -65,6 +66,41 @@ describe("a sidecar that was stopped and starts again with its data", () => {
     await until(() => again.denylist.lookUp({ id: "-".repeat(43) }) === "ask");
     await untilFresh(again);
     assert.ok((await scanned()) > 0);
+  });
+
+  it("has the links and the beginnings of sessions that it had, its own and those of others", async (t) => {
+    const redis = await startRedis(t);
+    const other = await openReady(t, redis.port);
+    const dataDir = temporaryDirectory(t);
+    const one = await openStoreOn(t, redis.port, { dataDir });
+    await untilFresh(one);
+    const subject = entryFor("alice").value;
+    const begin = (session: string, begunMs: number) => {
+      const { value, expiresAt } = entryFor(session);
+      const beginning = formatBeginning({ subject, begunMs });
+      return [
+        { kind: "ses", value, beginning, expiresAt },
+        { kind: "lnk", value: entryFor(`token of ${session}`).value, session: value, expiresAt },
+      ] as const;
+    };
+    const names = async ({ denylist }: TestStore) =>
+      (await denylist.sessionsOf([subject])).map(({ name }) => name).sort();
+    const sessions = ["first", "second", "third"];
+    const wanted = sessions.map((session) => entryFor(session).value).sort();
+    await other.denylist.revoke(begin("first", 1000));
+    await one.denylist.revoke(begin("second", 2000));
+    await untilFresh(one);
+    await one.denylist.close();
+    assert.ok(existsSync(join(dataDir, "read-position")));
+    await other.denylist.revoke(begin("third", 3000));
+    const again = await openStoreOn(t, redis.port, { dataDir });
+    await untilFresh(again);
+    assert.deepEqual(await names(again), wanted);
+    assert.deepEqual(await names(other), wanted);
+    for (const session of sessions) {
+      const id = entryFor(`token of ${session}`).value;
+      assert.equal(again.denylist.knownSession({ id }), entryFor(session).value);
+    }
   });
 
   it("notes nothing if it stops before it has loaded everything", async (t) => {
