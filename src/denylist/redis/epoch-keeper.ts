@@ -1,6 +1,6 @@
 import type { RedisReplica } from "./replica.ts";
 import type { Roster } from "./roster.ts";
-import { looksUnused, type ShardState, stalenessOf } from "./store-state.ts";
+import { type Epoch, looksUnused, type ShardState, stalenessOf } from "./store-state.ts";
 
 /** What a new epoch is given. */
 export interface EpochKeeperOptions {
@@ -18,18 +18,31 @@ export interface EpochKeeperOptions {
   readonly onBeginning?: ((shard: string, why: string) => void) | undefined;
 }
 
+/** Of so many epochs a shard is known to have left them. */
+const maxFormer = 100;
+
 /** Begins new epochs of shards that are not what they were. */
 export class EpochKeeper {
   readonly #options: EpochKeeperOptions;
-  readonly #known = new Map<string, number>();
+  readonly #known = new Map<string, Epoch>();
+  readonly #former = new Map<string, readonly string[]>();
 
   constructor(options: EpochKeeperOptions) {
     this.#options = options;
   }
 
-  /** Remembers by which staleness sidecars go in a shard. */
-  note(shard: string, state: ShardState): void {
-    if (state.epoch !== undefined) this.#known.set(shard, state.epoch.stalenessMs);
+  /** Remembers in which epoch a shard is, and which ones it has left. */
+  note(shard: string, { epoch }: ShardState): void {
+    if (epoch === undefined) return;
+    const before = this.#known.get(shard)?.id;
+    this.#known.set(shard, epoch);
+    if (before === undefined || before === epoch.id) return;
+    this.#former.set(shard, [...(this.#former.get(shard) ?? []), before].slice(-maxFormer));
+  }
+
+  /** Whether a shard has left that epoch. No sidecar begins one twice: a store in which it is found again has older data. */
+  hasLeft(shard: string, epoch: Epoch | undefined): boolean {
+    return epoch !== undefined && this.#former.get(shard)?.includes(epoch.id) === true;
   }
 
   /**
@@ -40,7 +53,9 @@ export class EpochKeeper {
    */
   async begin(shard: string, found: string, why: string): Promise<ShardState> {
     const { replica, roster, graceMs, maxStalenessMs, onLoss, onBeginning } = this.#options;
-    const seen = [this.#known.get(shard), stalenessOf(found)].filter((ms) => ms !== undefined);
+    const seen = [this.#known.get(shard)?.stalenessMs, stalenessOf(found)].filter(
+      (ms) => ms !== undefined,
+    );
     const stalenessMs = seen.length === 0 ? maxStalenessMs : Math.max(...seen);
     if (this.#isLoss(shard, why)) onLoss?.(shard, why);
     else onBeginning?.(shard, why);

@@ -15,7 +15,7 @@ import { watchName } from "./name-watch.ts";
 import { Pace } from "./pace.ts";
 import { Reliability } from "./reliability.ts";
 import { ShardWatch } from "./shard-watch.ts";
-import type { Epoch, ShardState } from "./store-state.ts";
+import { type Epoch, type ShardState, wentBack } from "./store-state.ts";
 
 const linesPerRead = 1000;
 /** How old the last full reading may be: one that tells of evictions, of the clock of Redis and of its replicas. */
@@ -217,9 +217,10 @@ export class FeedFollower {
   /** What was lost, in words; undefined if nothing was since the reading before. */
   #lossIn({ state, position, tail }: FeedReading): string | undefined {
     if (state.kind === "changed") return state.why;
+    if (this.#options.keeper.hasLeft(this.#shard, state.epoch)) return wentBack;
     const epochId = this.#epoch?.id ?? this.#resumable?.epochId;
     if (epochId === undefined || state.epoch?.id !== epochId) return undefined;
-    return position === "gone" || tail === "gone" ? "it went back to older data" : undefined;
+    return position === "gone" || tail === "gone" ? wentBack : undefined;
   }
 
   async #begin(state: ShardState, why: string): Promise<number> {

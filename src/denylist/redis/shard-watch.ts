@@ -1,7 +1,7 @@
 import type { EpochKeeper } from "./epoch-keeper.ts";
 import type { KnownShards } from "./known-shards.ts";
 import type { RedisReplica } from "./replica.ts";
-import { isIn, type ShardState } from "./store-state.ts";
+import { isIn, type ShardState, wentBack } from "./store-state.ts";
 
 /** What is watched, and who does what about it. */
 export interface ShardWatchOptions {
@@ -71,10 +71,9 @@ export class ShardWatch {
   }
 
   #lossIn(state: ShardState, shard: string, where: string | undefined): string | undefined {
-    const { known } = this.#options;
+    const { known, keeper } = this.#options;
+    if (keeper.hasLeft(shard, state.epoch)) return wentBack;
     if (where !== "gone" || state.epoch === undefined) return undefined;
-    return known.isSettled(shard, state.epoch) && isIn(state.epoch, state)
-      ? "it went back to older data"
-      : undefined;
+    return known.isSettled(shard, state.epoch) && isIn(state.epoch, state) ? wentBack : undefined;
   }
 }

@@ -71,6 +71,9 @@ export function stalenessOf(found: string): number | undefined {
   return typeof epoch === "string" ? undefined : epoch.stalenessMs;
 }
 
+/** Why a shard has no epoch that counts, if it is the same server's that has less than before. */
+export const wentBack = "it went back to older data";
+
 /** Why a shard has no epoch that counts, if a new store or an idle one looks the same as a loss. */
 export const looksUnused = {
   empty: "it is empty, or new",

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { EpochKeeper } from "../../../../src/denylist/redis/epoch-keeper.ts";
-import { looksUnused } from "../../../../src/denylist/redis/store-state.ts";
+import {
+  type Epoch,
+  looksUnused,
+  type ShardState,
+} from "../../../../src/denylist/redis/store-state.ts";
 
 /** A keeper that says what it was told, and what a new epoch was given. */
 function startKeeper(hasShared: boolean) {
@@ -20,6 +24,8 @@ function startKeeper(hasShared: boolean) {
   return { keeper, told, graces };
 }
 const known = { epoch: { stalenessMs: 150 } } as never;
+const epoch = (id: string) => ({ id, stalenessMs: 150 }) as Epoch;
+const inEpoch = (id: string) => ({ epoch: epoch(id) }) as ShardState;
 
 describe("a new epoch", () => {
   it("is a loss for who knew the one before, however unused the store looks", async () => {
@@ -49,5 +55,19 @@ describe("a new epoch", () => {
     keeper.note("s", known);
     await keeper.begin("s", "", looksUnused.empty);
     assert.deepEqual(graces, [20_000, 5000]);
+  });
+
+  it("is never one that the shard has left: it has older data if that is there again", () => {
+    const { keeper } = startKeeper(true);
+    for (const id of ["one", "two", "two"]) keeper.note("s", inEpoch(id));
+    keeper.note("other", inEpoch("three"));
+    const left = (shard: string, id: string) => keeper.hasLeft(shard, epoch(id));
+    assert.deepEqual(
+      ["one", "two", "three"].map((id) => left("s", id)),
+      [true, false, false],
+    );
+    assert.ok(!left("other", "one") && !keeper.hasLeft("s", undefined));
+    for (let i = 0; i < 150; i += 1) keeper.note("s", inEpoch(`later ${i}`));
+    assert.ok(left("s", "later 148") && !left("s", "one"));
   });
 });
