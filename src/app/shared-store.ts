@@ -1,12 +1,10 @@
 import { describeFleet, type Fleet } from "../admin/overview.ts";
-import { dataDirOf } from "../config/data-dir.ts";
 import type { Config } from "../config/load.ts";
 import { type RedisFiles, type RedisSettings, redisAccess } from "../config/redis.ts";
 import type { Denylist } from "../denylist/denylist.ts";
 import type { EmbeddedDenylist } from "../denylist/embedded.ts";
 import type { OnIgnored } from "../denylist/ignored.ts";
 import type { Outbox } from "../denylist/journal/outbox.ts";
-import { keepReadPosition, type ReadPosition } from "../denylist/journal/read-position.ts";
 import { FleetLives } from "../denylist/redis/fleet-lives.ts";
 import { RedisReplica, type RedisReplicaOptions } from "../denylist/redis/replica.ts";
 import type { Epoch } from "../denylist/redis/store-state.ts";
@@ -30,15 +28,14 @@ const nameTrustOfGrace = 0.6;
 
 /** The denylist that several sidecars share; it takes over the embedded one, which it closes with itself. */
 export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Shared {
-  const { config, context, embedded, readPosition, outbox, forms, clock } = parts;
+  const { context, embedded, outbox, forms, clock } = parts;
   const { metrics, logger } = context;
   const { onConnection, onTrouble } = createRedisReports(context);
   const onRefused = (reason?: string) => onTrouble("proof", reason);
   const replica = connectReplica(redis, parts, { onConnection, onRefused });
   const lives = agreeOnLives(replica, parts);
   const shared = new SharedDenylist({
-    ...{ local: embedded, outbox, replica, lives, readPosition },
-    keepReadPosition: (position) => keepReadPosition(dataDirOf(config), position),
+    ...{ local: embedded, outbox, replica, lives },
     clock: clock.retention,
     now: context.stopwatch ?? systemStopwatch,
     reads: redis.reads,
@@ -176,8 +173,6 @@ export interface SharedParts {
   readonly config: Config;
   readonly context: StoreContext;
   readonly embedded: EmbeddedDenylist;
-  /** Up to where the process before this one had read the feed, if the journal is as that one left it. */
-  readonly readPosition: ReadPosition | undefined;
   readonly outbox: Outbox;
   readonly onIgnored: OnIgnored;
   readonly clock: AnchoredClock;

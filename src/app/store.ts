@@ -10,7 +10,6 @@ import { withFormerNames } from "../denylist/former-names.ts";
 import type { OnIgnored } from "../denylist/ignored.ts";
 import { noteNameForms } from "../denylist/journal/name-forms-file.ts";
 import { Outbox } from "../denylist/journal/outbox.ts";
-import { takeReadPosition } from "../denylist/journal/read-position.ts";
 import type { ClockHints } from "../gateway/clock-hints.ts";
 import { describe } from "../observability/request-log.ts";
 import type { AnchoredClock } from "../platform/anchored-clock.ts";
@@ -78,7 +77,6 @@ async function openHeldStore(
     context.logger.warn({ cause: describe(error) }, "the form of names could not be recorded"),
   );
   const onIgnored = reportIgnored(context);
-  const readPosition = redis && (await takeReadPosition(dataDirOf(config)));
   const embedded = await openEmbeddedDenylist({
     dataDir: dataDirOf(config),
     clock,
@@ -91,7 +89,7 @@ async function openHeldStore(
   // With Redis, all sidecars of the store agree on it.
   if (redis === undefined) await embedded.remember(rememberedSeconds(config));
   const { told, ...telling } = createTelling();
-  const parts = { config, context, embedded, readPosition, onIgnored, forms, clock, ...told };
+  const parts = { config, context, embedded, onIgnored, forms, clock, ...told };
   const shared = redis && outbox && (await loadSharing())(redis, { ...parts, outbox });
   reloadAtJumps(clock, embedded, shared);
 

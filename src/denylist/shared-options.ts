@@ -3,7 +3,6 @@ import type { Clock, Stopwatch } from "../platform/clock.ts";
 import type { OnCutoffAhead } from "./cutoffs-ahead.ts";
 import type { EmbeddedDenylist } from "./embedded.ts";
 import type { Outbox } from "./journal/outbox.ts";
-import type { ReadPosition } from "./journal/read-position.ts";
 import type { FleetLives } from "./redis/fleet-lives.ts";
 import type { RedisReplica } from "./redis/replica.ts";
 import type { Epoch } from "./redis/store-state.ts";
@@ -16,10 +15,6 @@ export interface SharedDenylistOptions {
   /** What of that Redis has not acknowledged. */
   readonly outbox: Outbox;
   readonly replica: RedisReplica;
-  /** Up to where the process before this one had read the feed, if `local` has all that it knew then. */
-  readonly readPosition?: ReadPosition | undefined;
-  /** Notes that for the next process, when all else is closed; without it, each start loads everything. */
-  readonly keepReadPosition?: ((position: ReadPosition) => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly now: Stopwatch;
   /** For how long all sidecars remember; without it, each goes by its own configuration. */

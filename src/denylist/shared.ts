@@ -12,7 +12,6 @@ import type {
   Standing,
   TokenNames,
 } from "./denylist.ts";
-import type { ReadPosition } from "./journal/read-position.ts";
 import type { RedisSecrets } from "./redis/client.ts";
 import { Courier } from "./redis/courier.ts";
 import { EpochKeeper } from "./redis/epoch-keeper.ts";
@@ -286,24 +285,14 @@ export class SharedDenylist implements Denylist {
     return this.#follower.freshness.isAgreed() ? undefined : elsewhere;
   }
 
-  /** Spares the next process what it would have to load, if all that is known is on disk and in Redis. */
-  async #keep(position: ReadPosition | undefined): Promise<void> {
-    const { local, keepReadPosition } = this.#options;
-    // Without it, the next start takes longer: nothing that a stop has to fail for.
-    if (position !== undefined && local.health().ready)
-      await keepReadPosition?.(position).catch(() => {});
-  }
-
   async close(): Promise<void> {
     await this.#courier.close();
     await this.#options.lives?.close();
     this.#closing.abort();
-    await Promise.all([this.#follower.leave(), this.#follower.stop()]);
-    const position = this.#follower.readPosition;
+    await this.#follower.leave();
     this.#options.replica.close();
     await this.#restorer.close();
     await this.#follower.close();
     await this.#options.local.close();
-    await this.#keep(position);
   }
 }

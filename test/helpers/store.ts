@@ -5,7 +5,6 @@ import {
   openEmbeddedDenylist,
 } from "../../src/denylist/embedded.ts";
 import { Outbox } from "../../src/denylist/journal/outbox.ts";
-import { keepReadPosition, takeReadPosition } from "../../src/denylist/journal/read-position.ts";
 import { FleetLives } from "../../src/denylist/redis/fleet-lives.ts";
 import { RedisReplica, type RedisReplicaOptions } from "../../src/denylist/redis/replica.ts";
 import { SharedDenylist } from "../../src/denylist/shared.ts";
@@ -84,7 +83,6 @@ export async function openStoreOn(
   }: TestStoreOptions = {},
 ): Promise<TestStore> {
   const outbox = new Outbox();
-  const readPosition = await takeReadPosition(dataDir);
   const local = await openEmbeddedDenylist({
     dataDir,
     clock: systemClock,
@@ -100,8 +98,7 @@ export async function openStoreOn(
   const agreement = { local, outbox, replica, clock, onChange: () => {} };
   const lives = ownSeconds === undefined ? undefined : new FleetLives({ ...agreement, ownSeconds });
   const shared = new SharedDenylist({
-    ...{ local, outbox, replica, clock, lives, readPosition },
-    keepReadPosition: (position) => keepReadPosition(dataDir, position),
+    ...{ local, outbox, replica, clock, lives },
     now: systemStopwatch,
     reads: "local",
     whenUnavailable: "deny",

@@ -16,8 +16,6 @@ export class BackgroundLoad {
   readonly #options: BackgroundLoadOptions;
   readonly #backOff = new BackOff({ firstMs: 50, maxMs: 5000 });
   #settled = false;
-  /** Whether the table lacks nothing but what the feed tells. */
-  #hasRest = false;
   /** Counts what makes a load in progress worthless. */
   #interruptions = 0;
   #loading: Promise<void> | undefined;
@@ -33,15 +31,9 @@ export class BackgroundLoad {
     return this.#settled;
   }
 
-  /** The table has all that was in the store before the line from which the feed is read: the next load need not bring it. */
-  resume(): void {
-    this.#hasRest = true;
-  }
-
   /** What is loaded at present is worth nothing. */
   interrupt(): void {
     this.#interruptions += 1;
-    this.#hasRest = false;
   }
 
   /** The same, and a shard may have lost something. */
@@ -83,9 +75,7 @@ export class BackgroundLoad {
     if (!isWanted()) return;
     this.#settled = epochs !== undefined;
     if (epochs === undefined || freshness.needsNoLoad) return;
-    await loader.load(epochs, { isWanted, hasRest: this.#hasRest });
-    if (!isWanted()) return;
-    freshness.loaded();
-    this.#hasRest = false;
+    await loader.load(epochs, isWanted);
+    if (isWanted()) freshness.loaded();
   }
 }

@@ -1,5 +1,4 @@
 import { elapsedMs } from "../../platform/clock.ts";
-import type { ReadPosition } from "../journal/read-position.ts";
 import { AskTrial } from "./ask-trial.ts";
 import { BackOff } from "./back-off.ts";
 import { BackgroundLoad } from "./background-load.ts";
@@ -10,12 +9,12 @@ import type { FeedFollowerOptions } from "./follower-options.ts";
 import { Freshness } from "./freshness.ts";
 import { inSlices } from "./in-slices.ts";
 import { Loader } from "./loader.ts";
-import { laterLine, type Tail } from "./log-line.ts";
+import type { Tail } from "./log-line.ts";
 import { watchName } from "./name-watch.ts";
 import { Pace } from "./pace.ts";
 import { Reliability } from "./reliability.ts";
 import { ShardWatch } from "./shard-watch.ts";
-import { type Epoch, type ShardState, wentBack } from "./store-state.ts";
+import { type Epoch, isIn, type ShardState, wentBack } from "./store-state.ts";
 
 const linesPerRead = 1000;
 /** How old the last full reading may be: one that tells of evictions, of the clock of Redis and of its replicas. */
@@ -44,9 +43,7 @@ export class FeedFollower {
   readonly #naming: Promise<void>;
   readonly #backOff = new BackOff({ firstMs: 1, maxMs: 1000 });
   #epoch: Epoch | undefined;
-  #position: Tail;
-  /** Where the process before this one had read to, until the first epoch is entered. */
-  #resumable: ReadPosition | undefined;
+  #position = nowhere;
   /** Whether the last reading found the store trusted, and the table has all of it. */
   #isSteady = false;
   /** Whether the store is left alone, since no request comes. */
@@ -68,8 +65,6 @@ export class FeedFollower {
     this.#reliability = new Reliability(options.troubles);
     this.#askTrial = new AskTrial(options.replica, options.troubles);
     this.#pace = new Pace(options);
-    this.#resumable = options.replica.keys.spread ? undefined : options.readPosition;
-    this.#position = this.#resumable?.read ?? nowhere;
     this.#running = this.#run();
     this.#naming = this.#watchName();
   }
@@ -95,30 +90,9 @@ export class FeedFollower {
     this.#doubtAll();
   }
 
-  /** Reads no more; resolves when what was read last has been taken over. */
-  async stop(): Promise<void> {
+  async close(): Promise<void> {
     this.#stopped.abort();
     await this.#running;
-  }
-
-  /**
-   * Up to which line what this sidecar knows and the store are the same, once it has stopped; undefined if that is not certain.
-   *
-   * In a Cluster each shard has a log of its own, and it is not.
-   */
-  get readPosition(): ReadPosition | undefined {
-    const { known, replica } = this.#options;
-    const tail = known.tailOf(this.#shard);
-    if (replica.keys.spread || !this.#isSteady || this.#epoch === undefined) return undefined;
-    if (!this.freshness.complete || !this.#load.settled) return undefined;
-    if (tail === undefined || !known.isSettled(this.#shard, this.#epoch)) return undefined;
-    const read = this.#position;
-    // Its own latest lines may come later, and not have been read yet.
-    return { epochId: this.#epoch.id, read, tail: laterLine(read, tail) };
-  }
-
-  async close(): Promise<void> {
-    await this.stop();
     await this.#load.ended();
     await this.#naming;
   }
@@ -203,9 +177,7 @@ export class FeedFollower {
   async #read(maxAgeMs: number): Promise<FeedReading> {
     const { replica, known, now, onReferenceTime } = this.#options;
     const sentMs = now().monotonicMs;
-    const tail = replica.keys.spread
-      ? undefined
-      : (known.tailOf(this.#shard) ?? this.#resumable?.tail);
+    const tail = replica.keys.spread ? undefined : known.tailOf(this.#shard);
     const question = { position: this.#position, tail, count: linesPerRead, maxAgeMs };
     const reading = await replica.readFeed(question);
     const { serverTimeMs: timeMs } = reading;
@@ -218,8 +190,7 @@ export class FeedFollower {
   #lossIn({ state, position, tail }: FeedReading): string | undefined {
     if (state.kind === "changed") return state.why;
     if (this.#options.keeper.hasLeft(this.#shard, state.epoch)) return wentBack;
-    const epochId = this.#epoch?.id ?? this.#resumable?.epochId;
-    if (epochId === undefined || state.epoch?.id !== epochId) return undefined;
+    if (this.#epoch === undefined || !isIn(this.#epoch, state)) return undefined;
     return position === "gone" || tail === "gone" ? wentBack : undefined;
   }
 
@@ -231,7 +202,7 @@ export class FeedFollower {
     return this.#backOff.nextMs(performance.now());
   }
 
-  #enter(epoch: Epoch, { position, tail }: FeedReading): void {
+  #enter(epoch: Epoch, { position }: FeedReading): void {
     // With replicas that must have each write, one that was replaced can't have promised anything since.
     const handedOver = epoch.server !== this.#epoch?.server && !this.#options.replica.fenced;
     const followed = position === "there";
@@ -241,23 +212,12 @@ export class FeedFollower {
     if (position === "trimmed" && !told) this.freshness.missed();
     this.#load.unsettle();
     this.#epoch = epoch;
-    if (followed && tail === "there") this.#resume(epoch);
-    this.#resumable = undefined;
     // Every revocation that counts in this epoch has its line behind the one with which it began.
     if (!followed && epoch.start !== "-") {
       this.#position = { id: epoch.start, text: `epoch ${epoch.id}` };
     }
     this.#options.onEpoch(epoch);
     this.#lacking(this.#allShards());
-  }
-
-  /** Goes on where the process before this one has stopped: as it would have done, had it been paused until now. */
-  #resume(epoch: Epoch): void {
-    if (this.#resumable?.epochId !== epoch.id) return;
-    const { known } = this.#options;
-    const { tail } = this.#resumable;
-    known.settle(this.#shard, epoch, { tail, doubts: known.begin(this.#shard) });
-    this.#load.resume();
   }
 
   /**

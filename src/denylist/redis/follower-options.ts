@@ -1,7 +1,6 @@
 import type { ReferenceTime } from "../../platform/anchored-clock.ts";
 import type { Stopwatch } from "../../platform/clock.ts";
 import type { Entry } from "../denylist.ts";
-import type { ReadPosition } from "../journal/read-position.ts";
 import type { EpochKeeper } from "./epoch-keeper.ts";
 import type { KnownShards } from "./known-shards.ts";
 import type { RedisReplica } from "./replica.ts";
@@ -19,8 +18,6 @@ export interface FeedFollowerOptions {
   readonly now: Stopwatch;
   /** Takes over entries that the store has. */
   readonly onEntries: (entries: readonly Entry[]) => void;
-  /** Up to where the process before this one had read, if the table has all that it had then. */
-  readonly readPosition?: ReadPosition | undefined;
   /** Told of every new epoch of the feed's shard, the first one seen included. */
   readonly onEpoch: (epoch: Epoch) => void;
   /** Told of shards that may lack something of what this sidecar knows. */

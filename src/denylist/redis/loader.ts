@@ -47,31 +47,22 @@ export class Loader {
    * shard was in one epoch, at the follower's server.
    *
    * It takes at least as long as a loss may go unnoticed: a newcomer has nothing to notice it by. Rejects with
-   * StoreUnavailableError if anything may be missing. `isWanted` ends it early; `hasRest`: all that the feed does not tell is
-   * known, and need not be brought.
+   * StoreUnavailableError if anything may be missing. `isWanted` ends it early.
    */
-  async load(
-    epochs: ReadonlyMap<string, Epoch>,
-    { isWanted, hasRest }: { readonly isWanted: () => boolean; readonly hasRest: boolean },
-  ): Promise<void> {
-    const { known, noticeMs, signal } = this.#options;
+  async load(epochs: ReadonlyMap<string, Epoch>, isWanted: () => boolean): Promise<void> {
+    const { replica, known, onEntries, noticeMs, signal } = this.#options;
     const noticed = performance.now() + noticeMs;
     await this.#checkAll(epochs);
-    if (!hasRest) await this.#loadPages(epochs, isWanted);
+    for await (const { shard, state, entries } of replica.entries.pages()) {
+      if (!isWanted()) throw new StoreUnavailableError("the load was interrupted");
+      check(epochs, shard, state);
+      await inSlices(entries, onEntries);
+    }
     await this.#checkAll(epochs);
     await sleep(Math.max(0, noticed - performance.now()), undefined, { signal });
     for (const [shard, { state, last }] of await this.#lookAtAll()) {
       check(epochs, shard, state);
       if (last !== undefined) known.advance(shard, last);
-    }
-  }
-
-  async #loadPages(epochs: ReadonlyMap<string, Epoch>, isWanted: () => boolean): Promise<void> {
-    const { replica, onEntries } = this.#options;
-    for await (const { shard, state, entries } of replica.entries.pages()) {
-      if (!isWanted()) throw new StoreUnavailableError("the load was interrupted");
-      check(epochs, shard, state);
-      await inSlices(entries, onEntries);
     }
   }
 
