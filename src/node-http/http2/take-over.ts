@@ -1,6 +1,7 @@
 import { performServerHandshake, type ServerHttp2Session, type ServerOptions } from "node:http2";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { keepSession } from "./keep-session.ts";
 
 /** With what a client says that it speaks HTTP/2 (RFC 9113 section 3.4). */
 export const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
@@ -40,6 +41,7 @@ export function takeOver(
   socket.pause();
   socket.unshift(Buffer.concat([preface, rawPacket.subarray(bytesParsed)]));
   const session = performServerHandshake(socket, options);
+  keepSession(session);
   // The session takes what was put back in the next tick.
   process.nextTick(() => {
     if (!socket.destroyed) socket.resume();

@@ -2,6 +2,7 @@ import { type ClientHttp2Session, connect } from "node:http2";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { blockBytes } from "../../http/http2-fields.ts";
+import { keepSession } from "../../node-http/http2/keep-session.ts";
 import type { ApplicationPool } from "../application-pool.ts";
 import { beginToConnect, type ConnectingOptions, shutDown } from "../connecting.ts";
 import type { Exchange } from "../http1/exchange.ts";
@@ -127,6 +128,7 @@ export class SessionPool implements ApplicationPool {
       maxSendHeaderBlockLength: blockBytes(headBytes),
       settings: { enablePush: false, maxHeaderListSize: headBytes + 32 * maxLines },
     });
+    keepSession(session);
     const pooled = new Pooled(session, () => this.#serveWaiting());
     this.#sessions.add(pooled);
     session.on("error", () => {});
