@@ -10,8 +10,10 @@ import { WaitClock } from "../http1/wait-clock.ts";
 import { UpstreamError } from "../upstream-error.ts";
 import { requestFields } from "./request-fields.ts";
 
-/** How long the application may take. */
-export interface StreamWaits {
+/** How long the application may take, and how much it may say. */
+export interface StreamLimits {
+  /** The longest response head, and the longest trailers, in bytes. */
+  readonly headBytes: number;
   /** From the request being sent to the head of the response. */
   readonly responseTimeoutMs: number;
   /** Between two parts of the body. */
@@ -19,7 +21,7 @@ export interface StreamWaits {
 }
 
 /** Who is told of what concerns the whole connection. */
-export interface StreamOwner extends StreamWaits {
+export interface StreamOwner extends StreamLimits {
   readonly scheme: string;
   /** An answer was late: the connection may be dead. */
   onLate(): void;
@@ -110,7 +112,9 @@ export class CarriedStream implements Carrier {
       this.#awaitPart();
     });
     stream.on("trailers", (_fields: Fields, ...[, raw]: Raw) => {
-      this.#trailers = raw ?? none;
+      this.#attempt(() => {
+        this.#trailers = this.#bounded(raw);
+      });
     });
     stream.on("wantTrailers", () => stream.sendTrailers(http2Fields(this.#requestTrailers)));
     stream.on("drain", () => {
@@ -126,15 +130,26 @@ export class CarriedStream implements Carrier {
     });
   }
 
+  #takeHead(fields: Fields, raw: FieldLines | undefined, more: boolean): boolean {
+    return this.#attempt(() => this.#exchange?.onHead(headOf(fields, this.#bounded(raw)), more));
+  }
+
   /** False: it can't be passed on, and the exchange has failed. */
-  #takeHead(fields: Fields, raw: FieldLines = none, more: boolean): boolean {
+  #attempt(pass: () => void): boolean {
     try {
-      this.#exchange?.onHead(headOf(fields, raw), more);
+      pass();
       return true;
     } catch (error) {
       this.#fail(error as Error);
       return false;
     }
+  }
+
+  /** An application that has not heard yet how much it may say can say more. */
+  #bounded(lines: FieldLines = none): FieldLines {
+    const bytes = lines.reduce((sum, text) => sum + text.length, 0);
+    if (bytes > this.#owner.headBytes) throw malformed("a head or trailers that are too long");
+    return lines;
   }
 
   #respond(fields: Fields, raw: FieldLines | undefined, isWhole: boolean): void {

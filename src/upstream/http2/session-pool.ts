@@ -8,14 +8,12 @@ import { beginToConnect, type ConnectingOptions, shutDown } from "../connecting.
 import type { Exchange } from "../http1/exchange.ts";
 import { RequestQueue, type RequestQueueOptions } from "../http1/request-queue.ts";
 import { UpstreamError } from "../upstream-error.ts";
-import { CarriedStream, type StreamWaits } from "./carried-stream.ts";
+import { CarriedStream, type StreamLimits } from "./carried-stream.ts";
 
 /** How connections to the application are made and kept. */
-export interface SessionPoolOptions extends RequestQueueOptions, ConnectingOptions, StreamWaits {
+export interface SessionPoolOptions extends RequestQueueOptions, ConnectingOptions, StreamLimits {
   readonly scheme: "http" | "https";
   readonly maxConnections: number;
-  /** The longest response head, in bytes. */
-  readonly headBytes: number;
   /** How long a connection is kept without work. */
   readonly idleMs: number;
 }
@@ -187,9 +185,9 @@ class Pooled {
     };
     const onLate = () => this.session.close();
     this.streams += 1;
-    const { responseTimeoutMs, idleTimeoutMs, scheme } = options;
-    const waits = { responseTimeoutMs, idleTimeoutMs, scheme };
-    const stream = new CarriedStream(exchange, { ...waits, onClosed, onLate });
+    const { headBytes, responseTimeoutMs, idleTimeoutMs, scheme } = options;
+    const limits = { headBytes, responseTimeoutMs, idleTimeoutMs, scheme };
+    const stream = new CarriedStream(exchange, { ...limits, onClosed, onLate });
     if (!stream.begin(this.session)) this.streams -= 1;
   }
 }
