@@ -17,6 +17,7 @@ const ownProcess: readonly string[] = [
   // They measure the memory of their process: what other tests leave would hide what grows.
   "test/integration/direct-answers.test.ts",
   "test/integration/hostile-store.test.ts",
+  "test/integration/http2-kept-sessions.test.ts",
   "test/integration/keys.test.ts",
   "test/integration/load-generators.test.ts",
   "test/integration/million.test.ts",
