@@ -1,6 +1,6 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { dropFurther } from "../node-http/drop-further.ts";
+import { dropReadAhead } from "../node-http/drop-read-ahead.ts";
 import { createPlaces, type Place } from "../platform/places.ts";
 import { peerOf } from "./peer.ts";
 
@@ -53,7 +53,7 @@ function limitRequests(socket: Socket, close: () => void): AdminConnection["begi
     // What came in the same packet is still read when the connection is closed.
     if (socket.destroyed) return false;
     if (under >= maxAtOnce) {
-      dropFurther(socket);
+      dropReadAhead(socket);
       close();
       return false;
     }

@@ -95,7 +95,7 @@ function whatEnds(route: Route): string[] {
     ? "every token of its subject"
     : `the token it carries${route.revoke === "session" ? " and its session" : ""}`;
   return [
-    ...(route.sparesCarried ? [] : [all]),
+    ...(route.keepsCarriedToken ? [] : [all]),
     ...subjectsFrom.map(
       ({ source, ifUnknown }) =>
         `every token of the subject in ${nameSource(source)}${

@@ -1,11 +1,11 @@
 import { namedSegments } from "../gateway/path-pattern.ts";
 import {
   endsByCutOff,
-  type FurtherToken,
   type HandedOutSource,
   type NamedSubject,
+  type OtherToken,
   type RouteRule,
-  type Sparing,
+  type SparedTokens,
   type SubjectSource,
 } from "../gateway/route.ts";
 import type { TargetOptions } from "../gateway/target.ts";
@@ -122,7 +122,7 @@ export function routeRules(settings: Settings): RouteRule[] {
       revoke: rule.revoke,
       when: conditionOf(rule),
       success: rule.success && successOf(rule.success),
-      alsoRevoke: rule.alsoRevoke && furtherTokens(rule.alsoRevoke, rule.path),
+      alsoRevoke: rule.alsoRevoke && otherTokensOf(rule.alsoRevoke, rule.path),
       ...subjectsOf(rule, namespaces),
       from: rule.from && sourcesOf(rule.from, rule.path),
       opaqueLifetimeSeconds: rule.tokens === "opaque" ? tokens.maxLifetime / 1000 : undefined,
@@ -155,14 +155,14 @@ function ownLogout({ logout }: Settings): RouteRule[] {
   return [
     {
       ...{ path, methods: ["POST"], access: "optional", revoke },
-      alsoRevoke: alsoRevoke && furtherTokens(alsoRevoke, path),
+      alsoRevoke: alsoRevoke && otherTokensOf(alsoRevoke, path),
       ...{ expired: "forward", revoked: "forward" },
       answered: { clearCookies, redirect },
     },
   ];
 }
 
-function furtherTokens(settings: NonNullable<Rule["alsoRevoke"]>, pattern: string): FurtherToken[] {
+function otherTokensOf(settings: NonNullable<Rule["alsoRevoke"]>, pattern: string): OtherToken[] {
   return settings.map(({ lifetime, ...source }) => ({
     source: sourceOf(source, pattern),
     lifetimeSeconds: lifetime / 1000,
@@ -210,7 +210,7 @@ function bodySourceOf({ requestJson, form }: SourceSettings): BodySource | undef
 type Rule = Settings["routes"][number];
 type SparedSettings = NonNullable<Rule["sparing"]>[number];
 
-function sparingOf(settings: readonly SparedSettings[], pattern: string): Sparing {
+function sparingOf(settings: readonly SparedSettings[], pattern: string): SparedTokens {
   const inAnswer = settings.map((source) => handedOutOf(source));
   return {
     sent: sourcesOf(

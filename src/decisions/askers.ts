@@ -1,7 +1,7 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import { dropFurther } from "../node-http/drop-further.ts";
+import { dropReadAhead } from "../node-http/drop-read-ahead.ts";
 import { networkOf } from "../platform/network.ts";
 import { createPlaces } from "../platform/places.ts";
 import { limitHandshakes } from "./handshakes.ts";
@@ -61,7 +61,7 @@ export function limitAskers(server: Server, limits: AskerLimits): BeginQuestion 
     const count = underWay.get(socket) ?? 0;
     if (count >= (mayAsk(socket) ? maxAtOnce : maxAtOnceOfStrangers)) {
       onCrowded(socket.remoteAddress ?? "unknown", "too many questions at once");
-      dropFurther(socket);
+      dropReadAhead(socket);
       socket.destroy();
       return false;
     }

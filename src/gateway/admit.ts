@@ -4,9 +4,9 @@ import type { Admission, Admitted, Checks } from "./checks.ts";
 import { clientNetwork } from "./client-address.ts";
 import { isPreflight, preflightHeaders } from "./cors.ts";
 import { isComplete, isWellFramed } from "./framing.ts";
-import { readFurtherTokens, readSparedTokens } from "./further-tokens.ts";
 import { judgeToken, lacksSubject } from "./judge-token.ts";
 import { methodReadings } from "./method.ts";
+import { readOtherTokens, readSparedTokens } from "./other-tokens.ts";
 import type { Route } from "./route.ts";
 import { readTarget, type Target } from "./target.ts";
 import { type Denial, deny, type Wait } from "./verdict.ts";
@@ -24,7 +24,7 @@ const preflightPasses: Admitted = {
   kind: "pass",
   route: { access: "public", revoke: undefined },
   token: undefined,
-  further: [],
+  otherTokens: [],
   spared: [],
 };
 
@@ -86,12 +86,13 @@ function judgeCredential(checks: Checks, visit: Visit, route: Route): Judgement 
     return deny("token_invalid");
   }
 
-  const further = readFurtherTokens(checks, route, visit);
-  if ("kind" in further) return further;
+  const otherTokens = readOtherTokens(checks, route, visit);
+  if ("kind" in otherTokens) return otherTokens;
   const spared = readSparedTokens(checks, route, visit);
   if ("kind" in spared) return spared;
-  if (verdict.kind === "ask") return { kind: "ask", route, token: verdict.token, further, spared };
-  return { kind: "pass", route, token: verdict.token, further, spared };
+  if (verdict.kind === "ask")
+    return { kind: "ask", route, token: verdict.token, otherTokens, spared };
+  return { kind: "pass", route, token: verdict.token, otherTokens, spared };
 }
 
 /** Whether the token of a WebSocket may come later (RFC 6455 section 4.1: an application takes no other for one). */

@@ -6,7 +6,7 @@ import type { BoundedWait } from "../platform/bounded-wait.ts";
 import type { CredentialSource } from "../token/credential.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { CorsOptions } from "./cors.ts";
-import type { TokenChecks } from "./further-tokens.ts";
+import type { TokenChecks } from "./other-tokens.ts";
 import type { Route } from "./route.ts";
 import type { RouteTable } from "./route-table.ts";
 import type { TargetOptions } from "./target.ts";
@@ -36,7 +36,7 @@ export interface Admitted {
   readonly route: Route;
   readonly token: VerifiedToken | undefined;
   /** What else it carries that the route would revoke. */
-  readonly further: readonly VerifiedToken[];
+  readonly otherTokens: readonly VerifiedToken[];
   /** What else it carries that the route would spare. */
   readonly spared: readonly VerifiedToken[];
 }

@@ -61,7 +61,7 @@ function decideVerified(
 function decidePublic(facts: Facts): Verdict {
   const { route, credential, verify } = facts;
   if (needsCertainTime(facts)) return deny("denylist_unavailable");
-  const endsCarried = route.revoke !== undefined && route.sparesCarried !== true;
+  const endsCarried = route.revoke !== undefined && route.keepsCarriedToken !== true;
   if (credential.kind === "ambiguous" && endsCarried) return deny("token_ambiguous");
   if (credential.kind !== "found") return { kind: "allow", token: undefined };
   const verification = verify(credential.credential);

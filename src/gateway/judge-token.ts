@@ -2,7 +2,7 @@ import { type CredentialReading, readCredential, unreadValue } from "../token/cr
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Checks } from "./checks.ts";
 import { decide } from "./decide.ts";
-import { verifierFor } from "./further-tokens.ts";
+import { verifierFor } from "./other-tokens.ts";
 import type { Route } from "./route.ts";
 import type { Denial, Verdict } from "./verdict.ts";
 import type { Visit } from "./visit.ts";
@@ -80,7 +80,7 @@ function readSent(checks: Checks, visit: Visit, route: Route): CredentialReading
  * they have ended, and none had. A token that revgate can't look into is not expected to name one.
  */
 export function lacksSubject(route: Route, token: VerifiedToken): boolean {
-  const { revoke, sparesCarried } = route;
-  const needsSubject = (revoke === "subject" || revoke === "others") && sparesCarried !== true;
+  const { revoke, keepsCarriedToken } = route;
+  const needsSubject = (revoke === "subject" || revoke === "others") && keepsCarriedToken !== true;
   return needsSubject && token.subject === undefined && token.isOpaque !== true;
 }

@@ -58,7 +58,7 @@ const passesAnyway: Admitted = {
   kind: "pass",
   route: { access: "public", revoke: undefined },
   token: undefined,
-  further: [],
+  otherTokens: [],
   spared: [],
 };
 

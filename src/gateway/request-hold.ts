@@ -18,18 +18,18 @@ export function holdOn(
   visit: Visit,
   admitted: Admitted,
 ): Promise<Hold> | undefined {
-  const { route, token, further, spared } = admitted;
+  const { route, token, otherTokens, spared } = admitted;
   // Most requests: nothing is put together for them.
   if (route.revoke === undefined && route.only === undefined) return undefined;
   const sent = token === undefined ? [] : [token];
-  const endsOwn = route.revoke !== undefined && route.sparesCarried !== true;
+  const endsOwn = route.revoke !== undefined && route.keepsCarriedToken !== true;
   const own = endsOwn ? sent.map((each) => asItStands(gate, each)) : [];
   const { names } = gate.verifier;
   const named = subjectsInRequest(route, visit, names);
   const subjects = route.expectsCarried && token === undefined ? [...named, nobody] : named;
   const unproven = countUnproven(gate, admitted, subjects);
   const kept = [...sent, ...spared];
-  const carried = { tokens: [...own, ...further], kept, subjects, unproven };
+  const carried = { tokens: [...own, ...otherTokens], kept, subjects, unproven };
   const options = holdOptions(gate, visit);
   if (!needsSessions(route)) return holdFor(route, carried, options);
   return carriedWithSessions(gate, carried).then(

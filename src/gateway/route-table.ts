@@ -11,7 +11,7 @@ import {
 } from "./matching.ts";
 import { anyMethod } from "./method.ts";
 import type { SecretSegments } from "./path-for-log.ts";
-import type { Route, RouteRule, Sparing } from "./route.ts";
+import type { Route, RouteRule, SparedTokens } from "./route.ts";
 import { any2xx } from "./success.ts";
 import type { Target } from "./target.ts";
 
@@ -189,9 +189,9 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
     : undefined;
   const expectsCarried = rules.some((rule) => rule.expectsCarried);
   const sparing = revoke === "others" ? sparedByAll(rules) : undefined;
-  const sparesCarried = rules.every((rule) => !rule.revoke || rule.subjectsFrom);
-  const further = [...alsoRevoke.map(({ source }) => source), ...(sparing?.sent ?? [])];
-  const read = [...(from ?? []), ...further];
+  const keepsCarriedToken = rules.every((rule) => !rule.revoke || rule.subjectsFrom);
+  const otherSources = [...alsoRevoke.map(({ source }) => source), ...(sparing?.sent ?? [])];
+  const read = [...(from ?? []), ...otherSources];
   const needsBody =
     read.some(isInBody) ||
     subjectsFrom.some(({ source }) => isInBody(source)) ||
@@ -204,7 +204,7 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
     ...handedOutBy(rules),
     ...messagesOf(rules),
     ...(sparing && { sparing }),
-    ...(subjectsFrom.length > 0 && { subjectsFrom, sparesCarried }),
+    ...(subjectsFrom.length > 0 && { subjectsFrom, keepsCarriedToken }),
     ...(expectsCarried && { expectsCarried }),
     ...(needsBody && { needsBody }),
   };
@@ -241,7 +241,7 @@ function widestOf(scopes: readonly RevocationScope[]): RevocationScope | undefin
 }
 
 /** What each of the rules that end all others spares. */
-function sparedByAll(rules: readonly RouteRule[]): Sparing {
+function sparedByAll(rules: readonly RouteRule[]): SparedTokens {
   const all = rules.flatMap((rule) => (rule.revoke === "others" ? [rule.sparing] : []));
   const isInAll = (source: unknown) =>
     all.every((sparing) =>

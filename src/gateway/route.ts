@@ -8,7 +8,7 @@ import type { BodyOptions } from "./refusal-body.ts";
 import { readsAnswer, type Success } from "./success.ts";
 
 /** Another token that a request to a revoking route may carry, and that ends with the first. */
-export interface FurtherToken {
+export interface OtherToken {
   readonly source: CredentialSource;
   /** For how long it must be remembered, in seconds, where revgate can't look into it. */
   readonly lifetimeSeconds: number;
@@ -31,7 +31,7 @@ export type HandedOutSource =
   | { readonly kind: "responseCookie"; readonly name: string };
 
 /** What stays when all other tokens of a subject end: besides the token that the request carries. */
-export interface Sparing {
+export interface SparedTokens {
   /** Other tokens that the request carries. */
   readonly sent: readonly CredentialSource[];
   /** Tokens that the answer hands out. */
@@ -68,17 +68,17 @@ export interface Route {
   /** Which answers count, by one rule or another; undefined: any 2xx. */
   readonly success?: readonly Success[] | undefined;
   /** What else it revokes, where the request carries it. */
-  readonly alsoRevoke?: readonly FurtherToken[] | undefined;
+  readonly alsoRevoke?: readonly OtherToken[] | undefined;
   /** Whose tokens it revokes, where that is not said by the token that the request carries. */
   readonly subjectsFrom?: readonly NamedSubject[] | undefined;
   /** Set if the token that the request carries should name it: a request without one is told of. */
   readonly expectsCarried?: boolean | undefined;
   /** Set where those are all that it revokes. */
-  readonly sparesCarried?: boolean | undefined;
+  readonly keepsCarriedToken?: boolean | undefined;
   /** Set where some of this is in the request's body. */
   readonly needsBody?: boolean | undefined;
   /** What stays where all others end. */
-  readonly sparing?: Sparing | undefined;
+  readonly sparing?: SparedTokens | undefined;
   /** Where its answer hands tokens out. */
   readonly handsOut?: readonly HandedOutSource[] | undefined;
   /** Set if a user who is handed one keeps that session alone. */

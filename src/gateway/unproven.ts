@@ -53,11 +53,12 @@ interface Facts {
  */
 export function countUnproven(
   facts: Facts,
-  { route, token, further }: Admitted,
+  { route, token, otherTokens }: Admitted,
   subjects: readonly SubjectInRequest[],
 ): number {
   if (token !== undefined && isProof(facts, route, token)) return 0;
-  const carried = token === undefined || route.sparesCarried ? further : [token, ...further];
+  const carried =
+    token === undefined || route.keepsCarriedToken ? otherTokens : [token, ...otherTokens];
   const opaque = carried.filter((each) => each.isOpaque);
   return opaque.length + subjects.filter(({ name }) => name !== undefined).length;
 }

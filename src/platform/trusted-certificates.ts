@@ -30,6 +30,6 @@ function extraByFile(): readonly string[] {
  * The authorities that Node trusts and others, PEM: Node's option `ca` alone would put those in place of
  * its own. Make one secure context of them, and keep it: that takes tens of milliseconds.
  */
-export function trustedBesides(further: Buffer): (string | Buffer)[] {
-  return [...trustedByNode(), further];
+export function trustedBesides(added: Buffer): (string | Buffer)[] {
+  return [...trustedByNode(), added];
 }

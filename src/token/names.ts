@@ -69,9 +69,9 @@ export function createNames(options: NamingOptions = {}): Names {
 
   function name(fact: Fact): Name {
     const value = current.nameOf(fact) ?? "";
-    const further = others.map((form) => form.nameOf(fact));
+    const otherNames = others.map((form) => form.nameOf(fact));
     // A token is called the same in several forms.
-    const former = new Set(further.filter((each) => each !== undefined && each !== value));
+    const former = new Set(otherNames.filter((each) => each !== undefined && each !== value));
     return { value, former: [...former] as string[] };
   }
 

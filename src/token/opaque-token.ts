@@ -28,11 +28,14 @@ export function readOpaqueToken(
     tok: together(written.map(names.opaque)),
   });
   const signed = signingInput === undefined ? [] : namesOf(names.token(signingInput));
-  const further = [...signed, ...lookedUp.flatMap((spelling) => namesOf(names.opaque(spelling)))];
+  const otherNames = [
+    ...signed,
+    ...lookedUp.flatMap((spelling) => namesOf(names.opaque(spelling))),
+  ];
   return {
     ...own,
     isOpaque: true,
-    ...(further.length > 0 && { others: [...(own.others ?? []), ...further] }),
+    ...(otherNames.length > 0 && { others: [...(own.others ?? []), ...otherNames] }),
     issuedAt: undefined,
     expiresAt,
     notBefore: undefined,
@@ -66,9 +69,9 @@ function spellingsOf(text: string): Spellings {
 /** One name for several: what is revoked by one of them is. */
 function together([first, ...more]: readonly Name[]): Name {
   const value = first?.value ?? "";
-  const further = new Set([...(first?.former ?? []), ...more.flatMap(valuesOf)]);
-  further.delete(value);
-  return { value, former: [...further] };
+  const otherNames = new Set([...(first?.former ?? []), ...more.flatMap(valuesOf)]);
+  otherNames.delete(value);
+  return { value, former: [...otherNames] };
 }
 
 function valuesOf({ value, former }: Name): string[] {

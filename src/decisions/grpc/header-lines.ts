@@ -78,10 +78,10 @@ export function replacing(lines: FieldLines, form: "text" | "bytes"): HeaderValu
   const seen = new Set<string>();
   return [...eachField(lines)].map(([name, value]) => {
     const key = name.toLowerCase();
-    const isFurther = seen.has(key);
+    const isRepeated = seen.has(key);
     seen.add(key);
     const bytes = Buffer.from(value, "latin1");
     const header = form === "bytes" ? { key, rawValue: bytes } : { key, value: bytes.toString() };
-    return { header, append: { value: isFurther } };
+    return { header, append: { value: isRepeated } };
   });
 }

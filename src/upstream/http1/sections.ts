@@ -7,7 +7,7 @@ import { beginsHttp1, malformed, noHttp1 } from "./malformed.ts";
 export type LineEnd = "\r\n" | "\n";
 
 /** Lines up to an empty one. */
-export interface Section {
+export interface LineBlock {
   /** Without the empty line; lines are separated by CR LF. One byte a character. */
   readonly text: string;
   readonly lineEnd: LineEnd;
@@ -31,7 +31,7 @@ const tab = 9;
  *
  * Throws an UpstreamError as soon as it can't become one.
  */
-export function readHead(received: Buffer, at: number, maxBytes: number): Section | undefined {
+export function readHead(received: Buffer, at: number, maxBytes: number): LineBlock | undefined {
   const end = received.indexOf("\r\n\r\n", at, "latin1");
   if (end !== -1 && end - at <= maxBytes) {
     const text = received.toString("latin1", at, end);
@@ -53,7 +53,7 @@ export function readTrailers(
   received: Buffer,
   at: number,
   { maxBytes, lineEnd }: { readonly maxBytes: number; readonly lineEnd: LineEnd },
-): Section | undefined {
+): LineBlock | undefined {
   if (lineEnd === "\n") return readBareSection(received, at, { maxBytes, syntax: trailerSyntax });
   const end = received.indexOf("\r\n\r\n", at, "latin1");
   if ((end === -1 ? received.length : end) - at > maxBytes) throw malformed("long trailers");
@@ -71,7 +71,7 @@ function readBareSection(
   received: Buffer,
   at: number,
   { maxBytes, syntax }: { readonly maxBytes: number; readonly syntax: RegExp },
-): Section | undefined {
+): LineBlock | undefined {
   const end = received.indexOf("\n\n", at, "latin1");
   const to = end === -1 ? received.length : end;
   if (to - at > maxBytes) throw malformed("too long a head");

@@ -109,8 +109,8 @@ describe("decide", () => {
       const credential = { kind: "ambiguous" } as const;
       const ready = Promise.resolve();
       const verify = (): Verification => ({ kind: "unknown_key", ready });
-      const kindsFor = (sparesCarried: boolean | undefined) => {
-        const changes = { route: { ...route, sparesCarried } };
+      const kindsFor = (keepsCarriedToken: boolean | undefined) => {
+        const changes = { route: { ...route, keepsCarriedToken } };
         return [facts({ ...changes, credential }), facts({ ...changes, verify })].map(
           (each) => decide(each).kind,
         );

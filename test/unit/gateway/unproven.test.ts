@@ -50,24 +50,24 @@ describe("what a request proves", () => {
         clock: { nowSeconds: () => now },
         lifetimes: { clockToleranceSeconds: 5, maxLifetimeSeconds: 3600 },
       },
-      { kind: "pass", route, token: undefined, further: [], spared: [], ...admitted },
+      { kind: "pass", route, token: undefined, otherTokens: [], spared: [], ...admitted },
       subjects,
     );
 
   it("is all that it carries, by a live token of an issuer's", () => {
-    assert.equal(count({ token: verified, further: [opaque] }, { subjects: [subject] }), 0);
-    assert.equal(count({ token: verified, further: [opaque] }, { standing: "ask" }), 0);
+    assert.equal(count({ token: verified, otherTokens: [opaque] }, { subjects: [subject] }), 0);
+    assert.equal(count({ token: verified, otherTokens: [opaque] }, { standing: "ask" }), 0);
   });
 
   it("is nothing of an opaque token or of a subject that it names, without one", () => {
     assert.equal(count({ token: opaque }), 1);
-    assert.equal(count({ token: opaque, further: [opaque] }, { subjects: [subject] }), 3);
-    assert.equal(count({ further: [verified, opaque] }), 1);
-    assert.equal(count({ token: opaque, route: { ...route, sparesCarried: true } }), 0);
+    assert.equal(count({ token: opaque, otherTokens: [opaque] }, { subjects: [subject] }), 3);
+    assert.equal(count({ otherTokens: [verified, opaque] }), 1);
+    assert.equal(count({ token: opaque, route: { ...route, keepsCarriedToken: true } }), 0);
   });
 
   it("is nothing by a token that is over: the same one could come again and again", () => {
-    const more = { further: [opaque] };
+    const more = { otherTokens: [opaque] };
     assert.equal(count({ ...more, token: { ...verified, expiresAt: now - 5 } }), 1);
     assert.equal(count({ ...more, token: verified }, { standing: "revoked" }), 1);
     const unseen: Route = { access: "public", revoke: "token" };

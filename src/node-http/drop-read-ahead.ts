@@ -11,7 +11,7 @@ interface RequestParser {
  *
  * A Node that has something else there goes on as it always did.
  */
-export function dropFurther(socket: Socket & { readonly parser?: RequestParser }): void {
+export function dropReadAhead(socket: Socket & { readonly parser?: RequestParser }): void {
   const { parser } = socket;
   if (typeof parser?.onIncoming === "function") parser.onIncoming = () => 0;
 }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
-  readFurtherTokens,
+  readOtherTokens,
   readSparedTokens,
   type TokenChecks,
-} from "../../../src/gateway/further-tokens.ts";
+} from "../../../src/gateway/other-tokens.ts";
 import type { Route } from "../../../src/gateway/route.ts";
 import type { Visit } from "../../../src/gateway/visit.ts";
 import type { BodyFields } from "../../../src/http/body-fields.ts";
@@ -53,7 +53,7 @@ describe("tokens that end with the one that is carried", () => {
     const { checks } = checksOf((text) =>
       text === "jwt" ? { kind: "valid", token } : { kind: "invalid" },
     );
-    const read = (...lines: string[]) => readFurtherTokens(checks, routeOf(cookie), visitOf(lines));
+    const read = (...lines: string[]) => readOtherTokens(checks, routeOf(cookie), visitOf(lines));
     assert.deepEqual(read(), []);
     assert.deepEqual(read("cookie", "refresh=jwt"), [token]);
     const opaque = read("cookie", "refresh=text");
@@ -67,11 +67,7 @@ describe("tokens that end with the one that is carried", () => {
   it("are found under another spelling of their member, if it has one value", () => {
     const { checks } = checksOf(() => ({ kind: "valid", token }));
     const read = (value: unknown) =>
-      readFurtherTokens(
-        checks,
-        routeOf(member),
-        visitOf([], { kind: "json", value } as BodyFields),
-      );
+      readOtherTokens(checks, routeOf(member), visitOf([], { kind: "json", value } as BodyFields));
     assert.deepEqual(read({ refresh: "a" }), [token]);
     assert.deepEqual(read({ Refresh: "a" }), [token]);
     assert.deepEqual(read({ refresh: ["a", "b"] }), {
@@ -82,22 +78,22 @@ describe("tokens that end with the one that is carried", () => {
   it("have a request wait for its turn, and once for a key", () => {
     const unchecked = checksOf(() => ({ kind: "unchecked" }));
     const lines = ["cookie", "refresh=jwt"];
-    const turn = readFurtherTokens(unchecked.checks, routeOf(cookie), visitOf(lines));
+    const turn = readOtherTokens(unchecked.checks, routeOf(cookie), visitOf(lines));
     assert.deepEqual(turn, { kind: "wait", what: "turn" });
 
     const ready = Promise.resolve();
     const { checks, asked } = checksOf(() => ({ kind: "unknown_key", ready }));
     const visit = visitOf(lines);
-    assert.deepEqual(readFurtherTokens(checks, routeOf(cookie), visit), {
+    assert.deepEqual(readOtherTokens(checks, routeOf(cookie), visit), {
       ...{ kind: "wait", what: "key", ready },
     });
-    readFurtherTokens(checks, routeOf(cookie), visit);
+    readOtherTokens(checks, routeOf(cookie), visit);
     assert.deepEqual(asked, [
       ["jwt", "at_once"],
       ["jwt", "none"],
     ]);
     const gone = checksOf(() => ({ kind: "unknown_key", ready: undefined }));
-    assert.deepEqual(readFurtherTokens(gone.checks, routeOf(cookie), visitOf(lines)), {
+    assert.deepEqual(readOtherTokens(gone.checks, routeOf(cookie), visitOf(lines)), {
       ...{ kind: "deny", reason: "keys_unavailable" },
     });
   });

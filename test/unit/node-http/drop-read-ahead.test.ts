@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { describe, it } from "node:test";
-import { dropFurther } from "../../../src/node-http/drop-further.ts";
+import { dropReadAhead } from "../../../src/node-http/drop-read-ahead.ts";
 
 const socketWith = (parser: unknown) => ({ parser }) as unknown as Socket;
 
@@ -9,7 +9,7 @@ describe("dropping what a connection has sent ahead", () => {
   it("leaves a Node alone that has something else there", () => {
     for (const parser of [undefined, {}, { onIncoming: undefined }, { onIncoming: 7 }]) {
       const before = structuredClone(parser);
-      dropFurther(socketWith(parser));
+      dropReadAhead(socketWith(parser));
       assert.deepEqual(parser, before);
     }
   });
@@ -22,7 +22,7 @@ describe("dropping what a connection has sent ahead", () => {
         return 0;
       },
     };
-    dropFurther(socketWith(parser));
+    dropReadAhead(socketWith(parser));
     assert.deepEqual([parser.onIncoming(), made], [0, 0]);
   });
 });

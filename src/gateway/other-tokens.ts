@@ -31,18 +31,18 @@ export interface TokenChecks {
 const none: readonly VerifiedToken[] = [];
 
 /** Why the other tokens of a request can't be told, or not yet. */
-export type FurtherUnknown = Denial<"token_ambiguous" | "keys_unavailable"> | Wait;
+export type OtherTokensUnknown = Denial<"token_ambiguous" | "keys_unavailable"> | Wait;
 
 /**
  * Reads what a request carries that ends together with its token, such as the refresh token of the pair.
  *
  * If one of them is ambiguous, it is unknown which of two the application would end.
  */
-export function readFurtherTokens(
+export function readOtherTokens(
   checks: TokenChecks,
   { alsoRevoke }: Route,
   visit: Visit,
-): readonly VerifiedToken[] | FurtherUnknown {
+): readonly VerifiedToken[] | OtherTokensUnknown {
   if (alsoRevoke === undefined || alsoRevoke.length === 0) return none;
   const sources = alsoRevoke.map(({ source }) => source);
   const tokens: VerifiedToken[] = [];
@@ -67,7 +67,7 @@ export function readSparedTokens(
   checks: TokenChecks,
   { sparing }: Route,
   visit: Visit,
-): readonly VerifiedToken[] | FurtherUnknown {
+): readonly VerifiedToken[] | OtherTokensUnknown {
   if (sparing === undefined || sparing.sent.length === 0) return none;
   const tokens: VerifiedToken[] = [];
   for (const source of sparing.sent) {
@@ -84,7 +84,7 @@ export function readSparedTokens(
 function readOne(
   reading: CredentialReading,
   verify: (credential: string) => Verification,
-): VerifiedToken | FurtherUnknown | undefined {
+): VerifiedToken | OtherTokensUnknown | undefined {
   if (reading.kind === "ambiguous") return deny("token_ambiguous");
   if (reading.kind === "missing") return undefined;
   const verification = verify(reading.credential);
