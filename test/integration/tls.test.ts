@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { createSecureServer, type ServerHttp2Stream } from "node:http2";
 import { createServer } from "node:https";
 import { describe, it, type TestContext } from "node:test";
+import type { TLSSocket } from "node:tls";
 import { WebSocket, WebSocketServer } from "ws";
 import { listenOnLoopback, startApplication } from "../helpers/application.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
 import { startGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
+import { connectHttp2, sendHttp2 } from "../helpers/http2.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 
@@ -88,4 +91,112 @@ describe("TLS", () => {
     ];
     assert.equal(response.statusCode, 502);
   });
+});
+
+describe("TLS to an application that speaks HTTP/2", () => {
+  /** Answers with what it sees of the request and of the connection. */
+  async function startApplicationOfHttp2(
+    t: TestContext,
+    directory: string,
+    subjectAltName: string,
+  ) {
+    const { cert, key } = makeCertificate(directory, { subjectAltName });
+    const server = createSecureServer({ cert, key });
+    const offers: (string | false | null)[] = [];
+    const names: unknown[] = [];
+    server.on("secureConnection", (socket: TLSSocket) => {
+      offers.push(socket.alpnProtocol);
+      names.push(socket.servername);
+    });
+    server.on("sessionError", () => {});
+    server.on("stream", (stream: ServerHttp2Stream, headers) => {
+      stream.on("error", () => {});
+      const { ":scheme": scheme, ":authority": authority } = headers;
+      stream.respond({ ":status": 200 }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "x-sum": "5" }));
+      stream.end(`${scheme} ${authority} ${headers["x-forwarded-proto"]}`);
+    });
+    const port = await listenOnLoopback(t, server);
+    return { upstream: `https://127.0.0.1:${port}`, offers, names };
+  }
+
+  const startGateTo = (t: TestContext, upstream: string, directory: string, more = "") =>
+    startGate(t, {
+      ...{ upstream, directory },
+      yaml: `upstream: { url: "${upstream}", protocol: http2, caFile: cert.pem${more} }`,
+    });
+  const headers = { token: makeToken() };
+
+  it("is agreed on by ALPN, once for requests of both protocols and to every host", async (t) => {
+    const directory = temporaryDirectory(t);
+    const application = await startApplicationOfHttp2(t, directory, "IP:127.0.0.1");
+    const gate = await startGateTo(t, application.upstream, directory);
+    const first = await send(`${gate.url}/me`, { headers: { ...headers, Host: "a.example" } });
+    assert.deepEqual([first.status, first.text], [200, "https a.example http"]);
+    const session = await connectHttp2(t, gate.url);
+    const second = await sendHttp2(session, "/me", {
+      headers: { ...headers, ":authority": "b.example" },
+    });
+    assert.deepEqual([second.text, second.trailers["x-sum"]], ["https b.example http", "5"]);
+    assert.deepEqual([application.offers, application.names], [["h2"], [false]]);
+    // A logout is held over this way as over every other.
+    assert.equal((await send(`${gate.url}/logout`, { method: "POST", headers })).status, 200);
+    assert.equal((await sendHttp2(session, "/me", { headers })).status, 401);
+  });
+
+  it("asks for the name that is configured, and believes a certificate for that alone", async (t) => {
+    const directory = temporaryDirectory(t);
+    const application = await startApplicationOfHttp2(t, directory, "DNS:app.internal");
+    const own = { headers: { token: makeToken() } };
+    const named = await startGateTo(
+      t,
+      application.upstream,
+      directory,
+      ", serverName: app.internal",
+    );
+    assert.equal((await send(`${named.url}/me`, own)).status, 200);
+    assert.deepEqual(application.names, ["app.internal"]);
+    await named.stop();
+    for (const more of ["", ", serverName: other.internal"]) {
+      const gate = await startGateTo(t, application.upstream, directory, more);
+      assert.equal((await send(`${gate.url}/me`, own)).status, 502);
+      assert.match(gate.logged(), /ERR_TLS_CERT_ALTNAME_INVALID/);
+      await gate.stop();
+    }
+  });
+
+  it("is refused if the certificate is not trusted, and no request is sent", async (t) => {
+    const directory = temporaryDirectory(t);
+    const stranger = await startApplicationOfHttp2(t, temporaryDirectory(t), "IP:127.0.0.1");
+    makeCertificate(directory);
+    const gate = await startGateTo(t, stranger.upstream, directory);
+    const own = { token: makeToken() };
+    const session = await connectHttp2(t, gate.url);
+    assert.equal((await sendHttp2(session, "/me", { headers: own })).status, 502);
+    assert.match(gate.logged(), /DEPTH_ZERO_SELF_SIGNED_CERT|self.signed certificate/);
+    // What never left revgate has revoked nothing.
+    const logout = await send(`${gate.url}/logout`, { method: "POST", headers: own });
+    assert.equal(logout.status, 502);
+    assert.match((await send(`${gate.url}/me`, { headers: own })).text, /upstream/);
+  });
+
+  for (const [what, options] of Object.entries({
+    "offers HTTP/1.1 alone": { ALPNProtocols: ["http/1.1"] },
+    "does not know ALPN": { ALPNProtocols: [] },
+  })) {
+    it(`is not spoken with an application that ${what}`, async (t) => {
+      const directory = temporaryDirectory(t);
+      let requests = 0;
+      const server = createServer({ ...makeCertificate(directory), ...options }, (_, response) => {
+        requests += 1;
+        response.end();
+      });
+      server.on("tlsClientError", () => {}).on("clientError", (_, socket) => socket.destroy());
+      const upstream = `https://127.0.0.1:${await listenOnLoopback(t, server)}`;
+      const gate = await startGateTo(t, upstream, directory);
+      assert.equal((await send(`${gate.url}/me`, { headers: { token: makeToken() } })).status, 502);
+      assert.match(gate.logged(), /does not offer HTTP\/2|NO_APPLICATION_PROTOCOL/i);
+      assert.equal(requests, 0);
+    });
+  }
 });
