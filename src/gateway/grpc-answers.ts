@@ -2,11 +2,14 @@ import type { FieldLines, HeaderList } from "../http/field-lines.ts";
 import {
   encodeGrpcDetails,
   encodeGrpcMessage,
+  type GrpcForm,
   grpcStatus,
   grpcStatusIn,
+  grpcWebForm,
   isGrpcAnswer,
   isGrpcType,
   trailersInBody,
+  writeWebTrailers,
 } from "../http/grpc.ts";
 import type { WholeAnswer } from "../node-http/whole-answers.ts";
 import type { HeldResponse } from "../upstream/held-response.ts";
@@ -35,6 +38,14 @@ export function isGrpcCall(
   return request.httpVersion === "2" && isGrpcType(headers.first("content-type"));
 }
 
+/** How a client of gRPC has to be answered; undefined: the request is no call, in no form. */
+export function grpcFormOf(
+  request: { readonly httpVersion: string },
+  headers: HeaderList,
+): GrpcForm | undefined {
+  return isGrpcCall(request, headers) ? "http2" : grpcWebForm(headers.first("content-type"));
+}
+
 /** The trailers that end a call for a reason. */
 export function grpcTrailers(reason: RefusalReason, message: string): FieldLines {
   const code = statuses[refusals[reason].status];
@@ -44,15 +55,20 @@ export function grpcTrailers(reason: RefusalReason, message: string): FieldLines
   ];
 }
 
-/** A refusal of a call: a head, and nothing behind it. */
-export function grpcRefusal(reason: RefusalReason, message: string): WholeAnswer {
-  const head = ["content-type", "application/grpc"];
-  return {
-    status: 200,
-    reason: "OK",
-    headers: [...head, ...grpcTrailers(reason, message)],
-    body: "",
-  };
+/**
+ * A refusal of a call: a head, and nothing behind it. In gRPC-Web it is a body of trailers: a page of another
+ * origin can't read headers that it was not granted.
+ */
+export function grpcRefusal(reason: RefusalReason, message: string, form: GrpcForm): WholeAnswer {
+  const trailers = grpcTrailers(reason, message);
+  if (form === "http2") {
+    const headers = ["content-type", "application/grpc", ...trailers];
+    return { status: 200, reason: "OK", headers, body: "" };
+  }
+  const body = writeWebTrailers(trailers, form);
+  const type = ["Content-Type", `application/grpc-${form}+proto`];
+  const headers = [...type, "Content-Length", String(body.length), "Cache-Control", "no-store"];
+  return { status: 200, reason: "OK", headers, body };
 }
 
 /** What a call's answer says of its success; undefined if it is no answer to one. The body is read up to `maxBytes`. */

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import { type Client, isAnswer } from "../node-http/answer.ts";
 import { type CorsOptions, corsHeaders } from "./cors.ts";
-import { isGrpcCall } from "./grpc-answers.ts";
+import { grpcFormOf } from "./grpc-answers.ts";
 import { type Records, recordOutcome, recordUnread } from "./record.ts";
 import type { RefusalContext, Responder } from "./respond.ts";
 import type { RefusalReason } from "./verdict.ts";
@@ -36,7 +36,7 @@ export function refusalContext({ cors }: Pick<Refusals, "cors">, visit: Visit): 
     request: {
       method: visit.request.method,
       headers: visit.headers,
-      isGrpc: isGrpcCall(visit.request, visit.headers),
+      grpc: grpcFormOf(visit.request, visit.headers),
     },
     mayOmitToken: visit.mayOmitToken,
     refusedCredential: visit.credential,

@@ -1,7 +1,8 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type FieldLines, type HeaderList, writeFields } from "../http/field-lines.ts";
-import { type Answer, type Client, isAnswer } from "../node-http/answer.ts";
+import type { GrpcForm } from "../http/grpc.ts";
+import { type Client, isAnswer } from "../node-http/answer.ts";
 import { PreparedAnswer, type WholeAnswer } from "../node-http/whole-answers.ts";
 import { grpcRefusal, grpcTrailers } from "./grpc-answers.ts";
 import { createRedirection, type PageRedirection } from "./page-redirection.ts";
@@ -31,8 +32,8 @@ export interface RefusalContext {
     | {
         readonly method: string | undefined;
         readonly headers: HeaderList;
-        /** Whether it is a call of gRPC, which is refused by a status of its own. */
-        readonly isGrpc?: boolean;
+        /** Set if it is a call of gRPC, which is refused by a status of its own. */
+        readonly grpc?: GrpcForm | undefined;
       }
     | undefined;
   /** Whether the request could do without its token. */
@@ -95,24 +96,20 @@ export function createResponder(options: ResponderOptions): Responder {
     sendRefusal(client, reason, context) {
       const headers = ["X-Request-Id", context.requestId, ...context.corsHeaders];
       const { closes }: Refusal = refusals[reason];
-      if (isAnswer(client) && context.request?.isGrpc === true) {
-        return refuseCall(client, grpcRefusal(reason, textFor(reason, context, options)), context);
-      }
-      const answer = answerFor(reason, context);
-      if (!isAnswer(client)) return sendOnSocket(client, answer, headers);
+      if (!isAnswer(client)) return sendOnSocket(client, answerFor(reason, context), headers);
       if (client.gone || client.begun) return;
       if (closes === true) client.endConnection();
-      client.sendPrepared(answer, headers);
+      const { grpc } = context.request ?? {};
+      if (grpc === undefined) client.sendPrepared(answerFor(reason, context), headers);
+      else {
+        // Whatever shape other refusals have.
+        const refusal = grpcRefusal(reason, textFor(reason, context, options), grpc);
+        client.sendWhole({ ...refusal, headers: [...refusal.headers, ...headers] });
+      }
     },
     callTrailers: (reason, context) => grpcTrailers(reason, textFor(reason, context, options)),
     refusalFor: (reason, context) => answerFor(reason, context).with(context.corsHeaders),
   };
-}
-
-/** A call of gRPC is told by a status, whatever shape other refusals have. */
-function refuseCall(client: Answer, refusal: WholeAnswer, { requestId }: RefusalContext): void {
-  if (client.gone || client.begun) return;
-  client.sendWhole({ ...refusal, headers: [...refusal.headers, "x-request-id", requestId] });
 }
 
 /** The text of a refusal for one request. */

@@ -1,4 +1,4 @@
-import { type FieldLines, fieldValues } from "./field-lines.ts";
+import { type FieldLines, fieldValues, writeFields } from "./field-lines.ts";
 
 /** Statuses of gRPC that revgate gives (https://grpc.io/docs/guides/status-codes/). */
 export const grpcStatus = {
@@ -11,6 +11,26 @@ export const grpcStatus = {
 
 const grpcType = /^application\/grpc(?:[+;].*)?$/i;
 const webType = /^application\/grpc-web(-text)?(?:[+;].*)?$/i;
+
+/** How a call is made: over HTTP/2, or by gRPC-Web, in bytes or in base64. */
+export type GrpcForm = "http2" | GrpcWebForm;
+/** What a call of gRPC-Web may be. */
+export type GrpcWebForm = "web" | "web-text";
+
+/** The form of gRPC-Web that a content type names; undefined: none. */
+export function grpcWebForm(contentType: string | undefined): GrpcWebForm | undefined {
+  const found = webType.exec(contentType ?? "");
+  if (found === null) return undefined;
+  return found[1] === undefined ? "web" : "web-text";
+}
+
+/** A body of gRPC-Web that is nothing but its trailers, one byte a character. */
+export function writeWebTrailers(trailers: FieldLines, form: GrpcWebForm): string {
+  const text = Buffer.from(writeFields(trailers), "latin1");
+  const frame = Buffer.concat([Buffer.of(0x80, 0, 0, 0, 0), text]);
+  frame.writeUInt32BE(text.length, 1);
+  return frame.toString(form === "web" ? "latin1" : "base64");
+}
 
 /** Whether a content type is that of gRPC over HTTP/2 (and not of gRPC-Web). */
 export function isGrpcType(contentType: string | undefined): boolean {

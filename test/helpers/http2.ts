@@ -17,6 +17,7 @@ export interface Http2Reply {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly trailers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
+  readonly body: Buffer;
   /** The code of the RST_STREAM with which it ended; 0: it came to its end. */
   readonly reset: number;
 }
@@ -80,5 +81,6 @@ export async function readReply(stream: ClientHttp2Stream): Promise<Http2Reply> 
   if (!stream.closed) await new Promise<void>((resolve) => stream.once("close", resolve));
   const reset = stream.rstCode ?? constants.NGHTTP2_NO_ERROR;
   const status = Number(headers[":status"] ?? 0);
-  return { status, fields, headers, trailers, text: Buffer.concat(chunks).toString(), reset };
+  const body = Buffer.concat(chunks);
+  return { status, fields, headers, trailers, text: body.toString(), body, reset };
 }

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { isGrpcCall, readGrpcSuccess } from "../../../src/gateway/grpc-answers.ts";
+import {
+  grpcFormOf,
+  grpcRefusal,
+  isGrpcCall,
+  readGrpcSuccess,
+} from "../../../src/gateway/grpc-answers.ts";
 import { type FieldLines, HeaderList } from "../../../src/http/field-lines.ts";
+import { trailersInBody } from "../../../src/http/grpc.ts";
 
 describe("a call of gRPC", () => {
   it("is told by its content type, over HTTP/2 alone", () => {
@@ -11,6 +17,35 @@ describe("a call of gRPC", () => {
     assert.equal(isCall("2", "application/grpc+proto"), true);
     assert.equal(isCall("2", "application/json"), false);
     assert.equal(isCall("1.1", "application/grpc"), false);
+  });
+});
+
+describe("a refusal of a call", () => {
+  const web = (type: string, httpVersion = "1.1") =>
+    grpcFormOf({ httpVersion }, new HeaderList(["content-type", type]));
+  const { headers: head } = grpcRefusal("token_expired", "Expired.", "http2");
+  const told = head.slice(2);
+
+  it("has a form by the content type of the request", () => {
+    assert.equal(web("application/grpc", "2"), "http2");
+    assert.equal(web("application/grpc"), undefined);
+    assert.equal(web("application/json"), undefined);
+    assert.equal(grpcFormOf({ httpVersion: "1.1" }, new HeaderList([])), undefined);
+    for (const version of ["1.1", "2"]) {
+      assert.equal(web("application/grpc-web", version), "web");
+      assert.equal(web("application/grpc-web+proto", version), "web");
+      assert.equal(web("application/grpc-web-text+proto", version), "web-text");
+    }
+  });
+
+  it("says in a body of gRPC-Web what it says in a head over HTTP/2", () => {
+    for (const form of ["web", "web-text"] as const) {
+      const { headers, body, status } = grpcRefusal("token_expired", "Expired.", form);
+      assert.equal(status, 200);
+      assert.deepEqual(trailersInBody(headers, Buffer.from(body, "latin1")), told);
+      assert.equal(new HeaderList(headers).first("content-length"), String(body.length));
+    }
+    assert.deepEqual(told.slice(0, 4), ["grpc-status", "16", "grpc-message", "Expired."]);
   });
 });
 
