@@ -124,16 +124,19 @@ function whatIsLeft({ only, maxSessions }: Route): string {
     : `its subject this session and the ${maxSessions - 1} before it`;
 }
 
-function loginOf({ messageToken }: Route): string {
+function loginOf({ messageToken, awaitsToken }: Route): string {
   if (messageToken === undefined) return "";
-  const { protocol, pointer, type } = messageToken;
+  const { protocol, pointer, types } = messageToken;
+  const [type] = types;
   const message =
     protocol === "socket.io"
       ? "CONNECT packet"
       : type === undefined
         ? "first message"
         : `${type} message`;
-  return `a WebSocket without a token passes, and its ${message} must have a live one in ${pointer}`;
+  return awaitsToken
+    ? `a WebSocket without a token passes, and its ${message} must have a live one in ${pointer}`
+    : `a token in ${pointer} of a WebSocket's ${message} must be live, too`;
 }
 
 function whoAnswers({ answered }: Route): string {

@@ -71,6 +71,7 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
   // Its token may come in a message; what comes with the handshake must be live anyway.
   const route: Route = awaitsMessage(found, visit) ? { ...found, access: "optional" } : found;
   visit.messages = route.messages;
+  if (carriesPackets(route, methods)) return deny("request_ambiguous");
   const withoutBody = judgeBody(checks, visit, route);
   if (withoutBody !== undefined) return withoutBody;
   return judgeCredential(checks, visit, route);
@@ -95,9 +96,20 @@ function judgeCredential(checks: Checks, visit: Visit, route: Route): Judgement 
   return { kind: "pass", route, token: verdict.token, otherTokens, spared };
 }
 
+/** Methods in whose requests Engine.IO looks for no packets. */
+const withoutPackets = ["GET", "HEAD", "OPTIONS"];
+
+/** Whether the body may hold messages in which tokens are judged on WebSockets: socket.io's long polling sends them so. */
+function carriesPackets({ messageToken }: Route, methods: readonly string[]): boolean {
+  return (
+    messageToken?.protocol === "socket.io" &&
+    methods.some((method) => !withoutPackets.includes(method))
+  );
+}
+
 /** Whether the token of a WebSocket may come later (RFC 6455 section 4.1: an application takes no other for one). */
-function awaitsMessage({ messageToken }: Route, { isHandshake, headers }: Visit): boolean {
-  if (messageToken === undefined || !isHandshake) return false;
+function awaitsMessage({ awaitsToken }: Route, { isHandshake, headers }: Visit): boolean {
+  if (awaitsToken !== true || !isHandshake) return false;
   return headers.first("sec-websocket-version") === "13" && headers.has("sec-websocket-key");
 }
 

@@ -17,8 +17,10 @@ export interface MessageToken {
   readonly pointer: string;
   /** In lower case; undefined: the token stands there alone. */
   readonly scheme: string | undefined;
-  /** The `type` of the messages that carry one; undefined: whichever has the member. */
-  readonly type: string | undefined;
+  /** The `type` of messages that log in whatever they carry. */
+  readonly types: readonly string[];
+  /** Whether each message that has the member logs in, of whatever type. */
+  readonly isByMember: boolean;
   /** How long the client may take to send the first one. */
   readonly timeoutMs: number;
   readonly maxMessageBytes: number;
@@ -36,6 +38,10 @@ const other: MessageReading = { kind: "other" };
 const heartbeat: MessageReading = { kind: "heartbeat" };
 /** After `4` (a message of Engine.IO) and `0` (CONNECT): namespace, what other parsers take for a count, an id. */
 const connectPacket = /^40(\/[^,]*(?:,|$))?(?:\d+-)?\d*/;
+/** Packets of Engine.IO, and those in its messages, that log in nowhere. In front of base64 stands a `b`. */
+const otherPacket = /^(?:[1-356b]|4[1-6])/;
+/** Parsers read both digits as numbers: to them a space, or a digit of another script, may be one. */
+const unreadPacket: MessageReading = { kind: "login", fields: { kind: "unreadable" } };
 
 /**
  * Reads a message of a client's as widely as an application may: in binary frames, in any encoding of JSON, with the
@@ -44,23 +50,27 @@ const connectPacket = /^40(\/[^,]*(?:,|$))?(?:\d+-)?\d*/;
  * What can't be read, and may log in, is a login that can't be read.
  */
 export function readMessage(
-  { protocol, pointer, type }: MessageToken,
+  messageToken: MessageToken,
   { data, isBinary }: ClientMessage,
 ): MessageReading {
+  const { protocol, pointer, types } = messageToken;
   if (protocol === "socket.io") return isBinary ? other : readPacket(data.toString());
   const text = isBinary ? decodeJsonText(data) : data.toString();
-  const words = [stepsOf(pointer).at(-1) ?? "", ...(type === undefined ? [] : [type])];
-  if (mayMention(text, words)) return readMember(text, pointer, type);
+  const words = [stepsOf(pointer).at(-1) ?? "", ...types];
+  if (mayMention(text, words)) return readMember(text, messageToken);
   return isHeartbeat(text) ? heartbeat : other;
 }
 
-function readMember(text: string, pointer: string, type: string | undefined): MessageReading {
+function readMember(
+  text: string,
+  { pointer, types, isByMember }: Pick<MessageToken, "pointer" | "types" | "isByMember">,
+): MessageReading {
   const fields = readJsonFields(text);
   if (fields.kind !== "json") return /^\s*[[{]/.test(text) ? { kind: "login", fields } : other;
+  const type = folded(String(looselyAt(fields.value, ["type"])));
   const logsIn =
-    type === undefined
-      ? looselyAt(fields.value, stepsOf(pointer)) !== undefined
-      : folded(String(looselyAt(fields.value, ["type"]))) === folded(type);
+    types.some((one) => folded(one) === type) ||
+    (isByMember && looselyAt(fields.value, stepsOf(pointer)) !== undefined);
   return logsIn ? { kind: "login", fields } : other;
 }
 
@@ -82,8 +92,9 @@ function isHeartbeat(text: string): boolean {
 
 function readPacket(text: string): MessageReading {
   if (text === "3") return heartbeat;
+  if (otherPacket.test(text)) return other;
   const [behind] = connectPacket.exec(text) ?? [];
-  if (behind === undefined) return other;
+  if (behind === undefined) return unreadPacket;
   const payload = text.slice(behind.length);
   const namespace = /^40(\/[^,?]*)/.exec(behind)?.[1];
   const fields: BodyFields = payload === "" ? { kind: "none" } : readJsonFields(payload);

@@ -18,7 +18,7 @@ export interface CompiledRule extends RouteRule {
 
 /** Which rules a request may be meant by. */
 export interface Matching {
-  /** Those that revoke, or say where a token is sent. */
+  /** Those that revoke, or say where a token is sent or a text stands. */
   applyingTo(methods: readonly string[], target: Target, sent?: Sent): CompiledRule[];
   /** The first that decides whether a token is needed. */
   decidingAccess(methods: readonly string[], target: Target): CompiledRule | undefined;
@@ -36,8 +36,8 @@ export interface Matching {
 export function createMatching(compiled: readonly CompiledRule[]): Matching {
   const exempt = compiled.filter((rule) => rule.access !== "protected");
   const particular = compiled.filter(
-    ({ revoke, from, handsOut, messages }) =>
-      (revoke ?? from ?? handsOut ?? messages) !== undefined,
+    ({ revoke, from, handsOut, messages, messageToken }) =>
+      (revoke ?? from ?? handsOut ?? messages ?? messageToken) !== undefined,
   );
   const withoutPost = compiled.filter(
     ({ access, revoke, methods }) =>
@@ -121,12 +121,21 @@ export function compileRule(rule: RouteRule, position: number): CompiledRule {
     ...rule,
     position,
     matchesAsWritten: compilePattern(rule.path, true),
-    matchesLoosely: compilePattern(loose, false),
+    matchesLoosely: isPrefix(rule) ? startsWith(loose) : compilePattern(loose, false),
     readCondition: compileCondition(rule.when),
     secretSegments: tokenSourcesOf(rule).flatMap((source) =>
       source.kind === "path" ? [source.segment] : [],
     ),
   };
+}
+
+/** Engine.IO, on which socket.io stands, takes every path that begins with its own for it. */
+function isPrefix({ messageToken }: RouteRule): boolean {
+  return messageToken?.protocol === "socket.io";
+}
+
+function startsWith(prefix: string): (path: string) => boolean {
+  return (path) => path.startsWith(prefix);
 }
 
 function tokenSourcesOf({ from = [], alsoRevoke = [], sparing }: RouteRule): CredentialSource[] {

@@ -106,7 +106,7 @@ export function compileRoutes(rules: readonly RouteRule[]): RouteTable {
 
 /**
  * What the rule that decides about access says of tokens, if the request is meant as it is written there: that they may
- * be ones that revgate can't look into, if they are sent as everywhere; that a WebSocket's may come in a message.
+ * be ones that revgate can't look into, if they are sent as everywhere; that a WebSocket's first may come in a message.
  */
 function withTokensBy(
   deciding: CompiledRule | undefined,
@@ -120,7 +120,7 @@ function withTokensBy(
     ...route,
     ...(opaqueLifetimeSeconds !== undefined &&
       route.from === undefined && { opaqueLifetimeSeconds }),
-    ...(messageToken && target.mapped === undefined && { messageToken }),
+    ...(messageToken && target.mapped === undefined && { messageToken, awaitsToken: true }),
   });
 }
 
@@ -203,6 +203,7 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
     ...(from && { from }),
     ...handedOutBy(rules),
     ...messagesOf(rules),
+    ...messageTokenOf(rules),
     ...(sparing && { sparing }),
     ...(subjectsFrom.length > 0 && { subjectsFrom, keepsCarriedToken }),
     ...(expectsCarried && { expectsCarried }),
@@ -214,6 +215,12 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
 function messagesOf(rules: readonly RouteRule[]): Pick<Route, "messages"> {
   const messages = rules.find((rule) => rule.messages)?.messages;
   return messages === undefined ? {} : { messages };
+}
+
+/** Where the first that says so has tokens in messages. */
+function messageTokenOf(rules: readonly RouteRule[]): Pick<Route, "messageToken"> {
+  const messageToken = rules.find((rule) => rule.messageToken)?.messageToken;
+  return messageToken === undefined ? {} : { messageToken };
 }
 
 function handedOutBy(

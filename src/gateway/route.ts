@@ -97,8 +97,10 @@ export interface Route {
   readonly from?: readonly CredentialSource[] | undefined;
   /** Set where that may be a token that revgate can't look into: for how long one lives, in seconds. */
   readonly opaqueLifetimeSeconds?: number | undefined;
-  /** Set if the token of a WebSocket may come in a message, behind a handshake without one. */
+  /** Set if tokens may come in a WebSocket's messages: each that does is judged. */
   readonly messageToken?: MessageToken | undefined;
+  /** Set if the first may come there, after a handshake without one. */
+  readonly awaitsToken?: boolean | undefined;
   /** Whether a token passes that has expired, or that has been revoked. */
   readonly expired?: "refuse" | "forward" | undefined;
   readonly revoked?: "refuse" | "forward" | undefined;

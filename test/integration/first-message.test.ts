@@ -89,10 +89,11 @@ describe("a WebSocket whose token comes in its first message", () => {
       const token = makeToken();
       const { socket, heard, closed } = await open(path, { perMessageDeflate: true });
       assert.equal(socket.extensions, "");
+      const long = `42["${"x".repeat(100_000)}"]`;
       socket.send(login(token));
-      socket.send("x".repeat(100_000));
+      socket.send(long);
       await until(() => heard.length === 3);
-      assert.deepEqual(application.messages.splice(0), [login(token), "x".repeat(100_000)]);
+      assert.deepEqual(application.messages.splice(0), [login(token), long]);
       assert.equal((await logOut(token)).status, 200);
       assert.equal(await closed, ending);
     }
@@ -159,6 +160,52 @@ describe("a WebSocket whose token comes in its first message", () => {
     await until(() => another.heard.length === 3);
     await logOut(live);
     assert.equal(await another.closed, "4401 token_revoked");
+  });
+
+  it("is judged in every form in which an application's library may take it for a login", async (t) => {
+    const { application, open, logOut } = await start(t);
+    const [token, revoked] = [makeToken(), makeToken({ sub: "bob" })];
+    await logOut(revoked);
+    const packet = `/admin,${JSON.stringify({ token: revoked })}`;
+    const legacy = JSON.stringify({
+      type: "init",
+      payload: { Authorization: `Bearer ${revoked}` },
+    });
+    const forms: [string, string, string][] = [
+      ["/socket.io/", `40${packet}`, "4401 token_revoked"],
+      // socket.io-parser: Number(" ") is 0, which is CONNECT.
+      ["/socket.io/", `4 ${packet}`, "4401 token_ambiguous"],
+      ["/socket.io/", `4\t${packet}`, "4401 token_ambiguous"],
+      // Python: int("\u0660") is 0.
+      ["/socket.io/", `4\u0660${packet}`, "4401 token_ambiguous"],
+      // Engine.IO takes every path that begins with its own.
+      ["/socket.io/more", `40${packet}`, "4401 token_revoked"],
+      ["/SOCKET.IO/", `40${packet}`, "4401 token_revoked"],
+      ["/WS/", auth(revoked), "4401 token_revoked"],
+      // subscriptions-transport-ws
+      ["/graphql", legacy, "4403 token_revoked"],
+    ];
+    for (const [path, message, ending] of forms) {
+      const { socket, closed } = await open(path, { headers: { token } });
+      socket.send(message);
+      socket.send("more");
+      assert.equal(await closed, ending, `${path} ${message.slice(0, 8)}`);
+    }
+    assert.deepEqual(application.messages, []);
+  });
+
+  it("is not looked for in socket.io's long polling: its POST is refused, whatever token it carries", async (t) => {
+    const { gate } = await start(t);
+    const headers = { token: makeToken() };
+    for (const path of ["/socket.io/?EIO=4&sid=1", "/Socket.io/x", "/socket.io"]) {
+      const { status, text } = await send(gate.url + path, { method: "POST", headers, body: "40" });
+      assert.equal(status, 400, path);
+      assert.match(text, /request_ambiguous/);
+    }
+    const polled = await send(`${gate.url}/socket.io/?EIO=4&transport=polling`, { headers });
+    assert.equal(polled.status, 200);
+    const elsewhere = await send(`${gate.url}/graphql`, { method: "POST", headers, body: "{}" });
+    assert.equal(elsewhere.status, 200);
   });
 
   it("needs none with a live one in its handshake; with a dead one it is refused", async (t) => {

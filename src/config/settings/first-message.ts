@@ -38,6 +38,9 @@ export const firstMessage = group({
   context.addIssue({ code: "custom", message, path: ["type"] });
 });
 
+/** `init` is what subscriptions-transport-ws takes for `connection_init` from old clients. */
+const graphqlLogins = ["connection_init", "init"];
+
 /** In the form in which the gateway reads it. */
 export function messageTokenOf(settings: z.output<typeof firstMessage>): MessageToken {
   const { protocol, token, scheme, type, timeout, maxMessageBytes } = settings;
@@ -45,7 +48,8 @@ export function messageTokenOf(settings: z.output<typeof firstMessage>): Message
     protocol,
     pointer: token,
     scheme: scheme?.toLowerCase(),
-    type: protocol === "graphql" ? "connection_init" : type,
+    types: protocol === "graphql" ? graphqlLogins : type === undefined ? [] : [type],
+    isByMember: type === undefined,
     timeoutMs: timeout,
     maxMessageBytes,
   };

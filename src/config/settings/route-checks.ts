@@ -47,7 +47,8 @@ type RouteSetting =
   | "only"
   | "session"
   | "reused"
-  | "firstMessage";
+  | "firstMessage"
+  | "methods";
 
 /** What hosts, headers and bodies say is up to the client: a rule that looks at them exempts nothing. */
 function checkAddsOnly(
@@ -111,6 +112,12 @@ function checkFirstMessage(
   for (const setting of ["revoke", "handsOut"] as const) {
     if (rule[setting] === undefined) continue;
     refuse(setting, "expected it in a rule without firstMessage, which is for WebSockets");
+  }
+  const { protocol } = rule.firstMessage as { protocol?: string };
+  if (protocol === "socket.io" && rule.methods !== undefined) {
+    const message =
+      "expected none beside firstMessage.protocol: socket.io, whose long polling sends messages by POST: the rule refuses that";
+    refuse("methods", message);
   }
 }
 

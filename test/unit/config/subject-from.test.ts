@@ -176,6 +176,19 @@ describe("when and graphql", () => {
   });
 });
 
+describe("firstMessage", () => {
+  it("stands beside no methods with socket.io: its long polling sends by another one", () => {
+    const of = (protocol: string, methods?: string[]) =>
+      problemsOf({
+        ...{ access: "protected", firstMessage: { protocol, token: "/token" } },
+        ...(methods && { methods }),
+      });
+    assert.deepEqual(of("socket.io"), []);
+    assert.deepEqual(of("graphql", ["GET"]), []);
+    assert.match(of("socket.io", ["GET"]).join(), /^expected none beside firstMessage.protocol/);
+  });
+});
+
 describe("allowEncodedSlash", () => {
   it("stands beside an access, and beside no revoke or from", () => {
     for (const access of ["public", "optional", "protected"]) {

@@ -81,7 +81,8 @@ describe("admit", () => {
     const rule: RouteRule = {
       ...{ path: "/me", methods: undefined, access: "protected", revoke: undefined },
       messageToken: {
-        ...{ protocol: "json", pointer: "/token", scheme: undefined, type: undefined },
+        ...{ protocol: "json", pointer: "/token", scheme: undefined },
+        ...{ types: [], isByMember: true },
         ...{ timeoutMs: 1000, maxMessageBytes: 1000 },
       },
     };

@@ -4,17 +4,26 @@ import { type MessageToken, readMessage } from "../../../src/gateway/client-mess
 import { HeaderList } from "../../../src/http/field-lines.ts";
 import { readCredential } from "../../../src/token/credential.ts";
 
-const common = { scheme: undefined, type: undefined, timeoutMs: 1000, maxMessageBytes: 1000 };
+const common = {
+  ...{ scheme: undefined, types: [], isByMember: true },
+  ...{ timeoutMs: 1000, maxMessageBytes: 1000 },
+};
 const protocols: Record<string, MessageToken> = {
   graphql: {
     ...common,
     protocol: "graphql",
     pointer: "/payload/Authorization",
     scheme: "bearer",
-    type: "connection_init",
+    types: ["connection_init", "init"],
   },
   json: { ...common, protocol: "json", pointer: "/access_token" },
-  auth: { ...common, protocol: "json", pointer: "/access_token", type: "auth" },
+  auth: {
+    ...common,
+    protocol: "json",
+    pointer: "/access_token",
+    types: ["auth"],
+    isByMember: false,
+  },
   "socket.io": { ...common, protocol: "socket.io", pointer: "/token" },
 };
 
@@ -45,6 +54,8 @@ function utf32(text: string): Buffer {
 const login = '{"type":"auth","access_token":"T"}';
 const cases: [string, string, string | Buffer, string][] = [
   ["graphql", "a login", '{"type":"connection_init","payload":{"Authorization":"Bearer T"}}', "T"],
+  ["graphql", "one of old clients", '{"type":"init","payload":{"Authorization":"Bearer T"}}', "T"],
+  ["graphql", "another type with one", '{"type":"x","payload":{"Authorization":"Bearer T"}}', "T"],
   ["graphql", "no token", '{"type":"connection_init"}', "missing"],
   [
     "graphql",
@@ -101,6 +112,14 @@ const cases: [string, string, string | Buffer, string][] = [
   ["socket.io", "no token for a namespace", "40/admin,", "missing for /admin"],
   ["socket.io", "no JSON", "40{token", "ambiguous"],
   ["socket.io", "an event", '42["token","T"]', "other"],
+  ["socket.io", "what parsers take for a 0", '4 /admin,{"token":"T"}', "ambiguous"],
+  ["socket.io", "another space for it", '4\u00a0{"token":"T"}', "ambiguous"],
+  ["socket.io", "a digit of another script", '4\u0660{"token":"T"}', "ambiguous"],
+  ["socket.io", "one in front", '\u06640{"token":"T"}', "ambiguous"],
+  ["socket.io", "a message without a packet", "4", "ambiguous"],
+  ["socket.io", "no known packet", '47["token","T"]', "ambiguous"],
+  ["socket.io", "bytes in base64", "bAAAA", "other"],
+  ["socket.io", "an event with bytes", '451-["token",{"_placeholder":true,"num":0}]', "other"],
   ["socket.io", "a heartbeat", "3", "heartbeat"],
   ["socket.io", "an upgrade from polling", "2probe", "other"],
 ];
