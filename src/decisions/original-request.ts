@@ -1,6 +1,6 @@
 import { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { maxHeaderLines } from "../gateway/framing.ts";
+import { isHost, maxHeaderLines } from "../gateway/framing.ts";
 import { eachField, type FieldLines, fieldValues } from "../http/field-lines.ts";
 
 /** How a gateway says which request it asks about (see `decisions.question` in the configuration). */
@@ -103,9 +103,14 @@ function readParts(question: IncomingMessage, form: QuestionForm): Parts {
   }
 }
 
-/** `https://shop.example/path?query`; without a path that is the root. */
+/**
+ * `https://shop.example/path?query`, put together by the gateway from the client's Host, as it was sent, and the target. A gateway
+ * always sends a path: in front of another character, the Host ends otherwise than the gateway took it to.
+ */
 function readAddress(address: string): { target: string; host: string } | { why: string } {
-  const [, host, rest = ""] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(address) ?? [];
-  if (host === undefined) return { why: "x-original-url is no absolute URL" };
-  return { host, target: rest.startsWith("/") ? rest : `/${rest}` };
+  const [, host, target] = /^https?:\/\/([^/]+)(\/.*)$/i.exec(address) ?? [];
+  if (host === undefined || target === undefined || !isHost(host)) {
+    return { why: "x-original-url is no absolute URL with a path" };
+  }
+  return { host, target };
 }

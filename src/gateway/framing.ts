@@ -40,7 +40,12 @@ export function isWellFramed(request: ClientRequest, headers: HeaderList): boole
 function hasOneHost({ httpVersion }: ClientRequest, headers: HeaderList): boolean {
   const hosts = headers.all("host");
   if (hosts.length === 0) return httpVersion === "1.0";
-  return hosts.length === 1 && hostSyntax.test(hosts[0] ?? "");
+  return hosts.length === 1 && isHost(hosts[0] ?? "");
+}
+
+/** Whether a text is a Host: a name or an address, and perhaps a port (RFC 9110 section 7.2). */
+export function isHost(text: string): boolean {
+  return hostSyntax.test(text);
 }
 
 function hasOneLength({ httpVersion }: ClientRequest, headers: HeaderList): boolean {

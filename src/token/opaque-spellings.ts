@@ -4,6 +4,8 @@ const minDigits = 22;
 const minSealedDigits = 64;
 /** A part in hexadecimal, such as an IV, has eight bytes and more. */
 const minHexDigits = 16;
+/** Fewer digits, in one part or in several, may be an id: then tokens are told apart by what follows. */
+const minSealedHexDigits = { alone: 96, together: 64 };
 /** What applications split tokens at before they decode the parts. */
 const separators = [".", ":", "|"];
 /** No token has more parts; a text of thousands is looked at as one. */
@@ -48,14 +50,19 @@ export function opaqueSpellings(text: string): readonly string[] {
   const isOneCase = plain === lower || plain === plain.toUpperCase();
   const isPlain = isOneCase || /^[0-9a-f]+$/.test(lower);
   // Most texts end with their padding, and then every decoder reads the same.
-  const named = isPlain ? [lower] : asBase64(text.replace(/(?<!=)=+$/, ""));
-  return [...new Set([...named, ...asHexadecimal(text)])];
+  return [...new Set(isPlain ? [lower] : asBase64(text.replace(/(?<!=)=+$/, "")))];
 }
 
-/** Node's decoder reads hexadecimal up to the first character that is none. */
-function asHexadecimal(text: string): string[] {
+/**
+ * The spelling under which a text is looked up as well, if it begins with hexadecimal: Node's decoder reads that up to the first
+ * character that is none. Nothing is revoked under it but a text that is hexadecimal to its end.
+ */
+export function hexadecimalSpelling(text: string): string | undefined {
   const parts = text.split(/[.:|]/).map((part) => /^(?:[0-9a-f]{2})*/i.exec(part)?.[0] ?? "");
-  return parts.every(({ length }) => length >= minHexDigits) ? [parts.join("").toLowerCase()] : [];
+  const digits = parts.join("").toLowerCase();
+  const least = minSealedHexDigits[parts.length === 1 ? "alone" : "together"];
+  const isSealed = digits.length >= least && parts.every(({ length }) => length >= minHexDigits);
+  return isSealed ? digits : undefined;
 }
 
 function asBase64(text: string): string[] {

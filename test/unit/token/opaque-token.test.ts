@@ -124,6 +124,21 @@ describe("an opaque token", () => {
     assert.ok(endsWith(hexadecimal, `${hexadecimal}Zz`));
   });
 
+  it("ends no other that begins with the same id in hexadecimal", () => {
+    const secret = () => randomBytes(24).toString("base64url");
+    for (const bytes of [12, 16, 20, 32]) {
+      const id = randomBytes(bytes).toString("hex");
+      for (const separator of [..."_-~$/.:|", "x"]) {
+        const [victim, madeUp] = [id + separator + secret(), id + separator + secret()];
+        for (const loggedOut of [madeUp, id, `${id}zz`]) {
+          assert.ok(!endsWith(loggedOut, victim), `${loggedOut} and ${victim}`);
+        }
+      }
+    }
+    const [sealed, garbage] = [randomBytes(64).toString("hex"), secret()];
+    assert.ok(!endsWith(`${sealed}_${garbage}`, `${sealed}_${secret()}`));
+  });
+
   it("is never another one that is issued", () => {
     const random = () => randomBytes(33).toString("base64url");
     const [same, user] = [random(), `{"sub":"alice","roles":["a","b"]}`];
