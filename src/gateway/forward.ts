@@ -1,3 +1,4 @@
+import { grpcTimeoutMs } from "../http/grpc.ts";
 import type { Answer } from "../node-http/answer.ts";
 import type { CutReason } from "../observability/metrics/requests.ts";
 import type { CutAnswer, ForwardOutcome } from "../upstream/forward-options.ts";
@@ -71,6 +72,9 @@ function forwardOne(
 ): void {
   const { admitted, checkedMs, hold } = sending;
   const isGrpc = isGrpcCall(visit.request, visit.headers);
+  // A logout is seen through without its client, so its times are those of every request.
+  const mayPause = isGrpc && hold === undefined;
+  if (mayPause) answer.allowPauses();
   let cutFor: CutReason = "token_revoked";
   const watch = (cut: CutAnswer) =>
     watchLive(gate.live, admitted, (reason) => {
@@ -87,6 +91,7 @@ function forwardOne(
     headers: forwardedHeaders(gate, visit, admitted),
     passTrailers: (trailers) => requestTrailers(trailers, visit.headers, gate),
     addsVia: gate.addsVia,
+    responseTimeoutMs: mayPause ? grpcTimeoutMs(visit.headers.first("grpc-timeout")) : undefined,
     // A call has a deadline of its own.
     streams: isGrpc || admitted.route.streams === true,
     hold,

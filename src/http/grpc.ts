@@ -37,6 +37,17 @@ export function isGrpcType(contentType: string | undefined): boolean {
   return contentType !== undefined && grpcType.test(contentType);
 }
 
+const unitsMs: Readonly<Record<string, number>> = {
+  ...{ H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 0.001, n: 0.000_001 },
+};
+
+/** The time that a client gives its call (`grpc-timeout`), in milliseconds that a timer can wait; undefined: no deadline. */
+export function grpcTimeoutMs(value: string | undefined): number | undefined {
+  const [, amount, unit = ""] = /^(\d{1,8})([HMSmun])$/.exec(value ?? "") ?? [];
+  const unitMs = unitsMs[unit];
+  return unitMs === undefined ? undefined : Math.min(Number(amount) * unitMs, 2 ** 31 - 1);
+}
+
 /** A text as `grpc-message` carries it: percent-encoded UTF-8. */
 export function encodeGrpcMessage(text: string): string {
   return [...Buffer.from(text)]

@@ -23,6 +23,8 @@ export interface Answer {
   readonly needsDrain: boolean;
   /** Has it keep its place when another client wants one, until it is whole: a logout is seen through. */
   keepPlace(): void;
+  /** Lets the client pause in the middle of its request for as long as it likes. */
+  allowPauses(): void;
   /** Has the client use another connection for its next request. */
   endConnection(): void;
   /** Calls back when it has come to its end, or the client has left. */

@@ -73,6 +73,9 @@ export class Http1Answer implements Answer {
   /** Nothing: no other client can want it. */
   keepPlace(): void {}
 
+  /** Nothing: what may pause so is a call of gRPC, which no request of HTTP/1.1 is. */
+  allowPauses(): void {}
+
   endConnection(): void {
     this.#keepsConnection = false;
     if (this.#response !== undefined) this.#response.shouldKeepAlive = false;

@@ -41,7 +41,7 @@ export class WatchedRequest {
     if (answer.isWhole) return nowMs - this.#beganMs >= leftMs;
     const reads = answer.unsentBytes === 0 || answer.unsentBytes !== this.#unsent;
     if (!reads) return nowMs - this.#unsentSinceMs >= stillMs;
-    const sends = !request.isAwaited || request.received !== this.#received;
+    const sends = answer.mayPause || !request.isAwaited || request.received !== this.#received;
     return !sends && nowMs - this.#receivedSinceMs >= stillMs;
   }
 
@@ -76,6 +76,7 @@ export class WatchedRequest {
 
   #sendsNot(nowMs: number, { receiveTimeoutMs, requestTimeoutMs }: RequestLimits): boolean {
     const { request, answer } = this.exchange;
+    if (answer.mayPause) return false;
     if (!request.isAwaited || request.received !== this.#received) {
       this.#received = request.received;
       this.#receivedSinceMs = nowMs;

@@ -39,6 +39,8 @@ export interface ForwardOptions {
   readonly passTrailers: (trailers: FieldLines) => FieldLines;
   /** Whether revgate names itself in the `Via` of the response. */
   readonly addsVia: boolean;
+  /** How long the head of the response may take, if that is more than others have. */
+  readonly responseTimeoutMs?: number | undefined;
   /** Whether the response may pause for as long as it likes. */
   readonly streams: boolean;
   /** Set for a request that must be seen through even when its client goes away. */

@@ -36,6 +36,7 @@ class Forwarding implements Exchange, ResponseSource {
   readonly headers: FieldLines;
   readonly body: BodyFraming;
   readonly streams: boolean;
+  readonly responseTimeoutMs: number | undefined;
   readonly #application: ApplicationPool;
   readonly #options: ForwardOptions;
   /** What carries it now; another request's as soon as the response is whole. */
@@ -58,6 +59,7 @@ class Forwarding implements Exchange, ResponseSource {
     this.#options = options;
     this.method = request.method ?? "GET";
     this.streams = options.streams;
+    this.responseTimeoutMs = options.responseTimeoutMs;
     this.body = bodyFramingOf(request.rawHeaders);
     this.target = target;
     this.headers = headers;

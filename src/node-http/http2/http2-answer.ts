@@ -23,6 +23,7 @@ export class Http2Answer implements Answer {
   #brokenOff = false;
   #isWhole = false;
   #isKept = false;
+  #mayPause = false;
   #written = 0;
 
   constructor(stream: ServerHttp2Stream, request: Http2Request) {
@@ -78,6 +79,15 @@ export class Http2Answer implements Answer {
   /** Whether this side has ended it before its time. */
   get brokenOff(): boolean {
     return this.#brokenOff;
+  }
+
+  /** Whether the client may pause in the middle of its request. */
+  get mayPause(): boolean {
+    return this.#mayPause;
+  }
+
+  allowPauses(): void {
+    this.#mayPause = true;
   }
 
   keepPlace(): void {

@@ -25,6 +25,8 @@ export interface Exchange extends ResponseEvents {
   readonly head: string;
   /** How its body is sent, behind the head. */
   readonly body: BodyFraming;
+  /** How long the head of its response may take, if that is more than others have; over HTTP/2. */
+  readonly responseTimeoutMs?: number | undefined;
   /** Whether its response may pause for as long as it likes. */
   readonly streams: boolean;
   /** A connection is there, and the head goes out over it next. False: it is not wanted any more. */

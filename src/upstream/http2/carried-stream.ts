@@ -35,6 +35,7 @@ const none: FieldLines = [];
 export class CarriedStream implements Carrier {
   readonly #owner: StreamOwner;
   readonly #clock: WaitClock;
+  readonly #responseTimeoutMs: number;
   #exchange: Exchange | undefined;
   #stream: ClientHttp2Stream | undefined;
   #sent: boolean;
@@ -45,6 +46,7 @@ export class CarriedStream implements Carrier {
   constructor(exchange: Exchange, owner: StreamOwner) {
     this.#exchange = exchange;
     this.#owner = owner;
+    this.#responseTimeoutMs = Math.max(owner.responseTimeoutMs, exchange.responseTimeoutMs ?? 0);
     this.#sent = exchange.body === "none";
     this.#clock = new WaitClock(() => this.#onLate());
   }
@@ -63,14 +65,14 @@ export class CarriedStream implements Carrier {
       return false;
     }
     this.#listen(this.#stream);
-    if (this.#sent) this.#clock.begin(this.#owner.responseTimeoutMs);
+    if (this.#sent) this.#clock.begin(this.#responseTimeoutMs);
     else exchange.sendBody(this);
     return true;
   }
 
   writeBody(chunk: Buffer): boolean {
     const keepsUp = this.#stream?.writable === true ? this.#stream.write(chunk) : true;
-    if (!keepsUp && !this.#head) this.#clock.begin(this.#owner.responseTimeoutMs);
+    if (!keepsUp && !this.#head) this.#clock.begin(this.#responseTimeoutMs);
     return keepsUp;
   }
 
@@ -78,7 +80,7 @@ export class CarriedStream implements Carrier {
     this.#requestTrailers = trailers;
     this.#sent = true;
     this.#stream?.end();
-    if (!this.#head) this.#clock.begin(this.#owner.responseTimeoutMs);
+    if (!this.#head) this.#clock.begin(this.#responseTimeoutMs);
   }
 
   pause(): void {
@@ -99,7 +101,7 @@ export class CarriedStream implements Carrier {
   #listen(stream: ClientHttp2Stream): void {
     endOnlyWhole(stream);
     stream.on("headers", (fields: Fields, ...[, raw]: Raw) => {
-      if (this.#sent) this.#clock.begin(this.#owner.responseTimeoutMs);
+      if (this.#sent) this.#clock.begin(this.#responseTimeoutMs);
       this.#takeHead(fields, raw, true);
     });
     stream.on("response", (fields: Fields, ...[flags = 0, raw]: Raw) => {

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { grpcStatusIn, isGrpcAnswer, isGrpcType, trailersInBody } from "../../../src/http/grpc.ts";
+import {
+  grpcStatusIn,
+  grpcTimeoutMs,
+  isGrpcAnswer,
+  isGrpcType,
+  trailersInBody,
+} from "../../../src/http/grpc.ts";
 
 /** A frame of gRPC-Web; `flags` 0x80: it holds trailers. */
 function frame(flags: number, text: string, length = text.length): Buffer {
@@ -8,6 +14,16 @@ function frame(flags: number, text: string, length = text.length): Buffer {
 }
 
 describe("gRPC", () => {
+  it("has a deadline in units of its own, and none in any other text", () => {
+    const given = { "2H": 7_200_000, "3M": 180_000, "4S": 4000, "5m": 5, "6u": 0.006, "0S": 0 };
+    for (const [text, ms] of Object.entries(given)) assert.equal(grpcTimeoutMs(text), ms, text);
+    assert.equal(grpcTimeoutMs("99999999H"), 2 ** 31 - 1);
+    for (const text of ["", "5", "S", "5s", "-5S", "1.5S", "5 S", "123456789S", "constructor"]) {
+      assert.equal(grpcTimeoutMs(text), undefined, text);
+    }
+    assert.equal(grpcTimeoutMs(undefined), undefined);
+  });
+
   it("is told by its content type, on the web too", () => {
     const isAnswer = (type: string) => isGrpcAnswer(["Content-Type", type]);
     for (const type of ["application/grpc", "application/grpc+proto", "Application/gRPC;x=1"]) {

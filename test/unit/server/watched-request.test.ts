@@ -11,7 +11,13 @@ function watch(t: TestContext, beganMs = 0) {
   let nowMs = beganMs;
   t.mock.method(performance, "now", () => nowMs);
   const request = { isAwaited: true, received: 0 };
-  const answer = { isWhole: false, unsentBytes: 0, isShort: false, finished: false };
+  const answer = {
+    mayPause: false,
+    isWhole: false,
+    unsentBytes: 0,
+    isShort: false,
+    finished: false,
+  };
   const watched = new WatchedRequest({ request, answer } as never);
   const look = () => watched.stallAt(nowMs, limits, false);
   const passTo = (ms: number) => {
@@ -36,6 +42,19 @@ describe("WatchedRequest", () => {
     request.isAwaited = false;
     passTo(60_000);
     assert.equal(watched.standsStill, false, "the application is at work");
+  });
+
+  it("never stands still for what its client does not send, if it may pause", (t) => {
+    const { answer, watched, look, passTo } = watch(t);
+    answer.mayPause = true;
+    look();
+    for (const ms of [5000, 30_000, 300_000]) {
+      passTo(ms);
+      assert.deepEqual([watched.standsStill, look()], [false, undefined]);
+    }
+    answer.mayPause = false;
+    passTo(330_000);
+    assert.equal(look(), "sending");
   });
 
   it("stands still if its client has read nothing of its answer for five seconds", (t) => {
