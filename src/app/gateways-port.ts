@@ -6,7 +6,7 @@ import {
   createDecisionServer,
   type DecisionServerOptions,
 } from "../decisions/decision-server.ts";
-import { createGrpcServer } from "../decisions/grpc/grpc-server.ts";
+import { createGrpcServer, type GrpcServerOptions } from "../decisions/grpc/grpc-server.ts";
 import type { GrpcGate } from "../decisions/grpc/grpc-service.ts";
 import { loadGrpc } from "../decisions/grpc/load-grpc.ts";
 import { createLineBudget } from "../observability/line-budget.ts";
@@ -91,13 +91,14 @@ const messageOverhead = 16 * 1024;
 /** What Envoy keeps of a body unless its `per_connection_buffer_limit_bytes` says otherwise, four times. */
 const bodyOfEnvoy = 4 * 1024 * 1024;
 
-/** The longest message that is taken: longer heads than clients may send are refused by name. */
-function messageBytes(
+/** How long messages may be: longer heads than clients may send are refused by name. */
+function lengthsOf(
   form: "ext_authz" | "ext_proc",
   { headerBytes, bodyBytes }: Config["settings"]["limits"],
-): number {
-  const head = 4 * headerBytes;
-  return messageOverhead + (form === "ext_authz" ? head : Math.max(head, bodyBytes, bodyOfEnvoy));
+): Pick<GrpcServerOptions, "headBytes" | "messageBytes"> {
+  const headBytes = messageOverhead + 4 * headerBytes;
+  const messageBytes = messageOverhead + Math.max(4 * headerBytes, bodyBytes, bodyOfEnvoy);
+  return { headBytes, messageBytes: form === "ext_authz" ? headBytes : messageBytes };
 }
 
 function openGrpc(
@@ -109,7 +110,7 @@ function openGrpc(
   let leaves = false;
   const { server, adjust, begin, close } = createGrpcServer(loadGrpc(), current, {
     ...{ form, ...reports, tls: config.files.decisionsTls },
-    messageBytes: messageBytes(form, limits),
+    ...lengthsOf(form, limits),
     maxConnections: limits.maxConnections,
     headersTimeoutMs: limits.headersTimeout,
     idleTimeoutMs: limits.idleTimeout,

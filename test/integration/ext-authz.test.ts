@@ -157,6 +157,11 @@ describe("the gateways' port, asked by Envoy's ext_authz over gRPC", () => {
     }
     const refused = 'revgate_decisions_refused_total{reason="question"}';
     assert.equal(await metric(gate, refused), unclear.length);
+    const lines = Array.from({ length: 2000 }, () => ({}));
+    const crowded = http({ headers: {}, headerMap: { headers: lines } });
+    await assert.rejects(envoy.check(crowded), /RESOURCE_EXHAUSTED.*1020 fields/);
+    const watched = { service: "a".repeat(100_000) };
+    await assert.rejects(envoy.call("health", "Check", watched), /RESOURCE_EXHAUSTED/);
     const long = { token: makeToken(), "x-long": "a".repeat(16_000), "x-more": "a".repeat(16_000) };
     const checked = await envoy.check(checkRequest("GET", "/me", { headers: long }));
     assert.deepEqual(

@@ -291,7 +291,27 @@ describe("the gateways' port, asked by Envoy's ext_proc", () => {
     assert.equal(allowed, "https://shop.example");
   });
 
+  it("makes nothing of a message that has more than a head can have, first or later, and takes long bodies", async () => {
+    const refused = 'revgate_decisions_refused_total{reason="question"}';
+    const before = await metric(refused);
+    const lines = (count: number) => ({
+      requestHeaders: { headers: { headers: Array.from({ length: count }, () => ({})) } },
+    });
+    await assert.rejects(envoy.process().tell(lines(50_000)), /RESOURCE_EXHAUSTED.*81920 bytes/);
+    await assert.rejects(envoy.process().tell(lines(2000)), /RESOURCE_EXHAUSTED.*1020 fields/);
+    await assert.rejects(envoy.process().tell(lines(300)), /INVALID_ARGUMENT/);
+    const { talk } = await post("/logout", newToken());
+    const body = Buffer.alloc(3_000_000);
+    assert.ok("requestBody" in (await talk.tell({ requestBody: { body } })));
+    await assert.rejects(
+      talk.tell({ requestTrailers: { trailers: lines(2000).requestHeaders.headers } }),
+      /RESOURCE_EXHAUSTED/,
+    );
+    assert.equal((await metric(refused)) - before, 4);
+  });
+
   it("ends with an error, which Envoy takes for no yes, what it can't judge", async () => {
+    const before = await metric('revgate_decisions_refused_total{reason="question"}');
     const unclear: readonly Processed[] = [
       { responseHeaders: {} },
       { requestHeaders: {} },
@@ -302,10 +322,8 @@ describe("the gateways' port, asked by Envoy's ext_proc", () => {
       const talk = envoy.process();
       await assert.rejects(talk.tell(message), /INVALID_ARGUMENT/);
     }
-    assert.equal(
-      await metric('revgate_decisions_refused_total{reason="question"}'),
-      unclear.length,
-    );
+    const refused = await metric('revgate_decisions_refused_total{reason="question"}');
+    assert.equal(refused - before, unclear.length);
     // What nobody asked for passes.
     const { talk } = await post("/logout", newToken());
     assert.ok("requestBody" in (await talk.tell({ requestBody: { body: Buffer.from("a") } })));

@@ -1,5 +1,6 @@
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
 import { createAuthorization } from "./authorization.ts";
+import { boundMessages, undecoded } from "./bounded-messages.ts";
 import { limitFirstMessages } from "./first-messages.ts";
 import {
   type ConnectionOptions,
@@ -19,8 +20,9 @@ export interface GrpcServerOptions extends Omit<ConnectionOptions, "mayAsk"> {
   readonly form: GrpcForm;
   /** How long a connection may be without a call, and for how long it is not asked whether it lives. */
   readonly idleTimeoutMs: number;
-  /** The longest message, in bytes. */
+  /** The longest message, in bytes, and the most that it may have besides a body. */
   readonly messageBytes: number;
+  readonly headBytes: number;
   /** Whether gateways are to leave: this one is not healthy then. */
   readonly isLeaving: () => boolean;
 }
@@ -35,10 +37,11 @@ const sessionMemoryMb = 16;
  * counted and told.
  */
 export function createGrpcServer(
-  { grpc, services: definitions }: LoadedGrpc,
+  loaded: LoadedGrpc,
   current: () => GrpcGate | undefined,
   options: GrpcServerOptions,
 ): GrpcConnections {
+  const { grpc, services: definitions } = loaded;
   const calls = new grpc.Server({
     "grpc.max_receive_message_length": options.messageBytes,
     "grpc.max_concurrent_streams": maxStreams,
@@ -53,11 +56,15 @@ export function createGrpcServer(
         timeoutMs: options.headersTimeoutMs,
         onCrowded: (peer, why) => options.onRefused("question", peer, why),
       }),
+      boundMessages(loaded, {
+        maxBytes: options.headBytes,
+        onRefused: (peer, why) => options.onRefused("question", peer, why),
+      }),
     ],
   });
   const service = shareService(current, options);
   const add = (name: keyof typeof services, implementation: object) =>
-    calls.addService(definitions[name], implementation as UntypedServiceImplementation);
+    calls.addService(undecoded(definitions[name]), implementation as UntypedServiceImplementation);
   const asked = options.form === "ext_proc" ? "processor" : "authorization";
   add(asked, asked === "processor" ? createProcessor(service) : createAuthorization(service));
   const offered = services[asked].name;

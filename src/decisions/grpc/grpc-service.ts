@@ -33,6 +33,7 @@ export type FailCall = (error: { readonly code: number; readonly details: string
 export const codes = {
   invalidArgument: 3,
   deadlineExceeded: 4,
+  resourceExhausted: 8,
   internal: 13,
   unavailable: 14,
 } as const;
