@@ -57,16 +57,23 @@ export function readMessage(
   if (protocol === "socket.io") return isBinary ? other : readPacket(data.toString());
   const text = isBinary ? decodeJsonText(data) : data.toString();
   const words = [stepsOf(pointer).at(-1) ?? "", ...types];
-  if (mayMention(text, words)) return readMember(text, messageToken);
+  if (mayMention(text, words)) return readMember(text, messageToken, isBinary);
   return isHeartbeat(text) ? heartbeat : other;
 }
 
 function readMember(
   text: string,
   { pointer, types, isByMember }: Pick<MessageToken, "pointer" | "types" | "isByMember">,
+  isBinary: boolean,
 ): MessageReading {
   const fields = readJsonFields(text);
-  if (fields.kind !== "json") return /^\s*[[{]/.test(text) ? { kind: "login", fields } : other;
+  if (fields.kind !== "json") {
+    // Some parsers skip comments. Bytes may be objects in another encoding, with the names as they are.
+    const member = folded(stepsOf(pointer).at(-1) ?? "");
+    const mayLogIn =
+      /^\s*[[{]/.test(text) || (isBinary ? folded(text).includes(member) : /[[{]/.test(text));
+    return mayLogIn ? { kind: "login", fields } : other;
+  }
   const type = folded(String(looselyAt(fields.value, ["type"])));
   const logsIn =
     types.some((one) => folded(one) === type) ||
