@@ -1,4 +1,5 @@
 import type { ObservedRoute } from "../../gateway/observer.ts";
+import { compilePattern } from "../../gateway/path-pattern.ts";
 
 /** A rule made of what was seen, and why it is so. */
 export interface SeenRule {
@@ -24,15 +25,35 @@ const passwordReset = word(
   "(?:reset|forgot|forgotten)[_-]?password|password[/_-](?:reset|forgot)|reset",
 );
 
-/** Makes the rules; what needs a token anyway needs none. */
+/** Makes the rules; what needs a token anyway needs none, unless a rule for several paths would open it. */
 export function rulesFrom(routes: readonly ObservedRoute[]): SeenRule[] {
   const each = routes.flatMap((route) => ruleFor(route) ?? []);
-  return joinMethods(joinFiles(each, routes)).sort((a, b) => order(a) - order(b));
+  const rules = joinMethods(joinFiles(each, routes));
+  return joinMethods([...rules, ...keptClosed(rules, routes)]).sort((a, b) => order(a) - order(b));
 }
 
-/** What names a path exactly comes before what names several. */
+/** What names a path exactly, and what keeps paths closed, comes before what opens several. */
 function order({ rule }: SeenRule): number {
-  return /[*{]/.test(rule.path) ? 1 : 0;
+  return namesSeveral(rule.path) && rule["access"] !== "protected" ? 1 : 0;
+}
+
+function namesSeveral(path: string): boolean {
+  return /[*{]/.test(path);
+}
+
+/** Routes that need a token although a rule for several paths lets visitors in to theirs: `/users/me` beside `/users/{id}`. */
+function keptClosed(rules: readonly SeenRule[], routes: readonly ObservedRoute[]): SeenRule[] {
+  const open = rules
+    .filter(({ rule }) => rule["access"] !== undefined && namesSeveral(rule.path))
+    .map(({ rule }) => ({ ...rule, matches: compilePattern(rule.path, false) }));
+  return routes.flatMap((route) => {
+    const { path, method } = route;
+    const isOpened = open.some(
+      (rule) => rule.path !== path && rule.methods.includes(method) && rule.matches(path),
+    );
+    if (!isOpened || ruleFor(route) !== undefined) return [];
+    return { rule: { path, methods: [method], access: "protected" }, why: whyOf(route) };
+  });
 }
 
 function ruleFor(route: ObservedRoute): SeenRule | undefined {
@@ -69,9 +90,11 @@ function openRule({
   const withToken = valid.ok + valid.redirected + other.ok + other.redirected;
   // A visitor who is sent elsewhere, to the login say, was not let in.
   const open = nothing.ok > 0 || (nothing.redirected > 0 && withToken === 0);
-  if (!open) return undefined;
-  const isLogin = method === "POST" && login.test(path);
-  return { access: withToken === 0 || isLogin ? "public" : "optional" };
+  // An id at the root: it would open every path of one segment, for one request of a stranger to an application that answers any.
+  if (!open || path.startsWith("/{")) return undefined;
+  if (method === "POST" && login.test(path)) return { access: "public" };
+  // Paths that were not seen are among several: a dead token opens none of them.
+  return { access: withToken === 0 && !namesSeveral(path) ? "public" : "optional" };
 }
 
 function whyOf({ answers: { nothing, valid, other } }: ObservedRoute): string {

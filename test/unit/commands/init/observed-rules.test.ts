@@ -53,6 +53,26 @@ describe("rules made of what was seen", () => {
     );
   });
 
+  it("open no other path with those of one route, and none at the root by what looks like an id", () => {
+    const seen = [
+      route("GET /users/{id}", { nothing: ok }),
+      route("GET /users/me", { valid: ok, nothing: { denied: 1 } }),
+      route("PUT /users/me", { valid: ok }),
+      route("GET /users/{id}/{id2}", { nothing: ok }),
+      route("GET /users/{id}/orders", { valid: ok }),
+      route("POST /tenants/{id}/login", { nothing: ok }),
+      route("GET /{id}", { nothing: ok }),
+      route("GET /account", { valid: ok }),
+    ];
+    assert.deepEqual(rulesOf(...seen), [
+      { path: "/users/me", methods: ["GET"], access: "protected" },
+      { path: "/users/{id}/orders", methods: ["GET"], access: "protected" },
+      { path: "/users/{id}", methods: ["GET"], access: "optional" },
+      { path: "/users/{id}/{id2}", methods: ["GET"], access: "optional" },
+      { path: "/tenants/{id}/login", methods: ["POST"], access: "public" },
+    ]);
+  });
+
   it("revoke by the names that logouts and changes of passwords have, if they succeeded", () => {
     const done = { valid: ok };
     const revoking = (path: string, answers: Parameters<typeof route>[1]) =>
