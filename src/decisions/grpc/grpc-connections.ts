@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
 import type { Server as GrpcServices } from "@grpc/grpc-js";
+import { keepSession } from "../../node-http/http2/keep-session.ts";
 import type { ReportUncaught } from "../../observability/uncaught.ts";
 import {
   type DecisionTls,
@@ -10,6 +11,7 @@ import {
   tlsOptions,
 } from "../decision-server.ts";
 import { limitHandshakes } from "../handshakes.ts";
+import { onSession } from "./grpc-sessions.ts";
 
 /** Who may connect, how, and how many of them; and who is told. */
 export interface ConnectionOptions {
@@ -44,6 +46,8 @@ export function takeConnections(
   options: ConnectionOptions,
 ): GrpcConnections {
   const injector = calls.createConnectionInjector(credentials);
+  onSession(calls, keepSession);
+
   const door = openDoor(options, (socket) => injector.injectConnection(socket));
   return {
     server: door.server,

@@ -2,6 +2,7 @@ import { STATUS_CODES } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
 import type { FieldLines } from "../../http/field-lines.ts";
 import { http2Fields } from "../../http/http2-fields.ts";
+import { keepStream } from "../../node-http/http2/keep-session.ts";
 import { endOnlyWhole } from "../../node-http/http2/whole-only.ts";
 import type { Carrier, Exchange } from "../http1/exchange.ts";
 import { malformed } from "../http1/malformed.ts";
@@ -64,6 +65,7 @@ export class CarriedStream implements Carrier {
       this.#fail(error as Error, true);
       return false;
     }
+    keepStream(session, this.#stream);
     this.#listen(this.#stream);
     if (this.#sent) this.#clock.begin(this.#responseTimeoutMs);
     else exchange.sendBody(this);
