@@ -43,7 +43,8 @@ interface Live {
   expiry: NodeJS.Timeout | undefined;
 }
 
-const cutsInTurn = 64;
+/** What is done in one turn of the event loop: a cut writes to two connections, the others only look. */
+const [cutsInTurn, linksInTurn, looksInTurn] = [64, 250, 1000];
 
 /** The longest time that a timer can wait. */
 const maxTimeoutMs = 2 ** 31 - 1;
@@ -56,6 +57,9 @@ export class LiveConnections {
   readonly #options: LiveConnectionsOptions;
   /** By every name under which the token of each can be revoked. */
   readonly #byName = new Map<string, Set<Live>>();
+  /** Those that wait to be taken over. */
+  readonly #links: Entry[] = [];
+  #isLinking = false;
   #size = 0;
 
   constructor(options: LiveConnectionsOptions) {
@@ -95,27 +99,46 @@ export class LiveConnections {
       return;
     }
     const held = [...(this.#byName.get(keyOfName(entry)) ?? [])];
-    this.#cutSome(held.filter(({ names }) => fallsUnder(names, entry)));
-  }
-
-  /** Cuts some in each turn of the event loop: one token may have thousands. */
-  #cutSome(lives: readonly Live[]): void {
-    for (const live of lives.slice(0, cutsInTurn)) this.#cut(live, "token_revoked");
-    if (lives.length > cutsInTurn) setImmediate(() => this.#cutSome(lives.slice(cutsInTurn)));
+    const named = held.filter(({ names }) => fallsUnder(names, entry));
+    runInTurns(named, cutsInTurn, (live) => this.#cut(live, "token_revoked"));
   }
 
   /**
    * Has everything under a token end with the session, too, that it is linked to now, or whose beginning is known now: at a
-   * refresh, say, or since the link was late. A session that has ended already ends it at once.
+   * refresh, say, or since the link was late. A session that has ended already ends it at once, and one that ends before
+   * its turn has come ends it then.
    */
-  #link({ value, session }: Entry): void {
-    const of: EntryName = { kind: session === undefined ? "sid" : "tok", value };
-    for (const live of [...(this.#byName.get(keyOfName(of)) ?? [])]) {
-      this.#unregister(live);
-      live.names = this.#namesIn(session ?? value, live.token);
-      this.#register(live);
-      if (this.#options.isRevoked(live.token)) this.#cut(live, "token_revoked");
+  #link(entry: Entry): void {
+    this.#links.push(entry);
+    if (this.#links.length === 1 && !this.#isLinking) this.#linkSome(this.#linkEach());
+  }
+
+  #linkSome(steps: Iterator<void>): void {
+    for (let step = 0; step < linksInTurn; step += 1) {
+      this.#isLinking = steps.next().done !== true;
+      if (!this.#isLinking) return;
     }
+    setImmediate(() => this.#linkSome(steps));
+  }
+
+  /** One entry after the other: a token belongs to the session that it was linked to last. */
+  *#linkEach(): Generator<void> {
+    for (let next = this.#links.shift(); next !== undefined; next = this.#links.shift()) {
+      const { value, session } = next;
+      const of: EntryName = { kind: session === undefined ? "sid" : "tok", value };
+      for (const live of [...(this.#byName.get(keyOfName(of)) ?? [])]) {
+        // It may have ended since.
+        if (this.#unregister(live)) this.#relink(live, session ?? value);
+        yield;
+      }
+      yield;
+    }
+  }
+
+  #relink(live: Live, session: string): void {
+    live.names = this.#namesIn(session, live.token);
+    this.#register(live);
+    if (this.#options.isRevoked(live.token)) this.#cut(live, "token_revoked");
   }
 
   /** All names that a token has in a session; its subject's, too, if it has none of its own. */
@@ -151,10 +174,9 @@ export class LiveConnections {
   /** Looks anew when each of them ends: timers stand still while the machine is suspended. */
   watchAnew(): void {
     const lives = new Set([...this.#byName.values()].flatMap((some) => [...some]));
-    for (const live of lives) {
-      clearTimeout(live.expiry);
-      this.#watchExpiry(live);
-    }
+    runInTurns([...lives], looksInTurn, (live) => {
+      if (this.#isHeld(live)) this.#watchExpiry(live);
+    });
   }
 
   /** Forgets all of them, without cutting any. */
@@ -163,7 +185,12 @@ export class LiveConnections {
       for (const live of [...lives]) this.#remove(live);
   }
 
+  #isHeld(live: Live): boolean {
+    return namesOf(live.names).some((name) => this.#byName.get(keyOfName(name))?.has(live));
+  }
+
   #watchExpiry(live: Live): void {
+    clearTimeout(live.expiry);
     const { atExpiry, clock, clockToleranceSeconds } = this.#options;
     if (atExpiry() === "keep") return;
     // Not before it is sure: what a clock that is ahead for a moment cuts does not come back.
@@ -190,6 +217,18 @@ export class LiveConnections {
     if (removed) this.#size -= 1;
     return removed;
   }
+}
+
+/** Does the first at once, and the others in turns of the event loop, so many in each: one token may have thousands. */
+function runInTurns(
+  lives: readonly Live[],
+  inTurn: number,
+  work: (live: Live) => void,
+  from = 0,
+): void {
+  const to = from + inTurn;
+  for (const live of lives.slice(from, to)) work(live);
+  if (to < lives.length) setImmediate(() => runInTurns(lives, inTurn, work, to));
 }
 
 /**

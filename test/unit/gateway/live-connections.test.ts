@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Entry } from "../../../src/denylist/denylist.ts";
 import { LiveConnections } from "../../../src/gateway/live-connections.ts";
 import type { VerifiedToken } from "../../../src/token/verified-token.ts";
@@ -99,6 +100,35 @@ describe("LiveConnections", () => {
     assert.equal(live.size, 200 - 64);
     while (live.size > 0) await new Promise((resolve) => setImmediate(resolve));
     assert.equal(new Set(cuts).size, 201);
+  });
+
+  it("links thousands of one token in several turns of the event loop, to the last session in the end", async (t) => {
+    const { live, cuts, add } = setUp(t);
+    const [first, last] = ["f".repeat(43), "n".repeat(43)];
+    for (let i = 0; i < 600; i += 1) add(`${i}`);
+    const end = add("gone");
+    const link = { kind: "lnk", value: token.id, expiresAt: 2000 } as const;
+    live.revoke({ ...link, session: first });
+    live.revoke({ ...link, session: last });
+    // What was linked to has not all been counted by now, and a connection may close meanwhile.
+    assert.equal(live.countOf({ kind: "sid", value: first }), 250);
+    end();
+    let turns = 0;
+    for (; live.countOf({ kind: "sid", value: last }) < 600; turns += 1) await nextTurn();
+    assert.ok(turns >= 4, `${turns}`);
+    assert.equal(live.countOf({ kind: "sid", value: first }), 0);
+    assert.deepEqual([live.size, cuts], [600, []]);
+  });
+
+  it("cuts what waits to be linked to a session that ends meanwhile", async (t) => {
+    let isRevoked = false;
+    const { live, add } = setUp(t, { isRevoked: () => isRevoked });
+    const session = "n".repeat(43);
+    for (let i = 0; i < 300; i += 1) add(`${i}`);
+    live.revoke({ kind: "lnk", value: token.id, expiresAt: 2000, session });
+    isRevoked = true;
+    live.revoke({ kind: "sid", value: session, expiresAt: 2000 });
+    while (live.size > 0) await nextTurn();
   });
 
   it("keeps what was issued behind a subject's cut-off", (t) => {
