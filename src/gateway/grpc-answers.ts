@@ -1,10 +1,9 @@
-import type { FieldLines, HeaderList } from "../http/field-lines.ts";
+import { type FieldLines, fieldValues, type HeaderList } from "../http/field-lines.ts";
 import {
   encodeGrpcDetails,
   encodeGrpcMessage,
   type GrpcForm,
   grpcStatus,
-  grpcStatusIn,
   grpcWebForm,
   isGrpcAnswer,
   isGrpcType,
@@ -71,20 +70,30 @@ export function grpcRefusal(reason: RefusalReason, message: string, form: GrpcFo
   return { status: 200, reason: "OK", headers, body };
 }
 
-/** What a call's answer says of its success; undefined if it is no answer to one. The body is read up to `maxBytes`. */
+function statusesIn(lines: FieldLines): string[] {
+  return fieldValues(lines, "grpc-status").map((value) => value.trim());
+}
+
+/**
+ * What a call's answer says of its success; undefined if it is no answer to one. The body is read up to `maxBytes`.
+ *
+ * Clients differ in which status they go by if there are several, in what they take for a number, and in whether a
+ * status of HTTP counts beside it. None of them may take for done what is not revoked: such an answer can't be read.
+ */
 export function readGrpcSuccess(
   response: HeldResponse,
   maxBytes: number,
-): SuccessReading | Promise<SuccessReading> | undefined {
+): Promise<SuccessReading> | undefined {
   const { status, headers } = response;
   if (!isGrpcAnswer(headers)) return undefined;
-  if (status !== 200) return "failure";
-  const atOnce = grpcStatusIn(headers);
-  if (atOnce !== undefined) return atOnce === "0" ? "success" : "failure";
   return response.readBody(maxBytes).then((body) => {
     if (body === undefined) return "unknown";
-    const sent = grpcStatusIn(response.trailers()) ?? grpcStatusIn(trailersInBody(headers, body));
-    if (sent === undefined) return "unknown";
-    return sent === "0" ? "success" : "failure";
+    const sections = [headers, response.trailers(), trailersInBody(headers, body)];
+    const said = new Set(sections.flatMap(statusesIn));
+    if (said.size === 0 && status !== 200) return "failure";
+    const [code = "", ...more] = said;
+    if (more.length > 0) return "unknown";
+    if (code === "0") return "success";
+    return /^[1-9]\d*$/.test(code) ? "failure" : "unknown";
   });
 }

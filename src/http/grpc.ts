@@ -85,12 +85,6 @@ export function isGrpcAnswer(headers: FieldLines): boolean {
   return isGrpcType(type) || webType.test(type);
 }
 
-/** The status in trailers, or in the head of an answer that has nothing else; undefined if there is not exactly one. */
-export function grpcStatusIn(lines: FieldLines): string | undefined {
-  const [status, ...more] = fieldValues(lines, "grpc-status");
-  return more.length === 0 ? status?.trim() : undefined;
-}
-
 /** The trailers that stand in the body of an answer of gRPC-Web, in its last frame; none if that is not whole. */
 export function trailersInBody(headers: FieldLines, body: Buffer): FieldLines {
   const [, text] = webType.exec(contentTypeOf(headers)) ?? [];

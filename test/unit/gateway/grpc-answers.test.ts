@@ -73,6 +73,24 @@ describe("the success of a call", () => {
     assert.equal(await read(grpc, { trailers: ["grpc-status", "7"] }), "failure");
     assert.equal(await read([...grpc, "grpc-status", "0"]), "success");
     assert.equal(await read([...grpc, "grpc-status", "16"]), "failure");
+  });
+
+  it("is unknown if it is no number, or not the only one: clients differ in what they make of it", async () => {
+    for (const status of ["", "00", "-0", "0x0", "1e1", "07", "abc", "-1"]) {
+      assert.equal(await read(grpc, { trailers: ["grpc-status", status] }), "unknown", status);
+    }
+    const failed = [...grpc, "grpc-status", "7"];
+    assert.equal(await read(failed, { trailers: ["grpc-status", "0"] }), "unknown");
+    assert.equal(await read(failed, { trailers: ["grpc-status", "7"] }), "failure");
+    assert.equal(
+      await read([...web, "grpc-status", "7"], { body: frame("grpc-status: 0\r\n") }),
+      "unknown",
+    );
+  });
+
+  it("is what the status of gRPC says, and that of HTTP if there is none", async () => {
+    assert.equal(await read(grpc, { status: 503, trailers: ["grpc-status", "0"] }), "success");
+    assert.equal(await read(grpc, { status: 503, trailers: ["grpc-status", "7"] }), "failure");
     assert.equal(await read(grpc, { status: 503 }), "failure");
   });
 

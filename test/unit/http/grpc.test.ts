@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import {
-  grpcStatusIn,
-  grpcTimeoutMs,
-  isGrpcAnswer,
-  isGrpcType,
-  trailersInBody,
-} from "../../../src/http/grpc.ts";
+import { grpcTimeoutMs, isGrpcAnswer, isGrpcType, trailersInBody } from "../../../src/http/grpc.ts";
 
 /** A frame of gRPC-Web; `flags` 0x80: it holds trailers. */
 function frame(flags: number, text: string, length = text.length): Buffer {
@@ -36,12 +30,6 @@ describe("gRPC", () => {
       assert.deepEqual([isGrpcType(type), isAnswer(type)], [false, false], type);
     }
     assert.equal(isGrpcAnswer([]), false);
-  });
-
-  it("has one status, or none that can be read", () => {
-    assert.equal(grpcStatusIn(["x", "1", "Grpc-Status", " 0 "]), "0");
-    assert.equal(grpcStatusIn(["grpc-status", "0", "grpc-status", "9"]), undefined);
-    assert.equal(grpcStatusIn([]), undefined);
   });
 
   it("has its trailers in the last frame of a body, as bytes or in pieces of base64", () => {
