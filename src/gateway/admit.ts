@@ -54,6 +54,8 @@ function lacksCertificate({ clientCertificates }: Checks, { peer }: Visit): bool
 function judgePreflight({ cors, sources }: Checks, visit: Visit): Admission | undefined {
   const { request, headers } = visit;
   if (cors.preflight === "refuse" || !isPreflight(request.method, headers)) return undefined;
+  // One that names another method is what that method says to some frameworks.
+  if (methodReadings("OPTIONS", visit).length > 1) return undefined;
   // Browsers send none in headers: whatever carries a token there is no preflight. In its query it has the one that
   // the request will have; the application sees such a one only if the token is live.
   const looked =

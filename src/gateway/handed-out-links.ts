@@ -8,7 +8,7 @@ import type { VerifiedToken } from "../token/verified-token.ts";
 import type { HeldResponse, Hold } from "../upstream/held-response.ts";
 import { type HandedOutReading, readHandedOut } from "./handed-out.ts";
 import type { HoldOptions } from "./hold-options.ts";
-import type { Route } from "./route.ts";
+import type { HandedOutSource, Route } from "./route.ts";
 import { beginLimited, type Login } from "./session-limit.ts";
 import { isProof, type UnprovenBudget } from "./unproven.ts";
 
@@ -44,25 +44,42 @@ export function linkHandedOut(
   options: LinkOptions,
 ): Hold {
   return {
-    onResponse: ({ status, ...response }) =>
-      status >= 200 && status < 400
-        ? link(route, { carried, response: { status, ...response } }, options)
-        : undefined,
+    onResponse(response) {
+      const { session, handsOut = [] } = route;
+      if (response.status < 400) return link(route, { carried, response, handsOut }, options);
+      // No user logs in by a failure, but many frameworks put another cookie into every answer.
+      if (session !== "continues") return undefined;
+      const inHead = handsOut.filter(({ kind }) => kind !== "responseJson");
+      return link(route, { carried, response, handsOut: inHead }, options);
+    },
     onLost: async () => {},
   };
 }
 
+interface Handed {
+  readonly carried: VerifiedToken | undefined;
+  readonly response: HeldResponse;
+  readonly handsOut: readonly HandedOutSource[];
+}
+
 async function link(
   route: Route,
-  { carried, response }: { carried: VerifiedToken | undefined; response: HeldResponse },
+  { carried, response, handsOut }: Handed,
   options: LinkOptions,
 ): Promise<void> {
   const { clock, lifetimes, denylist } = options;
   const opaqueUntil = clock.nowSeconds() + lifetimes.maxLifetimeSeconds;
   const reading = { ...options, opaqueUntil };
-  const handedOut = await readHandedOut(route.handsOut ?? [], response, reading);
+  let isUnread = false;
+  const readBody = async (maxBytes: number) => {
+    const body = await response.readBody(maxBytes);
+    isUnread = body === undefined;
+    return body;
+  };
+  const handedOut = await readHandedOut(handsOut, { ...response, readBody }, reading);
   if (handedOut.length === 0) {
-    if (route.session === "begins") options.onNothingHandedOut();
+    // Pages need hand out none: there, only an answer that is too long to look into is told of.
+    if (route.session === "begins" || isUnread) options.onNothingHandedOut();
     return;
   }
   const { maxSessions } = route;

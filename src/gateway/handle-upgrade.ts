@@ -7,6 +7,8 @@ import type { Gate } from "./gate.ts";
 import { watchLive } from "./live-connections.ts";
 import { recordOutcome } from "./record.ts";
 import { refuse } from "./refuse.ts";
+import { watchOn } from "./request-hold.ts";
+import { endReused } from "./reused-token.ts";
 import type { Route } from "./route.ts";
 import { guardStep } from "./uncaught.ts";
 import { beginVisit, type Visit } from "./visit.ts";
@@ -41,18 +43,20 @@ export function createUpgradeHandler(currentGate: () => Gate) {
   };
 }
 
-function act(gate: Gate, visit: Visit, client: Client, admission: Admission): void {
+function act(gate: Gate, visit: Visit, client: Client, admission: Admission): void | Promise<void> {
   if (admission.kind === "pass" && !isHeld(admission.route)) {
     forward(gate, visit, client, admission);
-  } else {
-    const reason = admission.kind === "deny" ? admission.reason : "request_ambiguous";
-    refuse(gate, visit, client.socket, reason);
+    return undefined;
   }
+  const reason = admission.kind === "deny" ? admission.reason : "request_ambiguous";
+  const refuseIt = () => refuse(gate, visit, client.socket, reason);
+  return visit.reusedToken === undefined ? refuseIt() : endReused(gate, visit).then(refuseIt);
 }
 
-/** Whether the answer on a route is held: what came through a handshake would be past that. */
-function isHeld({ revoke, only, maxSessions }: Route): boolean {
-  return (revoke ?? only ?? maxSessions) !== undefined;
+/** Whether the answer on a route is held, or read: what came through a handshake would be past that. */
+function isHeld({ revoke, only, maxSessions, session, handsOut = [] }: Route): boolean {
+  const readsBody = session !== undefined && handsOut.some(({ kind }) => kind === "responseJson");
+  return (revoke ?? only ?? maxSessions) !== undefined || readsBody;
 }
 
 function forward(gate: Gate, visit: Visit, client: Client, admitted: Admitted): void {
@@ -80,6 +84,7 @@ function forward(gate: Gate, visit: Visit, client: Client, admitted: Admitted): 
     through:
       messageToken &&
       ((open) => watchMessages(gate, { visit, admitted, messageToken, open, socket })),
+    hold: watchOn(gate, visit, admitted),
     // To a request without a token the application may say no, and nothing else.
     onUnswitched: isAnonymous ? () => refuse(gate, visit, socket, "token_missing") : undefined,
     onFailure: (reason, cause) => {

@@ -23,7 +23,7 @@ export function holdOn(
   if (route.revoke === undefined && route.only === undefined) return undefined;
   const sent = token === undefined ? [] : [token];
   const endsOwn = route.revoke !== undefined && route.keepsCarriedToken !== true;
-  const own = endsOwn ? sent.map((each) => asItStands(gate, each)) : [];
+  const own = endsOwn ? sent.map((each) => asItStands(gate, route, each)) : [];
   const { names } = gate.verifier;
   const named = subjectsInRequest(route, visit, names);
   const subjects = route.expectsCarried && token === undefined ? [...named, nobody] : named;
@@ -37,9 +37,17 @@ export function holdOn(
   );
 }
 
-/** The token that a request carried, marked if it has been revoked. */
-function asItStands({ denylist }: Forwarding, token: VerifiedToken): VerifiedToken {
-  return denylist.lookUp(token) === "revoked" ? { ...token, isDead: true } : token;
+/**
+ * The token that a request carried, marked if it has been revoked; on a logout of revgate's own, if it has expired, too: no
+ * application could refuse it, and one that was found in a log would end all that its subject has.
+ */
+function asItStands(
+  { denylist, clock }: Forwarding,
+  { answered }: Admitted["route"],
+  token: VerifiedToken,
+): VerifiedToken {
+  const isOver = answered !== undefined && token.expiresAt <= clock.nowSeconds();
+  return isOver || denylist.lookUp(token) === "revoked" ? { ...token, isDead: true } : token;
 }
 
 const releasesAtOnce: Hold = { onResponse: () => undefined, onLost: async () => {} };

@@ -97,7 +97,7 @@ const complaints = {
   ],
   nothingHandedOut: [
     "error",
-    "the answer handed out no valid token of a subject where the rule says (handsOut, sparing): with only, no other session ended; with sparing, a token handed out elsewhere has ended",
+    "the answer handed out no valid token of a subject where the rule says (handsOut, sparing): with only, no other session ended; with sparing, a token handed out elsewhere has ended; with session, none was linked",
   ],
   subjectKept: [
     "warn",

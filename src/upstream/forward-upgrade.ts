@@ -5,6 +5,7 @@ import { type FieldLines, writeFields } from "../http/field-lines.ts";
 import { writeInterim } from "../node-http/interim.ts";
 import type { ApplicationOptions } from "./application.ts";
 import { createDial } from "./dial.ts";
+import type { Hold } from "./held-response.ts";
 import { InterimResponses } from "./interim-responses.ts";
 import { type OpenUpgrade, openUpgrade } from "./open-upgrade.ts";
 import { replaceNextHead } from "./replaced-write.ts";
@@ -33,6 +34,8 @@ export interface UpgradeOptions {
    * token has been seen for; undefined: nothing.
    */
   readonly through?: ((open: OpenUpgrade) => Duplex) | undefined;
+  /** What looks at the head of the answer first. One that does not switch waits for it; its body is not shown. */
+  readonly hold?: Hold | undefined;
   /** Told in place of `onAnswer` if the application answers 2xx without switching; undefined: such an answer passes. */
   readonly onUnswitched?: (() => void) | undefined;
   /** Told once when the application did not answer; nothing was sent to the client. */
@@ -124,7 +127,7 @@ function watchAnswer(toApplication: ClientRequest, watch: Watch): void {
       } else if (upgrade.onUnswitched !== undefined && isSuccess(answer)) {
         settle(upgrade.onUnswitched);
         toApplication.destroy();
-      } else settle(() => relayRefusal(answer, upgrade, options.addsVia));
+      } else settle(() => relayWhenSeen(answer, upgrade, options.addsVia));
     });
   });
   toApplication.on("upgrade", (answer, upstreamSocket: Duplex) => {
@@ -160,6 +163,8 @@ function open(answer: IncomingMessage, upstreamSocket: Duplex, { upgrade, option
   const passed = writeFields(switchHeaders(headOf(answer), options.addsVia));
   replaceNextHead(socket, `HTTP/1.1 101 ${answer.statusMessage}\r\n${passed}\r\n`);
   upgrade.onAnswer(switchingProtocols);
+  // http-proxy answers in this tick: what the head hands out is noted while it is on its way.
+  void showHead(answer, upgrade)?.catch(() => {});
   const opened = openUpgrade(socket, upstreamSocket);
   upgrade.onOpen(opened);
   if (upgrade.through !== undefined) {
@@ -179,6 +184,19 @@ function pipeThrough(between: Duplex, socket: Duplex, upstreamSocket: Duplex): v
     socket.unpipe(upstreamSocket);
     socket.pipe(between).pipe(upstreamSocket);
   });
+}
+
+function showHead(answer: IncomingMessage, { hold }: UpgradeOptions): Promise<void> | undefined {
+  const { status, headers } = headOf(answer);
+  return hold?.onResponse({ status, headers, readBody: async () => undefined, trailers: () => [] });
+}
+
+/** Passes on an answer that is not 101, when its head has been seen. */
+function relayWhenSeen(answer: IncomingMessage, upgrade: UpgradeOptions, addsVia: boolean): void {
+  const relay = () => relayRefusal(answer, upgrade, addsVia);
+  const seen = showHead(answer, upgrade);
+  if (seen === undefined) relay();
+  else seen.then(relay, () => upgrade.socket.destroy());
 }
 
 /** Passes on an answer that is not 101; the connection ends with it, which also ends a body without length. */

@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from "node:test";
 import { answered, logOutWith, statusOf } from "../helpers/again.ts";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
-import { type Reply, send } from "../helpers/http.ts";
+import { openRaw, type Reply, send } from "../helpers/http.ts";
 import { patience } from "../helpers/redis.ts";
 import { startUsedRedis } from "../helpers/store.ts";
 import { makeToken } from "../helpers/tokens.ts";
@@ -18,6 +18,7 @@ routes:
   - { path: /login, methods: [POST], access: public, ${pair}, session: begins }
   - { path: /refresh, methods: [POST], ${refresh}, ${pair}, session: continues }
   - { path: /strict, methods: [POST], ${refresh}, ${pair}, session: continues, reused: end }
+  - { path: /renew, ${refresh}, ${pair}, session: continues, reused: end }
   - { path: /logout, methods: [POST], revoke: session }
   - { path: /refresh-logout, methods: [POST], ${refresh}, revoke: session }
   - { path: /others, methods: [POST], revoke: others }
@@ -76,7 +77,7 @@ async function start(t: TestContext, count: number, redisSettings = "") {
   for (const gate of gates) await untilReady(gate);
   const [first, last = first] = gates;
   assert.ok(first && last);
-  return { waiting, redis, first, last };
+  return { application, waiting, redis, first, last };
 }
 
 const post = (gate: TestGate, path: string, headers: Record<string, string> = {}) =>
@@ -188,6 +189,52 @@ describe("linked tokens", { concurrency: 3 }, () => {
     }
     await post(first, "/logout", { token });
     for (const each of [access, ...cookies]) assert.equal(await isLive(first, each), false);
+  });
+
+  it("come so with failures, with handshakes that are not followed, and with those that are", async (t) => {
+    const { application, first } = await start(t, 1);
+    const handshake = "Connection: Upgrade\r\nUpgrade: websocket\r\nHost: a\r\n";
+    const page = async (token: string, lines: string) => {
+      const connection = await openRaw(t, first.port);
+      connection.write(`GET /page HTTP/1.1\r\nHost: a\r\nToken: ${token}\r\n${lines}\r\n`);
+      const [, cookie = ""] = await connection.until(/\r\nset-cookie: session=([^;\r]+)/i);
+      assert.equal(await isLive(first, cookie), true);
+      return { cookie, status: connection.received().slice(9, 12) };
+    };
+    const failures = ["404", "422", "500"].map((status) => [`X-Status: ${status}\r\n`, status]);
+    const upgrades = [[handshake.replace("Host: a\r\n", ""), "200"]];
+    for (const [lines = "", expected] of [...failures, ...upgrades]) {
+      const { access } = pairIn(await post(first, "/login"));
+      const { cookie, status } = await page(access, lines);
+      assert.equal(status, expected);
+      await post(first, "/logout", { token: access });
+      assert.equal(await isLive(first, cookie), false, lines);
+    }
+    application.server.on("upgrade", (_request, socket) => {
+      const head = `Connection: Upgrade\r\nUpgrade: websocket\r\nSet-Cookie: session=${makeToken()}`;
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${head}\r\n\r\n`);
+    });
+    const { access } = pairIn(await post(first, "/login"));
+    const { cookie, status } = await page(access, upgrades[0]?.[0] ?? "");
+    assert.equal(status, "101");
+    await post(first, "/logout", { token: access });
+    assert.equal(await isLive(first, cookie), false);
+  });
+
+  it("are not handed out past what reads them, and end if one comes again, by a handshake either", async (t) => {
+    const { first } = await start(t, 1);
+    const stolen = pairIn(await post(first, "/login"));
+    const lines = "Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket";
+    const shake = async (path: string, refresh: string) => {
+      const connection = await openRaw(t, first.port);
+      connection.write(`GET ${path} HTTP/1.1\r\n${lines}\r\nRefresh: ${refresh}\r\n\r\n`);
+      return connection.untilClosed();
+    };
+    assert.match(await shake("/renew", stolen.refresh), /request_ambiguous/);
+    const renewed = pairIn(await post(first, "/renew", { refresh: stolen.refresh }));
+    assert.equal(await isLive(first, renewed.access), true);
+    assert.match(await shake("/renew", stolen.refresh), /token_revoked/);
+    assert.equal(await isLive(first, renewed.access), false);
   });
 
   it("are nobody else's, whatever all answers have in common", async (t) => {

@@ -17,13 +17,16 @@ routes:
 errors: { language: auto, messages: { token_missing: Missing. } }`;
 
 async function start(t: TestContext, more = "") {
+  const settingsOfOwn = more.startsWith("logout:")
+    ? settings.replace(/^logout:.*$/m, "")
+    : settings;
   const asked: string[] = [];
   const application = await startApplication(t, (request, response) => {
     asked.push(`${request.method} ${request.url}`);
     request.resume();
     response.end("from the application");
   });
-  const gate = await startGate(t, { upstream: application.url, yaml: `${settings}\n${more}` });
+  const gate = await startGate(t, { upstream: application.url, yaml: `${settingsOfOwn}\n${more}` });
   await untilReady(gate);
   const logOut = (headers: Record<string, string> = {}, path = "/revgate/logout") =>
     send(`${gate.url}${path}`, { method: "POST", headers });
@@ -66,6 +69,20 @@ describe("a logout of revgate's own", () => {
     const forged = await logOut({ token: `${token.slice(0, -8)}AAAAAAAA` });
     assert.equal(forged.json["error"], "token_invalid");
     assert.equal(forged.headers["set-cookie"], undefined);
+  });
+
+  it("ends nothing but itself by a token that has expired, and what else is live by others that it carries", async (t) => {
+    const logout =
+      "logout: { path: /revgate/logout, revoke: subject, alsoRevoke: [ { cookie: refresh } ] }";
+    const { logOut, isLive } = await start(t, logout);
+    const [live, refresh] = [makeToken(), makeToken({ sub: "bob" })];
+    const old = makeToken({ iat: 1, exp: 2 });
+    assert.equal((await logOut({ token: old })).status, 204);
+    assert.equal(await isLive(live), true);
+    assert.equal((await logOut({ token: old, cookie: `refresh=${refresh}` })).status, 204);
+    assert.deepEqual([await isLive(live), await isLive(refresh)], [true, false]);
+    await logOut({ token: makeToken() });
+    assert.equal(await isLive(live), false);
   });
 
   it("sends browsers to a page, and pages of other origins can read it", async (t) => {

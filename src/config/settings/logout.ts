@@ -16,7 +16,7 @@ export const logout = about(
       { example: "/revgate/logout" },
     ),
     revoke: about(
-      "What it ends, as routes[].revoke.",
+      "What it ends, as routes[].revoke. A token that has expired ends nothing but itself: no application could refuse it.",
       choice(["token", "session", "subject"]).default("token"),
     ),
     alsoRevoke: about(

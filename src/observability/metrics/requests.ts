@@ -191,7 +191,7 @@ function createSubjectCounters(
     ),
     nothingHandedOut: make.counter(
       "revgate_nothing_handed_out_total",
-      "Successful answers on routes with only or sparing that handed out no valid token of a subject: with only, no other session ended; with sparing, the new token was not spared. Alert on every increase.",
+      "Answers on routes with only, sparing or session that handed out no valid token, or were too long to be searched: with only, no other session ended; with sparing, the new token was not spared; with session, none was linked. Alert on every increase.",
     ),
     revokedHandedOut: make.counter(
       "revgate_revoked_tokens_handed_out_total",

@@ -215,6 +215,7 @@ describe("a preflight", () => {
     for (const preflight of ["forward", "answer"] as const) {
       assert.equal(judge(preflight, "Host", "b"), "request_ambiguous");
       assert.equal(judge(preflight, "Content-Length", "1"), "token_missing");
+      assert.equal(judge(preflight, "X-HTTP-Method-Override", "DELETE"), "token_missing");
       const many = Array.from({ length: 300 }, (_, i) => [`X-${i}`, ""]).flat();
       assert.equal(judge(preflight, ...many), "request_too_large");
     }
