@@ -10,21 +10,25 @@ export interface CompatibilityMapping {
   readonly readings: readonly string[];
 }
 
+/** How much longer a path may become: a ligature stands for up to 18 characters, each of which is escaped anew. */
+const maxGrowth = 1024;
 /** Slashes that the tables of some servers know (best fit), and Unicode's mapping does not. */
 const likeSlash = /[\u2044\u2215\u29f8]/g;
 const likeBackslash = /[\u2216\u29f5]/g;
 const syntax = /[/\\.;%?#]/g;
 
 /**
- * Maps a canonical path by Unicode's compatibility mapping (NFKC); undefined if that changes nothing.
+ * Maps a canonical path by Unicode's compatibility mapping (NFKC); undefined if that changes nothing, `unread` if it becomes
+ * so long that looking at it would take milliseconds.
  *
  * Servers and file systems that do so exist, so an exemption must hold for both paths: decision note 0063.
  */
-export function mapCompatible(path: string): CompatibilityMapping | undefined {
+export function mapCompatible(path: string): CompatibilityMapping | "unread" | undefined {
   if (!/%[89A-F]/.test(path)) return undefined;
   const text = path.replace(/(?:%[89A-F][0-9A-F])+/g, decodeURIComponent);
   const mapped = text.replace(likeSlash, "/").replace(likeBackslash, "\\").normalize("NFKC");
   if (mapped === text) return undefined;
+  if (mapped.length > text.length + maxGrowth) return "unread";
   const hasNewSyntax = count(mapped) > count(text);
   const canonical = mapped.replace(/[^!-~]+/g, encodeURIComponent);
   // A new "?" or "#" ends the path, as their escapes do for who decodes them.

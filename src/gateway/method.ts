@@ -10,6 +10,9 @@ const overrideField = "_method";
 /** That name in a target, its letters encoded or not: most targets are spared the rest. */
 const methodInTarget = /(?:m|%[46]d)(?:e|%[46]5)(?:t|%[57]4)(?:h|%[46]8)(?:o|%[46]f)(?:d|%[46]4)/i;
 
+/** No client means more methods at once. */
+const maxReadings = 16;
+
 /** Stands for an unknown method, which may be any. */
 export const anyMethod = "*";
 /** Stands for what the body may name as long as it has not been read, or if it can't be. */
@@ -31,7 +34,7 @@ export function methodReadings(method: string, sent: Sent): readonly string[] {
   }
   if (methodInTarget.test(target)) readings.push(...methodsIn(queryValues(target, overrideField)));
   if (method === "POST" && mayNameMethod(headers)) readings.push(...methodsInBody(sent));
-  return readings;
+  return readings.length > maxReadings ? [method, anyMethod] : readings;
 }
 
 /** Whether there is a body in which a framework looks for fields: a form, JSON, or one that does not say what it is. */

@@ -96,6 +96,7 @@ const plain: Escapes = {
 
 function readEscapes(path: string, { allowEncodedSlash }: TargetOptions): Escapes {
   const mapping = mapCompatible(path);
+  if (mapping === "unread") return { ...plain, hasNewSyntax: true };
   const readings = mapping?.readings.map((reading) => loosen(reading, true)) ?? [];
   const mapped = mapping && { mapped: mapping.path, hasNewSyntax: mapping.hasNewSyntax };
   const read = { ...plain, ...mapped, otherReadings: readings };

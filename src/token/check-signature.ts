@@ -53,6 +53,9 @@ export interface SignatureCheck extends ClaimRules, ClaimReading {
   readonly onSignatureCheck?: () => void;
 }
 
+/** To parse a longer one takes as long as to check its signature: that is charged as well. */
+const shortLength = 2048;
+
 /**
  * Checks form, issuer, audience and signature of a credential, and reads its claims if all are right.
  *
@@ -64,6 +67,22 @@ export function checkSignature(
   issuers: readonly Issuer[],
   options: SignatureCheck,
 ): VerifiedToken | UnknownKey | Unchecked | "forged" | undefined {
+  if (credential.length <= shortLength) return check(credential, issuers, options);
+  const { budget } = options;
+  if (budget?.mayCheck() === false) return { kind: "unchecked" };
+  const startMs = performance.now();
+  try {
+    return check(credential, issuers, options);
+  } finally {
+    budget?.spend(performance.now() - startMs);
+  }
+}
+
+function check(
+  credential: string,
+  issuers: readonly Issuer[],
+  options: SignatureCheck,
+): ReturnType<typeof checkSignature> {
   const jws = parseCompactJws(credential);
   if (jws === undefined) return undefined;
   const isRevocable = areRevocable(jws.payload, options);

@@ -100,4 +100,11 @@ describe("readTarget", () => {
     assert.equal(read("/100%25")?.path, "/100%25");
     assert.equal(read("/100%25zz")?.path, "/100%25zz");
   });
+
+  it("takes a path for one with several readings that compatible characters make very long", () => {
+    const ligature = "%EF%B7%BA";
+    assert.equal(read(`/${ligature}`)?.contested, false);
+    const long = read(`/${ligature.repeat(1000)}`);
+    assert.deepEqual([long?.contested, long?.otherReadings], [true, []]);
+  });
 });

@@ -76,6 +76,23 @@ describe("verifier", () => {
     assert.deepEqual([asked, charges], [4, 2]);
   });
 
+  it("charges its budget for reading a long one, whatever it is", () => {
+    const verifier = verifierWith();
+    let charges = 0;
+    let isFree = false;
+    const budget = {
+      mayCheck: () => isFree,
+      spend() {
+        charges += 1;
+      },
+    };
+    const long = `${makeToken().split(".")[0]}.${"x".repeat(3000)}.${"y".repeat(342)}`;
+    assert.equal(verifier.verify(long, { budget }).kind, "unchecked");
+    isFree = true;
+    assert.equal(verifier.verify(long, { budget }).kind, "invalid");
+    assert.equal(charges, 1);
+  });
+
   it("asks the time on every call, for a remembered credential too", () => {
     let seconds = now;
     const verifier = verifierWith({
