@@ -1,3 +1,4 @@
+import { bodyFramingOf } from "../http/field-lines.ts";
 import { grpcTimeoutMs } from "../http/grpc.ts";
 import type { Answer } from "../node-http/answer.ts";
 import type { CutReason } from "../observability/metrics/requests.ts";
@@ -17,6 +18,7 @@ import { refusalContext, refuse } from "./refuse.ts";
 import { holdOn, watchOn } from "./request-hold.ts";
 import { guardStep } from "./uncaught.ts";
 import { askForBody, type Visit } from "./visit.ts";
+import { mayStillGo, watchUpload } from "./watch-upload.ts";
 
 /**
  * Forwards a request that may pass, and its response back. On a revoking route first the intent goes to
@@ -97,6 +99,7 @@ function forwardOne(
     hold,
     onHead: (headers) => recordHead(gate, visit, { sentMs: checkedMs, headers }),
     onStreaming: isGrpc ? () => () => {} : watch,
+    mayStillGo: () => mayStillGo(gate.live, admitted),
     onEnd(outcome) {
       ended = true;
       forget();
@@ -105,7 +108,11 @@ function forwardOne(
     },
   });
   // A client that streams may send for long before there is an answer.
-  if (isGrpc && !ended) forget = watch(cut);
+  if (ended) return;
+  if (isGrpc) forget = watch(cut);
+  else if (bodyFramingOf(visit.request.rawHeaders) !== "none") {
+    forget = watchUpload(gate.live, visit, admitted, () => cut(undefined));
+  }
 }
 
 function finish(gate: Forwarding, visit: Visit, answer: Answer, outcome: ForwardOutcome): void {

@@ -21,7 +21,7 @@ export interface Forwarding
       "clock" | "lifetimes" | "onUnknownOutcome" | "verifier" | "holdTimeoutMs" | "bodyBytes"
     > {
   readonly application: ApplicationPools;
-  readonly live: Pick<LiveConnections, "add">;
+  readonly live: Pick<LiveConnections, "add" | "isRevoked">;
   readonly denylist: Pick<
     Denylist,
     "intend" | "revoke" | "lookUp" | "ask" | "sessionOf" | "sessionsOf" | "knownBeginning"

@@ -40,6 +40,7 @@ interface Live {
   /** The names of the token, and of the session that it is linked to. */
   names: TokenNames;
   readonly cut: CutConnection;
+  readonly untilExpiry: boolean;
   expiry: NodeJS.Timeout | undefined;
 }
 
@@ -71,6 +72,11 @@ export class LiveConnections {
     return this.#size;
   }
 
+  /** Whether a token has been revoked meanwhile, as far as memory knows. */
+  isRevoked(token: VerifiedToken): boolean {
+    return this.#options.isRevoked(token);
+  }
+
   /** How many there are whose token has that name. */
   countOf(name: EntryName): number {
     return this.#byName.get(keyOfName(name))?.size ?? 0;
@@ -80,10 +86,11 @@ export class LiveConnections {
    * Registers one; what it returns takes it out again.
    *
    * A revocation that came in since the token was checked counts: this connection was not told of it.
+   * `untilExpiry`: whether it ends with the token's lifetime, too.
    */
-  add(token: VerifiedToken, cut: CutConnection): () => void {
+  add(token: VerifiedToken, cut: CutConnection, { untilExpiry = true } = {}): () => void {
     const names = this.#namesIn(this.#options.sessionOf(token), token);
-    const live: Live = { token, names, cut, expiry: undefined };
+    const live: Live = { token, names, cut, untilExpiry, expiry: undefined };
     this.#size += 1;
     this.#register(live);
     // Not before the caller has what this function returns.
@@ -192,7 +199,7 @@ export class LiveConnections {
   #watchExpiry(live: Live): void {
     clearTimeout(live.expiry);
     const { atExpiry, clock, clockToleranceSeconds } = this.#options;
-    if (atExpiry() === "keep") return;
+    if (!live.untilExpiry || atExpiry() === "keep") return;
     // Not before it is sure: what a clock that is ahead for a moment cuts does not come back.
     const now = clock.earliestSeconds?.() ?? clock.nowSeconds();
     const leftMs = (live.token.expiresAt + clockToleranceSeconds() - now) * 1000;

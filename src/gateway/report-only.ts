@@ -51,4 +51,7 @@ export function reportOnly(
 }
 
 /** Connections that go on when their token has ended. */
-export const neverCut: Pick<LiveConnections, "add"> = { add: () => () => {} };
+export const neverCut: Pick<LiveConnections, "add" | "isRevoked"> = {
+  add: () => () => {},
+  isRevoked: () => false,
+};

@@ -52,6 +52,8 @@ export interface ForwardOptions {
    * called when the response has ended.
    */
   readonly onStreaming: (cut: CutAnswer) => () => void;
+  /** Whether a request that had to wait for a connection may still go; else it is cut. */
+  readonly mayStillGo?: (() => boolean) | undefined;
   /** Told once how it ended. */
   readonly onEnd: (outcome: ForwardOutcome) => void;
 }

@@ -43,6 +43,8 @@ class Forwarding implements Exchange, ResponseSource {
   #carrier: Carrier | undefined;
   #state: "waiting" | "holding" | "streaming" | "ended" = "waiting";
   #clientGone = false;
+  /** Set if no connection was there at once. */
+  #waits = false;
   #retried = false;
   #interim: InterimResponses | undefined;
   /** Set while the head of the response is held. */
@@ -80,9 +82,11 @@ class Forwarding implements Exchange, ResponseSource {
     }
     answer.onClose(() => this.#onClientClose());
     this.#application.carry(this);
+    this.#waits = this.#carrier === undefined;
   }
 
   onConnection(carrier: Carrier): boolean {
+    if (this.#waits && this.#options.mayStillGo?.() === false) this.cut(undefined);
     if (this.#state === "ended") return false;
     this.#carrier = carrier;
     this.#sent = true;
@@ -157,7 +161,7 @@ class Forwarding implements Exchange, ResponseSource {
   /** Ends it; what was sent of the answer ends with trailers if there are some, or else is broken off. */
   cut(trailers: FieldLines | undefined): void {
     if (this.#state === "holding" || this.#state === "ended") return;
-    if (this.#state === "waiting") this.#lose();
+    if (this.#state === "waiting") void this.#options.hold?.onLost(this.#mayBeDone);
     else if (trailers === undefined) this.#relay?.breakOff();
     else this.#relay?.end(trailers);
     this.#abort({ kind: "cut" });
@@ -275,6 +279,13 @@ class Forwarding implements Exchange, ResponseSource {
     if (this.#state === "streaming" || hold === undefined) {
       this.#abort({ kind: answer.stalled ? "client_stalled" : "client_gone" });
     }
+  }
+
+  /** Whether the application may have done what was asked: of a request that is not whole it has done nothing, unless it streams. */
+  get #mayBeDone(): boolean {
+    return (
+      this.#sent && (this.streams || this.body === "none" || this.#options.request.readableEnded)
+    );
   }
 
   /** The client has stopped in the middle of its request. What was sent of it is none, and did nothing. */
