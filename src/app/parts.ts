@@ -67,7 +67,7 @@ export interface Parts {
   readonly commands: ControlHandler;
   readonly proxy: Server;
   /** The connections of clients that speak HTTP/2. */
-  readonly http2: Pick<Http2Connections, "size">;
+  readonly http2: Pick<Http2Connections, "size" | "requests">;
   /** Undefined if no other gateway asks. */
   readonly gateways: GatewaysPort | undefined;
   readonly admin: Server;
@@ -177,6 +177,7 @@ function observe(metrics: AppMetrics, parts: Omit<Parts, "admin">): void {
       Math.max(inForce.verification.keysAgeSeconds(), current.keySets?.keysAgeSeconds() ?? 0),
     connections: () => drain.connections,
     http2Connections: () => http2.size,
+    http2Streams: () => http2.requests,
     liveConnections: () => live.size,
     upstreamConnections: () => current.connections,
     upstreamQueued: () => current.queued,

@@ -11,7 +11,7 @@ import type { PlaceGatekeeper } from "./attack.ts";
 
 /** revgate in this process, at its most talkative. */
 export const placeRevgate: PlaceGatekeeper = (t, { upstream, yaml = "" }) =>
-  startGate(t as TestContext, { upstream, yaml });
+  startGate(t as TestContext, { upstream, yaml, leavesNothing: true });
 
 /** The naive gate, in a process of its own: some vectors end it. */
 export const placeNaive: PlaceGatekeeper = async (t, { upstream }) => {

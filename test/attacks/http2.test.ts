@@ -63,7 +63,7 @@ async function start(ending: Ending, yaml: string): Promise<Place> {
     else if (request.url === "/deaf") request.pause();
     else request.on("data", () => {}).on("end", () => response.end("ok"));
   });
-  const gate = await startGate(ending, { upstream: application.url, yaml });
+  const gate = await startGate(ending, { upstream: application.url, yaml, leavesNothing: true });
   return { application, gate, late };
 }
 

@@ -8,6 +8,7 @@ import { createLogger } from "../../src/observability/logger.ts";
 import type { Stopwatch } from "../../src/platform/clock.ts";
 import { engineSetting } from "./engine.ts";
 import { send } from "./http.ts";
+import { untilNothingIsLeft } from "./left-over.ts";
 import type { Ending } from "./shared.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { publicPem } from "./tokens.ts";
@@ -45,6 +46,8 @@ export interface GateOptions {
   readonly observer?: Observer;
   /** Where its log goes besides. */
   readonly output?: LogOutput;
+  /** Fails the test if it holds something of a client at the end, when the test's own connections are closed. */
+  readonly leavesNothing?: boolean;
 }
 
 /** Writes a configuration for a revgate on free ports, and loads it. */
@@ -90,13 +93,16 @@ export async function startGate(t: Ending, options: GateOptions): Promise<TestGa
     return stopped;
   };
   config.settings.limits.drainTimeout = 500;
-  t.after(stop);
+  const adminUrl = `http://127.0.0.1:${app.adminAddress.port}`;
+  t.after(async () => {
+    const isLeft = options.leavesNothing === true && stopped === undefined;
+    await (isLeft ? untilNothingIsLeft({ adminUrl }).finally(stop) : stop());
+  });
   return {
     ...app,
-    stop,
+    ...{ stop, adminUrl },
     url: `${options.scheme ?? "http"}://127.0.0.1:${app.address.port}`,
     port: app.address.port,
-    adminUrl: `http://127.0.0.1:${app.adminAddress.port}`,
     logged: () => lines.join(""),
     directory,
   };

@@ -9,6 +9,7 @@ import { listenOnLoopback } from "../helpers/application.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
 import { startGate, type TestGate } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
+import { untilNothingIsLeft } from "../helpers/left-over.ts";
 import { h2load, wrk } from "../helpers/load-generators.ts";
 import { firstCells } from "../helpers/tables.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
@@ -211,21 +212,12 @@ function usedMemory(): number {
   return heapUsed + external;
 }
 
-const gauges = [
-  "revgate_connections",
-  "revgate_live_connections",
-  "revgate_upgraded_connections",
-  "revgate_upstream_queue",
-  "revgate_holds",
-  "revgate_outbox_pending",
-];
-
 /** Waits until nothing is under way any more. */
-async function untilIdle({ adminUrl }: TestGate): Promise<void> {
-  await until(async () => {
-    const { text } = await send(`${adminUrl}/metrics`);
-    return gauges.every((name) => new RegExp(`^${name} 0$`, "m").test(text));
-  });
+async function untilIdle(gate: TestGate): Promise<void> {
+  await untilNothingIsLeft(gate);
+  await until(async () =>
+    /^revgate_outbox_pending 0$/m.test((await send(`${gate.adminUrl}/metrics`)).text),
+  );
 }
 
 /** Checks how a gate's requests ended. */

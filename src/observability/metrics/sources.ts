@@ -10,6 +10,7 @@ export interface MetricSources {
   journalBytes(): number;
   connections(): number;
   http2Connections(): number;
+  http2Streams(): number;
   liveConnections(): number;
   clockDifference(): number;
   redisStaleness(): number;
@@ -55,6 +56,11 @@ function observeConnections(
     "revgate_http2_connections",
     "Connections of clients that speak HTTP/2.",
     sources.http2Connections,
+  );
+  read(
+    "revgate_http2_streams",
+    "Requests in progress on connections of HTTP/2; limits.maxConnections bounds them.",
+    sources.http2Streams,
   );
   read(
     "revgate_upstream_connections",

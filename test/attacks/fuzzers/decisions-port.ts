@@ -6,6 +6,7 @@ import type { CheckResponse } from "../../../src/decisions/grpc/messages.ts";
 import { fc } from "../../helpers/fast-check.ts";
 import { startGate, type TestGate } from "../../helpers/gate.ts";
 import { send } from "../../helpers/http.ts";
+import { untilNothingIsLeft } from "../../helpers/left-over.ts";
 import { makeToken } from "../../helpers/tokens.ts";
 import { type Field, wire } from "../../helpers/wire.ts";
 import { type Fuzzer, type FuzzOptions, tryEach } from "./fuzzer.ts";
@@ -177,7 +178,11 @@ export const decisionsPortFuzzer: Fuzzer = {
         if (await ask(message)) counts.passed += 1;
       });
     }
-    for (const { gate } of [authorization, processor]) await assertUnharmed(gate);
+    for (const { gate, client } of [authorization, processor]) {
+      client.close();
+      await assertUnharmed(gate);
+      await untilNothingIsLeft(gate);
+    }
     return counts;
   },
 };

@@ -6,6 +6,7 @@ import { listenOnLoopback } from "../../helpers/application.ts";
 import { fc } from "../../helpers/fast-check.ts";
 import { startGate, type TestGate } from "../../helpers/gate.ts";
 import { openRaw, type RawConnection, send } from "../../helpers/http.ts";
+import { untilNothingIsLeft } from "../../helpers/left-over.ts";
 import { makeToken } from "../../helpers/tokens.ts";
 import { type Fuzzer, tryEach } from "./fuzzer.ts";
 
@@ -235,17 +236,4 @@ async function checkLogout(gate: TestGate, token: string, seen: string): Promise
   const { text } = await send(`${gate.url}/me`, { headers: { token, "x-script": "none" } });
   const revoked = text.includes("token_revoked");
   assert.equal(revoked, ended, `${seen}, then ${text}`);
-}
-
-/** All that the gate holds of a client is given back in the end. */
-async function untilNothingIsLeft({ adminUrl }: TestGate): Promise<void> {
-  const gauges = ["revgate_connections", "revgate_upstream_queue", "revgate_live_connections"];
-  const deadlineMs = performance.now() + 60_000;
-  for (;;) {
-    const { text } = await send(`${adminUrl}/metrics`);
-    const left = gauges.filter((name) => !new RegExp(`^${name} 0$`, "m").test(text));
-    if (left.length === 0) return;
-    assert.ok(performance.now() < deadlineMs, `left: ${left.join(", ")}`);
-    await sleep(50);
-  }
 }
