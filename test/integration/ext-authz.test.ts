@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { loadConfig } from "../../src/config/load.ts";
+import { keptSessions } from "../../src/node-http/http2/keep-session.ts";
 import { startApplication } from "../helpers/application.ts";
 import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
 import { type Asked, checkRequest, openEnvoy } from "../helpers/envoy.ts";
 import { startGate, type TestGate, untilStartIsNoted } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
+import { untilNothingIsLeft } from "../helpers/left-over.ts";
+import { startRelay } from "../helpers/relay.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
@@ -57,6 +61,33 @@ async function openMany(t: TestContext, options: { port: number; localAddress: s
   });
   await Promise.all(sockets);
   return { open: () => open };
+}
+
+/** Watches the health of all services so many times, from another address, and never stops. */
+async function watchOften(t: TestContext, port: number, localAddress: string, times: number) {
+  let watching = 0;
+  const sessions = Array.from({ length: Math.ceil(times / 100) }, () => {
+    const createConnection = () => connect({ port, host: "127.0.0.1", localAddress });
+    const session = connectHttp2(`http://127.0.0.1:${port}`, { createConnection });
+    t.after(() => session.destroy());
+    return session.on("error", () => {});
+  });
+  for (let i = 0; i < times; i++) {
+    const stream = sessions[Math.floor(i / 100)]?.request({
+      ...{ ":method": "POST", ":path": "/grpc.health.v1.Health/Watch" },
+      ...{ "content-type": "application/grpc", te: "trailers" },
+    });
+    stream
+      ?.on("error", () => {})
+      .on("trailers", () => {
+        watching -= 1;
+      });
+    stream?.once("data", () => {
+      watching += 1;
+    });
+    stream?.end(Buffer.alloc(5));
+  }
+  return { watching: () => watching };
 }
 
 describe("the gateways' port, asked by Envoy's ext_authz over gRPC", () => {
@@ -195,6 +226,19 @@ describe("the gateways' port, asked by Envoy's ext_authz over gRPC", () => {
     assert.match(gate.logged(), /decisions\.question/);
   });
 
+  it("has places for those that watch its health, whatever one neighbour takes of them", async (t) => {
+    const { gate, port } = await start(t, "", ", gateways: [127.0.0.1, 127.0.0.2]");
+    const neighbour = await watchOften(t, port, "127.0.0.2", 1100);
+    await until(() => neighbour.watching() === 1000);
+    const health = openEnvoy(t, port).watchHealth();
+    assert.equal(await health.next(), 1);
+    await until(() => neighbour.watching() === 999);
+    assert.match(gate.logged(), /"peer":"127\.0\.0\.2","why":"too many watchers/);
+    const stopped = gate.stop();
+    assert.equal(await health.next(), 2);
+    await stopped;
+  });
+
   it("answers a logout that it holds when it stops, tells the health checks, and then is gone", async (t) => {
     const syncs = await prepareHeldSyncs(t);
     const { gate, envoy } = await start(t, "limits: { drainTimeout: 20s }");
@@ -213,6 +257,37 @@ describe("the gateways' port, asked by Envoy's ext_authz over gRPC", () => {
     assert.equal((await asked).code, 0);
     await stopped;
     await assert.rejects(envoy.check(checkRequest("POST", "/login")), /UNAVAILABLE/);
+  });
+
+  it("keeps nothing of checks that it holds when their Envoy goes away, and loses no logout of theirs", async (t) => {
+    const syncs = await prepareHeldSyncs(t);
+    const { gate, port, envoy } = await start(t);
+    await untilStartIsNoted(gate);
+    const relay = await startRelay(t, port);
+    const leaving = openEnvoy(t, relay.port);
+    const tokens = Array.from({ length: 20 }, (_, i) => makeToken({ jti: `${i}` }));
+    const kept = keptSessions();
+    const other = checkRequest("GET", "/me", { headers: { token: makeToken() } });
+    assert.equal((await leaving.check(other)).code, 0);
+    assert.equal(keptSessions(), kept + 1);
+    syncs.hold();
+    const asked = tokens.map((token) =>
+      leaving.check(checkRequest("POST", "/logout", { headers: { token } })),
+    );
+    await syncs.arrived();
+    // By then the others have come, too.
+    assert.equal((await leaving.check(other)).code, 0);
+    relay.cut();
+    for (const each of asked) await assert.rejects(each);
+    // Its connection, and with it all that was asked on it.
+    await until(() => keptSessions() === kept);
+    syncs.letGo();
+    await untilNothingIsLeft(gate);
+    assert.equal(await metric(gate, 'revgate_uncaught_errors_total{door="decisions"}'), 0);
+    for (const token of tokens) {
+      const after = await envoy.check(checkRequest("GET", "/me", { headers: { token } }));
+      assert.equal(after.headers["x-revgate-error"], "token_revoked");
+    }
   });
 
   it("answers over TLS those that show a certificate, and shows a new one after a reload", async (t) => {

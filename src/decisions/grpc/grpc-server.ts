@@ -68,7 +68,11 @@ export function createGrpcServer(
   const asked = options.form === "ext_proc" ? "processor" : "authorization";
   add(asked, asked === "processor" ? createProcessor(service) : createAuthorization(service));
   const offered = services[asked].name;
-  const health = createHealth({ offered: ["", offered], isServing: () => !options.isLeaving() });
+  const health = createHealth({
+    offered: ["", offered],
+    isServing: () => !options.isLeaving(),
+    onCrowded: (peer, why) => options.onRefused("question", peer, why),
+  });
   add("health", health.service);
   const connections = takeConnections(calls, grpc.ServerCredentials.createInsecure(), {
     ...options,

@@ -70,7 +70,7 @@ export function beginAsked(
   return { visit, tooLong: bytes > gate.headerBytes };
 }
 
-/** `10.0.0.7:40312` and `::1:40312`, as gRPC writes them. */
-function addressOf(peer: string): string {
+/** Of `10.0.0.7:40312` and `::1:40312`, as gRPC writes them. */
+export function addressOf(peer: string): string {
   return peer.replace(/:\d+$/, "");
 }
