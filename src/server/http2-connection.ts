@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import { FrameBudget } from "../node-http/http2/frame-budget.ts";
 import { unsentBytes } from "../node-http/unsent-bytes.ts";
 import type { Http2Fault } from "../observability/metrics/requests.ts";
 import { StopProbe } from "./http2-stop-probe.ts";
@@ -22,10 +23,6 @@ interface Told {
   onFault(fault: Http2Fault, socket: Socket, cause: string): void;
 }
 
-/** Bytes a second that may be neither heads of requests nor their bodies, beside a half of what is sent. */
-const freeBytes = 65_536;
-/** What a request's head may take in frames, beside its text. */
-const headFrameBytes = 64;
 /** Requests that a client may break off at once, and how many more each second. */
 const [maxResets, resetsPerSecond] = [200, 50];
 
@@ -69,8 +66,7 @@ export class Http2Connection {
   add(stream: ServerHttp2Stream, exchange: Http2Exchange): WatchedRequest {
     const watched = new WatchedRequest(exchange);
     this.#streams.add(watched);
-    for (const text of exchange.request.rawHeaders) this.count(text.length);
-    this.count(headFrameBytes + 16 * exchange.request.rawHeaders.length);
+    this.#frames.countHead(exchange.request.rawHeaders);
     stream.once("close", () => {
       this.#streams.delete(watched);
       if (this.#streams.size === 0) this.#idleSinceMs = performance.now();
@@ -137,32 +133,9 @@ export class Http2Connection {
   #cut(fault: Http2Fault, cause: string): void {
     if (this.#session.destroyed) return;
     this.fault(fault, cause);
-    this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    // With an error to destroy() it would count as a mistake of the protocol, too.
+    this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    this.#session.destroy();
     if (this.#probe.stopped) this.socket.destroy();
-  }
-}
-
-/** What a connection receives that is of no use: pings, settings, priorities, windows, frames without content. */
-class FrameBudget {
-  readonly #socket: Socket;
-  useful = 0;
-  #read: number;
-  #written: number;
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    this.#read = socket.bytesRead;
-    this.#written = socket.bytesWritten;
-  }
-
-  /** Whether more came since the last look, so many seconds ago, than there is need for. */
-  isSpent(seconds: number): boolean {
-    const { bytesRead, bytesWritten } = this.#socket;
-    const idle = bytesRead - this.#read - this.useful;
-    const free = Math.max(1, seconds) * freeBytes + (bytesWritten - this.#written) / 2;
-    this.#read = bytesRead;
-    this.#written = bytesWritten;
-    this.useful = 0;
-    return idle > free;
   }
 }

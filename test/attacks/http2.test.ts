@@ -155,6 +155,7 @@ describe("a client of HTTP/2 that sends too much", () => {
       // nghttp2 has limits of its own, and may be the first.
       await until(async () => (await all()) > before.all);
       if (reason !== "any") assert.equal(await faults(gate, reason), before.reason + 1);
+      if (reason === "resets") assert.equal(connection.goaway, enhanceYourCalm);
       await isServed(gate);
     });
   }

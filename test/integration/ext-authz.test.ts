@@ -13,6 +13,7 @@ import { makeCertificate } from "../helpers/certificate.ts";
 import { type Asked, checkRequest, openEnvoy } from "../helpers/envoy.ts";
 import { startGate, type TestGate, untilStartIsNoted } from "../helpers/gate.ts";
 import { send } from "../helpers/http.ts";
+import { frame, openFrames, types } from "../helpers/http2-frames.ts";
 import { untilNothingIsLeft } from "../helpers/left-over.ts";
 import { startRelay } from "../helpers/relay.ts";
 import { temporaryDirectory } from "../helpers/temporary.ts";
@@ -224,6 +225,23 @@ describe("the gateways' port, asked by Envoy's ext_authz over gRPC", () => {
     writeFileSync(file, text.replace("ext_authz", "forwarded"));
     await gate.reload(() => loadConfig(file, {}));
     assert.match(gate.logged(), /decisions\.question/);
+  });
+
+  it("cuts a peer that sends frames that carry nothing, and none that asks much", async (t) => {
+    const { gate, port, envoy } = await start(t);
+    const headers = { token: makeToken({ long: "a".repeat(500) }) };
+    const question = checkRequest("GET", "/me", { headers });
+    const asked = Array.from({ length: 500 }, () => envoy.check(question));
+    for (const type of [types.priority, 99]) {
+      const flood = await openFrames(t, port);
+      const one = frame(type, 0, type === types.priority ? 1 : 0, Buffer.alloc(5));
+      flood.write(...Array.from({ length: 20_000 }, () => one));
+      await flood.untilClosed();
+      assert.equal(flood.goaway, 11);
+    }
+    for (const each of asked) assert.equal((await each).code, 0);
+    assert.match(gate.logged(), /"why":"too many frames that carry nothing"/);
+    assert.equal(await metric(gate, 'revgate_decisions_refused_total{reason="gateway"}'), 2);
   });
 
   it("has places for those that watch its health, whatever one neighbour takes of them", async (t) => {

@@ -11,6 +11,7 @@ import {
   tlsOptions,
 } from "../decision-server.ts";
 import { limitHandshakes } from "../handshakes.ts";
+import { watchFloods } from "./frame-floods.ts";
 import { onSession } from "./grpc-sessions.ts";
 
 /** Who may connect, how, and how many of them; and who is told. */
@@ -46,7 +47,11 @@ export function takeConnections(
   options: ConnectionOptions,
 ): GrpcConnections {
   const injector = calls.createConnectionInjector(credentials);
-  onSession(calls, keepSession);
+  const watch = watchFloods((peer, why) => options.onRefused("gateway", peer, why));
+  onSession(calls, (session) => {
+    keepSession(session);
+    watch(session);
+  });
 
   const door = openDoor(options, (socket) => injector.injectConnection(socket));
   return {
