@@ -76,10 +76,20 @@ export function finderIn(objects: readonly Rendered[]) {
     assert.fail(`no ${kind} ${name}`);
 }
 
-const modelsOf = (apiVersion: string) =>
-  apiVersion.startsWith("monitoring.coreos.com/")
-    ? `@kubernetes-models/prometheus-operator/${apiVersion}`
-    : `kubernetes-models/${apiVersion}`;
+/** Schemas of what is no part of Kubernetes, by the end of the group. */
+const others = {
+  "monitoring.coreos.com": "prometheus-operator",
+  "istio.io": "istio",
+  "traefik.io": "traefik",
+};
+
+function modelsOf(apiVersion: string): string {
+  const [group = ""] = apiVersion.split("/");
+  const found = Object.entries(others).find(([name]) => group.endsWith(name));
+  return found === undefined
+    ? `kubernetes-models/${apiVersion}`
+    : `@kubernetes-models/${found[1]}/${apiVersion}`;
+}
 
 /** Fails where an object is not what the schema of its kind says. */
 export async function validate(object: Rendered): Promise<void> {
