@@ -13,10 +13,12 @@ import { searchProgram } from "../tools/programs.ts";
 /** Debian's own: flask-jwt-extended 4.4 with PyJWT 2.6 takes integers for identities. */
 const pythonPackages = [
   ...["python3-flask", "python3-python-flask-jwt-extended", "gunicorn"],
-  "python3-djangorestframework-simplejwt",
+  ...["python3-djangorestframework-simplejwt", "python3-grpcio"],
 ];
 /** By the names of what they import. */
-const pythonModules = ["flask", "flask_jwt_extended", "gunicorn", "rest_framework_simplejwt"];
+const pythonModules = [
+  ...["flask", "flask_jwt_extended", "gunicorn", "rest_framework_simplejwt", "grpc"],
+];
 /** The Python that has them. */
 export const appsPython = "/usr/bin/python3";
 
@@ -53,16 +55,16 @@ function hasModules(modules: readonly string[]): boolean {
   return spawnSync(appsPython, ["-c", `import ${modules}`], { stdio: "ignore" }).status === 0;
 }
 
-function installForPython(packages: readonly string[], modules: readonly string[]): void {
-  if (hasModules(modules)) return;
+function installForPython(): void {
+  if (hasModules(pythonModules)) return;
   const apt = searchProgram(["apt-get"]);
-  const args = ["install", "-y", "-q", "--no-install-recommends", ...packages];
+  const args = ["install", "-y", "-q", "--no-install-recommends", ...pythonPackages];
   if (apt !== undefined && process.getuid?.() === 0) {
     const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
     run(apt, ["update", "-q"], env);
     run(apt, args, env);
   }
-  if (hasModules(modules)) return;
+  if (hasModules(pythonModules)) return;
   throw new Error(`npm run test:apps needs: sudo apt-get ${args.join(" ")}`);
 }
 
@@ -78,10 +80,6 @@ function installForNode(): void {
 }
 
 if (process.argv[1]?.endsWith("install.ts") === true) {
-  const isShort = process.argv.includes("short");
-  installForPython(
-    isShort ? pythonPackages : [...pythonPackages, "python3-grpcio"],
-    isShort ? pythonModules : [...pythonModules, "grpc"],
-  );
-  if (!isShort) installForNode();
+  installForPython();
+  if (!process.argv.includes("short")) installForNode();
 }
