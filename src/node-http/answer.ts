@@ -21,7 +21,7 @@ export interface Answer {
   readonly stalled: boolean;
   /** Whether the client does not keep up: what is written waits, until `onDrain`. */
   readonly needsDrain: boolean;
-  /** Has it keep its place when another client wants one, until it is whole: a logout is seen through. */
+  /** Has others give way before it if another client wants a place, from the whole request to the whole answer. */
   keepPlace(): void;
   /** Lets the client pause in the middle of its request for as long as it likes. */
   allowPauses(): void;

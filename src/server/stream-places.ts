@@ -2,7 +2,7 @@
 export interface Occupant {
   /** Whether its client alone keeps it: it takes nothing of its answer, or sends nothing of its body. */
   readonly standsStill: boolean;
-  /** Whether it is seen through, whatever comes. */
+  /** Whether it gives way last of those of its network. */
   readonly isKept: boolean;
   /** Ends it, for a request of another client. */
   giveWay(): void;
@@ -15,8 +15,9 @@ const maxLooked = 64;
  * The places of requests in progress, in shares by client network.
  *
  * If all are taken, a network that has more than the newcomer's loses the oldest of those that stand still, else its
- * oldest if it has two more at least. The network with the most comes first. So clients that
- * only hold places keep no other client out, and a client that has the most itself is refused what it asks for on top.
+ * oldest if it has two more at least, and a held logout only if it has nothing else. The network with the most comes
+ * first. So clients that only hold places keep no other client out, whatever they hold them with, and a client that has
+ * the most itself is refused what it asks for on top.
  */
 export class StreamPlaces {
   readonly #max: () => number;
@@ -88,16 +89,21 @@ export class StreamPlaces {
     return occupant && { network: newcomer, occupant };
   }
 
-  /** The oldest that stands still; else the oldest, if one at work may be it. A set keeps the order of coming. */
+  /**
+   * The oldest that stands still; else the oldest, if one at work may be it: one that is kept if there is no other.
+   * A set keeps the order of coming.
+   */
   #oldestOf(network: string, mayBeAtWork: boolean): Occupant | undefined {
     let oldest: Occupant | undefined;
+    let oldestKept: Occupant | undefined;
     let looked = 0;
     for (const each of this.#networks.get(network) ?? []) {
-      if (!each.isKept && each.standsStill) return each;
-      if (!each.isKept && mayBeAtWork) oldest ??= each;
+      if (each.isKept) oldestKept ??= each;
+      else if (each.standsStill) return each;
+      else oldest ??= each;
       looked += 1;
       if (looked >= maxLooked && (oldest !== undefined || !mayBeAtWork)) break;
     }
-    return oldest;
+    return mayBeAtWork ? (oldest ?? oldestKept) : undefined;
   }
 }

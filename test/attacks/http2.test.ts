@@ -400,6 +400,58 @@ describe("a client of HTTP/2 that holds places", { concurrency: true }, () => {
     assert.equal((await served).status, 200);
     await client.until(({ type, stream }) => type === types.headers && stream === 1);
   });
+
+  it("loses logouts of which the body does not come, and their tokens with them", async (t) => {
+    let arrived = 0;
+    const application = await startApplication(t, (request, response) => {
+      if (request.url === "/logout") arrived += 1;
+      else response.end("ok");
+    });
+    const yaml = "limits: { maxConnections: 3 }\nlog: { requests: none }";
+    const gate = await startGate(t, { upstream: application.url, yaml });
+    const client = await openFrames(t, gate.port, undefined, stranger);
+    const logout = [[":method", "POST"], ...asAlice("/logout").slice(1)] as const;
+    client.write(
+      many(3, (i) => headers(2 * i + 1, [...logout, ["content-length", "10"]], flags.endHeaders)),
+    );
+    await until(() => arrived === 3);
+    const session = await connectHttp2(t, gate.url);
+    const asOther = { headers: { token: makeToken() } };
+    assert.equal((await sendHttp2(session, "/me", asOther)).status, 200);
+    assert.equal((await client.until(({ type }) => type === types.reset)).stream, 1);
+    // Its outcome is unknown, as if its client had left.
+    const asClient = { headers: { token } };
+    await until(async () => (await sendHttp2(session, "/me", asClient)).status === 401);
+  });
+
+  it("loses its oldest logout if it has nothing else, which is carried out anyway", async (t) => {
+    const waiting: ServerResponse[] = [];
+    const application = await startApplication(t, (request, response) => {
+      if (request.url === "/logout") waiting.push(response);
+      else response.end("ok");
+    });
+    const yaml = [
+      "limits: { maxConnections: 2 }",
+      "log: { requests: none }",
+      "denylist: { dataDir: data, onUnknownOutcome: keep }",
+    ].join("\n");
+    const gate = await startGate(t, { upstream: application.url, yaml });
+    const client = await openFrames(t, gate.port, undefined, stranger);
+    for (const stream of [1, 3]) {
+      client.write(headers(stream, [[":method", "POST"], ...asAlice("/logout").slice(1)]));
+      await until(() => waiting.length === (stream + 1) / 2);
+    }
+    const session = await connectHttp2(t, gate.url);
+    assert.equal(
+      (await sendHttp2(session, "/me", { headers: { token: makeToken() } })).status,
+      200,
+    );
+    assert.equal((await client.until(({ type }) => type === types.reset)).stream, 1);
+    const asClient = { headers: { token } };
+    assert.equal((await sendHttp2(session, "/me", asClient)).status, 200);
+    waiting[0]?.end("bye");
+    await until(async () => (await sendHttp2(session, "/me", asClient)).status === 401);
+  });
 });
 
 describe("a client of HTTP/2 that would write HTTP/1.1", () => {

@@ -71,9 +71,9 @@ export class Http2Answer implements Answer {
     return this.#isWhole && this.#written <= shortBytes && this.unsentBytes === this.#written;
   }
 
-  /** Whether it is seen through, although another client wants its place. */
+  /** Whether others give way before it: its client has done its part, and waits for an answer. */
   get isKept(): boolean {
-    return this.#isKept && !this.#isWhole;
+    return this.#isKept && !this.#isWhole && this.#request.complete;
   }
 
   /** Whether this side has ended it before its time. */

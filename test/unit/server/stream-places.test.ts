@@ -59,23 +59,50 @@ describe("StreamPlaces", () => {
     assert.equal(one?.gaveWay, true);
   });
 
-  it("never ends what is seen through, and looks at the next network", () => {
-    const places = new StreamPlaces(() => 5);
+  it("ends what is kept behind all else of its network, the oldest first", () => {
+    const places = new StreamPlaces(() => 6);
     const kept = fill(places, "a", 3, { isKept: true, standsStill: true });
-    const [other] = fill(places, "b", 2);
-    assert.equal(come(places, "c").refused, false);
-    assert.ok(kept.every(({ gaveWay }) => !gaveWay));
-    assert.equal(other?.gaveWay, true);
-    assert.equal(come(places, "d").refused, true);
+    const [other] = fill(places, "a", 1);
+    const small = fill(places, "b", 2);
+    for (const newcomer of ["c", "d"]) assert.equal(come(places, newcomer).refused, false);
+    assert.deepEqual(
+      [...kept, other, ...small].map((each) => each?.gaveWay),
+      [true, false, false, true, false, false],
+    );
   });
 
-  it("looks at each network once, by what it has at present", () => {
-    // One less than it looks at: the next is looked at, too.
-    const networks = 63;
-    const places = new StreamPlaces(() => 2 * networks + 1);
-    for (let i = 0; i < networks; i += 1) fill(places, `kept ${i}`, 2, { isKept: true });
-    const [still] = fill(places, "b", 1, { standsStill: true });
+  it("ends nothing that is kept for its own network, or from one with one more only", () => {
+    for (const [count, newcomer] of [
+      [2, "a"],
+      [1, "c"],
+    ] as const) {
+      const places = new StreamPlaces(() => count);
+      const kept = fill(places, "a", count, { isKept: true, standsStill: true });
+      assert.equal(come(places, newcomer).refused, true);
+      assert.ok(kept.every(({ gaveWay }) => !gaveWay));
+    }
+  });
+
+  it("finds what stands still behind any number that are kept", () => {
+    const places = new StreamPlaces(() => 101);
+    const kept = fill(places, "a", 100, { isKept: true });
+    const [still] = fill(places, "a", 1, { standsStill: true });
     assert.equal(come(places, "c").refused, false);
+    assert.equal(still?.gaveWay, true);
+    assert.ok(kept.every(({ gaveWay }) => !gaveWay));
+  });
+
+  it("looks at a network by what it has at present", () => {
+    // As many as it looks at in all.
+    const networks = 64;
+    const places = new StreamPlaces(() => networks + 3);
+    for (let i = 0; i < networks; i += 1) fill(places, `a ${i}`, 2)[0]?.leave();
+    const [still] = fill(places, "b", 2, { standsStill: true });
+    const more = fill(places, "c", 2);
+    assert.deepEqual(
+      more.map(({ refused }) => refused),
+      [false, false],
+    );
     assert.equal(still?.gaveWay, true);
   });
 
