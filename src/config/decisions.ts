@@ -1,4 +1,5 @@
 import type { SettingPath } from "./document.ts";
+import { methodInBodyProblems } from "./method-in-body.ts";
 
 /** A setting that can't be kept where gateways only ask. */
 interface Problem {
@@ -10,7 +11,7 @@ type Status = number | { readonly [reason in string]?: number | undefined } | un
 
 /** What of a configuration has to do with it. */
 interface Asked {
-  readonly decisions?: { readonly question?: string } | undefined;
+  readonly decisions?: { readonly question?: string; readonly methodInBody?: string } | undefined;
   readonly routes: readonly Rule[];
   readonly logout?: unknown;
   readonly cors: { readonly preflight: string };
@@ -19,6 +20,9 @@ interface Asked {
 }
 
 interface Rule {
+  readonly path: string;
+  readonly methods?: readonly string[] | undefined;
+  readonly access: string;
   readonly revoke?: unknown;
   readonly tokens?: unknown;
   readonly when?: { readonly requestJson?: string | undefined } | undefined;
@@ -50,6 +54,9 @@ export function decisionProblems(settings: Asked): Problem[] {
       ({ path, message }) => ({ path: ["routes", index, ...path], message }),
     ),
   );
+  if (settings.decisions.methodInBody !== "never") {
+    problems.push(...methodInBodyProblems(settings.routes));
+  }
   if (settings.listen.tls?.clientCaFile !== undefined) {
     const message =
       "expected none beside decisions: gateways do not show their clients' certificates";

@@ -44,3 +44,30 @@ export function compilePattern(pattern: string, exact: boolean): (path: string) 
   const expression = new RegExp(`^${tail}$`);
   return (path) => expression.test(path);
 }
+
+/** Whether some path matches both of two patterns, in its loosest reading. */
+export function patternsOverlap(one: string, other: string): boolean {
+  const [a, b] = [segmentsOf(one), segmentsOf(other)];
+  for (let i = 0; ; i += 1) {
+    if (isTail(a, i) || isTail(b, i)) return true;
+    const [segment, against] = [a[i], b[i]];
+    if (segment === undefined || against === undefined) return segment === against;
+    if (!isAny(segment) && !isAny(against) && segment !== against) return false;
+  }
+}
+
+function segmentsOf(pattern: string): readonly string[] {
+  return pattern
+    .toLowerCase()
+    .replace(/(?<=.)\/$/, "")
+    .split("/");
+}
+
+/** Whether everything from there on matches. */
+function isTail(segments: readonly string[], index: number): boolean {
+  return index === segments.length - 1 && segments[index] === "*";
+}
+
+function isAny(segment: string): boolean {
+  return segment === "*" || named.test(segment);
+}

@@ -49,6 +49,13 @@ export const decisions = about(
       "How they say which request they ask about. forwarded: X-Forwarded-Method, -Uri and -Host. original: X-Original-Method and X-Original-URL. same: method, target and Host of the question itself. No client may be able to send these past the gateway. ext_authz: Envoy's Authorization service, over gRPC instead of HTTP. ext_proc: Envoy's ExternalProcessor, which shows the application's answer too.",
       choice(questionForms).default("forwarded"),
     ),
+    methodInBody: about(
+      "Whether the application may take a POST for another method that its body names (_method: Rails, Laravel, Symfony, method-override). Gateways do not show bodies.",
+      choice(["possible", "never"]).default("possible"),
+      {
+        why: "With possible, a rule without POST among its methods must not revoke, nor be protected while another rule lets a POST to its path pass without a token: add POST to its methods. With never, revgate takes the operator's word that the application has no such thing.",
+      },
+    ),
   }).optional(),
   { example: { port: 9095, gateways: ["10.0.0.0/8"] } },
 );
