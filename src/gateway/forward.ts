@@ -8,6 +8,7 @@ import type { Hold } from "../upstream/held-response.ts";
 import { requestTrailers } from "../upstream/request-headers.ts";
 import { admit } from "./admit.ts";
 import type { Admitted } from "./checks.ts";
+import { clientNetwork } from "./client-address.ts";
 import { forwardedHeaders, forwardedTarget } from "./forwarded-headers.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { isGrpcCall } from "./grpc-answers.ts";
@@ -88,6 +89,7 @@ function forwardOne(
   const cut = forwardRequest(gate.application.poolFor(isGrpc), {
     request: visit.request,
     answer,
+    network: () => clientNetwork(visit),
     target: forwardedTarget(gate, visit),
     received: visit.body?.bytes,
     headers: forwardedHeaders(gate, visit, admitted),

@@ -19,6 +19,8 @@ export interface Answer {
   readonly gone: boolean;
   /** Whether the client was given up because it did not read, or did not send. */
   readonly stalled: boolean;
+  /** Changes whenever the client has taken something of it; undefined if nothing waits to be taken. */
+  readonly unsent: string | undefined;
   /** Whether the client does not keep up: what is written waits, until `onDrain`. */
   readonly needsDrain: boolean;
   /** Has others give way before it if another client wants a place, from the whole request to the whole answer. */
@@ -29,6 +31,8 @@ export interface Answer {
   endConnection(): void;
   /** Calls back when it has come to its end, or the client has left. */
   onClose(listener: () => void): void;
+  /** Ends it, because its client stands still. */
+  giveUp(): void;
   /** Calls back if the client stops in the middle of its request: the code that waits for the rest answers. */
   onStall(listener: () => void): void;
   /** Calls back once when the client has taken what was written. */

@@ -5,6 +5,7 @@ import type { Answer, AnswerHead } from "./answer.ts";
 import { atEndOfTurn } from "./end-of-turn.ts";
 import { sendWhole } from "./http-messages.ts";
 import { writeInterim } from "./interim.ts";
+import { unsentBytes } from "./unsent-bytes.ts";
 import { type PreparedAnswer, textOf, type WholeAnswer } from "./whole-answers.ts";
 
 /** A connection on which answers can be sent past Node's responses. */
@@ -115,6 +116,10 @@ export class Http1Answer implements Answer {
     return this.#response;
   }
 
+  get unsent(): string | undefined {
+    return unsentBytes(this.request.socket);
+  }
+
   get needsDrain(): boolean {
     return this.stream.writableNeedDrain;
   }
@@ -158,6 +163,14 @@ export class Http1Answer implements Answer {
 
   abandon(): void {
     this.request.socket.destroy();
+  }
+
+  /** A reset: what its client did not take would stay in the system's memory otherwise. (TLS knows none.) */
+  giveUp(): void {
+    this.stalled = true;
+    const { socket } = this.request;
+    if ("encrypted" in socket) socket.destroy();
+    else socket.resetAndDestroy();
   }
 
   /** Takes the response that Node has made. */

@@ -125,7 +125,10 @@ class Client {
   giveUp(stall: Stall): void {
     const answer = lineOf(this.#socket).current;
     if (stall === "sending" && answer?.stall() === true) return;
-    if (answer !== undefined) answer.stalled = true;
+    if (answer !== undefined) {
+      answer.giveUp();
+      return;
+    }
     // A reset: what it did not take would stay in the system's memory otherwise. (TLS knows none.)
     if ("encrypted" in this.#socket) this.#socket.destroy();
     else this.#socket.resetAndDestroy();

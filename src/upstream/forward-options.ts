@@ -30,6 +30,8 @@ export type CutAnswer = (trailers: FieldLines | undefined) => void;
 export interface ForwardOptions {
   readonly request: ClientRequest;
   readonly answer: Answer;
+  /** The network of its client. */
+  readonly network: () => string;
   /** In origin form. */
   readonly target: string;
   /** What was read of the request's body by now. */

@@ -54,6 +54,9 @@ class Forwarding implements Exchange, ResponseSource {
   #onStreamEnd: (() => void) | undefined;
   /** Whether any of it may have reached the application. */
   #sent = false;
+  /** Parts of its body that were sent, and whether the application takes no more for now. */
+  #parts = 0;
+  #blocked = false;
 
   constructor(application: ApplicationPool, options: ForwardOptions) {
     const { request, target, headers } = options;
@@ -70,6 +73,25 @@ class Forwarding implements Exchange, ResponseSource {
   /** What HTTP/1.1 sends first. */
   get head(): string {
     return writeRequestHead(this, this.body);
+  }
+
+  get network(): string {
+    return this.#options.network();
+  }
+
+  get clientMark(): string | undefined {
+    const { request, answer } = this.#options;
+    if (this.#state === "waiting") {
+      const owesBody = this.body !== "none" && !request.readableEnded && !this.#blocked;
+      return owesBody ? `sent ${this.#parts}` : undefined;
+    }
+    const owesTaking = this.#state === "streaming" && this.#relay?.isWaiting === true;
+    return owesTaking ? `unsent ${answer.unsent}` : undefined;
+  }
+
+  giveWay(): void {
+    if (this.#state === "waiting") this.#onClientStall();
+    else if (this.#state === "streaming") this.#options.answer.giveUp();
   }
 
   start(): void {
@@ -99,6 +121,10 @@ class Forwarding implements Exchange, ResponseSource {
     sendUpload({
       ...{ request, received, carrier, passTrailers },
       isCarried: () => this.#carrier === carrier,
+      onPart: (keepsUp) => {
+        this.#parts += 1;
+        this.#blocked = !keepsUp;
+      },
       // Not a whole body: nor may it look like one.
       onLeft: () => this.#loseTo({ kind: "client_gone" }, this.#sent),
     });
@@ -178,6 +204,7 @@ class Forwarding implements Exchange, ResponseSource {
   }
 
   onDrain(): void {
+    this.#blocked = false;
     if (this.#state !== "ended") this.#options.request.resume();
   }
 

@@ -12,6 +12,8 @@ export interface Upload {
   readonly passTrailers: (trailers: FieldLines) => FieldLines;
   /** Whether the connection carries this request still. */
   readonly isCarried: () => boolean;
+  /** A part of it has been sent; `keepsUp`: the application takes more. */
+  readonly onPart: (keepsUp: boolean) => void;
   /** The client has left in the middle. */
   readonly onLeft: () => void;
 }
@@ -29,7 +31,10 @@ export function sendUpload(upload: Upload): void {
     return;
   }
   request.on("data", (chunk: Buffer) => {
-    if (isCarried() && !carrier.writeBody(chunk)) request.pause();
+    if (!isCarried()) return;
+    const keepsUp = carrier.writeBody(chunk);
+    upload.onPart(keepsUp);
+    if (!keepsUp) request.pause();
   });
   request.on("end", () => {
     if (isCarried()) end();

@@ -100,6 +100,7 @@ export function makeExchange(
     ...{ told, ended, method, target, head: "" },
     headers: more.headers ?? [],
     streams: more.streams ?? false,
+    ...{ network: "192.0.2.1", clientMark: undefined, giveWay() {} },
     body: (send === undefined ? "none" : "chunked") as BodyFraming,
     get carrier() {
       return carrier;

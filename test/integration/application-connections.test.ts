@@ -356,6 +356,7 @@ function exchangeFor(tell: (outcome: string) => void): Exchange {
     head: "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     body: "none",
     streams: false,
+    ...{ network: "192.0.2.1", clientMark: undefined, giveWay() {} },
     onConnection: () => true,
     sendBody() {},
     onDrain() {},

@@ -118,6 +118,17 @@ async function toldStandingStill(
   return toldOn(raw);
 }
 
+const oneConnection = 'upstream: { url: "$URL", maxConnections: 1 }';
+
+/** Sends a request that waits for the only connection, as the metrics show. */
+async function untilOneWaits(t: TestContext, gate: Awaited<ReturnType<typeof place>>) {
+  const metrics = async () => (await fetch(`${gate.adminUrl}/metrics`)).text();
+  await until(async () => /^revgate_upstream_connections 1$/m.test(await metrics()));
+  const next = await openRaw(t, gate.port);
+  next.write(get());
+  return next;
+}
+
 /** How to come to each wait with a short bound; resolves with what the client is told. */
 const waits: Record<string, (t: TestContext) => Promise<string>> = {
   async "a client that has connected, for its TLS handshake"(t) {
@@ -139,6 +150,13 @@ limits: { headersTimeout: 200ms }`;
   async "a client, in the middle of a body that is forwarded"(t) {
     const gate = await place(t, "limits: { receiveTimeout: 1s }", () => {});
     return told(t, gate.port, post("/me", "x"));
+  },
+  async "the same, while others wait for its connection to the application"(t) {
+    const gate = await place(t, oneConnection, () => {});
+    const held = await openRaw(t, gate.port);
+    held.write(post("/me", "x"));
+    await untilOneWaits(t, gate);
+    return toldOn(held);
   },
   async "a client, in the middle of a body that is looked into"(t) {
     const yaml = `limits: { receiveTimeout: 1s, bodyBytes: 1048576 }
@@ -166,6 +184,19 @@ routes: [ { path: /read, from: [ { requestJson: /token } ] } ]`;
     const yaml = "limits: { sendTimeout: 1s }";
     const gate = await place(t, yaml, (socket) => void socket.write(flood));
     return toldStandingStill(t, gate, get());
+  },
+  async "a client that takes nothing of its answer, while others wait for its connection to the application"(
+    t,
+  ) {
+    const gate = await place(t, oneConnection, (socket) => void socket.write(flood));
+    const held = await openRaw(t, gate.port);
+    held.write(get());
+    await held.until(/\r\n\r\n/);
+    held.socket.pause();
+    const next = await untilOneWaits(t, gate);
+    await next.until(/\r\n\r\n/);
+    held.socket.resume();
+    return toldOn(held);
   },
   async "a client of HTTP/2 that opens no window for a short answer"(t) {
     const gate = await place(

@@ -56,6 +56,10 @@ export class Http2Answer implements Answer {
     return this.#stream.writableNeedDrain;
   }
 
+  get unsent(): string | undefined {
+    return this.unsentBytes === 0 ? undefined : String(this.unsentBytes);
+  }
+
   /** What the client has yet to take, in bytes. */
   get unsentBytes(): number {
     return this.#stream.writableLength;

@@ -3,6 +3,7 @@ import { beginToConnect, type ConnectingOptions, shutDown } from "../connecting.
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { RequestQueue, type RequestQueueOptions } from "./request-queue.ts";
+import { SlowClients } from "./slow-clients.ts";
 
 /** How connections to the application are made and kept. */
 export interface ConnectionPoolOptions extends RequestQueueOptions, ConnectingOptions {
@@ -35,6 +36,8 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #idle: Idle[] = [];
   #connecting = 0;
   #sweep: NodeJS.Timeout | undefined;
+  readonly #slowClients: SlowClients;
+  #relief: NodeJS.Timeout | undefined;
   #closing: (() => void) | undefined;
   #destroyed = false;
 
@@ -44,6 +47,7 @@ export class ConnectionPool implements ConnectionOwner {
     this.responseTimeoutMs = options.responseTimeoutMs;
     this.idleTimeoutMs = options.idleTimeoutMs;
     this.#waiting = new RequestQueue(options);
+    this.#slowClients = new SlowClients(options);
   }
 
   /** Open connections, and those that connect. */
@@ -69,6 +73,9 @@ export class ConnectionPool implements ConnectionOwner {
     }
     this.#waiting.add(exchange);
     this.#connectIfNeeded();
+    if (this.#waiting.length > this.#connecting) {
+      this.#relief ??= setInterval(() => this.#relieve(), this.#slowClients.everyMs).unref();
+    }
   }
 
   /** Takes back a request that waits for a connection; false if it waits no more. */
@@ -141,6 +148,27 @@ export class ConnectionPool implements ConnectionOwner {
     const [next] = kept;
     if (next === undefined) return;
     this.#sweep = setTimeout(() => this.#closeOld(), this.#options.idleMs / 4).unref();
+  }
+
+  /** Has connections back from clients that keep them, for requests that wait. */
+  #relieve(): void {
+    const wanted = this.#waiting.length - this.#connecting;
+    if (wanted <= 0) {
+      clearInterval(this.#relief);
+      this.#relief = undefined;
+      this.#slowClients.forget();
+      return;
+    }
+    const hasOthers = (network: string) => this.#waiting.hasOthers(network);
+    const nowMs = performance.now();
+    const slow = this.#slowClients.choose(this.#carried(), { wanted, hasOthers }, nowMs);
+    for (const exchange of slow) exchange.giveWay();
+  }
+
+  *#carried(): Iterable<Exchange> {
+    for (const each of this.#sockets.keys()) {
+      if (each instanceof Connection && each.exchange !== undefined) yield each.exchange;
+    }
   }
 
   #connectIfNeeded(): void {

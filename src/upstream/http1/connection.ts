@@ -68,6 +68,11 @@ export class Connection implements Carrier, ResponseEvents {
     return !this.#socket.destroyed;
   }
 
+  /** What it carries. */
+  get exchange(): Exchange | undefined {
+    return this.#exchange;
+  }
+
   /** For how long, in milliseconds, it can be kept without work; the other side may ask for less than `maxMs`. */
   idleMs(maxMs: number): number {
     const { keepAliveSeconds } = this.#parser;

@@ -29,6 +29,12 @@ export interface Exchange extends ResponseEvents {
   readonly responseTimeoutMs?: number | undefined;
   /** Whether its response may pause for as long as it likes. */
   readonly streams: boolean;
+  /** The network of its client. */
+  readonly network: string;
+  /** Set while its client alone keeps it, with a body to send or an answer to take: it changes when the client moves. */
+  readonly clientMark: string | undefined;
+  /** Ends it for others, because its client keeps it. */
+  giveWay(): void;
   /** A connection is there, and the head goes out over it next. False: it is not wanted any more. */
   onConnection(carrier: Carrier): boolean;
   /** The head is on its way, and the body can follow. Not called for one without. */

@@ -28,6 +28,7 @@ describe("forwardRequest", () => {
         },
         ...{ target: "/logout", headers: [], passTrailers: () => [], addsVia: false },
         ...{ streams: false, onHead() {}, onStreaming: () => () => {} },
+        network: () => "192.0.2.1",
         onEnd: (outcome) => outcomes.push(outcome),
       });
       assert.deepEqual(lost, [true]);
@@ -61,6 +62,7 @@ describe("forwardRequest", () => {
       answer: answer as unknown as Answer,
       ...{ target: "/", headers: [], passTrailers: () => [], addsVia: false, hold: undefined },
       ...{ streams: false, onHead() {}, onStreaming: () => () => {} },
+      network: () => "192.0.2.1",
       onEnd: (outcome) => outcomes.push(outcome),
     });
     assert.deepEqual(outcomes, [{ kind: "broken_off", cause: refused }]);
