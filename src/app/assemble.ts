@@ -15,6 +15,7 @@ import type { ControlHandler } from "../control/command-server.ts";
 import type { GrpcGate } from "../decisions/grpc/grpc-service.ts";
 import { type MessageLimits, maxBytesOfMessages } from "../gateway/begun-messages.ts";
 import { createBodyPlaces } from "../gateway/body-places.ts";
+import { createBodyTurns } from "../gateway/body-turns.ts";
 import { createCheckTurns } from "../gateway/check-turns.ts";
 import type { Gate } from "../gateway/gate.ts";
 import type { LiveConnections } from "../gateway/live-connections.ts";
@@ -169,10 +170,11 @@ function assembleGate(
 function boundsOf({
   bodyBytes,
   receiveTimeout,
-}: Settings["limits"]): Pick<Gate, "bodyBytes" | "takeBodyPlace"> & MessageLimits {
+}: Settings["limits"]): Pick<Gate, "bodyBytes" | "takeBodyPlace" | "bodyTurns"> & MessageLimits {
   return {
     bodyBytes,
     takeBodyPlace: createBodyPlaces(bodyBytes),
+    bodyTurns: createBodyTurns(),
     keepMessageBytes: createByteBudget(maxBytesOfMessages),
     receiveTimeoutMs: receiveTimeout,
   };

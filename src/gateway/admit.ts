@@ -10,7 +10,7 @@ import { readOtherTokens, readSparedTokens } from "./other-tokens.ts";
 import type { Route } from "./route.ts";
 import { readTarget, type Target } from "./target.ts";
 import { type Denial, deny, type Wait } from "./verdict.ts";
-import { readBody, type Visit } from "./visit.ts";
+import { awaitBody, readBody, type Visit } from "./visit.ts";
 
 /** What the checks say of a request before the store is asked. */
 type Judgement =
@@ -120,7 +120,7 @@ function judgeBody(checks: Checks, visit: Visit, route: Route): Denial | Wait | 
   const { body } = visit;
   if (route.needsBody && body === undefined) {
     const refusal = judgeHead(checks, visit, route);
-    return refusal ?? { kind: "wait", what: "body", ready: readBody(visit, checks) };
+    return refusal ?? { kind: "wait", what: "body", ready: awaitBody(visit, checks) };
   }
   if (body?.brokenOff === undefined) return undefined;
   return deny(body.brokenOff === "stalled" ? "request_timeout" : "checks_busy");
@@ -201,7 +201,11 @@ async function wait(
     const isReady = await checks.waitForKeys(clientNetwork(visit), judgement.ready);
     if (!isReady) return deny("keys_unavailable");
   } else {
-    await judgement.ready;
+    const body = await judgement.ready;
+    return checks.bodyTurns.charge(() => {
+      readBody(visit, body);
+      return check(checks, visit, judgeAgain);
+    });
   }
   return check(checks, visit, judgeAgain);
 }

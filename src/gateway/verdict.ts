@@ -1,4 +1,5 @@
 import type { VerifiedToken } from "../token/verified-token.ts";
+import type { GatheredBody } from "./request-body.ts";
 
 /** Why a credential was not accepted. */
 export const denyReasons = [
@@ -45,10 +46,12 @@ export interface Denial<Reason extends RefusalReason = RefusalReason> {
 export type Wait =
   | {
       readonly kind: "wait";
-      /** A body of its own, or a key, which many may wait for. */
-      readonly what: "body" | "key";
+      /** A key, which many may wait for. */
+      readonly what: "key";
       readonly ready: Promise<void>;
     }
+  /** Its body, and its turn to have that read. */
+  | { readonly kind: "wait"; readonly what: "body"; readonly ready: Promise<GatheredBody> }
   /** Its turn to have a signature checked. */
   | { readonly kind: "wait"; readonly what: "turn" };
 

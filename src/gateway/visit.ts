@@ -1,15 +1,17 @@
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
+import { type BodyFields, readRequestFields } from "../http/body-fields.ts";
 import { HeaderList } from "../http/field-lines.ts";
 import type { Answer } from "../node-http/answer.ts";
 import { type ClientRequest, knowsInterimResponses } from "../node-http/client-request.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { TakeBodyPlace } from "./body-places.ts";
+import type { BodyTurns } from "./body-turns.ts";
 import { originForm } from "./origin-form.ts";
 import type { SecretSegments } from "./path-for-log.ts";
 import type { Peer } from "./peer.ts";
 import type { BodyOptions } from "./refusal-body.ts";
-import { type ReceivedBody, receiveBody } from "./request-body.ts";
+import { type GatheredBody, gatherBody, type ReceivedBody } from "./request-body.ts";
 import { refusalReasons } from "./verdict.ts";
 
 /** How a request ended, for metrics and logs: refused for one of the reasons, or one of these. */
@@ -104,19 +106,29 @@ export interface BodyChecks {
   /** The longest body, in bytes, that is read for the sake of what is in it. */
   readonly bodyBytes: number;
   readonly takeBodyPlace: TakeBodyPlace;
+  readonly bodyTurns: BodyTurns;
 }
 
-/** Reads the body of a request before it is known whether it may pass. */
-export async function readBody(
+/** Has the body of a request come before it is known whether the request may pass, and waits until it may be read. */
+export function awaitBody(
   visit: Visit,
-  { bodyBytes, takeBodyPlace }: BodyChecks,
-): Promise<void> {
+  { bodyBytes, takeBodyPlace, bodyTurns }: BodyChecks,
+): Promise<GatheredBody> {
   askForBody(visit);
-  visit.body = await receiveBody(visit.request, visit.headers, {
+  return gatherBody(visit.request, visit.headers, {
     maxBytes: bodyBytes,
     takePlace: (onGivenAway) => takeBodyPlace(visit, onGivenAway),
     onStall: (listener) => visit.answer?.onStall(listener),
+    waitForTurn: () => bodyTurns.wait(visit),
   });
+}
+
+const unreadable: BodyFields = { kind: "unreadable" };
+
+/** Reads what has come of a request's body. */
+export function readBody(visit: Visit, { bytes, isWhole, brokenOff }: GatheredBody): void {
+  const fields = isWhole ? readRequestFields(bytes, visit.headers) : unreadable;
+  visit.body = { bytes, fields, brokenOff };
 }
 
 /** Has a client that waits for it go on (RFC 9110 section 10.1.1); an HTTP/1.0 client would take it for the answer. */

@@ -8,14 +8,15 @@ import {
 } from "./form-fields.ts";
 import { readJson } from "./json.ts";
 import { valueAt } from "./json-pointer.ts";
+import { hasMoreThan, maxThings } from "./max-things.ts";
 import { readMultipart } from "./multipart.ts";
 import { hasRepeatedMember } from "./repeated-members.ts";
 
 /**
  * What a message's body says, as far as it has one reading.
  *
- * `none`: there is no body. `unreadable`: it is too long, broken, of a type that revgate does not read, or
- * two parsers may find different things in it; then it is unknown what it says.
+ * `none`: there is no body. `unreadable`: it is too long, broken, of a type that revgate does not read, has more than
+ * 1,000 fields or members, or two parsers may find different things in it; then it is unknown what it says.
  */
 export type BodyFields =
   | { readonly kind: "none" | "unreadable" }
@@ -55,14 +56,19 @@ export function readRequestFields(bytes: Buffer, headers: HeaderList): BodyField
   }
   const text = decode(bytes);
   if (text === undefined || media === undefined) return unreadable;
-  if (media === formType) return { kind: "form", form: formOfText(text) };
-  if (!jsonTypes.test(media)) return unreadable;
-  return readJsonFields(text);
+  if (media === formType) {
+    const hasTooMany = hasMoreThan(maxThings - 1, text, "&;");
+    return hasTooMany ? unreadable : { kind: "form", form: formOfText(text) };
+  }
+  return jsonTypes.test(media) ? readJsonFields(text, maxThings) : unreadable;
 }
 
-/** Reads JSON that a client sends; unreadable if it is none, or has a member twice in any letter case. */
-export function readJsonFields(text: string): BodyFields {
-  const value = readJson(text);
+/**
+ * Reads JSON that a client sends; unreadable if it is none, or has a member twice in any letter case, or more members than
+ * that in all its objects together.
+ */
+export function readJsonFields(text: string, maxMembers?: number): BodyFields {
+  const value = readJson(text, maxMembers);
   return value === undefined || hasRepeatedMember(text, anyMember)
     ? unreadable
     : { kind: "json", value };

@@ -18,10 +18,9 @@ export interface Form {
 
 /** One of a text such as `a=b&c=d`. */
 export function formOfText(text: string): Form {
-  return formOf(
-    () => [...new URLSearchParams(text)],
-    () => [...new URLSearchParams(text.replaceAll(";", "&"))],
-  );
+  const strict = once(() => [...new URLSearchParams(text)]);
+  const loose = () => [...new URLSearchParams(text.replaceAll(";", "&"))];
+  return formOf(strict, text.includes(";") ? loose : strict);
 }
 
 /** One whose fields have been told apart already. */

@@ -5,7 +5,8 @@ export const maxJsonDepth = 64;
 export const maxJsonLength = 16 * 1024 * 1024;
 
 /**
- * Reads JSON that somebody else wrote; undefined if it is not JSON, too long, or nested too deep.
+ * Reads JSON that somebody else wrote; undefined if it is not JSON, too long, nested too deep, or its objects have
+ * more than `maxMembers` members together.
  *
  * The bound on depth protects whatever walks or prints the value afterwards: JSON.stringify and most
  * walks are recursive, and a text of a few kilobytes could exhaust their stack.
@@ -13,10 +14,10 @@ export const maxJsonLength = 16 * 1024 * 1024;
  * An integer beyond 2^53 becomes a string of its digits, exactly as written: a rounded number would be
  * another subject's id. (No reviver: Node 20 does not give one the source text.)
  */
-export function readJson(text: string): unknown {
+export function readJson(text: string, maxMembers = Infinity): unknown {
   if (text.length > maxJsonLength) return undefined;
-  const { depth, longIntegers } = survey(text);
-  if (depth > maxJsonDepth) return undefined;
+  const { depth, members, longIntegers } = survey(text);
+  if (depth > maxJsonDepth || members > maxMembers) return undefined;
   try {
     // First as it stands: quoting must not turn into JSON what was none.
     const value: unknown = JSON.parse(text);
@@ -31,17 +32,19 @@ type Part = readonly [from: number, to: number];
 
 interface Survey {
   readonly depth: number;
+  readonly members: number;
   /** Integers that a number can't hold exactly. */
   readonly longIntegers: readonly Part[];
 }
 
-const [quote, minus, zero, nine] = [34, 45, 48, 57];
+const [quote, minus, zero, nine, colon] = [34, 45, 48, 57, 58];
 
 /** One pass over the text, in linear time whatever it holds. */
 function survey(text: string): Survey {
   const longIntegers: Part[] = [];
   let depth = 0;
   let deepest = 0;
+  let members = 0;
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     if (code === quote) {
@@ -51,15 +54,16 @@ function survey(text: string): Survey {
       if (isLongInteger(text, at, end)) longIntegers.push([at, end]);
       at = end - 1;
     } else {
+      members += Number(code === colon);
       depth += nestingOf(code);
       deepest = Math.max(deepest, depth);
     }
   }
-  return { depth: deepest, longIntegers };
+  return { depth: deepest, members, longIntegers };
 }
 
 /** By how much a character changes the depth. */
-function nestingOf(code: number): number {
+export function nestingOf(code: number): number {
   switch (code) {
     case 91: // [
     case 123: // {
@@ -73,7 +77,7 @@ function nestingOf(code: number): number {
 }
 
 /** Where the string ends that begins at a quotation mark: the position of the closing one. */
-function endOfString(text: string, start: number): number {
+export function endOfString(text: string, start: number): number {
   for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
     let backslashes = 0;
     while (text[at - 1 - backslashes] === "\\") backslashes += 1;

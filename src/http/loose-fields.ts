@@ -31,9 +31,18 @@ export function looselyAt(value: unknown, steps: readonly string[]): unknown {
   for (const step of steps) {
     const name = folded(step);
     if (typeof at !== "object" || at === null) return undefined;
-    at = Object.entries(at).find(([each]) => folded(each) === name)?.[1];
+    at = Array.isArray(at) ? itemAt(at, step) : memberAt(at, name);
   }
   return at;
+}
+
+/** Indexes have one spelling. */
+function itemAt(list: readonly unknown[], step: string): unknown {
+  return list.propertyIsEnumerable(step) ? list[Number(step)] : undefined;
+}
+
+function memberAt(value: object, name: string): unknown {
+  return Object.entries(value).find(([each]) => folded(each) === name)?.[1];
 }
 
 function textsIn(value: unknown): readonly string[] {

@@ -20,10 +20,10 @@ export function readMultipart(bytes: Buffer, contentType: string): FormFields | 
   const text = bytes.toString("latin1");
   const mark = `--${boundary}`;
   if (!text.startsWith(mark + lineBreak)) return undefined;
-  const parts = text.slice(mark.length).split(`${lineBreak}${mark}`);
+  const parts = text.slice(mark.length).split(`${lineBreak}${mark}`, maxParts + 2);
+  if (parts.length > maxParts + 1) return undefined;
   const end = parts.pop();
   if (end !== "--" && end !== `--${lineBreak}`) return undefined;
-  if (parts.length > maxParts) return undefined;
   const fields: [string, string][] = [];
   for (const part of parts) {
     const field = readPart(part);

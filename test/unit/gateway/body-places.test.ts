@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
 import { createBodyPlaces } from "../../../src/gateway/body-places.ts";
 import type { Peer } from "../../../src/gateway/peer.ts";
-import { receiveBody } from "../../../src/gateway/request-body.ts";
+import { gatherBody } from "../../../src/gateway/request-body.ts";
 import { HeaderList } from "../../../src/http/field-lines.ts";
 
 const headers = new HeaderList(["Content-Type", "application/json"]);
@@ -41,9 +42,10 @@ describe("bodies that are read at once", () => {
     const request = new PassThrough();
     let giveAway = () => {};
     let freed = 0;
-    const receiving = receiveBody(request as unknown as IncomingMessage, headers, {
+    const gathering = gatherBody(request as unknown as IncomingMessage, headers, {
       maxBytes: 1000,
       onStall: () => {},
+      waitForTurn: () => true,
       takePlace: (onGivenAway) => {
         giveAway = onGivenAway;
         return () => {
@@ -53,24 +55,45 @@ describe("bodies that are read at once", () => {
     });
     request.write('{"a":');
     giveAway();
-    const { bytes, fields, brokenOff } = await receiving;
-    assert.deepEqual([bytes.length, fields.kind, brokenOff], [0, "unreadable", "crowded_out"]);
+    const { bytes, isWhole, brokenOff } = await gathering;
+    assert.deepEqual([bytes.length, isWhole, brokenOff], [0, false, "crowded_out"]);
     assert.ok(freed > 0);
   });
 
-  it("leave their place when they have been read", async () => {
+  it("leave their place when it is their turn to be read", async () => {
     const request = new PassThrough();
     let freed = 0;
-    const receiving = receiveBody(request as unknown as IncomingMessage, headers, {
+    let giveTurn = (_hasTurn: boolean) => {};
+    const gathering = gatherBody(request as unknown as IncomingMessage, headers, {
       maxBytes: 1000,
       onStall: () => {},
       takePlace: () => () => {
         freed += 1;
       },
+      waitForTurn: () => {
+        return new Promise((resolve) => {
+          giveTurn = resolve;
+        });
+      },
     });
-    assert.equal(freed, 0);
     request.end("{}");
-    assert.deepEqual((await receiving).fields, { kind: "json", value: {} });
-    assert.equal(freed, 1);
+    await once(request, "close");
+    assert.equal(freed, 0);
+    giveTurn(true);
+    const { bytes, isWhole } = await gathering;
+    assert.deepEqual([bytes.toString(), isWhole, freed], ["{}", true, 1]);
+  });
+
+  it("let go of what they have if others are let in before it is their turn", async () => {
+    const request = new PassThrough();
+    const gathering = gatherBody(request as unknown as IncomingMessage, headers, {
+      maxBytes: 1000,
+      onStall: () => {},
+      takePlace: () => () => {},
+      waitForTurn: async () => false,
+    });
+    request.end("{}");
+    const { bytes, isWhole, brokenOff } = await gathering;
+    assert.deepEqual([bytes.length, isWhole, brokenOff], [0, false, "crowded_out"]);
   });
 });

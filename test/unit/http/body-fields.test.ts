@@ -16,6 +16,31 @@ function read(where: string, body: string | Buffer, headers: readonly string[] =
   return values.length > 1 ? "?" : (values[0] ?? "-");
 }
 
+describe("a body of many things", () => {
+  const fields = (count: number, between: string) =>
+    Array.from({ length: count }, (_, i) => `f${i}=0`).join(between);
+  const members = (count: number) =>
+    `{${Array.from({ length: count }, (_, i) => `"m${i}":[{}]`).join()}}`;
+
+  it("is read up to 1,000 fields or members, in all its objects together", () => {
+    for (const between of ["&", ";"]) {
+      assert.equal(read("f1000", fields(1000, between), form), "-", between);
+      assert.equal(read("f1000", fields(1001, between), form), "?", between);
+    }
+    assert.equal(read("f1", `${fields(500, "&")};${fields(501, ";")}`, form), "?");
+    assert.equal(read("/a", members(1000)), "-");
+    assert.equal(read("/a", members(1001)), "?");
+    assert.equal(read("/1/a", `[${members(500)},{"a":"x"},${members(499)}]`), "x");
+    assert.equal(read("/1/a", `[${members(500)},{"a":"x"},${members(500)}]`), "?");
+  });
+
+  it("has as many as there are: what only looks like one is none", () => {
+    assert.equal(read("/a", `{"a":"x","b":"${'\\":'.repeat(2000)}"}`), "x");
+    assert.equal(read("/a", `{"a":"x","b":[${"0,".repeat(20_000)}0]}`), "x");
+    assert.equal(read("/b/12", `{"a":"x","b":[${"0,".repeat(12)}"y"]}`), "y");
+  });
+});
+
 describe("a field of a JSON body", () => {
   it("is found by its pointer", () => {
     assert.equal(read("/a", '{"a":"x"}'), "x");
