@@ -27,15 +27,19 @@ const rounds = 3;
 const perSecond = 2000;
 
 /** Bytes of a command, as a client sends it (RESP). */
-function encode(command: Command): Buffer {
+export function encode(command: Command): Buffer {
   const parts = command.map(String).map((text) => `$${Buffer.byteLength(text)}\r\n${text}\r\n`);
   return Buffer.from(`*${command.length}\r\n${parts.join("")}`);
 }
 
-async function open({ port }: TestRedis): Promise<Socket> {
-  const socket = connect(port, "127.0.0.1").setNoDelay(true);
-  await once(socket, "connect");
-  return socket.resume();
+/** Opens so many connections; what comes on them is thrown away. */
+export function openSockets({ port }: TestRedis, count: number): Promise<Socket[]> {
+  const open = async () => {
+    const socket = connect(port, "127.0.0.1").setNoDelay(true);
+    await once(socket, "connect");
+    return socket.resume();
+  };
+  return Promise.all(Array.from({ length: count }, open));
 }
 
 /** CPU of Redis since its start, in microseconds: user and system. */
@@ -75,7 +79,7 @@ export async function measureFollowers(
     steady: Buffer.concat(transaction.map(encode)),
     full: encode(["evalsha", sha, 5, epoch, ...others, id, 1000, id, guardMs]),
   };
-  const sockets = await Promise.all(Array.from({ length: connections }, () => open(redis)));
+  const sockets = await openSockets(redis, connections);
   const send = (what: Buffer) =>
     costOf(redis, (turn) => void sockets[turn % connections]?.write(what));
   // In turns: a machine gets faster and slower while a run goes on.

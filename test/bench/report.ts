@@ -27,7 +27,10 @@ export interface Part {
 }
 
 /** A report as Markdown: what is promised first, then the figures. */
-export function renderReport(parts: readonly Part[]): string {
+export function renderReport(
+  parts: readonly Part[],
+  { title, column } = { title: "What is promised", column: "promised" },
+): string {
   const verdicts = parts.flatMap((part) => part.verdicts);
   const lines = verdicts.map(({ what, measured, target, digits = 2 }) => {
     const promised =
@@ -39,8 +42,8 @@ export function renderReport(parts: readonly Part[]): string {
     return [what, measured.toFixed(digits), promised, verdictOf(measured, target)];
   });
   const promises: Figures = {
-    title: "What is promised",
-    columns: ["", "measured", "promised", ""],
+    title,
+    columns: ["", "measured", column, ""],
     rows: lines,
   };
   const machine = `${cpus()[0]?.model ?? "?"}, ${cpus().length} cores, Node ${process.version}`;
@@ -60,9 +63,9 @@ function renderTable({ title, columns, rows }: Figures): string {
   return [`**${title}**`, "", line(columns), rule, ...rows.map(line)].join("\n");
 }
 
-/** Puts a report between the marks in docs/benchmarks.md. */
-export function writeReport(text: string): void {
-  const file = join(repository, "docs/benchmarks.md");
+/** Puts a report between the marks in a document. */
+export function writeReport(document: string, text: string): void {
+  const file = join(repository, document);
   const between = /(<!-- figures -->\n)[\s\S]*(<!-- \/figures -->)/;
   writeFileSync(file, readFileSync(file, "utf8").replace(between, `$1\n${text}\n\n$2`));
 }

@@ -269,7 +269,7 @@ async function main(): Promise<void> {
   }
   const text = renderReport(parts);
   process.stdout.write(`${text}\n`);
-  if (!quick && !protocols) writeReport(text);
+  if (!quick && !protocols) writeReport("docs/benchmarks.md", text);
 }
 
 try {
