@@ -8,6 +8,8 @@ import { recover } from "./recovery.ts";
 import { type RememberedLife, RememberedLives } from "./retention.ts";
 import { TableLoader } from "./table-loader.ts";
 
+const fromRedis = { shared: true };
+
 /** Where the journal is, and who is told of its disk. */
 export interface EmbeddedDenylistOptions
   extends Pick<
@@ -82,7 +84,7 @@ export async function openEmbeddedDenylist(
     },
     learn(entries) {
       const { live, late } = sortByTime(entries, retention);
-      const news = live.filter((entry) => table.add(entry));
+      const news = live.filter((entry) => table.add(entry, fromRedis));
       for (const entry of late) table.cameLate(entry);
       if (news.length + late.length > 0) journal.keep(news, late);
     },

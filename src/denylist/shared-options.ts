@@ -5,6 +5,7 @@ import type { EmbeddedDenylist } from "./embedded.ts";
 import type { Outbox } from "./journal/outbox.ts";
 import type { FleetLives } from "./redis/fleet-lives.ts";
 import type { RedisReplica } from "./redis/replica.ts";
+import type { SnapshotKeeperOptions } from "./redis/snapshot-keeper.ts";
 import type { Epoch } from "./redis/store-state.ts";
 import type { OnTrouble } from "./redis/troubles.ts";
 
@@ -39,6 +40,8 @@ export interface SharedDenylistOptions {
   readonly noticeMs: number;
   /** How old a look at where the address of Redis leads may be for its word to count, in milliseconds. */
   readonly nameTrustMs: number;
+  /** When snapshots for newcomers are written; as usual by default. */
+  readonly snapshots?: Pick<SnapshotKeeperOptions, "everyMs" | "minEntries" | "minLines">;
   /** Told, once each, what keeps the store from being relied on (and undefined when that does no more). */
   readonly onTrouble?: OnTrouble;
   /** By how much the clocks of two sidecars may differ, in seconds. */

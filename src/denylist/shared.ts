@@ -22,6 +22,7 @@ import { Propagation } from "./redis/propagation.ts";
 import { Restorer } from "./redis/restorer.ts";
 import { type FleetMember, Roster } from "./redis/roster.ts";
 import { trySecrets } from "./redis/secret-trial.ts";
+import { SnapshotKeeper } from "./redis/snapshot-keeper.ts";
 import { Troubles } from "./redis/troubles.ts";
 import type { SharedDenylistOptions } from "./shared-options.ts";
 
@@ -49,6 +50,7 @@ export class SharedDenylist implements Denylist {
   readonly #restorer: Restorer;
   readonly #troubles: Troubles;
   readonly #roster: Roster;
+  readonly #snapshots: SnapshotKeeper;
   readonly #closing = new AbortController();
   /** Ends the trial of secrets that are not the last any more. */
   #trial: AbortController | undefined;
@@ -97,9 +99,20 @@ export class SharedDenylist implements Denylist {
     });
     const [{ signal }, { freshness }, courier] = [this.#closing, this.#follower, this.#courier];
     this.#propagation = new Propagation({ ...options, courier, freshness, signal });
+    this.#snapshots = this.#keepSnapshots();
     const unsent = outbox.first(outbox.size);
     this.#recovering = unsent.length > 0;
     if (this.#recovering) void this.#recover(unsent);
+  }
+
+  #keepSnapshots(): SnapshotKeeper {
+    const { local, snapshots } = this.#options;
+    return new SnapshotKeeper({
+      ...{ ...this.#options, journal: local.journal, roster: this.#roster, ...snapshots },
+      size: () => local.size,
+      isWhole: () => local.health().ready,
+      applied: () => this.#follower.applied,
+    });
   }
 
   get size(): number {
@@ -289,6 +302,7 @@ export class SharedDenylist implements Denylist {
     await this.#courier.close();
     await this.#options.lives?.close();
     this.#closing.abort();
+    await this.#snapshots.close();
     await this.#follower.leave();
     this.#options.replica.close();
     await this.#restorer.close();

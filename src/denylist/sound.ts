@@ -14,15 +14,29 @@ export const latestSecond = 2 ** 32 - 1;
 /** The largest number of an intent; whole numbers up to twice this are exact. */
 export const maxIntentId = 2 ** 52;
 
-/** The value of a name: 256 bits in base64url, without padding. */
-export const nameValue = /^[A-Za-z0-9_-]{43}$/;
+/** What a name's value is made of, by the code of each character. */
+const isBase64url = new Uint8Array(128);
+for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
+  isBase64url[character.charCodeAt(0)] = 1;
+}
+
+/**
+ * Whether that can be the value of a name: 256 bits in base64url, without padding.
+ *
+ * One by one: a load asks this a million times, and a regular expression takes longer than all the rest of a line.
+ */
+function isNameValue(text: string): boolean {
+  if (text.length !== 43) return false;
+  for (let at = 0; at < 43; at += 1) if (isBase64url[text.charCodeAt(at)] !== 1) return false;
+  return true;
+}
 
 const shard = /^[A-Za-z0-9_-]{0,16}$/;
 const epochId = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Whether that can be the name of a revocation. */
 export function isSoundName({ kind, value }: EntryName): boolean {
-  return entryKinds.includes(kind) && nameValue.test(value);
+  return entryKinds.includes(kind) && isNameValue(value);
 }
 
 /** Whether that is a moment, in seconds since 1970, that an entry can have. */
@@ -45,7 +59,7 @@ export function hasSoundTimes(entry: Entry): boolean {
 
 /** Whether an entry has what belongs to one of its kind, if that is no revocation. */
 function hasSoundFacts({ kind, session, beginning }: Entry): boolean {
-  const isLinked = session !== undefined && nameValue.test(session);
+  const isLinked = session !== undefined && isNameValue(session);
   const isBegun = beginning !== undefined && isBeginning(beginning);
   return (
     (kind === "lnk" ? isLinked : session === undefined) &&

@@ -101,6 +101,7 @@ export class LiveConnections {
 
   /** Cuts everything whose token an entry names. */
   revoke(entry: Entry): void {
+    if (this.#size === 0) return;
     if (!isRevocation(entry.kind)) {
       this.#link(entry);
       return;

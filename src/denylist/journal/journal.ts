@@ -55,7 +55,7 @@ export interface Journal {
    * An entry that could not be read again is not written: that rejects, too.
    */
   append(entries: readonly Entry[], more?: Appended): Promise<void>;
-  /** Keeps entries that Redis has, and notes those that came `late`. The caller does not wait. */
+  /** Keeps entries that Redis has, as the table knows already, and notes those that came `late`. The caller does not wait. */
   keep(entries: readonly Entry[], late?: readonly Entry[]): void;
   /** Notes that Redis has an entry, with the next write: at worst it is sent once more. */
   acknowledge(entry: Entry): void;

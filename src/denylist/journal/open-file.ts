@@ -19,8 +19,8 @@ export interface Loss {
   readonly whole: boolean;
 }
 
-/** So that requests wait for a millisecond or two while they are put into words. */
-const recordsPerWrite = 500;
+/** So that requests wait for less than a millisecond while they are put into words. */
+const recordsPerWrite = 200;
 
 /** A journal file as this process has it open: what it knows of it is what it has written itself. */
 export class OpenFile {

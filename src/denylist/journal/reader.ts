@@ -36,7 +36,8 @@ export async function readJournal(
     if (version === undefined) return { ...nothing, torn: size > 0 };
     let wholeBytes = journalTitle.length;
     let records = 0;
-    for await (const some of readRecords(file, { path, version, start: wholeBytes, end: size })) {
+    const part = { path, version, start: wholeBytes, end: size, phase: "start" } as const;
+    for await (const some of readRecords(file, part)) {
       for (const record of some.records) onRecord(record);
       wholeBytes += some.bytes;
       records += some.records.length;
@@ -76,6 +77,8 @@ export interface Part {
   readonly version: JournalVersion;
   readonly start: number;
   readonly end: number;
+  /** Whether requests wait for what is parsed at once, or nothing is served yet; the former by default. */
+  readonly phase?: keyof typeof bytesPerRead;
 }
 
 /** Some records, and how many bytes their lines take. */
@@ -84,8 +87,8 @@ export interface StoredRecords {
   readonly bytes: number;
 }
 
-/** What is parsed in one turn of the event loop: a few milliseconds, in which requests wait. */
-const bytesPerRead = 64 * 1024;
+/** What is parsed in one turn of the event loop: less than a millisecond, in which requests wait; at a start, none does. */
+const bytesPerRead = { running: 16 * 1024, start: 256 * 1024 } as const;
 /** Far more than any record takes: a longer line is damaged, and no more of it is kept. */
 const maxLineBytes = 4096;
 const lineFeed = 0x0a;
@@ -98,14 +101,14 @@ const lineFeed = 0x0a;
  */
 export async function* readRecords(
   file: FileHandle,
-  { path, version, start, end }: Part,
+  { path, version, start, end, phase = "running" }: Part,
 ): AsyncGenerator<StoredRecords> {
   if (end <= start) return;
   let rest: Buffer = Buffer.alloc(0);
   const lines = new LineParser(version);
   try {
     // No stream: one that is left in the middle closes the file, for its writer too.
-    for await (const chunk of chunksOf(file, start, end)) {
+    for await (const chunk of chunksOf(file, { start, end }, phase)) {
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       const whole = bytes.lastIndexOf(lineFeed) + 1;
       // At the end of the file it is a torn line, as long as a disk makes it that lost power.
@@ -126,7 +129,7 @@ export async function lineStartAt(
   end: number,
 ): Promise<number> {
   let at = position - 1;
-  for await (const chunk of chunksOf(file, at, end)) {
+  for await (const chunk of chunksOf(file, { start: at, end })) {
     const found = chunk.indexOf(lineFeed);
     if (found >= 0) return at + found + 1;
     at += chunk.length;
@@ -136,15 +139,19 @@ export async function lineStartAt(
 
 async function countLines(file: FileHandle, end: number): Promise<number> {
   let count = 0;
-  for await (const chunk of chunksOf(file, 0, end)) {
+  for await (const chunk of chunksOf(file, { start: 0, end })) {
     for (const byte of chunk) if (byte === lineFeed) count += 1;
   }
   return count;
 }
 
-async function* chunksOf(file: FileHandle, start: number, end: number): AsyncGenerator<Buffer> {
+async function* chunksOf(
+  file: FileHandle,
+  { start, end }: { readonly start: number; readonly end: number },
+  phase: keyof typeof bytesPerRead = "running",
+): AsyncGenerator<Buffer> {
   for (let position = start; position < end; ) {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(bytesPerRead, end - position));
+    const buffer = Buffer.allocUnsafeSlow(Math.min(bytesPerRead[phase], end - position));
     const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
     if (bytesRead === 0) return;
     position += bytesRead;

@@ -96,7 +96,6 @@ export class RevocationJournal implements Journal {
   }
 
   keep(entries: readonly Entry[], late: readonly Entry[] = []): void {
-    for (const entry of entries) this.#options.acknowledged?.markShared(entry);
     const records = entries.map((entry): JournalRecord => ({ verb: "shared", entry }));
     records.push(...sweptOf(late));
     const writable = records.filter((record) => this.#isWritable(record));

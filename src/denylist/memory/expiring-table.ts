@@ -77,9 +77,9 @@ export class ExpiringTable {
   /**
    * Adds a name, or extends it: of two expiries the later holds, and of two cut-offs whatever one of them ends.
    *
-   * Returns whether that says more than the table knew.
+   * Returns whether that says more than the table knew. `shared`: it comes from Redis, which has acknowledged it.
    */
-  add(value: string, expiresAt: EpochSeconds, cut: Cut = noCut): boolean {
+  add(value: string, expiresAt: EpochSeconds, cut: Cut = noCut, shared = false): boolean {
     const mixed = this.#seek(value);
     const index = this.#indexOf(mixed);
     // Only then is it asked what time it is: a clock that is compared with others costs more than all the rest.
@@ -89,6 +89,7 @@ export class ExpiringTable {
     if (entry === undefined) {
       const added = this.#pool.add(this.#sought, expiry, cutoff);
       if (cut.sparing !== undefined) this.#pool.setText(added, cut.sparing);
+      if (shared) this.#pool.markShared(added, true);
       index.insert(added, mixed);
       this.#size += 1;
       return true;
@@ -97,12 +98,14 @@ export class ExpiringTable {
     const isNews = this.#extend(entry, { cutoff, sparing: cut.sparing }) || expiry > held;
     if (expiry > held) this.#pool.update(entry, expiry, this.#pool.cutoffOf(entry) ?? 0);
     if (isNews) this.#pool.markShared(entry, false);
+    // What was known may be more, in part.
+    if (isNews && shared) this.markShared(value, expiresAt, cut);
     return isNews;
   }
 
   /** Adds a name with what it is linked to, which never changes; returns whether that says more than was known. */
-  link(value: string, expiresAt: EpochSeconds, to: string): boolean {
-    return this.add(value, expiresAt, { cutoff: 0, sparing: to });
+  link(value: string, expiresAt: EpochSeconds, to: string, shared = false): boolean {
+    return this.add(value, expiresAt, { cutoff: 0, sparing: to }, shared);
   }
 
   /** Has the cut-off of an entry end whatever another one does, too; returns whether that is more. */

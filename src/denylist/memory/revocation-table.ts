@@ -157,15 +157,18 @@ export class RevocationTable {
     return fallsUnder(inSession(token, this.sessionOf(token)), { cutoff, sparing });
   }
 
-  /** Adds a revocation; returns whether that says more than the table knew. */
-  add(entry: Entry): boolean {
+  /**
+   * Adds a revocation; returns whether that says more than the table knew. `shared`: it comes from Redis, which has
+   * acknowledged it.
+   */
+  add(entry: Entry, { shared = false } = {}): boolean {
     const table = this.#tables[entry.kind];
     const { value, expiresAt, beginning } = entry;
     const fact = entry.session ?? beginning;
     const isNews =
       fact === undefined
-        ? table.add(value, expiresAt, cutOf(entry))
-        : table.link(value, expiresAt, fact);
+        ? table.add(value, expiresAt, cutOf(entry), shared)
+        : table.link(value, expiresAt, fact, shared);
     if (beginning !== undefined) this.#sessions.add(parseBeginning(beginning).subject, value);
     // To make room, the table may have dropped others.
     if (table.forgottenUntil > this.#forgottenUntil) this.#drawSweepLine();

@@ -74,6 +74,15 @@ export class FeedFollower {
     return this.#evictions.mayEvict;
   }
 
+  /**
+   * The line of the feed up to which everything is in the table, and the epoch; undefined unless the last reading found
+   * the store trusted, and the table is complete.
+   */
+  get applied(): { readonly tail: Tail; readonly epoch: Epoch } | undefined {
+    if (!this.#isSteady || !this.freshness.complete || this.#epoch === undefined) return undefined;
+    return { tail: this.#position, epoch: this.#epoch };
+  }
+
   /** Whether the table alone may say that a token was not revoked: now. Asked for each request. */
   isFresh(): boolean {
     if (this.freshness.isFresh()) {

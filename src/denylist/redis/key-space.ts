@@ -63,6 +63,16 @@ export class KeySpace {
     return `${this.#startOf(this.feedShard)}lifetimes`;
   }
 
+  /** Where it stands which snapshot there is of a server by itself. */
+  get snapshotKey(): string {
+    return `${this.#prefix}snapshot`;
+  }
+
+  /** A part of a snapshot. */
+  snapshotPartKey(id: string, number: number): string {
+    return `${this.snapshotKey}:${id}:${number}`;
+  }
+
   keyOf(name: EntryName): string {
     return `${this.#startOf(this.shardOf(name))}${name.kind}:${name.value}`;
   }

@@ -5,12 +5,16 @@ import type { Look } from "./feed-reader.ts";
 import { inSlices } from "./in-slices.ts";
 import type { KnownShards } from "./known-shards.ts";
 import type { RedisReplica } from "./replica.ts";
+import type { Roster } from "./roster.ts";
+import { interrupted, loadSnapshot } from "./snapshot-load.ts";
 import { type Epoch, isIn, type ShardState } from "./store-state.ts";
 
 /** What is loaded, and where to. */
 export interface LoaderOptions {
   readonly replica: RedisReplica;
   readonly known: KnownShards;
+  /** Whether sidecars of an older form were met. */
+  readonly roster: Pick<Roster, "metOlder">;
   /** Takes over entries that the store has. */
   readonly onEntries: (entries: readonly Entry[]) => void;
   /** How long a loss may go unnoticed by the sidecars that could tell, in milliseconds. */
@@ -53,17 +57,32 @@ export class Loader {
     const { replica, known, onEntries, noticeMs, signal } = this.#options;
     const noticed = performance.now() + noticeMs;
     await this.#checkAll(epochs);
-    for await (const { shard, state, entries } of replica.entries.pages()) {
-      if (!isWanted()) throw new StoreUnavailableError("the load was interrupted");
-      check(epochs, shard, state);
-      await inSlices(entries, onEntries);
-    }
+    const pages = async () => {
+      for await (const { shard, state, entries } of replica.entries.pages()) {
+        if (!isWanted()) throw interrupted();
+        check(epochs, shard, state);
+        await inSlices(entries, onEntries);
+      }
+    };
+    if (!(await this.#loadSnapshot(epochs, isWanted))) await pages();
     await this.#checkAll(epochs);
     await sleep(Math.max(0, noticed - performance.now()), undefined, { signal });
     for (const [shard, { state, last }] of await this.#lookAtAll()) {
       check(epochs, shard, state);
       if (last !== undefined) known.advance(shard, last);
     }
+  }
+
+  /** Resolves to whether there was a snapshot, and all of it was taken over, with all that came since. */
+  async #loadSnapshot(
+    epochs: ReadonlyMap<string, Epoch>,
+    isWanted: () => boolean,
+  ): Promise<boolean> {
+    const { replica, roster } = this.#options;
+    const epoch = epochs.get("");
+    // Sidecars of an older form write back without a line.
+    if (replica.keys.spread || epoch === undefined || roster.metOlder) return false;
+    return loadSnapshot({ ...this.#options, epoch, isWanted });
   }
 
   /** By the server that the entries are read from. */

@@ -17,6 +17,7 @@ import type { Tail } from "./log-line.ts";
 import { LookUps } from "./look-ups.ts";
 import { OwnLines } from "./own-lines.ts";
 import type { ScriptName } from "./scripts.ts";
+import { Snapshots } from "./snapshots.ts";
 import { disbelieved, type Epoch, readState, type ShardState } from "./store-state.ts";
 
 /** Which Redis, and what the store there is like. */
@@ -55,6 +56,8 @@ export class RedisReplica {
   readonly keys: KeySpace;
   /** What stands there. */
   readonly entries: EntryReader;
+  /** What of it newcomers are told at once; of a server by itself. */
+  readonly snapshots: Snapshots;
   /** Begins epochs, and says who lives. */
   readonly epochs: EpochWriter;
   #options: RedisReplicaOptions;
@@ -96,6 +99,18 @@ export class RedisReplica {
       run: (...args) => this.#follower.run(...args),
       inOneStep: (commands) => this.#follower.inOneStep(commands),
       publish: (lines) => this.publish(lines),
+    });
+    // Own lines say what a newcomer has to be told, too.
+    const whole = new FeedReader({
+      ...{ ...shared, connection: this.#reader, ownLines: new OwnLines() },
+      needsReplicas: true,
+    });
+    this.snapshots = new Snapshots({
+      ...shared,
+      run: (...args) => this.#reader.run(...args),
+      write: (...args) => this.#write(this.#writer, ...args),
+      readFeed: (position, count) => whole.readFeed({ position, count, maxAgeMs: 0 }),
+      epochText: () => this.#believed.get("")?.found ?? "",
     });
     this.#lookUps = new LookUps(this.keys, (shard, names) => this.#askShard(shard, names));
   }

@@ -1,6 +1,7 @@
 import { page, put, values } from "./entry-scripts.ts";
 import { beat, confirm, establish } from "./epoch-scripts.ts";
 import { look, read } from "./log-scripts.ts";
+import { part, putHead, putPart } from "./snapshot-scripts.ts";
 
 /**
  * KEYS 1: a text. ARGV: what was found there, what is to stand there. Returns what stands there then.
@@ -37,6 +38,9 @@ export const scripts = {
   confirm,
   beat,
   exchange,
+  part,
+  putPart,
+  putHead,
 } as const;
 /** One of them. */
 export type ScriptName = keyof typeof scripts;
