@@ -19,6 +19,7 @@ import { keepDirectory } from "./directory.ts";
 import { rememberedSeconds } from "./remembered.ts";
 import type { Shared, ShareThroughRedis } from "./shared-store.ts";
 import type { StoreContext } from "./store-context.ts";
+import { createTelling } from "./telling.ts";
 import { openClockHints, openTime } from "./time.ts";
 
 /** The denylist as configured, and the hold on its data directory. */
@@ -127,23 +128,6 @@ function readingsOf(shared: Shared | undefined): Pick<Store, "redisStaleness" | 
 /** Loaded only if it is used: the client of Redis is a quarter of what a start takes. */
 async function loadSharing(): Promise<ShareThroughRedis> {
   return (await import("./shared-store.ts")).shareThroughRedis;
-}
-
-/** What the store tells of itself, and asks of what is built on it later. */
-function createTelling() {
-  const listeners: (() => void)[] = [];
-  let watching = () => 1;
-  return {
-    told: { onShorterLives: () => tellAll(listeners), isWatched: () => watching() > 0 },
-    onShorterLives: (listener: () => void) => void listeners.push(listener),
-    watchFor(connections: () => number) {
-      watching = connections;
-    },
-  };
-}
-
-function tellAll(listeners: readonly (() => void)[]): void {
-  for (const listener of listeners) listener();
 }
 
 /** Has everything loaded once more when the wall clock jumps: it may have kept something out. */

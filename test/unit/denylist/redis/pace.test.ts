@@ -45,13 +45,15 @@ describe("the pace of readings", () => {
 
   it("is not driven by requests while they come", async () => {
     const pace = new Pace(notWatched);
+    const closing = new AbortController();
     let ended = false;
-    const waiting = pace.wait(50, { idle: false, signal: never }).then(() => {
+    const waiting = pace.wait(3_600_000, { idle: false, signal: closing.signal }).then(() => {
       ended = true;
     });
     pace.hurry();
     await new Promise(setImmediate);
     assert.equal(ended, false);
+    closing.abort();
     await waiting;
   });
 
