@@ -38,7 +38,7 @@ export function looselyAt(value: unknown, steps: readonly string[]): unknown {
 
 /** Indexes have one spelling. */
 function itemAt(list: readonly unknown[], step: string): unknown {
-  return list.propertyIsEnumerable(step) ? list[Number(step)] : undefined;
+  return Object.hasOwn(list, step) ? list[Number(step)] : undefined;
 }
 
 function memberAt(value: object, name: string): unknown {
