@@ -2,7 +2,7 @@ import { isIPv6 } from "node:net";
 
 /** What limits take for one peer: an IPv4 address, or an IPv6 network of 64 bits, which one machine may have. */
 export function networkOf(address: string): string {
-  return isIPv6(address) ? firstHalf(address) : address;
+  return address.includes(":") && isIPv6(address) ? firstHalf(address) : address;
 }
 
 /** The first four of an IPv6 address's eight groups, written out. */

@@ -13,11 +13,10 @@ import { Http2Connections } from "./http2-connections.ts";
 /** Has requests of HTTP/2 go the way of all others, which `handle` is the beginning of. */
 export function acceptHttp2(
   currentGate: () => Gate,
-  limits: () => Omit<Http2Limits, "maxRequests"> & { readonly maxConnections: number },
+  limits: () => Http2Limits,
   handle: (request: ClientRequest, answer: Answer) => void,
 ): Http2Connections {
-  const limitsOfHttp2 = () => ({ ...limits(), maxRequests: limits().maxConnections });
-  return new Http2Connections(limitsOfHttp2, {
+  return new Http2Connections(limits, {
     handle,
     networkOf(socket, fields) {
       const peer = currentGate().readPeer(socket);

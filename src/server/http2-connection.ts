@@ -11,8 +11,8 @@ import { type Http2Exchange, type RequestLimits, WatchedRequest } from "./watche
 export interface Http2Limits extends RequestLimits {
   /** Requests in progress on one connection. */
   readonly streams: number;
-  /** Requests in progress on all of them. */
-  readonly maxRequests: number;
+  /** Connections of clients, and requests in progress on all of those that speak HTTP/2. */
+  readonly maxConnections: number;
   /** The longest head of a request, in bytes. */
   readonly headerBytes: number;
 }

@@ -10,7 +10,8 @@ import { lineOf } from "../node-http/in-order.ts";
 import type { Http2Fault } from "../observability/metrics/requests.ts";
 import { Http2Connection, type Http2Limits } from "./http2-connection.ts";
 import type { Stall } from "./stalled-clients.ts";
-import { StreamPlaces } from "./stream-places.ts";
+import { type Occupant, StreamPlaces } from "./stream-places.ts";
+import type { WatchedRequest } from "./watched-request.ts";
 
 /** Who answers requests of HTTP/2, and who is told what clients do wrong. */
 export interface Http2Handlers {
@@ -47,7 +48,7 @@ export class Http2Connections {
 
   constructor(limits: () => Http2Limits, handlers: Http2Handlers) {
     this.#limits = limits;
-    this.#places = new StreamPlaces(() => limits().maxRequests);
+    this.#places = new StreamPlaces(() => limits().maxConnections);
     this.#handlers = handlers;
   }
 
@@ -117,20 +118,7 @@ export class Http2Connections {
     const request = new Http2Request(stream, { fields, hasBody, socket, count });
     const answer = new Http2Answer(stream, request);
     const watched = connection.add(stream, { request, answer });
-    const leave = this.#places.take(network, {
-      get standsStill() {
-        return watched.standsStill;
-      },
-      get isKept() {
-        return answer.isKept;
-      },
-      giveWay() {
-        if (watched.standsStill) answer.giveUp();
-        else answer.abandon();
-        connection.crowd(`${network} had the most requests in progress; one gave way`);
-      },
-    });
-    stream.once("close", leave);
+    stream.once("close", this.#places.take(network, new Place(watched, connection, network)));
     try {
       if (sizeOf(fields) > limits.headerBytes) this.#handlers.refuseTooLarge(request, answer);
       else this.#handlers.handle(request, answer);
@@ -152,6 +140,34 @@ export class Http2Connections {
     if (this.#open.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
+  }
+}
+
+/** A request, as far as its place is concerned. A class, not a literal with getters: one is made for every request. */
+class Place implements Occupant {
+  readonly #watched: WatchedRequest;
+  readonly #connection: Http2Connection;
+  readonly #network: string;
+
+  constructor(watched: WatchedRequest, connection: Http2Connection, network: string) {
+    this.#watched = watched;
+    this.#connection = connection;
+    this.#network = network;
+  }
+
+  get standsStill(): boolean {
+    return this.#watched.standsStill;
+  }
+
+  get isKept(): boolean {
+    return this.#watched.exchange.answer.isKept;
+  }
+
+  giveWay(): void {
+    const { answer } = this.#watched.exchange;
+    if (this.standsStill) answer.giveUp();
+    else answer.abandon();
+    this.#connection.crowd(`${this.#network} had the most requests in progress; one gave way`);
   }
 }
 

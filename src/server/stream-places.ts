@@ -22,7 +22,7 @@ const maxLooked = 64;
 export class StreamPlaces {
   readonly #max: () => number;
   readonly #networks = new Map<string, Set<Occupant>>();
-  /** The networks by how many requests they have in progress. */
+  /** The networks by how many requests they have in progress: a set for each size that there was, which the next request needs again. */
   readonly #bySize = new Map<number, Set<string>>();
   #most = 0;
   #size = 0;
@@ -64,14 +64,12 @@ export class StreamPlaces {
   }
 
   #moved(network: string, from: number, to: number): void {
-    const before = this.#bySize.get(from);
-    before?.delete(network);
-    if (before?.size === 0) this.#bySize.delete(from);
+    this.#bySize.get(from)?.delete(network);
     if (to > 0) {
       const now = this.#bySize.get(to) ?? new Set();
       this.#bySize.set(to, now.add(network));
     }
-    if (to > this.#most || (from === this.#most && !this.#bySize.has(from))) this.#most = to;
+    if (to > this.#most || (from === this.#most && !this.#bySize.get(from)?.size)) this.#most = to;
   }
 
   #whoGivesWay(newcomer: string) {

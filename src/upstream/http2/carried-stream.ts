@@ -129,7 +129,10 @@ export class CarriedStream implements Carrier {
     stream.on("error", (error) => this.#fail(error));
     stream.on("close", () => {
       this.#clock.stop();
-      this.#fail(new UpstreamError("closed", "the application broke off its answer"));
+      // Most end before: an error costs as much as all else here.
+      if (this.#exchange !== undefined) {
+        this.#fail(new UpstreamError("closed", "the application broke off its answer"));
+      }
       this.#owner.onClosed();
     });
   }

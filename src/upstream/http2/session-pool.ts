@@ -8,7 +8,7 @@ import { beginToConnect, type ConnectingOptions, shutDown } from "../connecting.
 import type { Exchange } from "../http1/exchange.ts";
 import { RequestQueue, type RequestQueueOptions } from "../http1/request-queue.ts";
 import { UpstreamError } from "../upstream-error.ts";
-import { CarriedStream, type StreamLimits } from "./carried-stream.ts";
+import { CarriedStream, type StreamLimits, type StreamOwner } from "./carried-stream.ts";
 
 /** How connections to the application are made and kept. */
 export interface SessionPoolOptions extends RequestQueueOptions, ConnectingOptions, StreamLimits {
@@ -54,7 +54,7 @@ export class SessionPool implements ApplicationPool {
     }
     const free = this.#free();
     if (free !== undefined) {
-      free.carry(exchange, this.#options);
+      free.carry(exchange);
       return;
     }
     this.#waiting.add(exchange);
@@ -127,7 +127,7 @@ export class SessionPool implements ApplicationPool {
       settings: { enablePush: false, maxHeaderListSize: headBytes + 32 * maxLines },
     });
     keepSession(session);
-    const pooled = new Pooled(session, () => this.#serveWaiting());
+    const pooled = new Pooled(session, this.#options, () => this.#serveWaiting());
     this.#sessions.add(pooled);
     session.on("error", () => {});
     session.setTimeout(idleMs, () => {
@@ -146,7 +146,7 @@ export class SessionPool implements ApplicationPool {
     for (let free = this.#free(); free !== undefined; free = this.#free()) {
       const next = this.#waiting.take();
       if (next === undefined) break;
-      free.carry(next, this.#options);
+      free.carry(next);
     }
     if (this.#closing !== undefined && this.#waiting.length === 0) {
       for (const { session } of this.#sessions) session.close();
@@ -162,13 +162,21 @@ export class SessionPool implements ApplicationPool {
 }
 
 /** A connection, and how many requests it carries. */
-class Pooled {
+class Pooled implements StreamOwner {
   readonly session: ClientHttp2Session;
   streams = 0;
+  readonly scheme: string;
+  readonly headBytes: number;
+  readonly responseTimeoutMs: number;
+  readonly idleTimeoutMs: number;
   readonly #onFree: () => void;
 
-  constructor(session: ClientHttp2Session, onFree: () => void) {
+  constructor(session: ClientHttp2Session, options: SessionPoolOptions, onFree: () => void) {
     this.session = session;
+    this.scheme = options.scheme;
+    this.headBytes = options.headBytes;
+    this.responseTimeoutMs = options.responseTimeoutMs;
+    this.idleTimeoutMs = options.idleTimeoutMs;
     this.#onFree = onFree;
   }
 
@@ -178,16 +186,17 @@ class Pooled {
     return !closed && !destroyed && this.streams < max;
   }
 
-  carry(exchange: Exchange, options: SessionPoolOptions): void {
-    const onClosed = () => {
-      this.streams -= 1;
-      this.#onFree();
-    };
-    const onLate = () => this.session.close();
+  carry(exchange: Exchange): void {
     this.streams += 1;
-    const { headBytes, responseTimeoutMs, idleTimeoutMs, scheme } = options;
-    const limits = { headBytes, responseTimeoutMs, idleTimeoutMs, scheme };
-    const stream = new CarriedStream(exchange, { ...limits, onClosed, onLate });
-    if (!stream.begin(this.session)) this.streams -= 1;
+    if (!new CarriedStream(exchange, this).begin(this.session)) this.streams -= 1;
+  }
+
+  onClosed(): void {
+    this.streams -= 1;
+    this.#onFree();
+  }
+
+  onLate(): void {
+    this.session.close();
   }
 }
