@@ -23,6 +23,7 @@ export function acceptHttp2(
       if (!peer.trusted) return networkOf(peer.address);
       return clientNetwork({ peer, headers: new HeaderList(fields) });
     },
+    isShared: (socket) => currentGate().readPeer(socket).trusted,
     refuseTooLarge(request, answer) {
       const gate = currentGate();
       refuse(gate, beginVisit(gate, request, answer), answer, "request_too_large");

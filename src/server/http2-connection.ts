@@ -62,11 +62,16 @@ export class Http2Connection {
     this.#frames.useful += bytes;
   }
 
+  /** Takes note of a request's head. */
+  countHead(fields: readonly string[]): void {
+    this.#frames.countHead(fields);
+  }
+
   /** Takes note of a request. */
   add(stream: ServerHttp2Stream, exchange: Http2Exchange): WatchedRequest {
     const watched = new WatchedRequest(exchange);
     this.#streams.add(watched);
-    this.#frames.countHead(exchange.request.rawHeaders);
+    this.countHead(exchange.request.rawHeaders);
     stream.once("close", () => {
       this.#streams.delete(watched);
       if (this.#streams.size === 0) this.#idleSinceMs = performance.now();
@@ -81,10 +86,13 @@ export class Http2Connection {
     this.#told.onFault(fault, this.socket, cause);
   }
 
-  /** Takes note of a request that was refused, or ended for another client's, because its network has the most. */
-  crowd(cause: string): void {
+  /**
+   * Takes note of a request that was refused, or ended for another client's, because its network has the most. It counts as
+   * broken off by this connection unless a proxy shares that among clients: one of them is not to end it for all.
+   */
+  crowd(cause: string, isShared: boolean): void {
     this.fault("crowded", cause);
-    this.countReset();
+    if (!isShared) this.countReset();
   }
 
   /** Takes no more requests, and closes when those in progress have been answered. */

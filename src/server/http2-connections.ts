@@ -18,6 +18,8 @@ export interface Http2Handlers {
   handle(request: Http2Request, answer: Http2Answer): void;
   /** The network of a request's client, as it is told apart from others. */
   networkOf(socket: Socket, fields: FieldLines): string;
+  /** Whether a connection is a trusted proxy's, which sends requests of many clients on it. */
+  isShared(socket: Socket): boolean;
   /** A request whose head is larger than `headerBytes`. */
   refuseTooLarge(request: Http2Request, answer: Http2Answer): void;
   onStall(stall: Stall): void;
@@ -108,7 +110,11 @@ export class Http2Connections {
     const limits = this.#limits();
     const network = this.#handlers.networkOf(connection.socket, fields);
     if (!this.#places.makeRoom(network)) {
-      connection.crowd(`refused: too many requests in progress, of ${network} and in all`);
+      const isShared = this.#handlers.isShared(connection.socket);
+      const cause = `refused: too many requests in progress, of ${network} and in all`;
+      connection.crowd(cause, isShared);
+      // A client's own connection does not carry requests for nothing; a proxy's can't know.
+      if (isShared) connection.countHead(fields);
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
       return;
     }
@@ -118,7 +124,8 @@ export class Http2Connections {
     const request = new Http2Request(stream, { fields, hasBody, socket, count });
     const answer = new Http2Answer(stream, request);
     const watched = connection.add(stream, { request, answer });
-    stream.once("close", this.#places.take(network, new Place(watched, connection, network)));
+    const place = new Place(watched, connection, { network, handlers: this.#handlers });
+    stream.once("close", this.#places.take(network, place));
     try {
       if (sizeOf(fields) > limits.headerBytes) this.#handlers.refuseTooLarge(request, answer);
       else this.#handlers.handle(request, answer);
@@ -148,11 +155,17 @@ class Place implements Occupant {
   readonly #watched: WatchedRequest;
   readonly #connection: Http2Connection;
   readonly #network: string;
+  readonly #handlers: Pick<Http2Handlers, "isShared">;
 
-  constructor(watched: WatchedRequest, connection: Http2Connection, network: string) {
+  constructor(
+    watched: WatchedRequest,
+    connection: Http2Connection,
+    of: { readonly network: string; readonly handlers: Pick<Http2Handlers, "isShared"> },
+  ) {
     this.#watched = watched;
     this.#connection = connection;
-    this.#network = network;
+    this.#network = of.network;
+    this.#handlers = of.handlers;
   }
 
   get standsStill(): boolean {
@@ -164,10 +177,11 @@ class Place implements Occupant {
   }
 
   giveWay(): void {
-    const { answer } = this.#watched.exchange;
+    const { request, answer } = this.#watched.exchange;
     if (this.standsStill) answer.giveUp();
     else answer.abandon();
-    this.#connection.crowd(`${this.#network} had the most requests in progress; one gave way`);
+    const cause = `${this.#network} had the most requests in progress; one gave way`;
+    this.#connection.crowd(cause, this.#handlers.isShared(request.socket));
   }
 }
 

@@ -377,6 +377,26 @@ describe("a client of HTTP/2 that holds places", { concurrency: true }, () => {
     assert.equal(await faults(gate, "resets"), 1);
   });
 
+  it("is told apart from others behind a proxy that is trusted, and does not end its connection", async (t) => {
+    const application = await startApplication(t);
+    const yaml = `listen: { host: 127.0.0.1, port: 0, trustedProxies: [${stranger}] }
+limits: { maxConnections: 4, streams: 1000 }\nlog: { requests: none }`;
+    const gate = await startGate(t, { upstream: application.url, yaml });
+    const proxy = await openFrames(t, gate.port, noWindow, stranger);
+    const from = (address: string): Fields => [["x-forwarded-for", address]];
+    const hold = (first: number, count: number) =>
+      proxy.write(many(count, (i) => headers(first + 2 * i, asAlice("/me", from("203.0.113.1")))));
+    hold(1, 4);
+    await until(() => proxy.received.filter(({ type }) => type === types.headers).length === 4);
+    hold(9, 300);
+    await until(async () => proxy.closed || (await faults(gate, "crowded")) >= 300);
+    proxy.write(headers(609, asAlice("/me", from("203.0.113.2"))));
+    await proxy.until(({ type, stream }) => type === types.headers && stream === 609);
+    assert.match(gate.logged(), /"peer":"127\.0\.0\.2","cause":"[^"]*203\.0\.113\.1/);
+    assert.equal(await faults(gate, "resets"), 0);
+    assert.equal(proxy.closed, false);
+  });
+
   it("does not lose a logout that is held", async (t) => {
     const waiting: (() => void)[] = [];
     const application = await startApplication(t, (_, response) => {
