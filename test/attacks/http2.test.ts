@@ -527,6 +527,7 @@ describe("a client of HTTP/2 that would write HTTP/1.1", () => {
     "a colon in a name": ["evil:x", "1"],
     "a space in a name": ["evil ", "1"],
     "an empty name": ["", "evil"],
+    "settings of an upgrade (RFC 7540 section 3.2.1)": ["http2-settings", "evil"],
   };
 
   async function attempt(t: Ending, sent: readonly Buffer[]) {
