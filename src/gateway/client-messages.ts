@@ -1,4 +1,5 @@
 import { type BodyFields, readJsonFields } from "../http/body-fields.ts";
+import { countParts } from "../http/json.ts";
 import { stepsOf } from "../http/json-pointer.ts";
 import { decodeJsonText } from "../http/json-text.ts";
 import { looselyAt } from "../http/loose-fields.ts";
@@ -44,6 +45,12 @@ const otherPacket = /^(?:[1-356b]|4[1-6])/;
 const unreadPacket: MessageReading = { kind: "login", fields: { kind: "unreadable" } };
 
 /**
+ * Values and members of a message that may log in. It is read in one turn of the event loop, so a megabyte of empty
+ * lists would keep all other requests waiting (decision 0066).
+ */
+export const maxMessageParts = 16_384;
+
+/**
  * Reads a message of a client's as widely as an application may: in binary frames, in any encoding of JSON, with the
  * names of members in any letter case.
  *
@@ -66,7 +73,7 @@ function readMember(
   { pointer, types, isByMember }: Pick<MessageToken, "pointer" | "types" | "isByMember">,
   isBinary: boolean,
 ): MessageReading {
-  const fields = readJsonFields(text);
+  const fields = readFields(text);
   if (fields.kind !== "json") {
     // Some parsers skip comments. Bytes may be objects in another encoding, with the names as they are.
     const member = folded(stepsOf(pointer).at(-1) ?? "");
@@ -104,6 +111,11 @@ function readPacket(text: string): MessageReading {
   if (behind === undefined) return unreadPacket;
   const payload = text.slice(behind.length);
   const namespace = /^40(\/[^,?]*)/.exec(behind)?.[1];
-  const fields: BodyFields = payload === "" ? { kind: "none" } : readJsonFields(payload);
+  const fields: BodyFields = payload === "" ? { kind: "none" } : readFields(payload);
   return { kind: "login", fields, namespace };
+}
+
+function readFields(text: string): BodyFields {
+  const isTooMuch = countParts(text, maxMessageParts) > maxMessageParts;
+  return isTooMuch ? { kind: "unreadable" } : readJsonFields(text);
 }

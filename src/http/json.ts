@@ -37,7 +37,7 @@ interface Survey {
   readonly longIntegers: readonly Part[];
 }
 
-const [quote, minus, zero, nine, colon] = [34, 45, 48, 57, 58];
+const [quote, comma, minus, zero, nine, colon] = [34, 44, 45, 48, 57, 58];
 
 /** One pass over the text, in linear time whatever it holds. */
 function survey(text: string): Survey {
@@ -60,6 +60,21 @@ function survey(text: string): Survey {
     }
   }
   return { depth: deepest, members, longIntegers };
+}
+
+/**
+ * How many values and members a JSON text has, about; what is beyond `max` is not counted.
+ *
+ * Reading one costs up to a microsecond for each of them, and next to nothing for the text of strings.
+ */
+export function countParts(text: string, max: number): number {
+  let parts = 1;
+  for (let at = 0; at < text.length && parts <= max; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === quote) at = endOfString(text, at);
+    else if (code === comma || nestingOf(code) > 0) parts += 1;
+  }
+  return parts;
 }
 
 /** By how much a character changes the depth. */

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type MessageToken, readMessage } from "../../../src/gateway/client-messages.ts";
+import {
+  type MessageToken,
+  maxMessageParts,
+  readMessage,
+} from "../../../src/gateway/client-messages.ts";
 import { HeaderList } from "../../../src/http/field-lines.ts";
 import { readCredential } from "../../../src/token/credential.ts";
 
@@ -135,4 +139,21 @@ describe("a client's message", () => {
       assert.equal(readingOf(protocol, data), expected);
     });
   }
+
+  it("is not read if it has too many values and members, whatever its bytes are, and other messages pass", () => {
+    const filled = (part: string, count: number) =>
+      Array.from({ length: count }, () => part).join();
+    const most = maxMessageParts - 3;
+    for (const part of ["1", "[]", '""']) {
+      const login = (count: number) => `{"access_token":"a.b.c","x":[${filled(part, count)}]}`;
+      const counted = part === "[]" ? Math.floor(most / 2) : most;
+      assert.equal(readingOf("json", login(counted)), "a.b.c", part);
+      assert.equal(readingOf("json", login(counted + 2)), "ambiguous", part);
+      const other = `{"x":[${filled(part, 2 * maxMessageParts)}]}`;
+      assert.equal(readingOf("json", other), "other", part);
+      assert.equal(readingOf("socket.io", `40${login(counted + 2)}`), "ambiguous", part);
+    }
+    const text = `{"access_token":"a.b.c","x":"${filled("[{", 2 * maxMessageParts)}"}`;
+    assert.equal(readingOf("json", text), "a.b.c");
+  });
 });
