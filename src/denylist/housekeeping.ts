@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Journal } from "./journal/journal.ts";
 import type { RevocationTable } from "./memory/revocation-table.ts";
 import type { TableLoader } from "./table-loader.ts";
@@ -14,6 +15,8 @@ export interface HousekeepingOptions {
 const everyMs = 1000;
 const retryCompactionAfterMs = 60_000;
 const entriesPerSweep = 16_384;
+/** Of each kind. So that requests wait for some tenths of a millisecond. */
+const entriesPerStep = 512;
 const minRecordsToCompact = 10_000;
 
 /**
@@ -27,8 +30,16 @@ export function startHousekeeping({
   onCompactionFailure,
 }: HousekeepingOptions): NodeJS.Timeout {
   let compactAgainAtMs = 0;
+  let isSweeping = false;
+  const sweep = () => {
+    if (isSweeping) return;
+    isSweeping = true;
+    void sweepInSteps(table).finally(() => {
+      isSweeping = false;
+    });
+  };
   const timer = setInterval(() => {
-    table.sweep(entriesPerSweep);
+    sweep();
     if (loader.failure !== undefined) void loader.load();
     void journal.check();
     const mostlyDead = journal.records > 2 * table.size;
@@ -40,4 +51,12 @@ export function startHousekeeping({
     });
   }, everyMs);
   return timer.unref();
+}
+
+/** Sweeps a part of the table, each step in a turn of the event loop of its own. */
+export async function sweepInSteps(table: Pick<RevocationTable, "sweep">): Promise<void> {
+  for (let left = entriesPerSweep; left > 0; left -= entriesPerStep) {
+    table.sweep(entriesPerStep);
+    await nextTurn();
+  }
 }

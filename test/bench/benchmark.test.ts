@@ -4,7 +4,7 @@ import { startRedis } from "../helpers/redis.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { listContenders, prove } from "./contenders.ts";
 import { cpuPerRequest } from "./load.ts";
-import { endAll, run, script, start } from "./processes.ts";
+import { endAll, makeDirectory, run, runScript, script, start } from "./processes.ts";
 import { names } from "./protocol-contenders.ts";
 import { measureProtocols } from "./protocols.ts";
 import { renderReport } from "./report.ts";
@@ -42,6 +42,12 @@ describe("the benchmark", () => {
     );
     const promised = verdicts.flatMap(({ target }) => (target === undefined ? [] : [target]));
     assert.deepEqual(promised, [{ most: 1.3 }, { most: 2 }, { most: 0.6 }, { most: 0.6 }]);
+  });
+
+  it("tells how long turns of the event loop take while a store is at work", async () => {
+    const turns = await runScript([...script("turns"), "compact", makeDirectory()]);
+    assert.ok((turns["longest"] ?? 0) > 0);
+    assert.ok((turns["p99"] ?? 0) <= (turns["longest"] ?? 0));
   });
 
   it("says what it has measured, with versions", () => {

@@ -13,7 +13,7 @@ import { makeToken } from "../helpers/tokens.ts";
 import { redisStore, startRevgate } from "./contenders.ts";
 import { redisCpuUs } from "./followers.ts";
 import { latenciesUntil } from "./load.ts";
-import { makeDirectory, quantile, run, type Started } from "./processes.ts";
+import { makeDirectory, quantile, run, runScript, type Started, script } from "./processes.ts";
 import type { Part, Verdict } from "./report.ts";
 
 const count = 1_000_000;
@@ -33,7 +33,12 @@ interface Load {
   readonly loaded: number;
   /** CPU of Redis meanwhile. */
   readonly redisCpu: number;
+  /** Undefined if requests were not observed either. */
+  readonly turns: Turns | undefined;
 }
+
+/** Turns of the event loop (turns.ts), in milliseconds of CPU. */
+type Turns = Record<string, number>;
 
 /** What is promised of them, in milliseconds. */
 const pauseTargets = { p99: 5, longest: 15 } as const;
@@ -60,16 +65,21 @@ export async function measureMillion(upstream: string, tokens: readonly string[]
   const openedMs = performance.now();
   const sweeping = await startRevgate(upstream, undefined, { home });
   const opened = (performance.now() - openedMs) / 1000;
-  while (Date.now() / 1000 < soon);
+  while (Date.now() / 1000 < soon) await sleep(100);
   await observeFor("a sweep", sweeping.url);
   await sweeping.stop();
+  const later = homeWithJournal({ live: count, expiresAt: Date.now() / 1000 + 20 });
+  const turns = { "a sweep": await turnsOf("sweep", join(later, "data")) };
 
-  const old = homeWithJournal({ live: count, expiresAt: soon + 100_000, dead: count * 1.1 });
+  const mostlyDead = { live: count, expiresAt: soon + 100_000, dead: count * 1.1 };
+  const compactTurns = await turnsOf("compact", join(homeWithJournal(mostlyDead), "data"));
+  const old = homeWithJournal(mostlyDead);
   const compacting = await startRevgate(upstream, undefined, { home: old });
   await observeFor("a compaction", compacting.url);
   await compacting.stop();
   const more = await measureLoad(upstream, 5 * count);
-  return reportOf({ load, opened, more: more.loaded }, pauses);
+  const all = { "the load from Redis": load.turns, ...turns, "a compaction": compactTurns };
+  return reportOf({ load, opened, more: more.loaded }, { pauses, turns: all });
 }
 
 type Observe = (during: string, url: string, ended: () => boolean) => Promise<void>;
@@ -100,10 +110,15 @@ async function measureLoad(upstream: string, entries: number, observe?: Observe)
   await observe?.("the load from Redis", loading.url, () => isLoaded);
   const times = await loaded;
   const redisCpu = ((await redisCpuUs(redis)) - before) / 1e6;
+  const turns = observe && (await turnsOf("load", String(redis.port)));
   await loading.stop();
   await holder.stop();
   await redis.kill();
-  return { ...times, redisCpu };
+  return { ...times, redisCpu, turns };
+}
+
+function turnsOf(what: string, where: string): Promise<Turns> {
+  return runScript([...script("turns"), what, where]);
 }
 
 async function untilLoaded(sidecar: Started, entries: number): Promise<void> {
@@ -112,7 +127,10 @@ async function untilLoaded(sidecar: Started, entries: number): Promise<void> {
 
 function reportOf(
   { load, opened, more }: { load: Load; opened: number; more: number },
-  pauses: readonly Pause[],
+  {
+    pauses,
+    turns,
+  }: { pauses: readonly Pause[]; turns: Readonly<Record<string, Turns | undefined>> },
 ): Part {
   const row = (what: string, measured: number, most: number): Verdict => ({
     ...{ what, measured, target: { most } },
@@ -134,6 +152,12 @@ function reportOf(
         row(`p99 of requests during ${during}, ms`, p99, pauseTargets.p99),
         row(`longest request during ${during}, ms`, longest, pauseTargets.longest),
       ]),
+      ...Object.entries(turns).flatMap(
+        ([during, { p99 = Number.NaN, longest = Number.NaN } = {}]) => [
+          row(`p99 of turns of the event loop during ${during}, ms of CPU`, p99, pauseTargets.p99),
+          row(`longest turn during ${during}, ms of CPU`, longest, pauseTargets.longest),
+        ],
+      ),
     ],
   };
 }
