@@ -1,5 +1,6 @@
 import type { HeaderList } from "./field-lines.ts";
 import { hidesCookie, looseName } from "./loose-cookies.ts";
+import { hasMoreThan, maxThings } from "./max-things.ts";
 
 /** One cookie of a Cookie header (RFC 6265 section 4.2). */
 interface Cookie {
@@ -33,13 +34,20 @@ const unclear: readonly string[] = ["", ""];
 
 /**
  * The values that a request gives for a cookie, but for empty ones: none, one, or several; several as well if some
- * parser would find one where others do not (see hidesCookie).
+ * parser would find one where others do not (see hidesCookie), or there are more than 1,000 of any name.
  */
 export function cookieValues(headers: HeaderList, name: string): readonly string[] {
-  const cookies = headers.all("cookie").flatMap(parseCookies);
+  const lines = headers.all("cookie");
+  if (hasTooMany(lines.join(";"))) return unclear;
+  const cookies = lines.flatMap(parseCookies);
   const wanted = looseName(name);
   if (cookies.some(({ text }) => hidesCookie(text, name, wanted))) return unclear;
   return cookies.flatMap((cookie) => (cookie.name === name && cookie.value ? [cookie.value] : []));
+}
+
+/** Each has a name and a value; parsers look for one behind each "=". */
+function hasTooMany(header: string): boolean {
+  return hasMoreThan(2 * maxThings - 1, header, ";=");
 }
 
 /** The values that an answer gives a cookie; a line that takes the cookie away gives it none. */
@@ -68,8 +76,12 @@ function takeAway(attributes: readonly Cookie[]): boolean {
   return Date.parse(expires) < Date.now() - longAgoMs;
 }
 
-/** A Cookie header without some of its cookies, however a parser may find them; undefined if none is left. */
+/**
+ * A Cookie header without some of its cookies, however a parser may find them; undefined if none is left, or there are so
+ * many that cookieValues looks at none.
+ */
 export function withoutCookies(header: string, names: ReadonlySet<string>): string | undefined {
+  if (hasTooMany(header)) return undefined;
   const cookies = parseCookies(header);
   const hides = (text: string) =>
     [...names].some((name) => hidesCookie(text, name, looseName(name)));

@@ -8,6 +8,7 @@ export const maxThings = 1000;
 
 /** Whether a text has more than `max` of some separators, which are single characters. */
 export function hasMoreThan(max: number, text: string, separators: string): boolean {
+  if (text.length <= max) return false;
   let count = 0;
   for (const separator of separators) {
     for (let at = text.indexOf(separator); at !== -1; at = text.indexOf(separator, at + 1)) {

@@ -1,4 +1,5 @@
 import { formOfText, looselySpelled, severalReadings, valuesInForm } from "./form-fields.ts";
+import { hasMoreThan, maxThings } from "./max-things.ts";
 
 const none: readonly string[] = [];
 
@@ -7,7 +8,7 @@ const queryInPath = /;|%3B|%3F|%26|&/i;
 
 /**
  * The values that the query string of a target has for a name: none, one, or several where servers may read it in
- * more than one way.
+ * more than one way, or it has more than 1,000 fields: some servers stop there.
  */
 export function queryValues(target: string, name: string): readonly string[] {
   return queryReader(target)(name);
@@ -15,6 +16,7 @@ export function queryValues(target: string, name: string): readonly string[] {
 
 /** Makes what gives those values, and takes the query apart once. */
 export function queryReader(target: string): (name: string) => readonly string[] {
+  if (hasMoreThan(maxThings - 1, target, "&;")) return () => severalReadings;
   const question = target.indexOf("?");
   const path = question === -1 ? target : target.slice(0, question);
   // A server that sees a query in the path finds names there.
@@ -33,7 +35,9 @@ export function withoutQueryFields(target: string, names: ReadonlySet<string>): 
   const question = target.indexOf("?");
   if (question === -1) return target;
   const fields = target.slice(question + 1).split("&");
-  const kept = fields.filter((field) => !names.has(nameOfField(field)));
+  // Decoding a name makes it no longer: what is shorter is none of them, and need not be decoded.
+  const shortest = Math.min(...[...names].map((name) => name.length));
+  const kept = fields.filter((field) => field.length < shortest || !names.has(nameOfField(field)));
   if (kept.length === fields.length) return target;
   const path = target.slice(0, question);
   return kept.length === 0 ? path : `${path}?${kept.join("&")}`;

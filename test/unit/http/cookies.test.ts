@@ -43,6 +43,18 @@ describe("cookies", () => {
     }
   });
 
+  it("are nobody's if there are more than 1,000, and all are taken out", () => {
+    const cookies = (count: number) =>
+      ["session=x", ...Array.from({ length: count - 1 }, (_, i) => `c${i}=1`)].join("; ");
+    const names = new Set(["session"]);
+    assert.deepEqual(valuesIn(cookies(1000)), ["x"]);
+    assert.equal(withoutCookies(cookies(1000), names), cookies(1000).replace("session=x; ", ""));
+    assert.deepEqual(valuesIn(cookies(1001)), ["", ""]);
+    assert.deepEqual(valuesIn(cookies(600), cookies(600).replace("session", "other")), ["", ""]);
+    assert.deepEqual(valuesIn(`session=x; a${"=".repeat(2000)}`), ["", ""]);
+    assert.equal(withoutCookies(cookies(1001), names), undefined);
+  });
+
   it("are taken out by name, and the rest stays as it was sent", () => {
     const names = new Set(["session"]);
     assert.equal(withoutCookies("a=1;  session=x; b=2", names), "a=1; b=2");
