@@ -76,7 +76,10 @@ function find(
     ?.get(name);
   const exchange = {
     ...{ request, response, onBelieved },
-    query: new URLSearchParams(query.join("?")),
+    // Taken apart only by what looks for something in it.
+    get query() {
+      return new URLSearchParams(query.join("?"));
+    },
     peer: peerOf(request.socket),
   };
   return { endpoint: endpoint ?? (method === "GET" ? notFound : notAllowed), exchange };

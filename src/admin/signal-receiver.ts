@@ -42,13 +42,18 @@ export interface SignalReceiverOptions extends ReceptionOptions {
 export function createSignalReceiver(options: SignalReceiverOptions): Endpoints {
   const receive = createReception(options);
   const endpoint = (answer: Receiver): Endpoint => {
-    const reading = {
-      read: createBodyReader(),
-      mayCarryOut: createBuckets(options.requestsPerSecond),
-    };
+    const readBody = createBodyReader();
+    const mayCarryOut = createBuckets(options.requestsPerSecond);
     const waitsOf = createEventWaits();
-    const bound = (exchange: AdminExchange) =>
-      answer(exchange, { ...reading, waits: waitsOf(exchange), options, receive });
+    const bound = (exchange: AdminExchange) => {
+      const waits = waitsOf(exchange);
+      const read = async (...which: Parameters<ReadBody>) => {
+        const text = await readBody(...which);
+        await waits.turn(Promise.resolve());
+        return text;
+      };
+      return answer(exchange, { read, mayCarryOut, waits, options, receive });
+    };
     return { hosts: "any", audited: true, answer: bound };
   };
   return new Map([
@@ -64,6 +69,7 @@ type Receiver = (exchange: AdminExchange, context: ReceiverContext) => Promise<A
 /** What one endpoint works with. */
 interface ReceiverContext {
   readonly options: SignalReceiverOptions;
+  /** Resolves when a body is there, and it is its turn to be looked at. */
   readonly read: ReadBody;
   readonly waits: EventWaits;
   /** Counted for each issuer, and only once its signature is verified and the event is new: no one else uses its share up. */
@@ -155,7 +161,6 @@ async function verify(
   const { clockToleranceSeconds, maxLifetimeSeconds } = lifetimes;
   // No token is alive that was issued before an older event.
   const times = { clock, clockToleranceSeconds, maxAgeSeconds: maxLifetimeSeconds };
-  await waits.turn(Promise.resolve());
   return verifyEvent(text, { ...times, sources, types, wait: waits.key });
 }
 

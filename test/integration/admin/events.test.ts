@@ -98,6 +98,43 @@ describe("bodies that never come", () => {
   });
 });
 
+describe("forms of many fields", () => {
+  it("are refused before they are told apart: an event has one", async (t) => {
+    const gate = await start(t, 200);
+    const form = (fields: number) => `${"&a".repeat(fields - 1)}&logout_token=`;
+    const post = (body: string) =>
+      send(`${gate.adminUrl}/backchannel-logout`, {
+        method: "POST",
+        headers: { "content-type": "application/x-www-form-urlencoded" },
+        body,
+      });
+    const many = await post(`${form(32)}${logoutToken("https://one")}`);
+    assert.equal(many.status, 400);
+    assert.equal(many.json?.["error_description"], "expected at most 32 fields");
+    assert.equal((await post(`${form(31)}${logoutToken("https://one")}`)).status, 200);
+  });
+
+  it("are looked at one after the other: the last is not told apart before the first", async (t) => {
+    const gate = await start(t, 200);
+    const raws = await Promise.all(
+      Array.from({ length: 40 }, () => openRaw(t, gate.adminAddress.port)),
+    );
+    const order: number[] = [];
+    for (const [i, raw] of raws.entries()) raw.socket.once("data", () => order.push(i));
+    const body = (i: number) =>
+      i === raws.length - 1 ? "logout_token=a&logout_token=b" : `logout_token=${"x".repeat(500)}`;
+    for (const [i, raw] of raws.entries()) {
+      raw.write(
+        `POST /backchannel-logout HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body(i).length}\r\n\r\n${body(i).slice(0, -1)}`,
+      );
+    }
+    assert.equal((await send(`${gate.adminUrl}/healthz`)).status, 200);
+    for (const [i, raw] of raws.entries()) raw.write(body(i).slice(-1));
+    await until(() => order.length === raws.length);
+    assert.ok(order.indexOf(raws.length - 1) > raws.length / 2, order.join());
+  });
+});
+
 describe("events whose key is being fetched", () => {
   it("keep no place: a probe is answered while more of them wait than the port takes", async (t) => {
     const asked = startApplication(t, () => {});
