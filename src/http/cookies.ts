@@ -45,7 +45,7 @@ export function cookieValues(headers: HeaderList, name: string): readonly string
   return cookies.flatMap((cookie) => (cookie.name === name && cookie.value ? [cookie.value] : []));
 }
 
-/** Each has a name and a value; parsers look for one behind each "=". */
+/** Each has a name and a value; after each "=" parsers look for one more. */
 function hasTooMany(header: string): boolean {
   return hasMoreThan(2 * maxThings - 1, header, ";=");
 }

@@ -20,9 +20,9 @@ const bodies = [
   ["application/json", `{"user":"u",${members.join()}}`],
 ] as const;
 
-describe("bodies without a token whose last bytes come together", () => {
-  for (const [type, body] of bodies) {
-    it(`are read one after the other: a request that comes behind them goes first (${type})`, async (t) => {
+for (const [type, body] of bodies) {
+  describe(`bodies without a token whose last bytes come together (${type})`, () => {
+    it("are read one after the other: a request that comes behind them goes first", async (t) => {
       const order: (string | undefined)[] = [];
       const held: ServerResponse[] = [];
       const { url: upstream } = await startApplication(t, (request, response) => {
@@ -52,5 +52,5 @@ describe("bodies without a token whose last bytes come together", () => {
       assert.equal(order.length, count + 1);
       assert.ok(place < count / 2, `${place} of ${count} bodies went first`);
     });
-  }
-});
+  });
+}
