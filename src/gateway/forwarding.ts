@@ -7,7 +7,7 @@ import type { HoldOptions } from "./hold-options.ts";
 import type { LiveConnections } from "./live-connections.ts";
 import type { HintReaders } from "./record.ts";
 import type { LastResort } from "./uncaught.ts";
-import type { UnprovenBudget } from "./unproven.ts";
+import type { SharedBudget } from "./unproven.ts";
 import type { Outcome } from "./visit.ts";
 
 /** What admitted requests are forwarded with, and what a revoking one is held by. */
@@ -26,7 +26,7 @@ export interface Forwarding
     Denylist,
     "intend" | "revoke" | "lookUp" | "ask" | "sessionOf" | "sessionsOf" | "knownBeginning"
   >;
-  readonly unproven: UnprovenBudget;
-  readonly unprovenLinks: UnprovenBudget;
+  readonly unproven: SharedBudget;
+  readonly unprovenLinks: SharedBudget;
   readonly metrics: GateMetrics<Outcome>;
 }

@@ -2,6 +2,7 @@ import { withSessions } from "../revocation/sessions.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Hold } from "../upstream/held-response.ts";
 import type { Admitted } from "./checks.ts";
+import { clientNetwork } from "./client-address.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { watchHandedOut } from "./handed-out.ts";
 import { linkHandedOut } from "./handed-out-links.ts";
@@ -133,7 +134,8 @@ export function watchOn(
     };
     const onHold = gate.metrics.startHold;
     const told = { ...toldOfHandedOut(gate, visit), onHold, onUnlinked, onTooManyLinks };
-    return linkHandedOut(route, token, { ...gate, ...told });
+    const unprovenLinks = gate.unprovenLinks(clientNetwork(visit));
+    return linkHandedOut(route, token, { ...gate, ...told, unprovenLinks });
   }
   const onRevoked = (id: string) => tellRevoked(gate, visit, id);
   return watchHandedOut({ sources, verifier, denylist, bodyBytes, onRevoked });
@@ -146,11 +148,13 @@ function tellRevoked({ metrics, log }: Forwarding, { requestId }: Visit, id: str
 }
 
 /** The budget of unproven revocations; that it was used up is counted and logged. */
-function watched({ unproven, metrics, log }: Forwarding, { requestId }: Visit): UnprovenBudget {
+function watched({ unproven, metrics, log }: Forwarding, visit: Visit): UnprovenBudget {
+  const { requestId } = visit;
+  const budget = unproven(clientNetwork(visit));
   return {
-    giveBack: unproven.giveBack,
+    giveBack: budget.giveBack,
     take(count) {
-      const taken = unproven.take(count);
+      const taken = budget.take(count);
       if (!taken) {
         metrics.unprovenRefused.inc();
         log.unprovenRefused(requestId);

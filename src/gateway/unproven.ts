@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { Denylist } from "../denylist/denylist.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Lifetimes } from "../revocation/entries.ts";
@@ -12,28 +13,77 @@ export interface UnprovenBudget {
   giveBack(count: number): void;
 }
 
-const secondsOfHour = 3600;
+/** The budget that the networks of clients share. */
+export type SharedBudget = (network: string) => UnprovenBudget;
 
-/** Makes the bucket, full. `now` is in milliseconds. */
+const secondsOfHour = 3600;
+/** What is left to networks that have used little, and what part of all is little. */
+const [reserved, little] = [1 / 2, 1 / 10];
+/** Networks whose use is remembered; the least recently seen are forgotten. */
+const maxRemembered = 1024;
+
+/**
+ * Makes the bucket, full. `now` is in milliseconds.
+ *
+ * One network can't use it up: of the last half each has a tenth of all an hour, less what it took before.
+ */
 export function createUnprovenBudget(
   perHour: number,
   now: () => number = () => performance.now(),
-): UnprovenBudget {
-  let left = perHour;
-  let sinceMs = now();
-  const fill = (more: number) => {
-    left = Math.min(perHour, left + more);
+): SharedBudget {
+  if (perHour === Number.POSITIVE_INFINITY) return () => unlimited;
+  const all = createBucket(perHour, now);
+  const ofOne = Math.max(1, perHour * little);
+  const own = new LRUCache<string, Bucket>({ max: maxRemembered });
+  const bucketOf = (network: string) => {
+    const bucket = own.get(network) ?? createBucket(ofOne, now);
+    own.set(network, bucket);
+    return bucket;
   };
-  return {
+  return (network) => ({
     take(count) {
-      const nowMs = now();
-      fill((((nowMs - sinceMs) / 1000) * perHour) / secondsOfHour);
-      sinceMs = nowMs;
-      if (left < count) return false;
-      left -= count;
+      if (count === 0) return true;
+      const left = all.left() - count;
+      const bucket = bucketOf(network);
+      if (left < 0 || (left < perHour * reserved && bucket.left() < count)) return false;
+      all.add(-count);
+      bucket.add(-count);
       return true;
     },
-    giveBack: fill,
+    giveBack(count) {
+      all.add(count);
+      own.get(network)?.add(count);
+    },
+  });
+}
+
+const unlimited: UnprovenBudget = { take: () => true, giveBack() {} };
+
+interface Bucket {
+  left(): number;
+  /** Adds some, or takes them. */
+  add(count: number): void;
+}
+
+/** One that an hour fills; it is full at first, and never holds less than nothing. */
+function createBucket(perHour: number, now: () => number): Bucket {
+  let left = perHour;
+  let sinceMs = now();
+  const add = (count: number) => {
+    left = Math.max(0, Math.min(perHour, left + count));
+  };
+  const fill = () => {
+    const nowMs = now();
+    add(((nowMs - sinceMs) / 1000 / secondsOfHour) * perHour);
+    sinceMs = nowMs;
+    return left;
+  };
+  return {
+    left: fill,
+    add(count) {
+      fill();
+      add(count);
+    },
   };
 }
 

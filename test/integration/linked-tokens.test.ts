@@ -28,7 +28,7 @@ routes:
   - { path: /web, methods: [POST], access: public, handsOut: [ { responseCookie: session }, { responseJson: /state }, { responseJson: /access } ], session: begins }
   - { path: /cookie-logout, methods: [POST], from: [ { cookie: session } ], tokens: opaque, revoke: session }
   - { path: /page, handsOut: [ { responseCookie: session } ], session: continues }
-limits: { unprovenLinks: 2 }
+limits: { unprovenLinks: 4 }
 tokens: { keys: [ { publicKeyFile: public.pem } ], sessionClaim: session }`;
 
 /** What the application hands out: an access token, and a refresh token that means nothing to anybody else. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { Agent } from "node:http";
 import { describe, it, type TestContext } from "node:test";
 import { startApplication } from "../helpers/application.ts";
 import { startGate, type TestGate } from "../helpers/gate.ts";
@@ -56,7 +57,8 @@ describe("a reset whose answer is lost", () => {
 });
 
 describe("an application that answers 200 to the revocation of any text", () => {
-  const perHour = 40;
+  /** Half of it is had by one client. */
+  const [perHour, ofOne] = [40, 20];
 
   async function start(t: TestContext) {
     let asked = 0;
@@ -76,9 +78,9 @@ routes:
   - { path: /reset, access: public, revoke: subject, subjectFrom: { form: token } }
   - { path: /logout, revoke: token, alsoRevoke: [ { form: token } ] }`,
     });
-    const revoke = (path: string, text: string, token?: string) =>
+    const revoke = (path: string, text: string, token?: string, agent?: Agent) =>
       send(`${gate.url}${path}`, {
-        method: "POST",
+        ...{ method: "POST", ...(agent && { agent }) },
         headers: {
           "content-type": "application/x-www-form-urlencoded",
           ...(token !== undefined && { token }),
@@ -91,12 +93,12 @@ routes:
   it("makes no more of them than is allowed, and is not asked for more", async (t) => {
     const { gate, revoke, asked } = await start(t);
     const statuses = new Map<number, number>();
-    for (let i = 0; i < perHour + 20; i += 1) {
+    for (let i = 0; i < ofOne + 20; i += 1) {
       const { status } = await revoke("/oauth/revoke", `made-up-${i}`);
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
     }
-    assert.deepEqual([statuses.get(200), statuses.get(503)], [perHour, 20]);
-    assert.deepEqual([asked(), await metric(gate, "revgate_denylist_entries")], [perHour, perHour]);
+    assert.deepEqual([statuses.get(200), statuses.get(503)], [ofOne, 20]);
+    assert.deepEqual([asked(), await metric(gate, "revgate_denylist_entries")], [ofOne, ofOne]);
     assert.equal(await metric(gate, "revgate_unproven_revocations_refused_total"), 20);
     assert.equal(gate.logged().split("limits.unprovenRevocations").length - 1, 1, "logged once");
     // The same for a subject that only the request names.
@@ -105,6 +107,19 @@ routes:
     const token = makeToken();
     assert.equal((await revoke("/logout", "refresh", token)).status, 200);
     assert.equal(await statusOf(gate, token), 401);
+  });
+
+  it("leaves what others need, whatever one client makes up", async (t) => {
+    const { revoke } = await start(t);
+    const stranger = new Agent({ localAddress: "127.0.0.2" });
+    t.after(() => stranger.destroy());
+    const statuses: number[] = [];
+    for (let i = 0; i < perHour; i += 1) {
+      statuses.push((await revoke("/oauth/revoke", `made-up-${i}`, undefined, stranger)).status);
+    }
+    assert.equal(statuses.at(-1), 503);
+    assert.equal((await revoke("/oauth/revoke", "one")).status, 200);
+    assert.equal((await revoke("/reset", "somebody")).status, 200);
   });
 
   it("uses up nothing where the application refuses", async (t) => {

@@ -73,14 +73,14 @@ export const limits = about(
       "Max revocations an hour caused by requests without a live token; more are answered 503.",
       whole(3600, 1, 10_000_000, "revocations"),
       {
-        why: "They revoke opaque tokens, or subjects that the request names: with an application that answers 2xx to any text (as RFC 7009 asks), anyone could fill memory and disk. At 3600, 30 days hold 2.6 million: about 70 MB. Requests that the application refuses do not count.",
+        why: "They revoke opaque tokens, or subjects that the request names: with an application that answers 2xx to any text (as RFC 7009 asks), anyone could fill memory and disk. At 3600, 30 days hold 2.6 million: about 70 MB. Requests that the application refuses do not count. A client network (an IPv4 address, or 64 bits of IPv6) that has used a tenth leaves the last half to others.",
       },
     ),
     unprovenLinks: about(
       "Max opaque tokens an hour that are linked to sessions (session) without an issuer's token beside them; more stay unlinked.",
       whole(10_000, 1, 10_000_000, "tokens"),
       {
-        why: "Many applications give any visitor a cookie, and each link is remembered for tokens.maxLifetime: 130 bytes each in every sidecar, 0.9 GB in 30 days at the default. A logout of an unlinked token ends that token alone; revgate_links_unproven_total counts the answers.",
+        why: "Many applications give any visitor a cookie, and each link is remembered for tokens.maxLifetime: 130 bytes each in every sidecar, 0.9 GB in 30 days at the default. A network that has used a tenth leaves the last half to others. A logout of an unlinked token ends that token alone; revgate_links_unproven_total counts the answers.",
       },
     ),
     maxConnections: about(

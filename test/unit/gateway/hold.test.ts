@@ -56,7 +56,7 @@ function optionsWith(changes: Partial<HoldOptions> = {}, revoke = async () => {}
     onSubjectKept: () => void said.push("kept"),
     onUnreadable: () => void said.push("unread"),
     onRedirection: (status) => void said.push(`redirected ${status}`),
-    unproven: createUnprovenBudget(100),
+    unproven: createUnprovenBudget(100)("192.0.2.1"),
     bodyBytes: 1000,
     verifier,
     ...changes,
@@ -204,7 +204,9 @@ describe("a hold on a route that ends a subject's sessions", () => {
 
 describe("a hold for revocations that rest on the request alone", () => {
   it("is refused before anything is noted, if there are too many", async () => {
-    const { options, said } = optionsWith({ unproven: createUnprovenBudget(2, () => 0) });
+    const { options, said } = optionsWith({
+      unproven: createUnprovenBudget(4, () => 0)("192.0.2.1"),
+    });
     const carried = { tokens: [token], subjects: [], unproven: 1 };
     const first = await holdFor(revoking, carried, options);
     await holdFor(revoking, carried, options);
@@ -286,7 +288,7 @@ describe("holdFor", () => {
       onLost() {},
       onSubjectUnknown() {},
       onSubjectKept() {},
-      unproven: createUnprovenBudget(100),
+      unproven: createUnprovenBudget(100)("192.0.2.1"),
       bodyBytes: 1000,
       verifier,
       onUnreadable: () => {},

@@ -10,20 +10,44 @@ import { readOpaqueToken } from "../../../src/token/opaque-token.ts";
 describe("a budget of unproven revocations", () => {
   it("is full at first, is used up, and fills again within an hour", () => {
     let nowMs = 0;
-    const budget = createUnprovenBudget(10, () => nowMs);
+    const budget = createUnprovenBudget(10, () => nowMs)("192.0.2.1");
     assert.equal(budget.take(11), false);
-    assert.equal(budget.take(10), true);
+    assert.equal(budget.take(5), true);
     assert.equal(budget.take(1), false);
     nowMs += 360_000;
     assert.equal(budget.take(1), true);
     assert.equal(budget.take(1), false);
     nowMs += 100 * 3_600_000;
-    assert.equal(budget.take(10), true);
+    assert.equal(budget.take(5), true);
     assert.equal(budget.take(1), false);
   });
 
+  it("leaves half of it to networks that have used little, which have a tenth each", () => {
+    let nowMs = 0;
+    const shared = createUnprovenBudget(100, () => nowMs);
+    const taken = (network: string) => {
+      let count = 0;
+      while (shared(network).take(1)) count += 1;
+      return count;
+    };
+    assert.equal(taken("a"), 50);
+    assert.deepEqual(["b", "c", "a", "b"].map(taken), [10, 10, 0, 0]);
+    assert.equal(shared("d").take(11), false);
+    assert.deepEqual(["d", "e", "f", "g"].map(taken), [10, 10, 10, 0]);
+    // What comes back belongs to those that have used little as well.
+    nowMs += 360_000;
+    assert.deepEqual(["a", "h"].map(taken), [1, 9]);
+  });
+
+  it("is without end if it is not to be refused, and costs nothing where nothing is taken", () => {
+    const shared = createUnprovenBudget(Number.POSITIVE_INFINITY, () => 0);
+    assert.equal(shared("a").take(1_000_000), true);
+    const empty = createUnprovenBudget(1, () => 0)("a");
+    assert.deepEqual([empty.take(1), empty.take(1), empty.take(0)], [true, false, true]);
+  });
+
   it("takes back what came to nothing, and never holds more than it can", () => {
-    const budget = createUnprovenBudget(2, () => 0);
+    const budget = createUnprovenBudget(4, () => 0)("192.0.2.1");
     assert.equal(budget.take(2), true);
     budget.giveBack(2);
     budget.giveBack(2);
