@@ -1,4 +1,5 @@
 import { compilePattern } from "../gateway/path-pattern.ts";
+import { notesOnAccess } from "./access-notes.ts";
 import type { SettingPath } from "./document.ts";
 import type { Note } from "./note.ts";
 import { notesOnProtocols } from "./protocol-notes.ts";
@@ -18,6 +19,7 @@ export function notesOn(settings: Noted): Note[] {
     ...notesOnClaims(settings),
     ...notesOnDecisions(settings),
     ...notesOnProtocols(settings),
+    ...notesOnAccess(settings),
   ];
 }
 

@@ -56,6 +56,21 @@ export function patternsOverlap(one: string, other: string): boolean {
   }
 }
 
+/** Whether a pattern matches, as it is written, every path that another one does. */
+export function patternCovers(wide: string, narrow: string): boolean {
+  const [all, some] = [wide.split("/"), narrow.split("/")];
+  const hasTail = all.at(-1) === "*";
+  const fixed = hasTail ? all.slice(0, -1) : all;
+  // A tail needs one character at least, which every segment of a pattern has but the last.
+  const isLong = hasTail ? (some[fixed.length] ?? "") !== "" : some.length === fixed.length;
+  return isLong && fixed.every((segment, index) => covers(segment, some, index));
+}
+
+function covers(segment: string, some: readonly string[], index: number): boolean {
+  if (isTail(some, index)) return false;
+  return isAny(segment) ? some[index] !== "" : segment === some[index];
+}
+
 function segmentsOf(pattern: string): readonly string[] {
   return pattern
     .toLowerCase()
