@@ -23,6 +23,8 @@ const shapes: Readonly<Record<string, Shape>> = {
 /** A head with more lines than clients may send is refused by name; far beyond, its message is. */
 const maxFields = 4 * maxHeaderLines;
 
+const unreadable = "its message can't be read";
+
 /** A service whose messages reach the interceptor as they came. */
 export function undecoded(definition: ServiceDefinition): ServiceDefinition {
   const methods = Object.entries(definition).map(([name, method]) => [
@@ -51,13 +53,20 @@ export function boundMessages(
       start: (next) =>
         next({
           onReceiveMessage(message: Buffer, pass) {
+            const refuse = (code: number, why: string) => {
+              onRefused(remoteAddress, why);
+              call.sendStatus({ code, details: why });
+            };
             const why = whyTooMuch(message, shapes[path] ?? {}, maxBytes);
-            if (why === undefined) {
-              pass(decoders.get(path)?.(message));
-              return;
+            if (why !== undefined) return refuse(codes.resourceExhausted, why);
+            let decoded: unknown;
+            try {
+              decoded = decoders.get(path)?.(message);
+            } catch {
+              // gRPC would not catch it here, and the call would stay open.
+              return refuse(codes.invalidArgument, unreadable);
             }
-            onRefused(remoteAddress, why);
-            call.sendStatus({ code: codes.resourceExhausted, details: why });
+            pass(decoded);
           },
         }),
     });
@@ -66,7 +75,7 @@ export function boundMessages(
 
 function whyTooMuch(message: Buffer, shape: Shape, maxBytes: number): string | undefined {
   const size = measureMessage(message, shape);
-  if (size === undefined) return "its message can't be read";
+  if (size === undefined) return unreadable;
   if (size.bytes > maxBytes) return `its message has more than ${maxBytes} bytes besides a body`;
   return size.fields > maxFields ? `its message has more than ${maxFields} fields` : undefined;
 }
