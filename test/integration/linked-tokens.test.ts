@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { EventEmitter, once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { answered, logOutWith, statusOf } from "../helpers/again.ts";
 import { startApplication } from "../helpers/application.ts";
@@ -8,6 +10,7 @@ import { startGate, type TestGate, untilReady } from "../helpers/gate.ts";
 import { openRaw, type Reply, send } from "../helpers/http.ts";
 import { patience } from "../helpers/redis.ts";
 import { startUsedRedis } from "../helpers/store.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
@@ -327,6 +330,39 @@ describe("linked tokens", { concurrency: 3 }, () => {
         mayRefresh(gate, token),
       );
       assert.deepEqual(await Promise.all(may), [false, false, true, true]);
+    }
+  });
+
+  it("end by a logout, and with their subject, when the key of names has changed since they began", async (t) => {
+    const application = await startApplication(t, (request, response) => {
+      request.resume();
+      response.statusCode = Number(request.headers["x-status"] ?? 200);
+      response.setHeader("Content-Type", "application/json").end(handOut());
+    });
+    const directory = temporaryDirectory(t);
+    for (const name of ["one", "next"]) writeFileSync(join(directory, name), randomBytes(32));
+    const open = (keys: string) => {
+      const yaml = `${routes}\ndenylist: { dataDir: data, formerNames: false, ${keys} }`;
+      return startGate(t, { upstream: application.url, yaml, directory });
+    };
+    const before = await open("nameKeyFile: one");
+    const [phone, tablet, laptop] = [
+      pairIn(await post(before, "/login")),
+      pairIn(await post(before, "/login")),
+      pairIn(await post(before, "/login")),
+    ];
+    await before.stop();
+    const gate = await open("nameKeyFile: next, formerNameKeyFile: one");
+    const renewed = pairIn(await post(gate, "/refresh", { refresh: laptop.refresh }));
+    // By a token that was linked under the first key, and one that was linked under both.
+    assert.equal((await post(gate, "/logout", { token: tablet.access })).status, 200);
+    assert.equal(await mayRefresh(gate, tablet.refresh), false);
+    assert.equal(await mayRefresh(gate, phone.refresh), true);
+    assert.equal(await mayRefresh(gate, renewed.refresh), true);
+    assert.equal((await post(gate, "/everywhere", { token: phone.access })).status, 200);
+    for (const each of [phone, laptop, renewed]) {
+      assert.equal(await isLive(gate, each.access), false);
+      assert.equal(await mayRefresh(gate, each.refresh), false);
     }
   });
 
