@@ -95,9 +95,13 @@ export class HeaderList {
    */
   allSpellings(name: string): readonly string[] {
     if (!name.includes("-")) return this.all(name);
-    return this.names.flatMap((each, index) =>
-      spelledWithHyphens(each) === name ? [this.raw[2 * index + 1] ?? ""] : [],
-    );
+    let values: string[] | undefined;
+    for (let i = 0; i < this.names.length; i += 1) {
+      if (spelledWithHyphens(this.names[i] ?? "") !== name) continue;
+      values ??= [];
+      values.push(this.raw[2 * i + 1] ?? "");
+    }
+    return values ?? none;
   }
 
   /** The values of all lines of that name (lower case), in order. */
