@@ -145,6 +145,7 @@ describe("a snapshot of the store", () => {
       await client.sadd(head, "x");
     },
   };
+  const partlyRead = ["has a line that is no entry", "goes up to a line that the feed has no more"];
   for (const [what, spoil] of Object.entries(spoilt)) {
     it(`counts for nothing if it ${what}: then the keys are loaded`, async (t) => {
       const { redis, writer } = await openWithSnapshot(t, many("first", 200));
@@ -154,13 +155,14 @@ describe("a snapshot of the store", () => {
       await last.denylist.close();
       await trimFeed(redis);
       await spoil(redis);
-      const [gone, ...rest] = many("first", 200);
-      await redis.client.del(`revgate:tok:${gone?.value}`);
+      const gone = entryFor("first100");
+      const rest = many("first", 200).filter(({ value }) => value !== gone.value);
+      await redis.client.del(`revgate:tok:${gone.value}`);
       const late = await openFresh(t, redis);
       await assertKnown(late, [...rest, ...many("last", 20)]);
       // What a snapshot says is taken over as far as it was read.
-      if (what.startsWith("goes up")) return;
-      assert.equal(late.denylist.lookUp({ id: gone?.value ?? "" }), "live", "the keys were read");
+      if (partlyRead.includes(what)) return;
+      assert.equal(late.denylist.lookUp({ id: gone.value }), "live", "the keys were read");
     });
   }
 
