@@ -2,7 +2,7 @@ import { type Language, languages, omitToken, type Refusal, refusals } from "./r
 import type { RefusalReason } from "./verdict.ts";
 
 /** A text for every language, or one for each. */
-type Message = string | { readonly [language in Language]?: string | undefined };
+export type Message = string | { readonly [language in Language]?: string | undefined };
 
 /** How refusals are worded and shaped. */
 export interface BodyOptions {
@@ -94,6 +94,17 @@ export function messageOf(
 /** The operator's text for a language; the one for `zh` is for `zh-CN` too, unless that has its own. */
 function textIn(language: Language, texts: Exclude<Message, string>): string | undefined {
   return texts[language] ?? (language === "zh-CN" ? texts.zh : undefined);
+}
+
+/** The texts of both: those of `general` only in languages that `particular` has none in. */
+export function wordedFirst(particular: Message, general: Message | undefined): Message {
+  if (typeof particular === "string" || general === undefined) return particular;
+  const texts = languages.flatMap((language) => {
+    const other = typeof general === "string" ? general : textIn(language, general);
+    const text = textIn(language, particular) ?? other;
+    return text === undefined ? [] : [[language, text]];
+  });
+  return Object.fromEntries(texts) as Message;
 }
 
 /** Max languages that are looked at; no browser sends more. */

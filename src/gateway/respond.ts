@@ -14,6 +14,7 @@ import {
   renderBody,
   renderProblem,
   statusOf,
+  wordedFirst,
 } from "./refusal-body.ts";
 import { type Language, languages, type Refusal, refusals } from "./refusals.ts";
 import { type RefusalReason, refusalReasons } from "./verdict.ts";
@@ -119,14 +120,16 @@ function textFor(reason: RefusalReason, context: RefusalContext, options: BodyOp
   return messageOf(reason, wordedFor(options, reason, messages), { language, mayOmitToken });
 }
 
-/** The texts of the request's route go before all others. */
+/** The texts of the request's route go before all others, in each language that they have. */
 function wordedFor(
   options: BodyOptions,
   reason: RefusalReason,
   messages: BodyOptions["messages"] | undefined,
 ): BodyOptions {
-  if (messages?.[reason] === undefined) return options;
-  return { ...options, messages: { ...options.messages, ...messages } };
+  const particular = messages?.[reason];
+  if (particular === undefined) return options;
+  const message = wordedFirst(particular, options.messages[reason]);
+  return { ...options, messages: { ...options.messages, [reason]: message } };
 }
 
 function languageFor({ language }: BodyOptions, headers: HeaderList | undefined): Language {
