@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
@@ -18,7 +19,7 @@ async function start(t: TestContext) {
   /** A text is answered as it stands. */
   const told = new Map<string, object | string>();
   const asked: string[] = [];
-  const state = { status: 200 };
+  const state = { status: 200, held: new Map<string, Promise<unknown>>() };
   const issuer = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -26,6 +27,7 @@ async function start(t: TestContext) {
     const expected = `Basic ${Buffer.from("rev%3Agate:s%20cret").toString("base64")}`;
     const isKnown = request.headers.authorization === expected && request.method === "POST";
     asked.push(form.get("token") ?? "");
+    await state.held.get(form.get("token") ?? "");
     response.writeHead(isKnown ? state.status : 401, { "Content-Type": "application/json" });
     const answer = told.get(form.get("token") ?? "") ?? { active: false };
     response.end(typeof answer === "string" ? answer : JSON.stringify(answer));
@@ -82,6 +84,24 @@ describe("tokens that only the issuer can read", { concurrency: 3 }, () => {
     for (const token of ["laptop", "tablet"]) {
       assert.equal((await get(token)).json["error"], "token_revoked");
     }
+  });
+
+  it("are refused if they are revoked while the issuer is asked, though it calls them active", async (t) => {
+    const { told, asked, state, get, post } = await start(t);
+    for (const token of ["phone", "laptop"]) told.set(token, active());
+    told.set("other", { ...active(), sub: "bob" });
+    const mayAnswer = new EventEmitter();
+    const held = once(mayAnswer, "now");
+    for (const token of ["phone", "other"]) state.held.set(token, held);
+    const waiting = ["phone", "other"].map((token) => get(token));
+    await until(() => asked.includes("phone") && asked.includes("other"));
+    assert.equal((await post("/everywhere", "laptop")).status, 200);
+    mayAnswer.emit("now");
+    const replies = await Promise.all(waiting);
+    assert.deepEqual(
+      replies.map((reply) => (reply.status === 200 ? "passes" : reply.json["error"])),
+      ["token_revoked", "passes"],
+    );
   });
 
   it("are revoked by a subject of more digits than a number holds", async (t) => {
