@@ -48,7 +48,7 @@ const route = group({
     "What a 2xx there ends: the token that was carried, its session, every token of its subject, or every other one.",
     choice(revocationScopes).optional(),
     {
-      why: "session ends whatever names the same one (tokens.sessionClaim), and whatever was handed out together (session). others spares the token that was carried, its session (tokens.sessionClaim), and what sparing names. subject ends all tokens of the subject that were issued until then, on all devices. Tokens state in whole seconds when they were issued, so the answer is held until the second is over: a login right after it counts as later. If any rule says subject or others, or has only, every token without iat is refused as invalid, on all routes. Matches in any letter case, with or without a trailing slash.",
+      why: "session ends whatever names the same one (tokens.sessionClaim), and whatever was handed out together (session). others spares the token that was carried, its session (tokens.sessionClaim), and what sparing names. subject ends all tokens of the subject that were issued until then, on all devices. Tokens state in whole seconds when they were issued, so the answer is held until the second is over: a login right after it counts as later. If any rule says subject or others, or has only: latest, every token without iat is refused as invalid, on all routes. Matches in any letter case, with or without a trailing slash.",
     },
   ),
   when: about(
