@@ -7,6 +7,7 @@ import type { Outcome, Visit } from "../gateway/visit.ts";
 import type { FieldLines } from "../http/field-lines.ts";
 import { claimsFor } from "./identity.ts";
 import { type Decision, judgeQuestion, refusalAnswer } from "./judge-question.ts";
+import { hasOtherSpelling } from "./request-mutation.ts";
 
 /** A gateway's question: the request that it asks about, and the answer that it waits for. */
 export interface Question {
@@ -19,7 +20,9 @@ export interface Question {
 /** Answers whether a request may pass, over HTTP. */
 export function answerQuestion(gate: Forwarding, question: Question): void {
   guard(gate, question, () => {
-    const decision = judgeQuestion(gate, question.visit);
+    const { visit } = question;
+    if (hasOtherSpelling(gate, visit)) return refuse(gate, question, "request_ambiguous");
+    const decision = judgeQuestion(gate, visit);
     if (!(decision instanceof Promise)) return answer(gate, question, decision);
     return decision.then((late) => answer(gate, question, late));
   });

@@ -3,6 +3,7 @@ import { forwardedTarget } from "../gateway/forwarded-headers.ts";
 import type { Forwarding } from "../gateway/forwarding.ts";
 import { readsResponse } from "../gateway/route.ts";
 import type { Visit } from "../gateway/visit.ts";
+import { jsonAccepted } from "../http/accept.ts";
 import { withoutCookies } from "../http/cookies.ts";
 import { eachField, type FieldLines, spelledWithHyphens } from "../http/field-lines.ts";
 import { subprotocolHeader, withoutSubprotocolTokens } from "../http/subprotocols.ts";
@@ -35,9 +36,26 @@ export function requestMutation(
   }
   const target = forwardedTarget(gate, visit);
   if (target !== visit.target) set.push(":path", target);
-  if (readsResponse(admitted.route)) set.push("accept-encoding", "identity");
+  if (readsResponse(admitted.route)) {
+    set.push("accept", jsonAccepted(visit.headers.all("accept")), "accept-encoding", "identity");
+  }
   for (const [name] of eachField(set)) remove.delete(name);
   return { set, remove: [...remove] };
+}
+
+/**
+ * Whether a client has sent such a header under another spelling: to some applications `X_User_Id` is the same, and a gateway
+ * that asks over HTTP takes away only what it is configured to.
+ */
+export function hasOtherSpelling(
+  { ownHeaders, withheld }: Pick<Forwarding, "ownHeaders" | "withheld">,
+  { headers }: Visit,
+): boolean {
+  return headers.names.some((name) => {
+    const spelled = spelledWithHyphens(name);
+    if (spelled === name) return false;
+    return ownHeaders.has(spelled) || withheld?.headers.has(spelled) === true;
+  });
 }
 
 /** The names of headers that are not the client's to send, or not the application's to see; in the client's spellings, too. */

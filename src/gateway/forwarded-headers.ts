@@ -23,7 +23,7 @@ export function forwardedHeaders(
     requestId: visit.requestId,
   };
   const claims = route.access !== "public" ? token?.headers : undefined;
-  const asked = readsResponse(route) ? { ...options, uncoded: true } : options;
+  const asked = readsResponse(route) ? { ...options, readsAnswer: true } : options;
   return requestHeaders(visit.headers, facts, asked, claims);
 }
 

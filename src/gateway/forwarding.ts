@@ -13,7 +13,7 @@ import type { Outcome } from "./visit.ts";
 /** What admitted requests are forwarded with, and what a revoking one is held by. */
 export interface Forwarding
   extends LastResort,
-    Omit<RequestHeaderOptions, "uncoded" | "upgrades">,
+    Omit<RequestHeaderOptions, "readsAnswer" | "upgrades">,
     Checks,
     HintReaders,
     Pick<

@@ -70,18 +70,14 @@ async function link(
   const { clock, lifetimes, denylist } = options;
   const opaqueUntil = clock.nowSeconds() + lifetimes.maxLifetimeSeconds;
   const reading = { ...options, opaqueUntil };
-  let isUnread = false;
+  let isUnread = mayHoldTokens(response, handsOut);
   const readBody = async (maxBytes: number) => {
     const body = await response.readBody(maxBytes);
     isUnread = body === undefined;
     return body;
   };
   const handedOut = await readHandedOut(handsOut, { ...response, readBody }, reading);
-  if (handedOut.length === 0) {
-    // Pages need hand out none: there, only an answer that is too long to look into is told of.
-    if (route.session === "begins" || isUnread) options.onNothingHandedOut();
-    return;
-  }
+  if (handedOut.length === 0) return foundNothing(route, { carried, isUnread }, options);
   const { maxSessions } = route;
   const owner = handedOut.find(hasSubject);
   if (maxSessions !== undefined && owner !== undefined) {
@@ -105,11 +101,36 @@ async function link(
       before === undefined ? begun(linked, clock.nowSeconds()) : prolonged(linked, denylist);
     await denylist.revoke([...linksFor(linked), ...whose, ...replaced]);
   };
-  await within(noted(), {
-    limitMs: options.holdTimeoutMs,
-    tooLate: () => new StoreUnavailableError("linking tokens takes too long; it goes on"),
-  }).catch(options.onUnlinked);
+  await note(noted(), options);
   options.onHandedOut(handedOut);
+}
+
+/** Tells that an answer handed out nothing, or nothing that was found: then the token that brought it counts as replaced. */
+async function foundNothing(
+  route: Route,
+  { carried, isUnread }: { carried: VerifiedToken | undefined; isUnread: boolean },
+  options: LinkOptions,
+): Promise<void> {
+  // Pages need hand out none: there, only an answer that can't be looked into is told of.
+  if (route.session === "begins" || isUnread) options.onNothingHandedOut();
+  if (!isUnread || route.reused !== "end" || carried === undefined) return;
+  await note(options.denylist.revoke([tokenEntry(carried)]), options);
+}
+
+/** Waits for a note as long as an answer may wait for it. */
+async function note(
+  noted: Promise<void>,
+  { holdTimeoutMs, onUnlinked }: LinkOptions,
+): Promise<void> {
+  await within(noted, {
+    limitMs: holdTimeoutMs,
+    tooLate: () => new StoreUnavailableError("linking tokens takes too long; it goes on"),
+  }).catch(onUnlinked);
+}
+
+/** Whether a success says something where tokens may be, in a form that is not read or too long. */
+function mayHoldTokens({ status }: HeldResponse, handsOut: readonly HandedOutSource[]): boolean {
+  return status < 300 && status !== 204 && handsOut.some(({ kind }) => kind === "responseJson");
 }
 
 function hasSubject(token: VerifiedToken): token is Login["owner"] {

@@ -1,10 +1,9 @@
 import { type HeaderList, spelledWithHyphens } from "../http/field-lines.ts";
 import { looseValuesOf } from "../http/loose-fields.ts";
+import { overrideHeaders } from "../http/method-override.ts";
 import { queryValues } from "../http/query.ts";
 import type { Sent } from "../token/credential.ts";
 
-/** Headers by which frameworks let a client name another method than the request line's. */
-const overrideHeaders = ["x-http-method-override", "x-http-method", "x-method-override"];
 /** The field of the query or of a body by which they do (Rails, Laravel, Symfony, method-override). */
 const overrideField = "_method";
 /** That name in a target, its letters encoded or not: most targets are spared the rest. */

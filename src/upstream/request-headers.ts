@@ -1,3 +1,4 @@
+import { jsonAccepted } from "../http/accept.ts";
 import { withoutCookies } from "../http/cookies.ts";
 import {
   eachField,
@@ -5,6 +6,7 @@ import {
   type HeaderList,
   spelledWithHyphens,
 } from "../http/field-lines.ts";
+import { overrideHeaders } from "../http/method-override.ts";
 import { subprotocolHeader, withoutSubprotocolTokens } from "../http/subprotocols.ts";
 import { addForwarding, type ForwardedFacts, isForwardingClaim } from "./forwarding-headers.ts";
 import { hopByHop, nominatedBy, upgradeOption, viaLine } from "./hop-by-hop.ts";
@@ -34,8 +36,8 @@ export interface RequestHeaderOptions {
   readonly addsForwarded: boolean;
   /** Whether revgate names itself in `Via`. */
   readonly addsVia: boolean;
-  /** Set where the response is read here, so that the application is to send it as it is. */
-  readonly uncoded?: boolean;
+  /** Set where the response is read here: the application is to send JSON, as it is. */
+  readonly readsAnswer?: boolean;
   /** Set for a WebSocket handshake, whose `Connection` and `Upgrade` stay where they are. */
   readonly upgrades?: boolean;
   /** Set if the frames of a WebSocket are read here, so that no extension may be agreed on. */
@@ -60,6 +62,7 @@ const neverNominated = new Set([
 const neverTrailers = new Set([
   ...endsInRequests,
   ...neverNominated,
+  ...overrideHeaders,
   "content-encoding",
   "content-range",
   "cache-control",
@@ -88,7 +91,9 @@ export function requestHeaders(
   addForwarding(out, headers, facts, options.addsForwarded);
   if (options.addsVia) out.push(...viaLine(facts.version));
   out.push("X-Request-Id", facts.requestId, ...claims);
-  if (options.uncoded === true) out.push("Accept-Encoding", "identity");
+  if (options.readsAnswer === true) {
+    out.push("Accept", jsonAccepted(headers.all("accept")), "Accept-Encoding", "identity");
+  }
   return out;
 }
 
@@ -158,11 +163,11 @@ function passedValue(
 function isReplaced(
   name: string,
   facts: Pick<ForwardedFacts, "trusted">,
-  { ownHeaders, withheld, uncoded, plainFrames }: RequestHeaderOptions,
+  { ownHeaders, withheld, readsAnswer, plainFrames }: RequestHeaderOptions,
 ): boolean {
   const spelled = spelledWithHyphens(name);
   if (plainFrames === true && spelled === "sec-websocket-extensions") return true;
-  if (uncoded === true && spelled === "accept-encoding") return true;
+  if (readsAnswer === true && (spelled === "accept-encoding" || spelled === "accept")) return true;
   if (spelled === "x-request-id" || isForwardingClaim(name, spelled, facts)) return true;
   return ownHeaders.has(spelled) || withheld?.headers.has(spelled) === true;
 }

@@ -158,6 +158,11 @@ describe("the gateways' port", () => {
     assert.deepEqual([told.status, told.headers["x-user-id"]], [200, "zo%C3%AB"]);
     assert.equal((await ask("POST", "/login", { headers })).headers["x-user-id"], undefined);
     assert.equal((await ask("GET", "/articles/1")).headers["x-user-id"], undefined);
+    // The gateway would pass it on, and to some applications it is X-User-Id.
+    for (const name of ["x_user_id", "X_User-Id"]) {
+      const asked = await ask("GET", "/articles/1", { headers: { [name]: "admin" } });
+      assert.deepEqual([asked.status, asked.json["error"]], [400, "request_ambiguous"], name);
+    }
   });
 
   it("answers nobody but gateways, and no question that does not say what it is about", async (t) => {

@@ -66,7 +66,9 @@ async function start(t: TestContext, count: number, redisSettings = "") {
     }
     const cookie = { "Set-Cookie": cookiesOf(request.url) };
     response.writeHead(Number(request.headers["x-status"] ?? 200), {
-      "Content-Type": "application/json",
+      "Content-Type": String(
+        request.headers["x-type"] ?? request.headers.accept ?? "application/json",
+      ),
       ...cookie,
     });
     response.end(request.headers["x-says"] ?? handOut());
@@ -222,6 +224,16 @@ describe("linked tokens", { concurrency: 3 }, () => {
     assert.equal(status, "101");
     await post(first, "/logout", { token: access });
     assert.equal(await isLive(first, cookie), false);
+  });
+
+  it("are handed out as JSON, whatever a client accepts; if not, the token that brought them is spent", async (t) => {
+    const { first } = await start(t, 1);
+    const { refresh } = pairIn(await post(first, "/login", { accept: "application/xml" }));
+    const reply = await post(first, "/strict", { refresh, "x-type": "application/xml" });
+    assert.equal(reply.status, 200);
+    const again = await post(first, "/strict", { refresh });
+    assert.equal(again.json["error"], "token_revoked");
+    assert.ok(await metric(first, /^revgate_nothing_handed_out_total 1$/m));
   });
 
   it("are not handed out past what reads them, and end if one comes again, by a handshake either", async (t) => {

@@ -165,7 +165,8 @@ describe("requestTrailers", () => {
     ];
     const more = ["Authorization", "Cookie", "token", "X-User", "x_user", "X_Forwarded_For"];
     const hops = ["X-Real-IP", "X-Request-Id", "Connection", "Trailer", "Expect", "X-Hop"];
-    const trailers = [...names, ...more, ...hops].flatMap((name) => [name, "1"]);
+    const methods = ["X-HTTP-Method-Override", "X_Http_Method", "X-Method-Override"];
+    const trailers = [...names, ...more, ...hops, ...methods].flatMap((name) => [name, "1"]);
     const headers = new HeaderList(["Connection", "X-Hop"]);
     assert.deepEqual(requestTrailers([...trailers, "X-Kept", "1"], headers, options), [
       ...["X-Kept", "1"],
