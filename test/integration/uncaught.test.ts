@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, it, type TestContext } from "node:test";
 import { holdDataDir } from "../../src/control/control-socket.ts";
+import { createBodyTurns } from "../../src/gateway/body-turns.ts";
 import type { Gate } from "../../src/gateway/gate.ts";
 import { createPeerReader } from "../../src/gateway/peer.ts";
 import { createResponder } from "../../src/gateway/respond.ts";
@@ -30,6 +31,7 @@ async function startDefective(t: TestContext, findRoute: () => Route | undefined
     cors: { preflight: "refuse", allowOrigins: [] },
     bodyBytes: 1000,
     takeBodyPlace: () => () => {},
+    bodyTurns: createBodyTurns(),
     responder: createResponder({ language: "en", messages: {}, body: '{"error":${error}}' }),
     readPeer: createPeerReader([]),
     keepsTimes: false,
