@@ -141,7 +141,7 @@ describe("texts of one route", () => {
       (await send(`${gate.url}${path}`, { headers })).json["message"];
     const zh = { "accept-language": "zh" };
     assert.equal(await message("/articles", zh), "请先登录");
-    assert.equal(await message("/articles"), "Token is missing.");
+    assert.equal(await message("/articles"), "Missing.");
     assert.equal(await message("/me", zh), "Missing.");
     const token = makeToken();
     await logOut({ token });
