@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { searchProgram } from "../tools/programs.ts";
+import { installDirectus } from "./install-directus.ts";
 
 /** Debian's own: flask-jwt-extended 4.4 with PyJWT 2.6 takes integers for identities. */
 const pythonPackages = [
@@ -81,5 +82,8 @@ function installForNode(): void {
 
 if (process.argv[1]?.endsWith("install.ts") === true) {
   installForPython();
-  if (!process.argv.includes("short")) installForNode();
+  if (!process.argv.includes("short")) {
+    installForNode();
+    installDirectus();
+  }
 }

@@ -45,6 +45,25 @@ const strapi: Framework = {
   ],
 };
 
+/** Where Directus hands a pair out: in its modes json, cookie and session. */
+const directusHandsOut = {
+  handsOut: [
+    { responseJson: "/data/access_token" },
+    { responseJson: "/data/refresh_token" },
+    { responseCookie: "directus_refresh_token" },
+    { responseCookie: "directus_session_token" },
+  ],
+};
+/** Where its clients send what they refresh by, and log out with. */
+const directusRefreshes = {
+  from: [
+    { requestJson: "/refresh_token" },
+    { cookie: "directus_refresh_token" },
+    { cookie: "directus_session_token" },
+  ],
+  tokens: "opaque",
+};
+
 const directus: Framework = {
   standards: { upstream: "http://127.0.0.1:8055", key: secret, token: "bearer", ...none },
   tokens: {
@@ -57,27 +76,66 @@ const directus: Framework = {
     sessionClaim: "session",
   },
   routes: [
-    { path: "/auth/login", methods: ["POST"], access: "public" },
-    { path: "/auth/refresh", methods: ["POST"], access: "public" },
-    { path: "/auth/logout", methods: ["POST"], access: "public", revoke: "token" },
-    { path: "/auth/password/request", methods: ["POST"], access: "public" },
     {
-      ...{ path: "/auth/password/reset", methods: ["POST"], access: "public", revoke: "subject" },
-      subjectFrom: { requestJson: "/token", claim: "id" },
+      ...{ path: "/auth/login", methods: ["POST"], access: "public" },
+      ...{ ...directusHandsOut, session: "begins" },
+    },
+    {
+      ...{ path: "/auth/refresh", methods: ["POST"], ...directusRefreshes },
+      ...{ ...directusHandsOut, session: "continues" },
+    },
+    {
+      ...{ path: "/auth/logout", methods: ["POST"], ...directusRefreshes },
+      ...{ revoke: "session", alsoRevoke: [{ header: "authorization", scheme: "Bearer" }] },
+      ...{ expired: "forward", revoked: "forward" },
+    },
+    { path: "/auth/password/request", methods: ["POST"], access: "public" },
+    { path: "/auth/password/reset", methods: ["POST"], access: "public" },
+    {
+      ...{ path: "/users/me", methods: ["PATCH"], revoke: "others" },
+      when: { requestJson: "/password" },
+    },
+    {
+      ...{
+        path: "/users/{id}",
+        methods: ["PATCH"],
+        revoke: "others",
+        subjectFrom: { path: "id" },
+      },
+      when: { requestJson: "/password" },
+    },
+    {
+      ...{ path: "/users/{id}", methods: ["DELETE"], revoke: "subject" },
+      subjectFrom: { path: "id" },
+    },
+    {
+      ...{ path: "/graphql/system", methods: ["POST"], access: "optional", session: "begins" },
+      handsOut: [
+        { responseJson: "/data/auth_login/access_token" },
+        { responseJson: "/data/auth_login/refresh_token" },
+      ],
+    },
+    { path: "/graphql/system", graphql: { mutation: "auth_logout" }, revoke: "session" },
+    {
+      ...{ path: "/graphql", methods: ["GET"] },
+      firstMessage: { protocol: "graphql", token: "/payload/access_token" },
     },
     {
       ...{ path: "/websocket", methods: ["GET"] },
       firstMessage: { protocol: "json", type: "auth", token: "/access_token" },
     },
-    { path: "/auth/*", methods: ["GET"], access: "public" },
-    { path: "/server/*", methods: ["GET"], access: "public" },
-    { path: "/admin/*", methods: ["GET"], access: "public" },
+    ...["/auth", "/auth/*", "/server/*", "/", "/admin", "/admin/*", "/extensions/sources/*"].map(
+      (path) => ({ path, methods: ["GET"], access: "public" }),
+    ),
     { path: "/assets/*", methods: ["GET"], access: "optional" },
     { path: "/items/*", methods: ["GET"], access: "optional" },
   ],
   notes: [
-    "The secret is SECRET. A logout ends the access token that comes with it, in the header or as the session cookie: have",
-    "clients send it (the SDK's json mode sends the refresh token alone, which Directus itself ends).",
+    "The secret is SECRET. A logout ends its session: the access token, the refresh token and what they were refreshed into,",
+    "whichever of them the client sends. By GraphQL (auth_logout) it must send the access token in the header.",
+    "The token of a password reset names an e-mail and no user, so revgate can't end that user's sessions: end them with",
+    "revgate revoke --subject ID, or by POST /revocations of the admin API from a Flow of Directus.",
+    "On a WebSocket, messages that log in by e-mail or refresh_token are refused: send access_token.",
   ],
 };
 
