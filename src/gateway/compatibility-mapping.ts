@@ -18,23 +18,33 @@ const likeBackslash = /[\u2216\u29f5]/g;
 const syntax = /[/\\.;%?#]/g;
 
 /**
- * Maps a canonical path by Unicode's compatibility mapping (NFKC); undefined if that changes nothing, `unread` if it becomes
- * so long that looking at it would take milliseconds.
+ * Maps a canonical path by Unicode's compatibility mapping (NFKC); undefined if that changes nothing.
  *
  * Servers and file systems that do so exist, so an exemption must hold for both paths: decision note 0063.
  */
-export function mapCompatible(path: string): CompatibilityMapping | "unread" | undefined {
+export function mapCompatible(path: string): CompatibilityMapping | undefined {
   if (!/%[89A-F]/.test(path)) return undefined;
-  const text = path.replace(/(?:%[89A-F][0-9A-F])+/g, decodeURIComponent);
-  const mapped = text.replace(likeSlash, "/").replace(likeBackslash, "\\").normalize("NFKC");
+  const { text, mapped } = readBoth(path);
   if (mapped === text) return undefined;
-  if (mapped.length > text.length + maxGrowth) return "unread";
   const hasNewSyntax = count(mapped) > count(text);
   const canonical = mapped.replace(/[^!-~]+/g, encodeURIComponent);
   // A new "?" or "#" ends the path, as their escapes do for who decodes them.
   const ended = canonical.replaceAll("\\", "/").replaceAll("?", "%3F").replaceAll("#", "%23");
   const readings = hasNewSyntax ? [ended, posix.normalize(ended)] : [ended];
   return { path: canonical, hasNewSyntax, readings };
+}
+
+/** Whether a canonical path becomes so long by that mapping that looking at it would take milliseconds. */
+export function growsTooLong(path: string): boolean {
+  if (path.length <= maxGrowth / 2 || !/%[89A-F]/.test(path)) return false;
+  const { text, mapped } = readBoth(path);
+  return mapped.length > text.length + maxGrowth;
+}
+
+function readBoth(path: string): { readonly text: string; readonly mapped: string } {
+  const text = path.replace(/(?:%[89A-F][0-9A-F])+/g, decodeURIComponent);
+  const mapped = text.replace(likeSlash, "/").replace(likeBackslash, "\\").normalize("NFKC");
+  return { text, mapped };
 }
 
 function count(text: string): number {

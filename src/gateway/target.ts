@@ -1,4 +1,4 @@
-import { type CompatibilityMapping, mapCompatible } from "./compatibility-mapping.ts";
+import { type CompatibilityMapping, growsTooLong, mapCompatible } from "./compatibility-mapping.ts";
 
 /** A request target with one meaning. */
 export interface Target {
@@ -96,7 +96,6 @@ const plain: Escapes = {
 
 function readEscapes(path: string, { allowEncodedSlash }: TargetOptions): Escapes {
   const mapping = mapCompatible(path);
-  if (mapping === "unread") return { ...plain, hasNewSyntax: true };
   const readings = mapping?.readings.map((reading) => loosen(reading, true)) ?? [];
   const mapped = mapping && { mapped: mapping.path, hasNewSyntax: mapping.hasNewSyntax };
   const read = { ...plain, ...mapped, otherReadings: readings };
@@ -125,7 +124,7 @@ function decodePath(sent: string, { allowEncodedSlash }: TargetOptions): string 
     return unreserved.test(character) ? character : triplet.toUpperCase();
   });
   // After decoding: the digits of a second escape may themselves be escaped (%25%32%66).
-  return escapedEscape.test(path) ? undefined : path;
+  return escapedEscape.test(path) || growsTooLong(path) ? undefined : path;
 }
 
 /** Overlong forms and lone surrogates are not UTF-8 (RFC 3629 section 3). */

@@ -59,7 +59,7 @@ export class SlowClients {
     const networks = this.#look(exchanges, nowMs);
     const chosen: Exchange[] = [];
     while (chosen.length < wanted) {
-      const [most] = [...networks].sort(([, one], [, other]) => other.length - one.length);
+      const most = busiestOf(networks);
       if (most === undefined) break;
       const [network, all] = most;
       const mayMove = all.length > this.#maxConnections / 2 && hasOthers(network);
@@ -99,4 +99,15 @@ export class SlowClients {
     if (all[0] !== undefined && isLong(all[0].stillSinceMs)) return 0;
     return mayMove ? all.findIndex(({ knownMs }) => isLong(knownMs)) : -1;
   }
+}
+
+/** One pass: to sort hundreds of networks for each connection that is had back would hold the event loop. */
+function busiestOf(
+  networks: ReadonlyMap<string, Awaited[]>,
+): readonly [string, Awaited[]] | undefined {
+  let busiest: readonly [string, Awaited[]] | undefined;
+  for (const each of networks) {
+    if (busiest === undefined || each[1].length > busiest[1].length) busiest = each;
+  }
+  return busiest;
 }

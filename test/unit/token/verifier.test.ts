@@ -91,6 +91,9 @@ describe("verifier", () => {
     isFree = true;
     assert.equal(verifier.verify(long, { budget }).kind, "invalid");
     assert.equal(charges, 1);
+    // A signature that is checked as well is charged with it.
+    assert.equal(verifier.verify(makeToken({ pad: "x".repeat(3000) }), { budget }).kind, "valid");
+    assert.equal(charges, 2);
   });
 
   it("asks the time on every call, for a remembered credential too", () => {
