@@ -98,7 +98,7 @@ export class SharedDenylist implements Denylist {
       onLacking: (shards) => this.#restorer.restore(shards),
     });
     const [{ signal }, { freshness }, courier] = [this.#closing, this.#follower, this.#courier];
-    this.#propagation = new Propagation({ ...options, courier, freshness, signal });
+    this.#propagation = new Propagation({ ...options, courier, known, freshness, signal });
     this.#snapshots = this.#keepSnapshots();
     const unsent = outbox.first(outbox.size);
     this.#recovering = unsent.length > 0;

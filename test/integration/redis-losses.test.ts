@@ -85,6 +85,22 @@ describe("what Redis lost without a new run id", () => {
     await refusedByNewcomer(t, redis, [entryFor("before"), ...after]);
   });
 
+  it("is written back although this sidecar wrote more before it looked: that is not taken", async (t) => {
+    const redis = await startRedis(t, ["--enable-debug-command", "yes"]);
+    const a = await openReady(t, redis.port);
+    for (let round = 0; round < 5; round += 1) {
+      await redis.client.save();
+      const lost = many(`lost ${round} `, 5);
+      await a.denylist.revoke(lost);
+      const back = redis.client.call("DEBUG", "RELOAD", "NOSAVE");
+      // On its way behind the reload, and before any reading.
+      const more = a.denylist.revoke([entryFor(`more ${round}`)]).catch(() => {});
+      await Promise.all([back, more]);
+      await untilHeld(redis, a, [...lost, entryFor(`more ${round}`)]);
+      await untilFresh(a);
+    }
+  });
+
   it("is written back, and waited for, after it went back to an epoch that was over", async (t) => {
     const redis = await startRedis(t, ["--enable-debug-command", "yes"]);
     const losses: string[] = [];

@@ -147,10 +147,8 @@ export class Courier {
 
   /** Resolves to the lines that tell the others, in the feed, where the shard's own log has the entries. */
   async #putInShard(shard: string, entries: readonly Entry[]): Promise<NewLine[] | undefined> {
-    const { state, tail } = await this.#options.replica.put(shard, entries, [logLine()]);
-    if ((await this.#epochOf(shard, state)) === undefined || tail === undefined) return undefined;
-    this.#options.known.advance(shard, tail);
-    return entries.map((entry) => loggedLine(entry, shard, tail));
+    const written = await this.#write(shard, entries, [logLine()]);
+    return written && entries.map((entry) => loggedLine(entry, shard, written.tail));
   }
 
   async #put(
@@ -158,12 +156,22 @@ export class Courier {
     entries: readonly Entry[],
     lines: readonly NewLine[],
   ): Promise<Epoch | undefined> {
+    return (await this.#write(shard, entries, lines))?.epoch;
+  }
+
+  /**
+   * Writes to a shard that has not gone back to before what is known. Else the new line would hide that: it is there, and it
+   * says that all before it is.
+   */
+  async #write(shard: string, entries: readonly Entry[], lines: readonly NewLine[]) {
     const { replica, known } = this.#options;
-    const { state, tail } = await replica.put(shard, entries, lines);
+    const after = known.lastOf(shard);
+    const { state, tail, follows } = await replica.put(shard, entries, lines, { after });
     const epoch = await this.#epochOf(shard, state);
     if (epoch === undefined || tail === undefined) return undefined;
+    if (after !== undefined && !follows) known.doubt(shard);
     known.advance(shard, tail);
-    return epoch;
+    return { epoch, tail };
   }
 
   async #epochOf(shard: string, state: ShardState): Promise<Epoch | undefined> {

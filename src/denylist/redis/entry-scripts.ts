@@ -1,5 +1,6 @@
 import { latestSecond } from "../sound.ts";
 import { joinedCuts, maxCutBytes } from "./cut-scripts.ts";
+import { lineAt } from "./log-scripts.ts";
 import { state } from "./script-state.ts";
 
 /**
@@ -54,18 +55,24 @@ return {state(), found[1], #keys, table.concat(keys, '\\n'), table.concat(texts,
 
 /**
  * KEYS 6…: entries. ARGV 1: the epoch that it is for, as it stands in the store; 2: milliseconds for which a
- * running grace period is to go on, at least; 3: how many lines the log keeps, about; 4: how many lines to add;
- * then each line with its details; then for each entry its expiry and its cut-off with what that spares ('' without
+ * running grace period is to go on, at least; 3: how many lines the log keeps, about; 4 and 5: id and text of a line that must
+ * still be there (''; none must); 6: how many lines to add; then each line with its details; then for each entry its expiry and its cut-off with what that spares ('' without
  * one), in seconds since 1970, or "=" and its session or beginning, and its life in seconds.
  *
  * Of two expiries and lives the later holds, and of two cut-offs whatever one of them ends; a value that none of ours
  * has written is replaced. The life is relative, and only for tidying up.
  * The lines come behind the keys, in the same step: a line that is there says that its keys are. Returns the
- * state, the id of the last line ('' if it is another epoch, and nothing was written), and how many entries were there.
+ * state, the id of the last line ('' if it is another epoch, or the log went back, and nothing was written), how many entries
+ * were there, and where the line is that must be there.
  */
-export const put = `${state}${joinedCuts}
+export const put = `${state}${joinedCuts}${lineAt}
 if textAt(KEYS[1]) ~= ARGV[1] or string.sub(ARGV[1], -#server) ~= server then
-  return {state(), '', 0}
+  return {state(), '', 0, 'unknown'}
+end
+local before = {'unknown', ''}
+if ARGV[4] ~= '' then before = lineAt(ARGV[4]) end
+if before[1] == 'gone' or before[1] == 'there' and before[2] ~= ARGV[5] then
+  return {state(), '', 0, 'gone'}
 end
 local function bounded(digits)
   return digits and digits ~= '' and #digits <= 10 and tonumber(digits) <= ${latestSecond}
@@ -94,8 +101,8 @@ local function merge(key, at, cutoff, sparing)
   end
   redis.call('SET', key, valueOf(string.format('%.0f', expiry), cutoff, sparing), 'EX', life)
 end
-local lines = tonumber(ARGV[4])
-local first = 5 + 2 * lines
+local lines = tonumber(ARGV[6])
+local first = 7 + 2 * lines
 local there = 0
 for i = 6, #KEYS do
   local at = first + (i - 6) * 3
@@ -111,7 +118,7 @@ for i = 6, #KEYS do
 end
 local last = ''
 for i = 1, lines do
-  local line, more = ARGV[3 + 2 * i], ARGV[4 + 2 * i]
+  local line, more = ARGV[5 + 2 * i], ARGV[6 + 2 * i]
   last = redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[3], '*', 'line', line, 'more', more)
 end
 local graceMs = tonumber(ARGV[2])
@@ -119,5 +126,5 @@ local left = redis.call('PTTL', KEYS[2])
 if left >= 0 and left < graceMs then
   redis.call('PEXPIRE', KEYS[2], graceMs)
 end
-return {state(), last, there}
+return {state(), last, there, before[1]}
 `;

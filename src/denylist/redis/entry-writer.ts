@@ -31,6 +31,21 @@ export interface EntryWriterOptions {
   readonly isBelieved: (shard: string, state: ShardState) => Promise<boolean>;
 }
 
+/** How entries are stored. */
+export interface PutOptions {
+  readonly prolong?: boolean;
+  /** A line that must still be there. */
+  readonly after?: Tail | undefined;
+}
+
+/** What came of it. */
+export interface Put {
+  readonly state: ShardState;
+  readonly tail: Tail | undefined;
+  readonly held: number;
+  readonly follows: boolean;
+}
+
 /** How much longer a key lives in Redis than its entry: for tidying up only, so that it errs long. */
 const slackSeconds = 15 * 60;
 const shardLogLines = 1000;
@@ -46,29 +61,31 @@ export class EntryWriter {
   /**
    * Stores entries of one shard, and after them, in the same step, lines in its log; resolves to the last of
    * these, and to how many of the entries were there. Nothing is written, and `tail` is undefined, unless the
-   * shard is in the epoch that the follower saw.
+   * shard is in the epoch that the follower saw, and has not gone back to before the line `after`. `follows`: whether that line
+   * was seen to be there; a log may have been trimmed past it.
    * Of two expiries and two cut-offs the later holds; `prolong` makes a grace period go on.
    */
   async put(
     shard: string,
     entries: readonly Entry[],
     lines: readonly NewLine[],
-    { prolong = false }: { readonly prolong?: boolean } = {},
-  ): Promise<{ state: ShardState; tail: Tail | undefined; held: number }> {
+    { prolong = false, after }: PutOptions = {},
+  ): Promise<Put> {
     const { keys, graceMs, feedLines, ownLines, epochText, write, stateOf } = this.#options;
     const length = shard === keys.feedShard ? feedLines : shardLogLines;
     ownLines.note(lines);
     const touched = [...keys.stateKeys(shard), ...entries.map((entry) => keys.keyOf(entry))];
     const reply = await write("put", touched, [
-      ...[epochText(shard), prolong ? graceMs : 0, length, lines.length],
+      ...[epochText(shard), prolong ? graceMs : 0, length],
+      ...[after?.id ?? "", after?.text ?? "", lines.length],
       ...lines.flatMap(({ line, more }) => [line, more]),
       ...this.#entryArguments(entries),
     ]);
-    const [, id, held] = reply as [unknown, string, number];
+    const [, id, held, where] = reply as [unknown, string, number, string];
     const text = lines.at(-1)?.line ?? "";
     const state = stateOf(reply);
     if (id === "") await this.#options.isBelieved(shard, state);
-    return { state, tail: id === "" ? undefined : { id, text }, held };
+    return { state, tail: id === "" ? undefined : { id, text }, held, follows: where === "there" };
   }
 
   #entryArguments(entries: readonly Entry[]): (string | number)[] {

@@ -27,7 +27,13 @@ export class KnownShards {
     return this.#shards.get(shard)?.tail;
   }
 
-  /** Something more is known, which the shard has since that line. */
+  /** The last line after anything known, whether or not all of that was compared; undefined if there is none for sure. */
+  lastOf(shard: string): Tail | undefined {
+    const known = this.#shards.get(shard);
+    return known?.tail ?? known?.seen;
+  }
+
+  /** Something more is known, which the shard has since that line; `lastOf` was still there when it was written. */
   advance(shard: string, tail: Tail): void {
     const known = this.#get(shard);
     known.seen = laterLine(known.seen, tail);

@@ -8,7 +8,7 @@ const maxTextBytes = 200;
  * Where a line of the log is: its text, or `gone` (the log went backwards), or `trimmed` (past it). Of a line that no
  * sidecar can have written, of a size without bounds, nothing is handed over but that it is there.
  */
-const lineAt = `
+export const lineAt = `
 local function textOf(line)
   local text = line[2][2]
   return #text > ${maxTextBytes} and 'unreadable ' .. #text or text

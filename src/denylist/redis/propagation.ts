@@ -2,16 +2,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { StoreUnavailableError } from "../../errors.ts";
 import type { Entry } from "../denylist.ts";
 import type { Courier } from "./courier.ts";
+import type { Look } from "./feed-reader.ts";
 import type { FleetLives } from "./fleet-lives.ts";
 import type { Freshness } from "./freshness.ts";
+import type { KnownShards } from "./known-shards.ts";
+import type { Tail } from "./log-line.ts";
 import type { RedisReplica } from "./replica.ts";
-import { isIn, type ShardState } from "./store-state.ts";
+import { isIn } from "./store-state.ts";
 
 /** What revocations are sent with, and how long they may take. */
 export interface PropagationOptions {
   readonly courier: Pick<Courier, "deliver">;
   readonly freshness: Pick<Freshness, "isAgreed">;
   readonly replica: RedisReplica;
+  readonly known: Pick<KnownShards, "lastOf">;
   readonly lives?: Pick<FleetLives, "unread"> | undefined;
   /** How long a revocation may wait for a store that has lost data, in milliseconds. */
   readonly holdTimeoutMs: number;
@@ -31,15 +35,17 @@ export class Propagation {
 
   /** Resolves when no sidecar can take the entries' tokens for live any more. */
   async putInForce(entries: readonly Entry[]): Promise<void> {
-    const { courier, holdTimeoutMs, signal } = this.#options;
+    const { courier, known, replica, holdTimeoutMs, signal } = this.#options;
     const giveUpAtMs = performance.now() + holdTimeoutMs;
     for (;;) {
       await this.#untilLivesAreRead(giveUpAtMs);
       const epoch = await courier.deliver(entries);
+      const line = known.lastOf(replica.keys.feedShard);
       // A timer may go off a fraction of a millisecond early.
       await sleep(epoch.stalenessMs + 1, undefined, { signal });
-      // If the store is what it was, it has had them for as long as anybody goes without looking.
-      if (isIn(epoch, await this.#untilTrusted(giveUpAtMs))) return;
+      // If the store is what it was, and has not gone back, it has had them for as long as anybody goes without looking.
+      const { state, where } = await this.#untilTrusted(line, giveUpAtMs);
+      if (isIn(epoch, state) && where !== "gone") return;
     }
   }
 
@@ -52,11 +58,11 @@ export class Propagation {
   }
 
   /** By the follower's word: a sidecar that wrote to another server than the one it follows has to write again. */
-  async #untilTrusted(giveUpAtMs: number): Promise<ShardState> {
+  async #untilTrusted(line: Tail | undefined, giveUpAtMs: number): Promise<Look> {
     const { replica } = this.#options;
     for (;;) {
-      const { state } = await replica.look(replica.keys.feedShard);
-      if (state.kind === "trusted" && this.#options.freshness.isAgreed()) return state;
+      const look = await replica.look(replica.keys.feedShard, line);
+      if (look.state.kind === "trusted" && this.#options.freshness.isAgreed()) return look;
       if (performance.now() > giveUpAtMs) {
         throw new StoreUnavailableError("redis has lost data and is being refilled");
       }

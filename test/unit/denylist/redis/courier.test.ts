@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from "node:test";
 import type { Entry } from "../../../../src/denylist/denylist.ts";
 import { Outbox } from "../../../../src/denylist/journal/outbox.ts";
 import { Courier, type CourierOptions } from "../../../../src/denylist/redis/courier.ts";
+import { KnownShards } from "../../../../src/denylist/redis/known-shards.ts";
 
 const epoch = { id: "first" };
 const tail = { id: "1-1", text: "" };
@@ -29,7 +30,7 @@ function heldCourier(t: TestContext) {
   };
   const options = {
     ...{ outbox, replica, onTrouble: () => {}, clock: { nowSeconds: () => 0 } },
-    ...{ journal: { acknowledge: () => {} }, known: { advance: () => {} } },
+    ...{ journal: { acknowledge: () => {} }, known: new KnownShards() },
   } as unknown as CourierOptions;
   const courier = new Courier(options);
   t.after(() => courier.close());
