@@ -29,6 +29,8 @@ export interface EntryWriterOptions {
   readonly stateOf: (reply: unknown) => ShardState;
   /** Told of the state in which nothing was written: it has it looked into. */
   readonly isBelieved: (shard: string, state: ShardState) => Promise<boolean>;
+  /** Told of a shard that has gone back. */
+  readonly onGone: (shard: string) => void;
 }
 
 /** How entries are stored. */
@@ -84,7 +86,8 @@ export class EntryWriter {
     const [, id, held, where] = reply as [unknown, string, number, string];
     const text = lines.at(-1)?.line ?? "";
     const state = stateOf(reply);
-    if (id === "") await this.#options.isBelieved(shard, state);
+    if (where === "gone") this.#options.onGone(shard);
+    else if (id === "") await this.#options.isBelieved(shard, state);
     return { state, tail: id === "" ? undefined : { id, text }, held, follows: where === "there" };
   }
 

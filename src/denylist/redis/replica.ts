@@ -92,6 +92,7 @@ export class RedisReplica {
       ...shared,
       epochText: (shard) => this.#believed.get(shard)?.found ?? "",
       write: (...args) => this.#write(this.#writer, ...args),
+      onGone: (shard) => this.#doubt?.(shard),
     });
     this.epochs = new EpochWriter({
       ...shared,
@@ -179,7 +180,7 @@ export class RedisReplica {
     return epoch !== undefined && this.#believed.get(shard)?.epoch?.id === epoch.id;
   }
 
-  /** Calls back if a shard was found changed by somebody else than the follower. */
+  /** Calls back if a shard was found changed, or gone back, by another connection than the follower's. */
   onDoubt(listener: (shard: string) => void): void {
     this.#doubt = listener;
   }
