@@ -3,7 +3,8 @@
  *
  *     npm run chaos -- --topology sentinel --revocations 10000 --faults 300 --seconds 3600 --seed 7
  *
- * `--only "journal removed,clock ahead"` has only these faults happen. Exit 0: no promise was broken; 1: one was; 2: the command line.
+ * `--only "journal removed,clock ahead"` has only these faults happen. `--small-snapshots` has snapshots of
+ * few entries be kept and loaded. Exit 0: no promise was broken; 1: one was; 2: the command line.
  */
 import { parseArgs } from "node:util";
 import { type BreakageName, breakages } from "./breakages/break-program.ts";
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "3600" },
     break: { type: "string" },
     only: { type: "string" },
+    "small-snapshots": { type: "boolean", default: false },
   },
 });
 const isBreakage = (text: string): text is BreakageName => text in breakages;
@@ -46,6 +48,7 @@ try {
     faults: Number(values.faults),
     seconds: Number(values.seconds),
     breakage: broken,
+    smallSnapshots: values["small-snapshots"] || plan?.smallSnapshots,
     only: values.only?.split(",") ?? plan?.only,
     untilViolation: broken !== undefined,
     onProgress: (text) => process.stderr.write(`${text}\n`),

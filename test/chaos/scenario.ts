@@ -4,7 +4,8 @@ import { WebSocketServer } from "ws";
 import { startApplication } from "../helpers/application.ts";
 import { makeSteppingClocks } from "../helpers/stepping-clock.ts";
 import { until } from "../helpers/until.ts";
-import { type BreakageName, breakProgram } from "./breakages/break-program.ts";
+import { type BreakageName, breakages, changeProgram } from "./breakages/break-program.ts";
+import { smallSnapshots } from "./breakages/small-snapshots.ts";
 import {
   type Blindness,
   check,
@@ -30,6 +31,8 @@ export interface ScenarioOptions {
   readonly seconds: number;
   /** A promise to break on purpose. */
   readonly breakage?: BreakageName | undefined;
+  /** Has the sidecars keep and load snapshots of few entries. */
+  readonly smallSnapshots?: boolean | undefined;
   /** Stops as soon as a promise is broken. */
   readonly untilViolation?: boolean;
   /** Only faults of these names. */
@@ -89,7 +92,11 @@ export async function runScenario(
   sockets.on("connection", (socket) => socket.on("error", () => {}));
   const makeClock = makeSteppingClocks(t);
   const store = await startStore(t, options.topology, makeClock);
-  const program = options.breakage === undefined ? undefined : breakProgram(t, options.breakage);
+  const changes = [
+    ...(options.smallSnapshots === true ? smallSnapshots : []),
+    ...(options.breakage === undefined ? [] : breakages[options.breakage].changes),
+  ];
+  const program = changes.length === 0 ? undefined : changeProgram(t, changes);
   // Without a store to share, a sidecar answers for itself alone.
   const count = store.kind === "embedded" ? 1 : sidecarCount;
   const { settings: denylist, ports } = store;

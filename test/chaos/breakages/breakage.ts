@@ -14,6 +14,8 @@ export interface Breakage {
   readonly topology: Topology;
   /** The faults that it takes; undefined: any, or none. */
   readonly only?: readonly string[];
+  /** It shows in snapshots only. */
+  readonly smallSnapshots?: true;
   /** Some things show only when all is over. */
   readonly shows?: "at the end";
   readonly violation: Violation["what"];

@@ -30,6 +30,20 @@ export const breakagesOfMany = {
     only: ["redis flushed", ends],
     violation: "revoked token allowed",
   },
+  /** A snapshot lacks what it says that it has. */
+  "no-part-of-a-snapshot": {
+    changes: [
+      {
+        file: "denylist/redis/snapshot-keeper.js",
+        from: /entries\.slice\(from, from \+ entriesPerPart\)/,
+        to: "entries.slice(from, from + 1)",
+      },
+    ],
+    topology: "single",
+    only: [ends],
+    smallSnapshots: true,
+    violation: "revoked token allowed",
+  },
   /** Keys that were evicted were never there. */
   "no-look-at-evictions": {
     changes: [
