@@ -15,13 +15,14 @@ export interface Relay {
   cut(): void;
   /** Everything passes again. */
   heal(): void;
-  /** New connections lead to another port. */
-  leadTo(port: number): void;
+  /** New connections lead to another port; to several, in turn. */
+  leadTo(...ports: number[]): void;
 }
 
 /** Starts a relay to a port on loopback; it ends with the test. */
 export async function startRelay(t: Pick<TestContext, "after">, to = 0): Promise<Relay> {
-  let target = to;
+  let targets = [to];
+  let connections = 0;
   const sockets = new Set<Socket>();
   const stranded = new Set<Socket>();
   let state: "open" | "stalled" | "cut" = "open";
@@ -30,7 +31,8 @@ export async function startRelay(t: Pick<TestContext, "after">, to = 0): Promise
       near.destroy();
       return;
     }
-    const far = connect(target, "127.0.0.1");
+    const far = connect(targets[connections % targets.length] ?? to, "127.0.0.1");
+    connections += 1;
     for (const [one, other] of [
       [near, far],
       [far, near],
@@ -76,8 +78,8 @@ export async function startRelay(t: Pick<TestContext, "after">, to = 0): Promise
       state = "open";
       for (const socket of sockets) socket.resume();
     },
-    leadTo(next) {
-      target = next;
+    leadTo(...next) {
+      targets = next;
     },
   };
 }

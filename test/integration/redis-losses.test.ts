@@ -266,6 +266,36 @@ describe("a name in front of Redis that leads elsewhere while old connections st
     await assert.rejects(denylist.revoke([entryFor("held")]), /not in force at every sidecar/);
   });
 
+  it("releases nothing, and says why, while it leads to two servers in turn", async (t) => {
+    const [one, other] = [await startRedis(t), await startRedis(t)];
+    const relay = await startRelay(t, one.port);
+    const options = { denylist: { nameTrustMs: 500 } };
+    const [a, b] = [
+      await openReady(t, relay.port, options),
+      await openReady(t, relay.port, options),
+    ];
+    await Promise.all([untilFresh(a), untilFresh(b)]);
+    relay.leadTo(one.port, other.port);
+    const several = (s: typeof a) =>
+      /to several servers in turn/.test(s.denylist.health().reason ?? "");
+    let said = 0;
+    let passed = 0;
+    await until(async () => {
+      const entry = entryFor(`in turn ${passed}`);
+      const released = await a.denylist.revoke([entry]).then(
+        () => true,
+        () => false,
+      );
+      if (released) assert.notEqual(b.denylist.lookUp(tokenOf(entry)), "live");
+      passed += 1;
+      if (several(a) && several(b)) said += 1;
+      return said > 20;
+    });
+    relay.leadTo(one.port);
+    await Promise.all([untilFresh(a), untilFresh(b)]);
+    await untilHeld(one, a, [entryFor("in turn 0")]);
+  });
+
   it("is not hammered with commands meanwhile", async (t) => {
     const { old, next, s } = await moveTheName(t);
     await breakConnection(old.client, "follower");

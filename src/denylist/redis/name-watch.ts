@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Moment, Stopwatch } from "../../platform/clock.ts";
+import { NameAnswers, type NameVerdict } from "./name-answers.ts";
 import type { Troubles } from "./troubles.ts";
 
 /** What is asked, and who is told. */
@@ -15,6 +16,8 @@ export interface NameWatchOptions {
   readonly isIdle: () => boolean;
   /** Told when an answer agreed: the moment in which it was asked. */
   readonly onAgreed: (asked: Moment) => void;
+  /** Told that no answer counts: the address leads to several servers. */
+  readonly onSeveral: () => void;
   /** Told that the address leads to another server than the one that is followed. */
   readonly onMoved: () => void;
   readonly troubles: Troubles;
@@ -25,6 +28,8 @@ export interface NameWatchOptions {
 const asksPerTrust = { active: 4, idle: 2 } as const;
 const againAfterMs = 200;
 const firstAfterMs = 20;
+/** Servers that are reached in turn are not to be met in step with another sidecar. */
+const jitter = 0.25;
 
 /**
  * Asks again and again where the address of Redis leads.
@@ -34,38 +39,52 @@ const firstAfterMs = 20;
  */
 export async function watchName(options: NameWatchOptions): Promise<void> {
   const { askName, followed, trustMs, isIdle, signal } = options;
+  const answers = new NameAnswers(trustMs);
   const wait = (ms: number) => sleep(ms, undefined, { signal }).catch(() => {});
   while (followed() === undefined && !signal.aborted) await wait(firstAfterMs);
   while (!signal.aborted) {
-    const agreed = await askOnce(options);
+    const outcome = await askOnce(answers, options);
     // A Cluster tells by its slots who has them.
     if (askName === undefined) return;
-    await wait(pauseMs(agreed, { trustMs, idle: isIdle() }));
+    await wait(pauseMs(outcome, { trustMs, idle: isIdle() }) * (1 - jitter * Math.random()));
   }
 }
 
-/** For how long the address is not asked after an answer, in milliseconds: it is asked again before that is too old. */
+/** What a look came to: `failed` also if the address leads elsewhere. */
+export type NameOutcome = NameVerdict | "failed";
+
+/** For how long the address is not asked after that, in milliseconds, at most: it is asked again before an answer is too old. */
 export function pauseMs(
-  agreed: boolean,
+  outcome: NameOutcome,
   { trustMs, idle }: { readonly trustMs: number; readonly idle: boolean },
 ): number {
   const everyMs = trustMs / asksPerTrust[idle ? "idle" : "active"];
-  return agreed ? everyMs : Math.min(everyMs, againAfterMs);
+  if (outcome === "one") return everyMs;
+  return Math.min(everyMs, outcome === "unsure" ? firstAfterMs : againAfterMs);
 }
 
-async function askOnce(options: NameWatchOptions): Promise<boolean> {
-  const { askName, followed, now, onAgreed, onMoved, troubles, signal } = options;
+async function askOnce(answers: NameAnswers, options: NameWatchOptions): Promise<NameOutcome> {
+  const { askName, followed, now, troubles, signal } = options;
   const asked = now();
   try {
     const run = await askName?.(signal);
-    const agreed = run === undefined || run === followed();
-    if (agreed) onAgreed(asked);
-    else onMoved();
-    troubles.set("name", undefined);
-    return agreed;
+    const verdict = run === undefined ? "one" : answers.note(run, asked);
+    troubles.set("name", verdict === "several" ? leadsTo(answers.servers) : undefined);
+    if (verdict === "several") options.onSeveral();
+    if (run !== undefined && run !== followed()) {
+      options.onMoved();
+      return "failed";
+    }
+    if (verdict === "one") options.onAgreed(asked);
+    return verdict;
   } catch (error) {
-    if (signal.aborted) return false;
+    if (signal.aborted) return "failed";
     troubles.set("name", `a new connection to redis cannot be made: ${(error as Error).message}`);
-    return false;
+    return "failed";
   }
+}
+
+function leadsTo(servers: readonly string[]): string {
+  const runs = servers.map((run) => run.slice(0, 8)).join(", ");
+  return `the address of redis leads to several servers in turn (run ids ${runs}): it must lead to one`;
 }

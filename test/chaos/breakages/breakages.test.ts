@@ -30,12 +30,12 @@ describe("the checker of chaos, with a promise broken on purpose", () => {
   }
 
   for (const name of isLong ? inLong : inShort) {
-    it(`notices ${name}`, { timeout: 115_000 }, async (t) => {
+    it(`notices ${name}`, { timeout: 200_000 }, async (t) => {
       const { topology, only, smallSnapshots, shows, violation }: Breakage = breakages[name];
       const { violations } = await runScenario(t, {
         ...{ topology, only, smallSnapshots, seed: 1, ...unlimited, breakage: name },
         // What is left open is seen when all is over, unless its sidecar was killed in between.
-        ...(shows === "at the end" ? { seconds: 5, faults: 0 } : { seconds: 60 }),
+        ...(shows === "at the end" ? { seconds: 5, faults: 0 } : { seconds: 100 }),
         untilViolation: true,
       });
       assert.ok(violations.some(({ what }) => what === violation));

@@ -104,8 +104,8 @@ export const breakagesOfMany = {
       { file: "denylist/redis/freshness.js", from: /(isAgreed\(\) \{)/, to: "$1 return true;" },
       {
         file: "denylist/redis/name-watch.js",
-        from: /run === undefined \|\| run === followed\(\)/,
-        to: "true",
+        from: /run !== undefined && run !== followed\(\)/,
+        to: "false",
       },
     ],
     topology: "service",
