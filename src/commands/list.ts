@@ -7,7 +7,8 @@ import { withStore } from "./with-store.ts";
 export const list: Command = {
   help: `Usage: revgate list [--config FILE]
 
-Prints a line for each revocation: what it names, and when it ends.
+Prints a line for each revocation: what it names, and until when it is kept: some
+minutes longer than the tokens that it ends can live.
 
   tok:mJ1sQ…  2026-11-26T10:00:00.000Z
 

@@ -33,7 +33,7 @@ const commands: readonly Listed[] = [
   },
   {
     name: "revoke",
-    summary: "revoke one token, now and on every sidecar",
+    summary: "end a token, or all of a subject or session, on every sidecar",
     load: async () => (await import("./tokens.ts")).revoke,
   },
   {

@@ -127,6 +127,18 @@ describe("README.zh.md", () => {
     assert.equal(shown, read("examples/flask-api/revgate.yaml"));
   });
 
+  it("has the commands of the English page of the example", () => {
+    assert.deepEqual(
+      commandsIn(read("examples/flask-api/README.md")),
+      commandsIn(five).slice(0, -3),
+    );
+    assert.ok(
+      commandsIn(five)
+        .slice(-3)
+        .every((command) => byHand.includes(command)),
+    );
+  });
+
   it("protects a Flask application in five minutes, with the commands that stand there", async (t) => {
     // What README.md has as well is typed above.
     const typed = commandsIn(five).filter((command) => ![...commands, ...byHand].includes(command));
@@ -172,6 +184,7 @@ async function typeAll(t: TestContext, typed: readonly string[]): Promise<string
   const script = typed.flatMap((command) => {
     const moved = command
       .replaceAll("127.0.0.1:8080", `127.0.0.1:${ports.gate}`)
+      .replaceAll("127.0.0.1:9090", `127.0.0.1:${ports.admin}`)
       .replaceAll("127.0.0.1:5000", `127.0.0.1:${ports.application}`);
     return [`printf '\\n@ %s\\n' '${command.replaceAll("'", "")}'`, moved, waits[command] ?? ""];
   });

@@ -13,10 +13,9 @@ const commands = [...page.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block =
   block.trim().split("\n"),
 );
 
-/** What waits for a program that the command before it has started, as a person does by reading. */
+/** What waits for a program that the command before it has started, as a person does by reading. The page waits for revgate. */
 const waits: Readonly<Record<string, string>> = {
   "PORT=3000": "http://127.0.0.1:3000/",
-  "revgate run": "http://127.0.0.1:9090/readyz",
 };
 
 describe("docs/quick-start.md", () => {
