@@ -97,6 +97,17 @@ describe("admit", () => {
     assert.equal(of(true, upgrade, []), "token_missing");
   });
 
+  it("needs no token on an optional route, and refuses two that differ there", () => {
+    const rule: RouteRule = {
+      ...{ path: "/me", methods: undefined, access: "optional", revoke: undefined },
+    };
+    const of = (...lines: string[]) =>
+      kindOf(admit(checksOf(storeOf("live"), { rules: [rule] }), visitOf(lines)));
+    assert.equal(of(), "pass");
+    assert.equal(of("token", ""), "pass");
+    assert.equal(of("token", "a", "token", "b"), "token_ambiguous");
+  });
+
   it("notes whose refusal it is: a forged token by its whole text, others by what was signed", () => {
     const named = (kind: string) => {
       const verification = kind === "invalid" ? { kind } : { kind, token };
@@ -219,6 +230,23 @@ describe("a preflight", () => {
       const many = Array.from({ length: 300 }, (_, i) => [`X-${i}`, ""]).flat();
       assert.equal(judge(preflight, ...many), "request_too_large");
     }
+  });
+
+  it("may have the request's token in its query if revgate answers it, and is judged by it otherwise", () => {
+    const of = (preflight: Checks["cors"]["preflight"], ...more: string[]) => {
+      const checks: Checks = {
+        ...checksOf(storeOf("revoked"), { preflight }),
+        sources: [
+          { kind: "header", name: "token", scheme: undefined },
+          { kind: "query", name: "t" },
+        ],
+      };
+      const visit = visitOf([...lines, ...more], "OPTIONS");
+      return kindOf(admit(checks, { ...visit, target: "/me?t=x" }));
+    };
+    assert.equal(of("answer"), "answer");
+    assert.equal(of("answer", "token", "x"), "token_revoked");
+    assert.equal(of("forward"), "token_revoked");
   });
 
   it("is none if it carries a token", () => {

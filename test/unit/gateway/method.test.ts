@@ -52,6 +52,8 @@ describe("methodReadings", () => {
     assert.deepEqual(readings("POST", ["Content-Length", "0"]), ["POST"]);
     const octets = ["Content-Type", "application/octet-stream", "Content-Length", "9"];
     assert.deepEqual(readings("POST", octets), ["POST"]);
+    const both = [...octets, "Content_Type", "application/json"];
+    assert.deepEqual(readings("POST", both), ["POST", methodInBody]);
   });
 
   it("adds what the body of a POST says, and is open if that can't be read", () => {

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { subjectsInRequest } from "../../../src/gateway/named-subjects.ts";
 import type { Route } from "../../../src/gateway/route.ts";
 import type { Visit } from "../../../src/gateway/visit.ts";
+import { readRequestFields } from "../../../src/http/body-fields.ts";
 import { HeaderList } from "../../../src/http/field-lines.ts";
 import { plainNames } from "../../../src/token/names.ts";
 import { makeToken } from "../../helpers/tokens.ts";
@@ -29,6 +30,23 @@ describe("a subject that a request names", () => {
     const token = makeToken({ sub: "bob", id: 42 });
     assert.deepEqual(named(`?who=${token}`, "id"), [nameOf("42")]);
     assert.deepEqual(named(`?who=${token}`), [nameOf(token)]);
+  });
+
+  it("is what its field says, or what a lenient application takes for it", () => {
+    const inBody = (type: string, text: string) => {
+      const lines = ["Content-Type", `application/${type}`];
+      const fields = readRequestFields(Buffer.from(text), new HeaderList(lines));
+      const visit = { headers: new HeaderList(lines), target: "/x", body: { fields } };
+      const from = { source: { kind: "form", name: "who" }, namespace: undefined } as const;
+      const route: Route = {
+        ...{ access: "public", revoke: "subject" },
+        subjectsFrom: [{ ...from, ifUnknown: "keep" }],
+      };
+      return subjectsInRequest(route, visit as unknown as Visit, plainNames)[0]?.name?.value;
+    };
+    assert.equal(inBody("x-www-form-urlencoded", "who=alice"), nameOf("alice"));
+    assert.equal(inBody("json", '{"WHO":["bob"]}'), nameOf("bob"));
+    assert.equal(inBody("x-www-form-urlencoded", "who=alice&WHO=bob"), undefined);
   });
 
   it("is unknown if it is not there, or no token has the claim", () => {

@@ -305,8 +305,11 @@ describe("routes", () => {
       { revoke: "token", alsoRevoke: [{ source: cookie, lifetimeSeconds: 1 }] },
       { revoke: "others", sparing: { sent: [cookie], handedOut: [] } },
     ];
-    for (const rule of others)
-      assert.equal(table({ path: "/a", ...rule })("/a")?.needsBody, undefined);
+    for (const rule of others) {
+      const route = table({ path: "/a", ...rule })("/a");
+      assert.equal(route?.needsBody, undefined);
+      assert.deepEqual(route?.alsoRevoke, rule.alsoRevoke);
+    }
   });
 
   it("go by the answer's data where a mutation revokes, under the keys that the request gives it", () => {

@@ -123,6 +123,15 @@ describe("an explanation", () => {
     assert.equal(await failure(second, { issuers, issuer: undefined }), undefined);
   });
 
+  it("says from when a token is valid", async () => {
+    const from = async (nbf?: number) =>
+      (await explainToken(token({ nbf }), options)).checks.find(
+        ({ check }) => check === "not before",
+      )?.detail;
+    assert.equal(await from(), "at once");
+    assert.match((await from(now)) ?? "", /^from 20/);
+  });
+
   it("waits for a key that has to be fetched", async () => {
     const ring = {
       keys: [] as ReturnType<typeof keyOf>[],

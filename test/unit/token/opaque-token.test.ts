@@ -124,6 +124,17 @@ describe("an opaque token", () => {
     assert.ok(endsWith(hexadecimal, `${hexadecimal}Zz`));
   });
 
+  it("is looked up by its hexadecimal spelling beside its others, and written by those alone", () => {
+    const loosely = (token: string) => {
+      const { written, lookedUp } = read(token);
+      return new Set(lookedUp).size - new Set(written).size;
+    };
+    const sealed = randomBytes(64).toString("hex");
+    assert.equal(loosely(`${sealed}_${"x".repeat(20)}`), 1);
+    for (const token of [sealed, `${randomBytes(24).toString("base64url")}!`, "short"])
+      assert.equal(loosely(token), 0, token);
+  });
+
   it("ends no other that begins with the same id in hexadecimal", () => {
     const secret = () => randomBytes(24).toString("base64url");
     for (const bytes of [12, 16, 20, 32]) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
+  EventKeysUnavailable,
   EventRefused,
   type EventSource,
   verifyEvent,
@@ -26,7 +27,11 @@ const rules = {
   wait: (ready: Promise<void>) => ready,
 };
 
-function event(key: typeof keyPair, kid: string, claims: Record<string, unknown> = {}): string {
+function event(
+  key: typeof keyPair,
+  kid: string | undefined,
+  claims: Record<string, unknown> = {},
+): string {
   return makeToken(
     { iss: issuer, aud: "shop", exp: undefined, iat: now, events: {}, ...claims },
     { key: key.privateKey, header: { kid, typ: "secevent+jwt" } },
@@ -88,6 +93,33 @@ describe("an event whose key is looked for", () => {
     await assert.rejects(givenUp, /given up/);
     const { source } = await verifyEvent(text, { ...rules, sources, wait });
     assert.deepEqual([source.audience, searches], ["shop", 2]);
+  });
+});
+
+describe("an event of several rings without its key", () => {
+  const ring = (trouble: string | undefined, seek: KeyRing["seek"] = async () => {}): KeyRing => ({
+    ...fixedKeys([]),
+    ...{ trouble, seek },
+  });
+  const among = (text: string, ...rings: KeyRing[]) =>
+    verifyEvent(text, {
+      ...rules,
+      sources: rings.map((keys) => ({ issuer, audience: "shop", keys })),
+    });
+
+  it("is refused for its key only if none of them is in trouble", async () => {
+    const text = event(keyPair, "one");
+    await assert.rejects(among(text, ring(undefined), ring("unreachable")), EventKeysUnavailable);
+    const refused = among(text, ring(undefined), ring(undefined));
+    await assert.rejects(refused, (error) => (error as EventRefused).code === "invalid_key");
+  });
+
+  it("names no key, or one that nothing has, and is sought to the end", async () => {
+    const answers: boolean[] = [];
+    const seek: KeyRing["seek"] = async (isFound) => void answers.push(isFound());
+    for (const kid of [undefined, "one"])
+      await assert.rejects(among(event(keyPair, kid), ring(undefined, seek)), EventRefused);
+    assert.deepEqual(answers, [false, false]);
   });
 });
 

@@ -359,6 +359,48 @@ describe("verifier", () => {
     assert.equal(verifierWith({ maxLifetimeSeconds: 3600 }).verify(token).kind, "invalid");
   });
 
+  it("seeks in turn until a ring has a key that fits", async () => {
+    let keys: KeyRing["keys"] = [];
+    let isFound = () => true;
+    const ring: KeyRing = {
+      ...fixedKeys([]),
+      get keys() {
+        return keys;
+      },
+      mayGet: () => true,
+      async seek(found) {
+        isFound = found;
+      },
+    };
+    const search = verifierWith({ keys: ring }).verify(makeToken(), { search: "in_turn" });
+    assert.equal(search.kind, "unknown_key");
+    assert.equal(isFound(), false);
+    keys = [verificationKey(publicPem)];
+    assert.equal(isFound(), true);
+  });
+
+  it("hints at a wrong clock for tokens that were signed, accepted or not", () => {
+    const seen: number[] = [];
+    const clockHints = {
+      isAhead: (iat: number) => iat > now,
+      sawIssuedAhead: (iat: number) => void seen.push(iat),
+    };
+    const verifier = verifierWith({ clockHints });
+    const forged = makeToken({ iat: now + 20 }, { key: nextKeyPair().privateKey });
+    assert.equal(verifier.verify(forged).kind, "invalid");
+    assert.equal(verifier.verify(makeToken({ iat: now })).kind, "valid");
+    assert.deepEqual(seen, []);
+    assert.equal(verifier.verify(makeToken({ iat: now + 20 })).kind, "valid");
+    assert.equal(verifier.verify(makeToken({ iat: now + 500, exp: undefined })).kind, "invalid");
+    assert.deepEqual(seen, [now + 20, now + 500]);
+  });
+
+  it("takes a token that says it was issued five minutes ahead, and none that says more", () => {
+    const ahead = (seconds: number) =>
+      verifierWith().verify(makeToken({ iat: now + seconds })).kind;
+    assert.deepEqual([ahead(300), ahead(301)], ["valid", "invalid"]);
+  });
+
   it("seeks a key for algorithms that its issuer may use, and for no others", async () => {
     let searches = 0;
     const keys: KeyRing = {
