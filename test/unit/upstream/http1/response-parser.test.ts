@@ -242,6 +242,22 @@ describe("a response", () => {
     assert.deepEqual(events[0], ["head", 200, "OK", ...lines]);
   });
 
+  it("has the reason that it was sent with, without a line behind it too", () => {
+    for (const lines of ["", "Content-Length: 0\r\n"])
+      assert.deepEqual(read([`${ok}${lines}\r\n`], { closes: true }).events[0]?.slice(0, 3), [
+        ...["head", 200, "OK"],
+      ]);
+  });
+
+  it("has lines of at most 1,024 bytes about its chunks, whole or not", () => {
+    const line = (bytes: number) => `3;${"x".repeat(bytes - 2)}`;
+    const of = (bytes: number) => read([`${chunked}${line(bytes)}\r\nabc\r\n0\r\n\r\n`]).error;
+    assert.equal(of(1024), undefined);
+    assert.match(of(1025) ?? "", /too long a chunk size/);
+    assert.equal(read([`${chunked}${line(1024)}`]).error, undefined);
+    assert.match(read([`${chunked}${line(1025)}`]).error ?? "", /too long a chunk size/);
+  });
+
   it("to HEAD ends with its head, whatever that says", () => {
     for (const framing of ["Content-Length: 5", "Transfer-Encoding: chunked", "X: y"]) {
       const { events, error, persistent } = read([`${ok}${framing}\r\n\r\n`], { method: "HEAD" });
