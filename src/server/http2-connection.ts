@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { FrameBudget } from "../node-http/http2/frame-budget.ts";
 import { unsentBytes } from "../node-http/unsent-bytes.ts";
 import type { Http2Fault } from "../observability/metrics/requests.ts";
+import type { Standing } from "./connection-places.ts";
 import { StopProbe } from "./http2-stop-probe.ts";
 import type { Stall } from "./stalled-clients.ts";
 import { type Http2Exchange, type RequestLimits, WatchedRequest } from "./watched-request.ts";
@@ -81,6 +82,19 @@ export class Http2Connection {
     return watched;
   }
 
+  /** What it is open for. */
+  get standing(): Standing {
+    if (this.#streams.size === 0) return "idle";
+    for (const watched of this.#streams) if (!watched.isKeptByClient) return "work";
+    return "client";
+  }
+
+  /** Closes it, whatever is in progress. */
+  end(): void {
+    this.#session.destroy();
+    if (this.#probe.stopped) this.socket.destroy();
+  }
+
   /** Tells what the client did. */
   fault(fault: Http2Fault, cause: string): void {
     this.#told.onFault(fault, this.socket, cause);
@@ -143,7 +157,6 @@ export class Http2Connection {
     this.fault(fault, cause);
     // With an error to destroy() it would count as a mistake of the protocol, too.
     this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    this.#session.destroy();
-    if (this.#probe.stopped) this.socket.destroy();
+    this.end();
   }
 }

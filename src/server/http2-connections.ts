@@ -8,6 +8,7 @@ import { Http2Request } from "../node-http/http2/http2-request.ts";
 import { type ParserError, takeOver } from "../node-http/http2/take-over.ts";
 import { lineOf } from "../node-http/in-order.ts";
 import type { Http2Fault } from "../observability/metrics/requests.ts";
+import type { Standing } from "./connection-places.ts";
 import { Http2Connection, type Http2Limits } from "./http2-connection.ts";
 import type { Stall } from "./stalled-clients.ts";
 import { type Occupant, StreamPlaces } from "./stream-places.ts";
@@ -67,6 +68,16 @@ export class Http2Connections {
   /** Whether a connection speaks HTTP/2, or did. */
   has(socket: Socket): boolean {
     return this.#taken.has(socket);
+  }
+
+  /** What one is open for. */
+  standingOf(socket: Socket): Standing {
+    return this.#open.get(socket)?.standing ?? "idle";
+  }
+
+  /** Closes one, whatever is in progress. */
+  end(socket: Socket): void {
+    this.#open.get(socket)?.end();
   }
 
   /**

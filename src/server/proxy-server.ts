@@ -21,6 +21,7 @@ import { serveWithoutUpgrade } from "../node-http/ignored-upgrades.ts";
 import { lineOf, stateOf } from "../node-http/in-order.ts";
 import { acceptHttp2 } from "./accept-http2.ts";
 import type { Http2Connections } from "./http2-connections.ts";
+import { limitConnections } from "./limit-connections.ts";
 import { watchStalls } from "./stalled-clients.ts";
 
 /** What the server is made of, TLS, and the limits on what clients may take. */
@@ -79,6 +80,12 @@ export function createProxyServer(
   const handleRequest = createRequestHandler(currentGate);
   answerRequests(server, options.engine, handleRequest);
   const http2 = acceptHttp2(currentGate, () => limitsOf.get(server) ?? options, handleRequest);
+  limitConnections(server, {
+    max: () => limitsOf.get(server)?.maxConnections ?? options.maxConnections,
+    readPeer: (socket) => currentGate().readPeer(socket),
+    http2,
+    onCrowded: (crowding) => currentGate().metrics.crowdedConnections[crowding].inc(),
+  });
   const handleUpgrade = createUpgradeHandler(currentGate);
   // Whatever these throw costs a connection, and no more.
   const guard = (socket: Duplex, handle: () => void) => {
@@ -125,7 +132,6 @@ export function adjustProxyServer(server: Server, options: ProxyServerOptions): 
   server.headersTimeout = options.headersTimeoutMs;
   server.requestTimeout = options.requestTimeoutMs;
   server.keepAliveTimeout = options.idleTimeoutMs;
-  server.maxConnections = options.maxConnections;
   limitsOf.set(server, options);
   if (server instanceof TlsServer && options.tls) {
     const { cert, key, ca } = options.tls;

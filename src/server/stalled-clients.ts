@@ -90,7 +90,7 @@ class Client {
     } else if (nowMs - this.#unsentSinceMs >= sendTimeoutMs) return "reading";
 
     const { bytesRead } = this.#socket;
-    if (!this.#owesBody() || bytesRead !== this.#received) {
+    if (!owesBody(this.#socket) || bytesRead !== this.#received) {
       this.#received = bytesRead;
       this.#receivedSinceMs = nowMs;
     } else if (nowMs - this.#receivedSinceMs >= receiveTimeoutMs) {
@@ -133,10 +133,10 @@ class Client {
     if ("encrypted" in this.#socket) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
+}
 
-  /** Whether the rest of a body is waited for: somebody reads it, and is not told to wait. */
-  #owesBody(): boolean {
-    const request = lineOf(this.#socket).current?.request;
-    return request !== undefined && !request.complete && request.readableFlowing === true;
-  }
+/** Whether the rest of a body is waited for: somebody reads it, and is not told to wait. */
+export function owesBody(socket: Socket): boolean {
+  const request = lineOf(socket).current?.request;
+  return request !== undefined && !request.complete && request.readableFlowing === true;
 }

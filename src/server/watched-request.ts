@@ -34,7 +34,13 @@ export class WatchedRequest {
     this.exchange = exchange;
   }
 
-  /** Whether its client alone keeps it. */
+  /** Whether its client alone keeps it, with a body to send or an answer to take. */
+  get isKeptByClient(): boolean {
+    const { request, answer } = this.exchange;
+    return answer.unsentBytes > 0 || (request.isAwaited && !answer.mayPause);
+  }
+
+  /** Whether its client alone keeps it, and moves nothing. */
   get standsStill(): boolean {
     const nowMs = performance.now();
     const { request, answer } = this.exchange;

@@ -84,8 +84,11 @@ export const limits = about(
       },
     ),
     maxConnections: about(
-      "Max connections of clients; more are turned away.",
+      "Max connections of clients; one more takes the place of an idle one, or is turned away.",
       whole(10_000, 1, 1_000_000, "connections"),
+      {
+        why: "The client network (an IPv4 address, or 64 bits of IPv6) with the most connections loses its oldest idle one. Requests in progress are not ended for others.",
+      },
     ),
     streams: about(
       "Max requests in progress on one HTTP/2 connection.",

@@ -18,6 +18,7 @@ export interface GateMetrics<Outcome extends string> {
   readonly queueSeconds: { observe(seconds: number): void };
   /** Clients that were given up because they stood still, by what they had stopped doing. */
   readonly stalledClients: Readonly<Record<"reading" | "sending", { inc(): void }>>;
+  readonly crowdedConnections: Readonly<Record<Crowding, { inc(): void }>>;
   /** What clients of HTTP/2 did that cost them a connection, or a request. */
   readonly http2Faults: Readonly<Record<Http2Fault, { inc(): void }>>;
   readonly upgradedConnections: { inc(): void; dec(): void };
@@ -80,6 +81,11 @@ export type CutReason = (typeof cutReasons)[number];
 export const http2Faults = ["protocol", "flood", "resets", "crowded"] as const;
 /** One of them. */
 export type Http2Fault = (typeof http2Faults)[number];
+
+/** What is done with clients' connections if there are too many. */
+export const crowdings = ["turned_away", "gave_way"] as const;
+/** One of them. */
+export type Crowding = (typeof crowdings)[number];
 
 /** From 10 µs: the checks take microseconds when the token is known. */
 const checkBuckets = [
@@ -229,7 +235,12 @@ function createWaits(
   make: Makers,
 ): Pick<
   GateMetrics<string>,
-  "signatureSeconds" | "checkWaits" | "queueSeconds" | "stalledClients" | "http2Faults"
+  | "signatureSeconds"
+  | "checkWaits"
+  | "queueSeconds"
+  | "stalledClients"
+  | "http2Faults"
+  | "crowdedConnections"
 > {
   return {
     signatureSeconds: make.counter(
@@ -256,6 +267,14 @@ function createWaits(
       },
       "reason",
       http2Faults,
+    ),
+    crowdedConnections: make.counters(
+      {
+        name: "revgate_connections_crowded_total",
+        help: "Connections of clients that were closed because limits.maxConnections were open: turned_away (a newcomer), gave_way (an idle one, for a newcomer).",
+      },
+      "which",
+      crowdings,
     ),
     stalledClients: make.counters(
       {
