@@ -111,7 +111,7 @@ describe("ConnectionPlaces", () => {
     assert.ok(now.looks <= 2 * 2000, `${now.looks}`);
     now.looks = 0;
     now.ms = 1000;
-    for (let i = 0; i < 1000; i += 1) assert.equal(come("c").refused, true);
+    for (let i = 0; i < 1000; i += 1) assert.equal(come("a").refused, true);
     assert.ok(now.looks <= 2000, `${now.looks}`);
   });
 });
