@@ -42,14 +42,14 @@ type Reports = Pick<DecisionServerOptions, "onRefused" | "onUncaught">;
 export function createGatewaysPort(
   config: Config,
   current: () => GrpcGate | undefined,
-  told: Told,
+  { engine, ...told }: Told & Pick<DecisionServerOptions, "engine">,
 ): GatewaysPort | undefined {
   const { decisions } = config.settings;
   if (decisions === undefined) return undefined;
   const reports = createReports(told);
   return isGrpcForm(decisions.question)
     ? openGrpc(config, current, { ...reports, form: decisions.question })
-    : openHttp(config, current, reports);
+    : openHttp(config, current, { engine, ...reports });
 }
 
 function createReports({ metrics, logger, onUncaught }: Told): Reports {
@@ -68,14 +68,13 @@ function createReports({ metrics, logger, onUncaught }: Told): Reports {
 function openHttp(
   config: Config,
   current: () => GrpcGate | undefined,
-  reports: Reports,
+  own: Reports & Pick<DecisionServerOptions, "engine">,
 ): GatewaysPort {
   const drain = createDrain(noUpgrades);
   const server = createDecisionServer(current, {
     ...limitsOf(config),
     headerBytes: config.settings.limits.headerBytes,
-    isLeaving: () => drain.begun,
-    ...reports,
+    ...own,
   });
   drain.watch(server);
   return {
@@ -135,7 +134,7 @@ function openGrpc(
 function limitsOf({
   settings: { limits },
   files,
-}: Config): Omit<DecisionServerOptions, "headerBytes" | "isLeaving" | "onRefused" | "onUncaught"> {
+}: Config): Omit<DecisionServerOptions, "engine" | "headerBytes" | "onRefused" | "onUncaught"> {
   return {
     headersTimeoutMs: limits.headersTimeout,
     requestTimeoutMs: limits.requestTimeout,

@@ -107,7 +107,7 @@ export function construct(config: Config, store: Store, making: Making): Parts {
   const engine = chooseEngine(config, logger);
   const clients = createProxyServer(() => current.gate, proxyOptions(config, engine));
   drain.watch(clients.server, clients.http2);
-  const gateways = createGatewaysPort(config, () => current.decisions, making);
+  const gateways = createGatewaysPort(config, () => current.decisions, { engine, ...making });
   const reloads = new Reloads({
     async adopt(asked) {
       const needRestart = await current.adopt(asked);

@@ -1,10 +1,11 @@
-import type { ServerResponse } from "node:http";
+import { STATUS_CODES } from "node:http";
 import type { Admitted } from "../gateway/checks.ts";
 import type { Forwarding } from "../gateway/forwarding.ts";
 import { recordOutcome } from "../gateway/record.ts";
 import type { RefusalReason } from "../gateway/verdict.ts";
 import type { Outcome, Visit } from "../gateway/visit.ts";
 import type { FieldLines } from "../http/field-lines.ts";
+import type { Answer } from "../node-http/answer.ts";
 import { claimsFor } from "./identity.ts";
 import { type Decision, judgeQuestion, refusalAnswer } from "./judge-question.ts";
 import { hasOtherSpelling } from "./request-mutation.ts";
@@ -12,9 +13,7 @@ import { hasOtherSpelling } from "./request-mutation.ts";
 /** A gateway's question: the request that it asks about, and the answer that it waits for. */
 export interface Question {
   readonly visit: Visit;
-  readonly response: ServerResponse;
-  /** Whether gateways are to leave: an answer closes its connection then. */
-  readonly isLeaving: () => boolean;
+  readonly to: Answer;
 }
 
 /** Answers whether a request may pass, over HTTP. */
@@ -23,12 +22,12 @@ export function answerQuestion(gate: Forwarding, question: Question): void {
     const { visit } = question;
     if (hasOtherSpelling(gate, visit)) return refuse(gate, question, "request_ambiguous");
     const decision = judgeQuestion(gate, visit);
-    if (!(decision instanceof Promise)) return answer(gate, question, decision);
-    return decision.then((late) => answer(gate, question, late));
+    if (!(decision instanceof Promise)) return tell(gate, question, decision);
+    return decision.then((late) => tell(gate, question, late));
   });
 }
 
-function answer(gate: Forwarding, question: Question, decision: Decision): void {
+function tell(gate: Forwarding, question: Question, decision: Decision): void {
   if (decision.kind === "allow") allow(gate, question, decision.admitted);
   else refuse(gate, question, decision.reason);
 }
@@ -66,15 +65,15 @@ interface Sent {
 
 function send(
   gate: Forwarding,
-  { visit, response, isLeaving }: Question,
+  { visit, to }: Question,
   { outcome, status, headers, body }: Sent,
 ): void {
-  if (response.destroyed) {
+  if (to.gone) {
     recordOutcome(gate, visit, "client_gone");
     return;
   }
-  if (isLeaving()) response.shouldKeepAlive = false;
-  response.writeHead(status, [...headers, "X-Request-Id", visit.requestId]).end(body, "latin1");
+  const reason = STATUS_CODES[status] ?? "";
+  to.sendWhole({ status, reason, headers: [...headers, "X-Request-Id", visit.requestId], body });
   recordOutcome(gate, visit, outcome, status);
 }
 
@@ -86,7 +85,7 @@ function guard(gate: Forwarding, question: Question, steps: () => void | Promise
       refuse(gate, question, "internal_error");
     } catch (second) {
       gate.onUncaught("decisions", second);
-      question.response.destroy();
+      question.to.abandon();
     }
   };
   try {

@@ -1,7 +1,6 @@
-import type { Server, ServerResponse } from "node:http";
+import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import { dropReadAhead } from "../node-http/drop-read-ahead.ts";
 import { networkOf } from "../platform/network.ts";
 import { createPlaces } from "../platform/places.ts";
 import { limitHandshakes } from "./handshakes.ts";
@@ -11,26 +10,20 @@ export interface AskerLimits {
   readonly mayAsk: (socket: Socket) => boolean;
   /** How many connections gateways may have. */
   readonly maxConnections: () => number;
-  /** Told of each gateway's connection that was turned away, or closed for too many questions at once. */
+  /** Told of each gateway's connection that was turned away. */
   readonly onCrowded: (peer: string, why: string) => void;
 }
-
-/** Counts a question until its answer is gone; false if its connection was closed for too many at once. */
-export type BeginQuestion = (socket: Socket, response: ServerResponse) => boolean;
 
 /**
  * What others than gateways have: enough to be told that they may not ask. Their connections never take the places of
  * gateways; a newcomer gets the place of the one that came first.
  */
 export const maxStrangers = 16;
-/** Gateways wait for an answer before they ask anew; each question that is sent ahead costs more than its bytes. */
-const [maxAtOnce, maxAtOnceOfStrangers] = [4, 1];
 
-/** Bounds the connections to the gateways' port, and the questions on each. */
-export function limitAskers(server: Server, limits: AskerLimits): BeginQuestion {
+/** Bounds the connections to the gateways' port. */
+export function limitAskers(server: Server, limits: AskerLimits): void {
   const { mayAsk, maxConnections, onCrowded } = limits;
   const takePlace = createPlaces(() => maxStrangers);
-  const underWay = new WeakMap<Socket, number>();
   let gateways = 0;
 
   const takeStranger = (socket: Socket) => {
@@ -54,19 +47,4 @@ export function limitAskers(server: Server, limits: AskerLimits): BeginQuestion 
       ? limitHandshakes(server, { onCrowded, onSecure: takeGateway })
       : takeGateway;
   server.on("connection", (socket: Socket) => (mayAsk(socket) ? begin : takeStranger)(socket));
-
-  return (socket, response) => {
-    // What came in the same packet is still read when the connection is closed.
-    if (socket.destroyed) return false;
-    const count = underWay.get(socket) ?? 0;
-    if (count >= (mayAsk(socket) ? maxAtOnce : maxAtOnceOfStrangers)) {
-      onCrowded(socket.remoteAddress ?? "unknown", "too many questions at once");
-      dropReadAhead(socket);
-      socket.destroy();
-      return false;
-    }
-    underWay.set(socket, count + 1);
-    response.once("close", () => underWay.set(socket, (underWay.get(socket) ?? 1) - 1));
-    return true;
-  };
 }

@@ -1,10 +1,13 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import type { Server as NetServer, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import type { Forwarding } from "../gateway/forwarding.ts";
 import { maxHeaderLines } from "../gateway/framing.ts";
 import { beginVisit, type Reception } from "../gateway/visit.ts";
+import type { Answer } from "../node-http/answer.ts";
+import { dropReadAhead } from "../node-http/drop-read-ahead.ts";
+import { answerRequests, type Engine, openServer } from "../node-http/engine.ts";
+import { closeBehindAnswer, stateOf } from "../node-http/in-order.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
 import { answerQuestion } from "./answer-question.ts";
 import { limitAskers, maxStrangers } from "./askers.ts";
@@ -26,6 +29,7 @@ export type QuestionRefusal = "gateway" | "question";
 
 /** The limits on what gateways may take, and who is told. */
 export interface DecisionServerOptions {
+  readonly engine: Engine;
   /** The longest head of a request that is asked about, in bytes. */
   readonly headerBytes: number;
   readonly headersTimeoutMs: number;
@@ -33,8 +37,6 @@ export interface DecisionServerOptions {
   readonly idleTimeoutMs: number;
   readonly maxConnections: number;
   readonly tls: DecisionTls | undefined;
-  /** Whether gateways are to leave: every answer closes its connection then. */
-  readonly isLeaving: () => boolean;
   /** Told of each question that is not answered, and why. */
   readonly onRefused: (refusal: QuestionRefusal, peer: string, why: string) => void;
   readonly onUncaught: ReportUncaught;
@@ -61,6 +63,8 @@ const placesOfOthers = maxStrangers + maxHandshakes;
 
 /** What a gateway adds to the head that it has received. */
 const addedBytes = 2048;
+/** Gateways wait for an answer before they ask anew; each question that is sent ahead costs more than its bytes. */
+const maxWaiting = 3;
 
 /**
  * Makes the server that gateways ask whether a request may pass; it does not listen yet. Whatever the path of a
@@ -70,49 +74,50 @@ export function createDecisionServer(
   current: () => DecisionGate | undefined,
   options: DecisionServerOptions,
 ): Server {
-  const server = openServer(options);
+  const server = openQuestionServer(options);
   adjustDecisionServer(server, options);
   // Node drops what goes beyond in silence: one more than is allowed, so that it shows.
   server.maxHeadersCount = maxHeaderLines + 1;
-  const begin = limitAskers(server, {
+  const onCrowded = (peer: string, why: string) => options.onRefused("gateway", peer, why);
+  limitAskers(server, {
     mayAsk: (socket) => current()?.mayAsk(socket) === true,
     maxConnections: () => server.maxConnections - placesOfOthers,
-    onCrowded: (peer, why) => options.onRefused("gateway", peer, why),
+    onCrowded,
   });
-  const handle = (question: IncomingMessage, response: ServerResponse) => {
-    if (!begin(question.socket, response)) return;
-    const { isLeaving } = options;
-    if (isLeaving()) response.shouldKeepAlive = false;
+  const handle = (question: IncomingMessage, answer: Answer) => {
+    const { socket } = question;
     const gate = current();
-    const peer = question.socket.remoteAddress ?? "unknown";
-    const refuse = (refusal: QuestionRefusal, status: number, why: string) => {
-      options.onRefused(refusal, peer, why);
-      sendRefusal(response, status, { error: `${refusal}_refused`, message: why });
-    };
-    if (gate?.mayAsk(question.socket) !== true) {
-      return refuse("gateway", 403, `${peer} is not in decisions.gateways`);
-    }
+    if (gate?.mayAsk(socket) !== true) return refuseStranger(options, socket, answer);
     const original = readOriginal(question, gate.question);
-    if (original.kind === "unreadable") return refuse("question", 400, original.why);
-    answerQuestion(gate, { visit: beginVisit(gate, original.request), response, isLeaving });
+    if (original.kind === "read") {
+      return answerQuestion(gate, { visit: beginVisit(gate, original.request), to: answer });
+    }
+    options.onRefused("question", addressOf(socket), original.why);
+    sendRefusal(answer, 400, { error: "question_refused", message: original.why });
   };
-  const guarded = (question: IncomingMessage, response: ServerResponse) => {
+  const guarded = (question: IncomingMessage, answer: Answer) => {
     try {
-      handle(question, response);
+      handle(question, answer);
     } catch (error) {
       options.onUncaught("decisions", error);
       question.socket.destroy();
     }
   };
-  server.on("request", guarded);
-  // The body of the request that is asked about stays with the gateway.
-  server.on("checkContinue", guarded);
-  server.on("checkExpectation", guarded);
+  answerRequests(server, options.engine, guarded, {
+    maxWaiting,
+    onMore(socket) {
+      onCrowded(addressOf(socket), "too many questions at once");
+      dropReadAhead(socket);
+      socket.destroy();
+    },
+  });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     if (error.code !== "ECONNRESET") {
       options.onRefused("question", socket.remoteAddress ?? "unknown", error.code ?? "malformed");
     }
     if (!socket.writable) return void socket.destroy();
+    // Two answers in place of one would have the gateway take the second for that to its next question.
+    if (stateOf(socket) !== "free") return closeBehindAnswer(socket);
     // Whether or not the other side closes, too.
     socket.end(malformed, () => socket.destroy());
   });
@@ -120,23 +125,22 @@ export function createDecisionServer(
   return server;
 }
 
-function openServer({
+function openQuestionServer({
+  engine,
   headerBytes,
   headersTimeoutMs,
   tls,
   onRefused,
 }: DecisionServerOptions): Server {
-  const http = {
+  const server = openServer(engine, {
     maxHeaderSize: headerBytes + addedBytes,
     connectionsCheckingInterval: 1000,
     insecureHTTPParser: false,
     requireHostHeader: false,
-  };
-  if (tls === undefined) return createServer(http);
-  const server = createTlsServer({
-    ...http,
-    ...tlsOptions(tls),
     handshakeTimeout: headersTimeoutMs,
+    // A WebSocket's handshake is a question like any other.
+    upgrades: "no",
+    ...(tls && tlsOptions(tls)),
   });
   server.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
     tellNoTls(onRefused, error, socket.remoteAddress);
@@ -174,12 +178,25 @@ export function renewTls(server: NetServer, tls: DecisionTls): void {
   if (server instanceof TlsServer) server.setSecureContext(tlsOptions(tls));
 }
 
-function sendRefusal(response: ServerResponse, status: number, body: Record<string, string>): void {
-  const text = JSON.stringify(body);
-  response
-    .writeHead(status, {
-      ...{ "Content-Type": "application/json", "Cache-Control": "no-store" },
-      "Content-Length": Buffer.byteLength(text),
-    })
-    .end(text);
+/** Tells a peer that it may not ask, once a connection. */
+function refuseStranger({ onRefused }: DecisionServerOptions, socket: Socket, answer: Answer) {
+  const peer = addressOf(socket);
+  const why = `${peer} is not in decisions.gateways`;
+  onRefused("gateway", peer, why);
+  answer.endConnection();
+  dropReadAhead(socket);
+  sendRefusal(answer, 403, { error: "gateway_refused", message: why });
+}
+
+function sendRefusal(answer: Answer, status: number, json: Record<string, string>): void {
+  const body = Buffer.from(JSON.stringify(json)).toString("latin1");
+  const headers = [
+    ...["Content-Type", "application/json", "Cache-Control", "no-store"],
+    ...["Content-Length", String(body.length)],
+  ];
+  answer.sendWhole({ status, reason: STATUS_CODES[status] ?? "", headers, body });
+}
+
+function addressOf({ remoteAddress }: Socket): string {
+  return remoteAddress ?? "unknown";
 }

@@ -1,14 +1,15 @@
-import { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { isHost, maxHeaderLines } from "../gateway/framing.ts";
-import { eachField, type FieldLines, fieldValues } from "../http/field-lines.ts";
+import { type FieldLines, fieldValues } from "../http/field-lines.ts";
+import type { ClientRequest } from "../node-http/client-request.ts";
+import { ShownRequest } from "./shown-request.ts";
 
 /** How a gateway says which request it asks about (see `decisions.question` in the configuration). */
 export type QuestionForm = "forwarded" | "original" | "same";
 
 /** The request that a gateway asks about, or why that can't be told. */
 export type Original =
-  | { readonly kind: "read"; readonly request: IncomingMessage }
+  | { readonly kind: "read"; readonly request: ClientRequest }
   | { readonly kind: "unreadable"; readonly why: string };
 
 /** The line of a request, and whom it is for. */
@@ -29,10 +30,16 @@ const places: Readonly<Record<QuestionForm, readonly string[]>> = {
 };
 
 /** What belongs to the gateway's own connection and question, or was checked by the gateway. */
-const ofQuestion = new Set([
+const ofQuestion: ReadonlySet<string> = new Set([
   ...["host", "connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"],
   ...["transfer-encoding", "content-length", "expect", "http2-settings"],
 ]);
+/** The same with the places of each form. */
+const ofForms: Readonly<Record<QuestionForm, ReadonlySet<string>>> = {
+  forwarded: new Set([...ofQuestion, ...places.forwarded]),
+  original: new Set([...ofQuestion, ...places.original]),
+  same: ofQuestion,
+};
 
 const token = /^[\w!#$%&'*+.^`|~-]+$/;
 
@@ -42,7 +49,7 @@ const token = /^[\w!#$%&'*+.^`|~-]+$/;
  *
  * A part that is missing or there twice makes the question unreadable: of two, one may be a client's.
  */
-export function readOriginal(question: IncomingMessage, form: QuestionForm): Original {
+export function readOriginal(question: ClientRequest, form: QuestionForm): Original {
   const { rawHeaders, socket } = question;
   if (rawHeaders.length > 2 * maxHeaderLines) {
     return { kind: "unreadable", why: `it has more than ${maxHeaderLines} header lines` };
@@ -50,12 +57,7 @@ export function readOriginal(question: IncomingMessage, form: QuestionForm): Ori
   const parts = readParts(question, form);
   if ("why" in parts) return { kind: "unreadable", why: parts.why };
   if (!isMethod(parts.method)) return { kind: "unreadable", why: "the method is none" };
-  const others: string[] = [];
-  for (const [name, value] of eachField(rawHeaders)) {
-    if (places[form].includes(name.toLowerCase())) continue;
-    others.push(name, value);
-  }
-  return { kind: "read", request: makeRequest(socket, parts, others) };
+  return { kind: "read", request: makeRequest(socket, parts, rawHeaders, ofForms[form]) };
 }
 
 /** Whether a text is a method (RFC 9110 section 9.1). */
@@ -65,26 +67,23 @@ export function isMethod(text: string): boolean {
 
 /**
  * Makes the request that a question is about, out of what the question says of it. What belongs to the connection that
- * it came by is left out; its body stays with the gateway.
+ * it came by is left out (`names`, in lower case); its body stays with the gateway.
  */
 export function makeRequest(
   socket: Socket,
   { method, target, host }: RequestLine,
   headers: FieldLines,
-): IncomingMessage {
-  const request = new IncomingMessage(socket);
-  request.method = method;
-  request.url = target;
-  request.httpVersion = "1.1";
-  request.rawHeaders = ["Host", host];
-  for (const [name, value] of eachField(headers)) {
-    if (!ofQuestion.has(name.toLowerCase())) request.rawHeaders.push(name, value);
+  names: ReadonlySet<string> = ofQuestion,
+): ClientRequest {
+  const lines = ["Host", host];
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] ?? "";
+    if (!names.has(name.toLowerCase())) lines.push(name, headers[i + 1] ?? "");
   }
-  request.push(null);
-  return request;
+  return new ShownRequest(socket, method, target, lines);
 }
 
-function readParts(question: IncomingMessage, form: QuestionForm): Parts {
+function readParts(question: ClientRequest, form: QuestionForm): Parts {
   const values: string[] = [];
   for (const name of places[form]) {
     const [value = "", ...more] = fieldValues(question.rawHeaders, name);

@@ -70,6 +70,11 @@ class DirectAnswers {
     return this.#server.maxHeadersCount;
   }
 
+  /** Whether the server lets go of the connection of a request that asks for another protocol. */
+  letsGo({ method }: IncomingMessage): boolean {
+    return method === "CONNECT" || this.#server.listenerCount("upgrade") > 0;
+  }
+
   /** Takes the requests that a parser reads; the connection may be one that was let go of and given back. */
   onConnection(socket: Socket, parser: RequestParser, nodes: OnIncoming): void {
     const connection = this.#bySocket.get(socket) ?? this.#add(socket);
@@ -143,11 +148,15 @@ class ClientConnection implements DirectConnection {
   }
 
   #take(request: ParsedRequest, keepsAlive: boolean, nodes: OnIncoming): number {
-    if (request.upgrade) return this.#letGo(request, keepsAlive, nodes);
+    if (request.upgrade && this.#all.letsGo(request)) {
+      return this.#letGo(request, keepsAlive, nodes);
+    }
     // Nothing counts behind the last answer, and Node would keep a response for each of any number of requests.
     if (this.#line.current?.keepsConnection === false) return 0;
     this.settle();
-    if (!keepsAlive || !this.#isFree() || !isPlain(request)) return nodes(request, keepsAlive);
+    if (request.upgrade || !keepsAlive || !this.#isFree() || !isPlain(request)) {
+      return nodes(request, keepsAlive);
+    }
     // Node's own, for an idle connection, of which it does not know that it is not any more.
     if (this.socket.timeout) this.socket.setTimeout(0);
     const answer = new Http1Answer(request, this);

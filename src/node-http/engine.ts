@@ -5,7 +5,7 @@ import { asksForWebSocket, mayNominateUpgrade } from "../http/upgrade.ts";
 import { answerDirectly } from "./direct-answers.ts";
 import { GatheringRequest } from "./gathering-request.ts";
 import { ProxyRequest, ProxyResponse } from "./http-messages.ts";
-import { inOrder, type RequestListener } from "./in-order.ts";
+import { inOrder, type ReadAhead, type RequestListener } from "./in-order.ts";
 
 /**
  * How clients' requests are served: `direct` uses names of Node that are not in its documentation, and
@@ -50,7 +50,8 @@ export interface TlsServerOptions {
 
 /**
  * Makes a server on an engine; over TLS if there is a certificate. It does not listen yet. A client that shows
- * no certificate, or another than was asked for, is left to the code that answers its requests.
+ * no certificate, or another than was asked for, is left to the code that answers its requests, unless
+ * `rejectUnauthorized` is set.
  */
 export function openServer(
   engine: Engine,
@@ -60,19 +61,28 @@ export function openServer(
       readonly handshakeTimeout?: number;
       /** Whether clients may choose HTTP/2 in their TLS handshake. */
       readonly http2?: boolean;
+      /** Whether connections may go over to another protocol; `no`: a request to do so is one like any other. */
+      readonly upgrades?: "yes" | "no";
     },
 ): Server {
-  const { ca, http2, ...others } = options;
+  const { ca, http2, upgrades = "yes", ...others } = options;
   const asking = ca && { ca, requestCert: true, rejectUnauthorized: false };
   const protocols = http2 === true ? { ALPNProtocols: ["h2", "http/1.1"] } : {};
-  const all = { ...others, ...asking, ...protocols, ...classes[engine] };
+  const staying = upgrades === "no" && { shouldUpgradeCallback: () => false };
+  const all = { ...classes[engine], ...staying, ...asking, ...others, ...protocols };
   return options.cert ? createTlsServer(all) : createServer(all);
 }
 
 /** Has `listener` answer the requests of a server, those of a connection one after the other. */
-export function answerRequests(server: Server, engine: Engine, listener: RequestListener): void {
+export function answerRequests(
+  server: Server,
+  engine: Engine,
+  listener: RequestListener,
+  readAhead?: ReadAhead,
+): void {
   if (engine === "direct") answerDirectly(server, listener);
-  const handleRequest = inOrder(engine === "direct" ? listener : endBehindUpgrades(listener));
+  const answer = engine === "direct" ? listener : endBehindUpgrades(listener);
+  const handleRequest = inOrder(answer, readAhead);
   server.on("request", handleRequest);
   // 100 is sent when the verdict is yes; any other expectation is refused as ambiguous.
   server.on("checkContinue", handleRequest);

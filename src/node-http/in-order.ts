@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { atEndOfTurn } from "./end-of-turn.ts";
 import { Http1Answer } from "./http1-answer.ts";
 
-/** Requests that one connection may have waiting behind the one that is being answered. */
-const maxWaiting = 32;
 /**
  * Requests beyond those, and behind a last answer, before the connection is cut. Node's own way makes a
  * response of a kilobyte for each, and keeps it until those before are done.
@@ -25,6 +25,21 @@ export interface Line {
 }
 
 const lines = new WeakMap<Socket, Line>();
+
+/** What a connection may send ahead. */
+export interface ReadAhead {
+  /** Requests that it may have waiting behind the one that is being answered. */
+  readonly maxWaiting: number;
+  /** Called with a connection that sends more, and the answer to the last request that waits. */
+  readonly onMore: (socket: Socket, last: Http1Answer) => void;
+}
+const forClients: ReadAhead = {
+  maxWaiting: 32,
+  onMore(socket, last) {
+    last.endConnection();
+    drop(lineOf(socket), socket);
+  },
+};
 
 /** Anyone who answers requests. */
 export type RequestListener = (request: IncomingMessage, answer: Http1Answer) => void;
@@ -49,6 +64,7 @@ export function lineOf(socket: Socket): Line {
  */
 export function inOrder(
   listener: RequestListener,
+  { maxWaiting, onMore }: ReadAhead = forClients,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     const line = lineOf(request.socket);
@@ -71,8 +87,7 @@ export function inOrder(
       return;
     }
     if (line.waiting >= maxWaiting) {
-      before.endConnection();
-      drop(line, request.socket);
+      onMore(request.socket, before);
       return;
     }
     line.current = answer;
@@ -101,4 +116,11 @@ export function stateOf(socket: Socket): "free" | "answering" | "ending" {
 export function lastAnswerOn(socket: Socket): Http1Answer | undefined {
   const current = lines.get(socket)?.current;
   return current === undefined || current.finished ? undefined : current;
+}
+
+/** Closes a connection; an answer that is there by now, to a request before, still goes out. */
+export function closeBehindAnswer(socket: Duplex): void {
+  // Node has let go of one that asks for an upgrade: without this its errors would be uncaught until then.
+  if (socket.listenerCount("error") === 0) socket.on("error", () => {});
+  atEndOfTurn(() => socket.destroy());
 }

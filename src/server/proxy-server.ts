@@ -10,7 +10,6 @@ import { recordUnread } from "../gateway/record.ts";
 import { refuse, refuseUnread } from "../gateway/refuse.ts";
 import type { RefusalReason } from "../gateway/verdict.ts";
 import { beginVisit } from "../gateway/visit.ts";
-import { atEndOfTurn } from "../node-http/end-of-turn.ts";
 import {
   answerRequests,
   type Engine,
@@ -18,7 +17,7 @@ import {
   type TlsServerOptions,
 } from "../node-http/engine.ts";
 import { serveWithoutUpgrade } from "../node-http/ignored-upgrades.ts";
-import { lineOf, stateOf } from "../node-http/in-order.ts";
+import { closeBehindAnswer, lineOf, stateOf } from "../node-http/in-order.ts";
 import { acceptHttp2 } from "./accept-http2.ts";
 import type { Http2Connections } from "./http2-connections.ts";
 import { limitConnections } from "./limit-connections.ts";
@@ -159,13 +158,6 @@ function openHttpServer(options: ProxyServerOptions): Server {
 function refuseConnect(gate: Gate, request: IncomingMessage, socket: Duplex): void {
   socket.on("error", () => socket.destroy());
   refuse(gate, beginVisit(gate, request), socket, "request_ambiguous");
-}
-
-/** Closes a connection; an answer that is there by now, to a request before, still goes out. */
-function closeBehindAnswer(socket: Duplex): void {
-  // Node has let go of one that asks for an upgrade: without this its errors would be uncaught until then.
-  if (socket.listenerCount("error") === 0) socket.on("error", () => {});
-  atEndOfTurn(() => socket.destroy());
 }
 
 /** What never became a request: Node's parser or one of the time limits gave it up. */

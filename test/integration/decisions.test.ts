@@ -240,6 +240,73 @@ describe("the gateways' port", () => {
   });
 });
 
+/** A question as its bytes, about a request with more header lines. */
+function question(method: string, uri: string, lines: readonly string[]): string {
+  const own = [`X-Forwarded-Method: ${method}`, `X-Forwarded-Uri: ${uri}`, "X-Forwarded-Host: a"];
+  return `GET / HTTP/1.1\r\n${[...own, ...lines].join("\r\n")}\r\n\r\n`;
+}
+
+describe("a connection of a gateway", () => {
+  it("is asked on again behind the handshake of a WebSocket", async (t) => {
+    const { url } = await start(t);
+    const raw = await openRaw(t, Number(new URL(url).port));
+    const token = `Token: ${makeToken()}`;
+    const upgrade = ["Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: a"];
+    const kinds = [
+      ["Upgrade: websocket", ...upgrade],
+      ["Upgrade: h2c", ...upgrade],
+      ["Content-Length: 0"],
+      [],
+    ];
+    for (const [index, lines] of kinds.entries()) {
+      raw.write(question("GET", "/me", [token, ...lines]));
+      await raw.untilTimes("HTTP/1.1 200 OK\r\n", index + 1);
+    }
+    assert.equal(raw.received().split("HTTP/1.1 ").length, kinds.length + 1);
+    // Its body stays with the gateway: it is not asked for.
+    raw.write(question("GET", "/me", [token, "Content-Length: 3", "Expect: 100-continue"]));
+    assert.match(await raw.untilClosed(), /Connection: close\r\n.*\r\n\r\n$/s);
+  });
+
+  it("has few questions waiting for one that is held, and all in their order", async (t) => {
+    const syncs = await prepareHeldSyncs(t);
+    const { gate, url } = await start(t);
+    await untilStartIsNoted(gate);
+    const port = Number(new URL(url).port);
+    const token = `Token: ${makeToken()}`;
+    const logout = question("POST", "/logout", [token]);
+    const behind = question("GET", "/me", [token]);
+    syncs.hold();
+    const [patient, greedy] = [await openRaw(t, port), await openRaw(t, port)];
+    patient.write(logout + behind.repeat(3));
+    await syncs.arrived();
+    greedy.write(question("POST", "/logout", [`Token: ${makeToken({ jti: "2" })}`]));
+    greedy.write(behind.repeat(4));
+    assert.equal(await greedy.untilClosed(), "");
+    syncs.letGo();
+    await patient.untilTimes("HTTP/1.1 401", 3);
+    assert.match(patient.received(), /^HTTP\/1\.1 200 .*HTTP\/1\.1 401 .*token_revoked/s);
+    assert.equal(await metric(gate, 'revgate_decisions_refused_total{reason="gateway"}'), 1);
+    assert.match(gate.logged(), /too many questions at once/);
+  });
+
+  it("gets no second answer to one question if what follows is malformed", async (t) => {
+    const syncs = await prepareHeldSyncs(t);
+    const { gate, url } = await start(t);
+    await untilStartIsNoted(gate);
+    const raw = await openRaw(t, Number(new URL(url).port));
+    syncs.hold();
+    raw.write(question("POST", "/logout", [`Token: ${makeToken()}`]));
+    await syncs.arrived();
+    raw.write("nonsense\r\n\r\n");
+    assert.equal(await raw.untilClosed(), "");
+    syncs.letGo();
+    await until(
+      async () => (await metric(gate, 'revgate_requests_total{outcome="client_gone"}')) === 1,
+    );
+  });
+});
+
 describe("strangers at the gateways' port", () => {
   it("take no place of a gateway's, however many they are and whatever they leave undone", async (t) => {
     const { url, gate, ask } = await start(
