@@ -3,9 +3,9 @@ import type { Admitted } from "../gateway/checks.ts";
 import type { Forwarding } from "../gateway/forwarding.ts";
 import { recordOutcome } from "../gateway/record.ts";
 import type { RefusalReason } from "../gateway/verdict.ts";
-import type { Outcome, Visit } from "../gateway/visit.ts";
-import type { FieldLines } from "../http/field-lines.ts";
+import type { Visit } from "../gateway/visit.ts";
 import type { Answer } from "../node-http/answer.ts";
+import { PreparedAnswer } from "../node-http/whole-answers.ts";
 import { claimsFor } from "./identity.ts";
 import { type Decision, judgeQuestion, refusalAnswer } from "./judge-question.ts";
 import { hasOtherSpelling } from "./request-mutation.ts";
@@ -32,9 +32,19 @@ function tell(gate: Forwarding, question: Question, decision: Decision): void {
   else refuse(gate, question, decision.reason);
 }
 
+const yes = new PreparedAnswer({
+  ...{ status: 200, reason: "OK", body: "" },
+  headers: ["Content-Length", "0", "Cache-Control", "no-store"],
+});
+
 function allow(gate: Forwarding, question: Question, admitted: Admitted): void {
-  const headers = [...claimsFor(admitted), "Content-Length", "0", "Cache-Control", "no-store"];
-  send(gate, question, { outcome: "allowed", status: 200, headers, body: "" });
+  const { visit, to } = question;
+  if (to.gone) {
+    recordOutcome(gate, visit, "client_gone");
+    return;
+  }
+  to.sendPrepared(yes, [...claimsFor(admitted), "X-Request-Id", visit.requestId]);
+  recordOutcome(gate, visit, "allowed", yes.status);
 }
 
 /** A header line can be no longer in what nginx reads by default, with all others. */
@@ -44,37 +54,21 @@ const maxBodyInHeader = 2048;
  * Refuses a request as the clients' port would. The reason and the body are in headers, too: nginx passes on neither
  * body nor status of most refusals.
  */
-function refuse(gate: Forwarding, question: Question, reason: RefusalReason): void {
-  const { status, body, headers } = refusalAnswer(gate, question.visit, reason);
+function refuse(gate: Forwarding, { visit, to }: Question, reason: RefusalReason): void {
+  if (to.gone) {
+    recordOutcome(gate, visit, "client_gone");
+    return;
+  }
+  const { status, body, headers } = refusalAnswer(gate, visit, reason);
   const inHeader = body.replace(/[^ -~\u0080-\u00ff]+/g, " ");
   const isShort = inHeader !== "" && inHeader.length <= maxBodyInHeader;
   const lines = [
     ...[...headers, "X-Revgate-Error", reason],
     ...(isShort ? ["X-Revgate-Body", inHeader] : []),
+    ...["X-Request-Id", visit.requestId],
   ];
-  send(gate, question, { outcome: reason, status, headers: lines, body });
-}
-
-interface Sent {
-  readonly outcome: Outcome;
-  readonly status: number;
-  readonly headers: FieldLines;
-  /** One byte a character. */
-  readonly body: string;
-}
-
-function send(
-  gate: Forwarding,
-  { visit, to }: Question,
-  { outcome, status, headers, body }: Sent,
-): void {
-  if (to.gone) {
-    recordOutcome(gate, visit, "client_gone");
-    return;
-  }
-  const reason = STATUS_CODES[status] ?? "";
-  to.sendWhole({ status, reason, headers: [...headers, "X-Request-Id", visit.requestId], body });
-  recordOutcome(gate, visit, outcome, status);
+  to.sendWhole({ status, reason: STATUS_CODES[status] ?? "", headers: lines, body });
+  recordOutcome(gate, visit, reason, status);
 }
 
 /** Runs the steps of an answer; what they throw is answered with 500, which no gateway takes for a yes. */

@@ -6,7 +6,7 @@ import { maxHeaderLines } from "../gateway/framing.ts";
 import { beginVisit, type Reception } from "../gateway/visit.ts";
 import type { Answer } from "../node-http/answer.ts";
 import { dropReadAhead } from "../node-http/drop-read-ahead.ts";
-import { answerRequests, type Engine, openServer } from "../node-http/engine.ts";
+import { answerRequests, type Engine, endBehindUpgrades, openServer } from "../node-http/engine.ts";
 import { closeBehindAnswer, stateOf } from "../node-http/in-order.ts";
 import type { ReportUncaught } from "../observability/uncaught.ts";
 import { answerQuestion } from "./answer-question.ts";
@@ -103,7 +103,7 @@ export function createDecisionServer(
       question.socket.destroy();
     }
   };
-  answerRequests(server, options.engine, guarded, {
+  answerRequests(server, options.engine, endBehindUpgrades(guarded), {
     maxWaiting,
     onMore(socket) {
       onCrowded(addressOf(socket), "too many questions at once");

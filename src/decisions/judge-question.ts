@@ -40,8 +40,12 @@ function decide(
 
 /** No application is heard that could refuse a token which is over: such a one ends itself alone. */
 function asDeadIfOver({ clock }: Forwarding, admitted: Admitted): Admitted {
-  const { token } = admitted;
-  const isOver = token !== undefined && token.expiresAt <= clock.nowSeconds();
+  const { route, token } = admitted;
+  // Most requests end nothing: time is not asked for them.
+  if (token === undefined || (route.revoke === undefined && route.only === undefined)) {
+    return admitted;
+  }
+  const isOver = token.expiresAt <= clock.nowSeconds();
   return isOver ? { ...admitted, token: { ...token, isDead: true } } : admitted;
 }
 

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { isHost, maxHeaderLines } from "../gateway/framing.ts";
-import { type FieldLines, fieldValues } from "../http/field-lines.ts";
+import { type FieldLines, findField } from "../http/field-lines.ts";
 import type { ClientRequest } from "../node-http/client-request.ts";
 import { ShownRequest } from "./shown-request.ts";
 
@@ -84,11 +84,14 @@ export function makeRequest(
 }
 
 function readParts(question: ClientRequest, form: QuestionForm): Parts {
+  const { rawHeaders } = question;
   const values: string[] = [];
   for (const name of places[form]) {
-    const [value = "", ...more] = fieldValues(question.rawHeaders, name);
+    const at = findField(rawHeaders, name);
+    const value = at === -1 ? "" : (rawHeaders[at + 1] ?? "");
     if (value === "") return { why: `${name} is missing (decisions.question: ${form})` };
-    if (more.length > 0) return { why: `${name} is there more than once` };
+    if (findField(rawHeaders, name, at + 2) !== -1)
+      return { why: `${name} is there more than once` };
     values.push(value);
   }
   const [first = "", second = "", third = ""] = values;

@@ -93,7 +93,7 @@ export function answerRequests(
  * A request whose upgrade Node itself has ignored is the last of its connection: Node drops what came
  * behind it in the same packet.
  */
-function endBehindUpgrades(listener: RequestListener): RequestListener {
+export function endBehindUpgrades(listener: RequestListener): RequestListener {
   return (request, answer) => {
     const { rawHeaders } = request;
     const wasIgnored = findField(rawHeaders, "upgrade") !== -1 && mayNominateUpgrade(rawHeaders);
