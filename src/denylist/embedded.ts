@@ -1,4 +1,4 @@
-import type { Clock } from "../platform/clock.ts";
+import type { Clock, EpochSeconds } from "../platform/clock.ts";
 import type { Denylist, DenylistHealth, Entry, UnknownOutcome } from "./denylist.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import type { Journal, JournalOptions } from "./journal/journal.ts";
@@ -38,6 +38,8 @@ export interface EmbeddedDenylist extends Denylist {
   readonly lives: Pick<RememberedLives, "list" | "longest" | "latestExpiry">;
   /** Records changes that are not known here; resolves to whether there were any. */
   adoptLives(lives: readonly RememberedLife[]): Promise<boolean>;
+  /** Up to which deadline revocations were forgotten as over. */
+  readonly forgottenUntil: EpochSeconds;
   /** Loads the table from the journal once more, because the clock has jumped. Never rejects. */
   reload(): Promise<void>;
   /** Takes over entries that Redis has: in force at once, in the journal soon. Those known already are skipped. */
@@ -94,6 +96,9 @@ export async function openEmbeddedDenylist(
     },
     get size() {
       return table.size;
+    },
+    get forgottenUntil() {
+      return table.forgottenUntil;
     },
     health: () => healthOf(troubleOf(journal, loader)),
     async close() {

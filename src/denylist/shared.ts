@@ -110,6 +110,7 @@ export class SharedDenylist implements Denylist {
     return new SnapshotKeeper({
       ...{ ...this.#options, journal: local.journal, roster: this.#roster, ...snapshots },
       size: () => local.size,
+      forgottenUntil: () => local.forgottenUntil,
       isWhole: () => local.health().ready,
       applied: () => this.#follower.applied,
     });

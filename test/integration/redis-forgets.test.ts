@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { systemClock } from "../../src/platform/clock.ts";
 import {
   cutoffFor,
   entryFor,
@@ -543,6 +544,20 @@ describe("the outbox", () => {
     const { replica } = newcomer;
     assert.equal(await replica.ask(tokenOf(cutoffFor("alice", 0), 1039)), "revoked");
     assert.equal(await replica.ask(tokenOf(cutoffFor("alice", 0), 1040)), "live");
+  });
+
+  it("keeps a key for as long as its entry, though the clock of its writer is ahead", async (t) => {
+    const redis = await startRedis(t);
+    const clock = { nowSeconds: () => systemClock.nowSeconds() + 7200 };
+    const ahead = await openReady(t, redis.port, { redis: { clock } });
+    const ofADay = entryFor("a day", 86_400);
+    await ahead.denylist.revoke([ofADay]);
+    const key = ahead.replica.keys.keyOf(ofADay);
+    assert.ok((await redis.client.ttl(key)) > ofADay.expiresAt - systemClock.nowSeconds());
+    // It is there already.
+    await redis.client.expire(key, 100);
+    await ahead.denylist.revoke([{ ...ofADay, expiresAt: ofADay.expiresAt + 100 }]);
+    assert.ok((await redis.client.ttl(key)) > ofADay.expiresAt - systemClock.nowSeconds());
   });
 
   it("keeps the later of two expiries, whoever comes last", async (t) => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import type { Entry } from "../../src/denylist/denylist.ts";
 import { parseHead } from "../../src/denylist/redis/snapshot-head.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import {
   cutoffFor,
   entryFor,
@@ -194,6 +195,25 @@ describe("a snapshot of the store", () => {
     isOver = true;
     await revoking;
     assert.ok((await redis.client.xlen("revgate:feed")) < released.length, "nothing was trimmed");
+  });
+
+  it("counts for nothing if its writer's clock was ahead: then the keys are loaded", async (t) => {
+    const redis = await startUsedRedis(t);
+    const ahead = { nowSeconds: () => systemClock.nowSeconds() + 7200 };
+    const other = await openReady(t, redis.port, newcomer);
+    const inAnHour = entryFor("soon", 3600);
+    const inADay = many("first", 200).map(({ value }) => ({ ...entryFor("", 86_400), value }));
+    await other.denylist.revoke([inAnHour]);
+    await other.denylist.close();
+    const writer = await openReady(t, redis.port, {
+      local: { clock: ahead },
+      denylist: { ...soon.denylist, clock: ahead },
+    });
+    await writer.denylist.revoke(inADay);
+    await until(async () => ((await headOf(redis))?.entries ?? 0) >= 200);
+    assert.equal(writer.denylist.lookUp(tokenOf(inAnHour)) === "revoked", false, "it knows of it");
+    await trimFeed(redis);
+    await assertKnown(await openFresh(t, redis), [inAnHour, ...inADay]);
   });
 
   it("is written by one of several sidecars", async (t) => {

@@ -53,14 +53,18 @@ if ARGV[4] == '1' then return {state(), found[1], #keys, keys, texts} end
 return {state(), found[1], #keys, table.concat(keys, '\\n'), table.concat(texts, '\\n')}
 `;
 
+/** How much longer a key lives in Redis than its entry: for tidying up only, so that it errs long. */
+export const slackSeconds = 15 * 60;
+
 /**
  * KEYS 6…: entries. ARGV 1: the epoch that it is for, as it stands in the store; 2: milliseconds for which a
  * running grace period is to go on, at least; 3: how many lines the log keeps, about; 4 and 5: id and text of a line that must
  * still be there (''; none must); 6: how many lines to add; then each line with its details; then for each entry its expiry and its cut-off with what that spares ('' without
- * one), in seconds since 1970, or "=" and its session or beginning, and its life in seconds.
+ * one), in seconds since 1970, or "=" and its session or beginning, and its life in seconds by the writer's clock.
  *
  * Of two expiries and lives the later holds, and of two cut-offs whatever one of them ends; a value that none of ours
- * has written is replaced. The life is relative, and only for tidying up.
+ * has written is replaced. The life is relative, and only for tidying up: by Redis's clock it may be longer, and the
+ * longer one holds, since the writer's clock may be ahead.
  * The lines come behind the keys, in the same step: a line that is there says that its keys are. Returns the
  * state, the id of the last line ('' if it is another epoch, or the log went back, and nothing was written), how many entries
  * were there, and where the line is that must be there.
@@ -86,8 +90,12 @@ end
 local function valueOf(...)
   return string.match(table.concat({...}, ' '), '^(.-) *$')
 end
+local now = tonumber(redis.call('TIME')[1])
+local function lifeOf(at)
+  return math.max(tonumber(ARGV[at + 2]), tonumber(ARGV[at]) - now + ${slackSeconds})
+end
 local function merge(key, at, cutoff, sparing)
-  local expiry, life = tonumber(ARGV[at]), tonumber(ARGV[at + 2])
+  local expiry, life = tonumber(ARGV[at]), lifeOf(at)
   local held = redis.pcall('GET', key)
   local heldExpiry, heldCutoff, heldSparing
   if type(held) == 'string' and #held <= ${maxCutBytes} then
@@ -106,7 +114,7 @@ local first = 7 + 2 * lines
 local there = 0
 for i = 6, #KEYS do
   local at = first + (i - 6) * 3
-  local cut, life = ARGV[at + 1], ARGV[at + 2]
+  local cut, life = ARGV[at + 1], lifeOf(at)
   local session = string.match(cut, '^=(.*)$')
   local cutoff, sparing = string.match(session and '' or cut, '^(%d*) ?(%S*)$')
   local value = valueOf(ARGV[at], session or cut)

@@ -1,5 +1,6 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Entry } from "../denylist.ts";
+import { slackSeconds } from "./entry-scripts.ts";
 import type { NewLine } from "./feed-line.ts";
 import type { KeySpace } from "./key-space.ts";
 import type { Tail } from "./log-line.ts";
@@ -48,8 +49,6 @@ export interface Put {
   readonly follows: boolean;
 }
 
-/** How much longer a key lives in Redis than its entry: for tidying up only, so that it errs long. */
-const slackSeconds = 15 * 60;
 const shardLogLines = 1000;
 
 /** Writes entries and lines, in one step for each shard, and only in the epoch that the follower saw. */

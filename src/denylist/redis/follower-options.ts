@@ -1,5 +1,5 @@
 import type { ReferenceTime } from "../../platform/anchored-clock.ts";
-import type { Stopwatch } from "../../platform/clock.ts";
+import type { Clock, Stopwatch } from "../../platform/clock.ts";
 import type { Entry } from "../denylist.ts";
 import type { EpochKeeper } from "./epoch-keeper.ts";
 import type { KnownShards } from "./known-shards.ts";
@@ -15,6 +15,8 @@ export interface FeedFollowerOptions {
   readonly keeper: EpochKeeper;
   readonly roster: Roster;
   readonly troubles: Troubles;
+  /** By this, things are forgotten. */
+  readonly clock: Clock;
   readonly now: Stopwatch;
   /** Takes over entries that the store has. */
   readonly onEntries: (entries: readonly Entry[]) => void;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { StoreUnavailableError } from "../../errors.ts";
+import type { Clock } from "../../platform/clock.ts";
 import type { Entry } from "../denylist.ts";
 import type { Look } from "./feed-reader.ts";
 import { inSlices } from "./in-slices.ts";
@@ -13,6 +14,8 @@ import { type Epoch, isIn, type ShardState } from "./store-state.ts";
 export interface LoaderOptions {
   readonly replica: RedisReplica;
   readonly known: KnownShards;
+  /** By this, things are forgotten. */
+  readonly clock: Clock;
   /** Whether sidecars of an older form were met. */
   readonly roster: Pick<Roster, "metOlder">;
   /** Takes over entries that the store has. */

@@ -16,6 +16,8 @@ export interface SnapshotHead {
   readonly entries: number;
   /** When the first part was written, in seconds since 1970. */
   readonly madeAt: number;
+  /** It lacks revocations with deadlines up to then, which were over for its writer, in seconds since 1970. */
+  readonly lacksUntil: number;
   readonly tail: Tail;
 }
 
@@ -29,21 +31,22 @@ const wholeNumber = /^\d{1,10}$/;
 
 /** In words, the text of the line last. */
 export function formatHead(head: SnapshotHead): string {
-  const { epochId, id, parts, firstEntries, entries, madeAt, tail } = head;
-  return [epochId, id, parts, firstEntries, entries, madeAt, tail.id, tail.text].join(" ");
+  const { epochId, id, parts, firstEntries, entries, madeAt, lacksUntil, tail } = head;
+  const numbers = [parts, firstEntries, entries, madeAt, lacksUntil];
+  return [epochId, id, ...numbers, tail.id, tail.text].join(" ");
 }
 
 /** Reads what formatHead wrote; undefined if it is nothing of the kind. */
 export function parseHead(text: string): SnapshotHead | undefined {
   if (text.length > maxHeadBytes) return undefined;
   const [epochId = "", id = "", ...rest] = text.split(" ");
-  const numbers = rest.slice(0, 4).map((word) => (wholeNumber.test(word) ? Number(word) : -1));
-  const [parts = -1, firstEntries = -1, entries = -1, madeAt = -1] = numbers;
-  const [line = "", ...words] = rest.slice(4);
+  const numbers = rest.slice(0, 5).map((word) => (wholeNumber.test(word) ? Number(word) : -1));
+  const [parts = -1, firstEntries = -1, entries = -1, madeAt = -1, lacksUntil = -1] = numbers;
+  const [line = "", ...words] = rest.slice(5);
   if (!isSoundEpochId(epochId) || !snapshotId.test(id) || !lineId.test(line)) return undefined;
   if (parts < 1 || parts > maxParts || firstEntries < 0) return undefined;
   if (entries < firstEntries || entries > maxEntries) return undefined;
-  if (!isSoundTime(madeAt)) return undefined;
+  if (!isSoundTime(madeAt) || !isSoundTime(lacksUntil)) return undefined;
   const tail = { id: line, text: words.join(" ") };
-  return { epochId, id, parts, firstEntries, entries, madeAt, tail };
+  return { epochId, id, parts, firstEntries, entries, madeAt, lacksUntil, tail };
 }

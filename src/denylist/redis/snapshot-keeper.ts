@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { StoreUnavailableError } from "../../errors.ts";
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock, EpochSeconds } from "../../platform/clock.ts";
 import type { Entry } from "../denylist.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Tail } from "./log-line.ts";
@@ -20,6 +20,8 @@ export interface SnapshotKeeperOptions {
   readonly clock: Clock;
   /** How many entries this sidecar holds. */
   readonly size: () => number;
+  /** Up to which deadline it has forgotten revocations as over. */
+  readonly forgottenUntil: () => EpochSeconds;
   /** Whether its journal has all of them. */
   readonly isWhole: () => boolean;
   /** Up to which line of the feed it has everything; undefined while it is unsure of that. */
@@ -125,7 +127,7 @@ export class SnapshotKeeper {
 
   /** Writes everything anew: what is known up to a line of the feed, from before it is read. */
   async #write(found: FoundHead, { tail, epoch }: Applied): Promise<void> {
-    const { replica, journal, clock } = this.#options;
+    const { replica, journal, clock, forgottenUntil } = this.#options;
     const id = randomBytes(6).toString("base64url");
     const madeAt = Math.floor(clock.nowSeconds());
     const waiting: Entry[] = [];
@@ -144,8 +146,10 @@ export class SnapshotKeeper {
     }
     if (waiting.length > 0) await put();
     this.#checkWhole(epoch);
+    // The journal leaves out what is over, too.
+    const lacksUntil = Math.ceil(Math.max(forgottenUntil(), clock.nowSeconds()));
     const counts = { parts, firstEntries: entries, entries };
-    const head = { epochId: epoch.id, id, ...counts, madeAt, tail };
+    const head = { epochId: epoch.id, id, ...counts, madeAt, lacksUntil, tail };
     await replica.snapshots.putHead(head, found);
   }
 

@@ -1,4 +1,5 @@
 import { StoreUnavailableError } from "../../errors.ts";
+import { type Clock, largestToleranceSeconds } from "../../platform/clock.ts";
 import type { Entry } from "../denylist.ts";
 import { parseEntry } from "../entry-text.ts";
 import { inSlices } from "./in-slices.ts";
@@ -10,6 +11,8 @@ import type { Epoch } from "./store-state.ts";
 export interface SnapshotLoadOptions {
   readonly replica: Pick<RedisReplica, "snapshots">;
   readonly epoch: Epoch;
+  /** By this, things are forgotten. */
+  readonly clock: Clock;
   readonly onEntries: (entries: readonly Entry[]) => void;
   /** Ends it early. */
   readonly isWanted: () => boolean;
@@ -22,12 +25,12 @@ const partsAhead = 2;
  * Loads what the store held when the snapshot was made, and then what came into the feed since: together, all that it holds
  * (docs/decisions/0088).
  *
- * Resolves to false if there is no snapshot, or it is not whole: then everything is to be loaded another way. Rejects with
+ * Resolves to false if there is no snapshot, or it is not whole, or the clock of its writer was ahead: then everything is to be loaded another way. Rejects with
  * StoreUnavailableError if the store does not stay in its epoch, or the load is not wanted any more.
  */
 export async function loadSnapshot(options: SnapshotLoadOptions): Promise<boolean> {
   const { replica, epoch, onEntries, isWanted } = options;
-  const { head } = await replica.snapshots.find(epoch);
+  const head = await findHead(options);
   if (head === undefined) return false;
   for await (const lines of partsOf(head, options)) {
     if (!isWanted()) throw interrupted();
@@ -39,6 +42,13 @@ export async function loadSnapshot(options: SnapshotLoadOptions): Promise<boolea
     await inSlices(some.entries, onEntries);
   }
   return true;
+}
+
+/** A revocation is kept for longer beyond its token than clocks may differ, but its writer's may have been wrong by more. */
+async function findHead({ replica, epoch, clock }: SnapshotLoadOptions) {
+  const { head } = await replica.snapshots.find(epoch);
+  const until = clock.nowSeconds() + largestToleranceSeconds;
+  return head !== undefined && head.lacksUntil <= until ? head : undefined;
 }
 
 /** The parts one by one, each asked for before it is its turn. */
