@@ -126,11 +126,11 @@ function whatIsLeft({ only, maxSessions }: Route): string {
 
 function loginOf({ messageToken, awaitsToken }: Route): string {
   if (messageToken === undefined) return "";
-  const { protocol, pointer, types } = messageToken;
+  const { protocol, pointer, types, events } = messageToken;
   const [type] = types;
   const message =
     protocol === "socket.io"
-      ? "CONNECT packet"
+      ? (events && `event ${events.login.join(" ")}`) || "CONNECT packet"
       : type === undefined
         ? "first message"
         : `${type} message`;

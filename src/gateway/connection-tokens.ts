@@ -6,6 +6,8 @@ import type { CutConnection, LiveConnections } from "./live-connections.ts";
 export interface ConnectionTokens {
   /** Takes one more; false if there are too many. */
   add(token: VerifiedToken): boolean;
+  /** The one that came last, of those that count. */
+  last(): VerifiedToken | undefined;
   /** Lets go of all. */
   close(): void;
 }
@@ -62,7 +64,13 @@ export function createConnectionTokens({
   return {
     add(token) {
       dropExpired();
-      if (held.has(token.id)) return true;
+      const before = held.get(token.id);
+      if (before !== undefined) {
+        // It is the last one again.
+        held.delete(token.id);
+        held.set(token.id, before);
+        return true;
+      }
       if (held.size >= maxTokens) return false;
       const { subject } = token;
       const same = [...held.values()].filter(
@@ -73,6 +81,7 @@ export function createConnectionTokens({
       held.set(token.id, { token, until, forget: watch(token, until) });
       return true;
     },
+    last: () => [...held.values()].at(-1)?.token,
     close() {
       for (const each of [...held.values()]) drop(each);
     },

@@ -1,5 +1,6 @@
 import type { Closing } from "../upstream/open-upgrade.ts";
 import type { MessageProtocol } from "./client-messages.ts";
+import type { SocketPlace } from "./message-reading.ts";
 import { refusals } from "./refusals.ts";
 import type { RefusalReason } from "./verdict.ts";
 
@@ -14,22 +15,27 @@ const maxNamespaceLength = 256;
 /**
  * How a WebSocket is closed for that reason, in the words of its protocol.
  *
- * `namespace`: what its client tried to log in to in socket.io, which then learns of it by a packet.
+ * `place`: where its client waits for an answer in socket.io, which then learns of it by a packet.
  */
 export function closingFor(
   protocol: MessageProtocol,
   reason: RefusalReason,
-  namespace?: string,
+  place: SocketPlace = {},
 ): Closing {
   const { status } = refusals[reason];
-  const message = protocol === "socket.io" ? refusalPacket(reason, namespace) : undefined;
+  const message = protocol === "socket.io" ? refusalPacket(reason, place) : undefined;
   return { code: closeCode(protocol, reason, status), message };
 }
 
-/** CONNECT_ERROR: the client's `connect_error` has the reason as its message. */
-function refusalPacket(reason: RefusalReason, namespace: string | undefined): string | undefined {
+/**
+ * CONNECT_ERROR: the client's `connect_error` has the reason as its message. Or what acknowledges its event, with that as
+ * the error in front, as callbacks have it.
+ */
+function refusalPacket(reason: RefusalReason, { namespace, id }: SocketPlace): string | undefined {
   if (namespace === undefined || namespace.length > maxNamespaceLength) return undefined;
-  return `44${namespace === "" ? "" : `${namespace},`}${JSON.stringify({ message: reason })}`;
+  const where = namespace === "" ? "" : `${namespace},`;
+  if (id === undefined) return `44${where}${JSON.stringify({ message: reason })}`;
+  return `43${where}${id}${JSON.stringify([{ code: refusals[reason].status, message: reason }])}`;
 }
 
 function closeCode(protocol: MessageProtocol, reason: RefusalReason, status: number): number {

@@ -6,13 +6,15 @@ import type { OpenUpgrade } from "../upstream/open-upgrade.ts";
 import { admitMessage } from "./admit.ts";
 import { watchBegun } from "./begun-messages.ts";
 import type { Admitted } from "./checks.ts";
-import { type MessageReading, type MessageToken, readMessage } from "./client-messages.ts";
+import { type MessageToken, readMessage } from "./client-messages.ts";
 import { createConnectionTokens } from "./connection-tokens.ts";
 import type { Gate } from "./gate.ts";
 import { closingFor } from "./message-closing.ts";
+import type { MessageReading, SocketPlace } from "./message-reading.ts";
 import { recordMessage } from "./record.ts";
 import type { ReceivedBody } from "./request-body.ts";
 import type { Route } from "./route.ts";
+import { watchLogout } from "./socket-logout.ts";
 import type { RefusalReason } from "./verdict.ts";
 import type { Visit } from "./visit.ts";
 
@@ -29,6 +31,8 @@ export interface WatchedSocket {
 
 /** Frames that are kept until a token has come: heartbeats, and the parts of the message that has it. */
 const maxKeptFrames = 64;
+/** Namespaces of socket.io that a client may enter before it logs in by an event. */
+const maxConnects = 4;
 
 /**
  * Lets a WebSocket's messages through once a live token has come, with the handshake or in a message, and judges each
@@ -36,9 +40,22 @@ const maxKeptFrames = 64;
  */
 export function watchMessages(gate: Gate, watched: WatchedSocket): Duplex {
   const { messageToken } = watched;
-  const { isAwaited, logIn, refuse } = watchLogins(gate, watched);
+  const { isAwaited, logIn, logOut, refuse, close } = watchLogins(gate, watched);
   const begun = watchBegun(gate, watched.visit, (why) => void refuse(why));
-  watched.socket.on("close", begun.end);
+  watched.socket.on("close", () => {
+    begun.end();
+    close();
+  });
+  let connects = 0;
+  const ruleOnStranger = (reading: MessageReading): Ruling => {
+    if (reading.kind === "heartbeat") return "keep";
+    // Clients of socket.io send no event before one has been answered.
+    if (reading.kind === "connect" && connects < maxConnects) {
+      connects += 1;
+      return "pass_alone";
+    }
+    return refuse("token_missing", "namespace" in reading ? reading : {});
+  };
   const messages = createMessageGate({
     maxMessageBytes: messageToken.maxMessageBytes,
     maxKept: { bytes: gate.bodyBytes, frames: maxKeptFrames },
@@ -46,8 +63,9 @@ export function watchMessages(gate: Gate, watched: WatchedSocket): Duplex {
     judge(message: ClientMessage) {
       const reading = readMessage(messageToken, message);
       if (reading.kind === "login") return logIn(message, reading);
-      if (!isAwaited()) return "pass";
-      return reading.kind === "heartbeat" ? "keep" : refuse("token_missing");
+      if (isAwaited()) return ruleOnStranger(reading);
+      if (reading.kind === "logout") return logOut(reading);
+      return reading.kind === "refused" ? refuse("request_ambiguous", reading) : "pass";
     },
     onBroken: (how) => void refuse(how === "too_large" ? "request_too_large" : "request_ambiguous"),
     onClosed: () => void refuse("token_missing"),
@@ -61,23 +79,27 @@ export function watchMessages(gate: Gate, watched: WatchedSocket): Duplex {
 
 type Login = Extract<MessageReading, { kind: "login" }>;
 
-/** Judges what logs in, and ends the connection if that may not be, or is not any more. */
+/** Judges what logs in or out, and ends the connection if that may not be, or is not any more. */
 function watchLogins(gate: Gate, watched: WatchedSocket) {
-  const { visit, admitted, messageToken, open, socket } = watched;
+  const { visit, admitted, messageToken, open } = watched;
   let ended = false;
-  const end = (reason: RefusalReason, namespace?: string) => {
+  const end = (reason: RefusalReason, place?: SocketPlace) => {
     ended = true;
     wait.end();
-    open.cut(reason, closingFor(messageToken.protocol, reason, namespace));
+    open.cut(reason, closingFor(messageToken.protocol, reason, place));
   };
-  const refuse = (reason: RefusalReason, asked = visit, namespace?: string): Ruling => {
+  const refuse = (reason: RefusalReason, place?: SocketPlace, asked = visit): Ruling => {
     if (!ended) {
       recordMessage(gate, asked, reason);
-      end(reason, namespace);
+      end(reason, place);
     }
     return "stop";
   };
-  const tokens = createConnectionTokens({ ...gate, cut: (reason: CutReason) => end(reason) });
+  const tokens = createConnectionTokens({
+    ...gate,
+    cut: (reason: CutReason) => leaving.isOn() || end(reason),
+  });
+  const leaving = watchLogout(gate, visit, { tokens, refuse, end, hasEnded: () => ended });
   const wait = awaitToken(gate, watched, refuse);
   const accept = ({ token }: Admitted): boolean => {
     const isNoted = token !== undefined && tokens.add(token);
@@ -85,27 +107,30 @@ function watchLogins(gate: Gate, watched: WatchedSocket) {
     return isNoted;
   };
   accept(admitted);
-  socket.on("close", () => {
-    ended = true;
-    wait.end();
-    tokens.close();
-  });
 
   return {
     refuse,
+    /** The client has left. */
+    close() {
+      ended = true;
+      wait.end();
+      leaving.close();
+      tokens.close();
+    },
     isAwaited: wait.isOn,
-    async logIn({ data }: ClientMessage, { fields, namespace = "" }: Login): Promise<Ruling> {
-      const asked = visitOfMessage(visit, { bytes: data, fields });
+    async logIn({ data }: ClientMessage, login: Login): Promise<Ruling> {
+      const asked = visitOfMessage(visit, { bytes: data, fields: login.fields });
       const route = routeOfMessage(admitted.route, messageToken);
       const admission = await admitMessage(gate, asked, route);
       if (ended) return "stop";
-      if (admission.kind === "deny") return refuse(admission.reason, asked, namespace);
+      if (admission.kind === "deny") return refuse(admission.reason, login, asked);
       if (admission.kind !== "pass" || !accept(admission)) {
-        return refuse("token_ambiguous", asked, namespace);
+        return refuse("token_ambiguous", login, asked);
       }
       recordMessage(gate, asked, "accepted");
       return "pass";
     },
+    logOut: leaving.logOut,
   };
 }
 

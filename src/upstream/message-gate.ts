@@ -10,8 +10,11 @@ export interface ClientMessage {
   readonly isBinary: boolean;
 }
 
-/** Passes a message on, keeps it with what comes next, or lets nothing pass any more. */
-export type Ruling = "pass" | "keep" | "stop";
+/**
+ * Passes a message on, keeps it with what comes next, or lets nothing pass any more. `pass_alone` passes one before the
+ * first `pass`, and `pass_last` one after which nothing passes.
+ */
+export type Ruling = "pass" | "pass_alone" | "pass_last" | "keep" | "stop";
 
 /** What a client can do that ends its connection. */
 export type BrokenMessage = "too_large" | "malformed";
@@ -149,8 +152,9 @@ class Messages {
   async #rule(message: ClientMessage): Promise<void> {
     this.#isInMessage = false;
     const ruling = await this.#options.judge(message);
-    if (ruling === "pass") this.#release();
-    else if (ruling === "stop") this.#end();
+    if (ruling === "keep") return;
+    if (ruling !== "stop") this.#release(ruling === "pass_alone" ? this.#isOpen : true);
+    if (ruling === "stop" || ruling === "pass_last") this.#end();
   }
 
   #close(frame: Buffer): void {
@@ -160,10 +164,10 @@ class Messages {
     } else this.#end(this.#options.onClosed);
   }
 
-  #release(): void {
+  #release(isOpen = true): void {
     this.#pass(this.#kept.bytes);
     this.#drop();
-    this.#isOpen = true;
+    this.#isOpen = isOpen;
   }
 
   #drop(): void {

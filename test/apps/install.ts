@@ -23,9 +23,18 @@ const pythonModules = [
 /** The Python that has them. */
 export const appsPython = "/usr/bin/python3";
 
+/** The parts of Feathers that its application and its clients are put together from. */
+const feathers = Object.fromEntries(
+  [
+    ...["feathers", "koa", "socketio", "authentication", "authentication-local", "memory"],
+    ...["authentication-client", "rest-client", "socketio-client"],
+  ].map((name) => [`@feathersjs/${name}`, "5.0.50"]),
+);
+
 const manifest = JSON.stringify({
   private: true,
   dependencies: {
+    ...feathers,
     graphql: "16.11.0",
     "graphql-ws": "6.0.6",
     "socket.io": "4.8.1",

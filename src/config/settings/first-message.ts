@@ -1,7 +1,13 @@
 import type { z } from "zod";
 import { type MessageToken, messageProtocols } from "../../gateway/client-messages.ts";
 import { jsonPointer } from "./fields.ts";
-import { about, choice, duration, group, text, whole } from "./readers.ts";
+import { about, choice, duration, group, list, text, whole } from "./readers.ts";
+
+/** The texts with which an event of socket.io begins. */
+const event = list(text("a text"), "texts, such as [create, authentication]").min(
+  1,
+  "expected a list of texts, such as [create, authentication]",
+);
 
 /** Where a WebSocket's client sends its token, if not with the handshake. */
 export const firstMessage = group({
@@ -24,6 +30,18 @@ export const firstMessage = group({
     text("the type of a message").optional(),
     { why: "Default: every message that has the member is judged." },
   ),
+  loginEvent: about(
+    "With socket.io: the texts with which the event begins that logs in, in place of the CONNECT packet; token is then a JSON Pointer into the list of the event and what it carries.",
+    event.optional(),
+  ),
+  logoutEvent: about(
+    "Beside loginEvent: the event that ends the connection's token, and its session if it has one. It counts when the client sends it.",
+    event.optional(),
+  ),
+  refusedEvents: about(
+    "Beside loginEvent: events that must come by HTTP, where rules see them, such as one that changes a password.",
+    list(event, "events, each a list of texts such as [patch, users]").default([]),
+  ),
   timeout: about(
     "Max time for the client to send a message with its token.",
     duration("10s", "100ms", "5m"),
@@ -32,10 +50,20 @@ export const firstMessage = group({
     "Max size of a message of the client's: each is looked at whole, since any may log in anew.",
     whole(1_048_576, 1024, 16_777_216, "bytes"),
   ),
-}).superRefine(({ protocol, type }, context) => {
-  if (type === undefined || protocol === "json") return;
-  const message = `expected none beside protocol: ${protocol}, which says it itself`;
-  context.addIssue({ code: "custom", message, path: ["type"] });
+}).superRefine(({ protocol, type, loginEvent, logoutEvent, refusedEvents }, context) => {
+  const refuse = (setting: string, message: string) =>
+    context.addIssue({ code: "custom", message, path: [setting] });
+  if (type !== undefined && protocol !== "json") {
+    refuse("type", `expected none beside protocol: ${protocol}, which says it itself`);
+  }
+  if (loginEvent !== undefined && protocol !== "socket.io") {
+    refuse("loginEvent", `expected none beside protocol: ${protocol}: events are socket.io's`);
+  }
+  const others = { logoutEvent, ...(refusedEvents.length > 0 && { refusedEvents }) };
+  for (const [setting, value] of Object.entries(others)) {
+    if (value === undefined || loginEvent !== undefined) continue;
+    refuse(setting, "expected loginEvent beside it: only then is an event looked at");
+  }
 });
 
 /** `init` is what subscriptions-transport-ws takes for `connection_init` from old clients. */
@@ -44,12 +72,14 @@ const graphqlLogins = ["connection_init", "init"];
 /** In the form in which the gateway reads it. */
 export function messageTokenOf(settings: z.output<typeof firstMessage>): MessageToken {
   const { protocol, token, scheme, type, timeout, maxMessageBytes } = settings;
+  const { loginEvent: login, logoutEvent: logout, refusedEvents: refused } = settings;
   return {
     protocol,
     pointer: token,
     scheme: scheme?.toLowerCase(),
     types: protocol === "graphql" ? graphqlLogins : type === undefined ? [] : [type],
     isByMember: type === undefined,
+    events: login && { login, logout, refused },
     timeoutMs: timeout,
     maxMessageBytes,
   };

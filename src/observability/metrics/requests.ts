@@ -65,6 +65,7 @@ export const messageOutcomes = [
   "request_too_large",
   "request_timeout",
   "denylist_unavailable",
+  "revocation_pending",
   "keys_unavailable",
   "checks_busy",
   "internal_error",

@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import {
-  type MessageToken,
-  maxMessageParts,
-  readMessage,
-} from "../../../src/gateway/client-messages.ts";
+import { type MessageToken, readMessage } from "../../../src/gateway/client-messages.ts";
+import { maxMessageParts } from "../../../src/gateway/message-reading.ts";
 import { HeaderList } from "../../../src/http/field-lines.ts";
 import { readCredential } from "../../../src/token/credential.ts";
 
@@ -29,6 +26,17 @@ const protocols: Record<string, MessageToken> = {
     isByMember: false,
   },
   "socket.io": { ...common, protocol: "socket.io", pointer: "/token" },
+  events: {
+    ...{ ...common, protocol: "socket.io", pointer: "/2/accessToken" },
+    events: {
+      login: ["create", "authentication"],
+      logout: ["remove", "authentication"],
+      refused: [
+        ["patch", "users"],
+        ["update", "api/users"],
+      ],
+    },
+  },
 };
 
 /** What a message is: its token, or how that is read. */
@@ -42,7 +50,8 @@ function readingOf(name: string, data: string | Buffer): string {
   const sent = { headers: new HeaderList([]), target: "/", body: { fields: reading.fields } };
   const credential = readCredential(sent, [{ kind: "json", pointer, scheme }]);
   const token = credential.kind === "found" ? credential.credential : credential.kind;
-  return reading.namespace === undefined ? token : `${token} for ${reading.namespace}`;
+  const place = [reading.namespace, reading.id].filter((each) => each !== undefined).join("#");
+  return place === "" ? token : `${token} for ${place}`;
 }
 
 function utf16be(text: string): Buffer {
@@ -131,6 +140,54 @@ const cases: [string, string, string | Buffer, string][] = [
   ["socket.io", "an event with bytes", '451-["token",{"_placeholder":true,"num":0}]', "other"],
   ["socket.io", "a heartbeat", "3", "heartbeat"],
   ["socket.io", "an upgrade from polling", "2probe", "other"],
+  ["events", "a CONNECT that carries nothing", "40", "connect"],
+  ["events", "one to a namespace", "40/admin,{}", "connect"],
+  ["events", "one that carries something", '40{"token":"T"}', "ambiguous"],
+  ["events", "one that carries something in its namespace", "40/?token=T,", "ambiguous"],
+  ["events", "a login", '420["create","authentication",{"accessToken":"T"},{}]', "T for #0"],
+  [
+    "events",
+    "one in a namespace",
+    '42/a,7["create","authentication",{"accessToken":"T"}]',
+    "T for /a#7",
+  ],
+  ["events", "one that nobody answers", '42["create","authentication",{"accessToken":"T"}]', "T"],
+  ["events", "one with slashes", '42["create","//Authentication/",{"accessToken":"T"}]', "T"],
+  ["events", "one with more behind", '42["create","authentication/1",{"accessToken":"T"}]', "T"],
+  ["events", "escapes", '42["create","\\u0061uthentication",{"accessToken":"T"}]', "T"],
+  [
+    "events",
+    "attachments",
+    '451-["create","authentication",{"accessToken":"T"},{"_placeholder":true,"num":0}]',
+    "T",
+  ],
+  [
+    "events",
+    "a name in an attachment",
+    '451-["create",{"_placeholder":true,"num":0},{"accessToken":"T"}]',
+    "T",
+  ],
+  [
+    "events",
+    "a login by other means",
+    '421["create","authentication",{"strategy":"local"}]',
+    "missing for #1",
+  ],
+  [
+    "events",
+    "two tokens",
+    '42["create","authentication",{"accessToken":"T","accessToken":"U"}]',
+    "ambiguous",
+  ],
+  ["events", "no JSON", '42["create","authentication",', "ambiguous"],
+  ["events", "another event", '42["create","messages",{"text":"authentication"}]', "other"],
+  ["events", "another name that begins so", '42["create","authentications",{}]', "other"],
+  ["events", "an event without that word", '42["find","messages",{}]', "other"],
+  ["events", "an attachment", '451-["create","files",{"_placeholder":true,"num":0}]', "other"],
+  ["events", "a logout", '422["remove","authentication",null,{}]', "logout"],
+  ["events", "what must come by HTTP", '42["patch","users",1,{"password":"x"}]', "refused"],
+  ["events", "its other spelling", '42["update","api\\/users/1",1,{}]', "refused"],
+  ["events", "what may come", '42["find","users",{"patch":1}]', "other"],
 ];
 
 describe("a client's message", () => {
