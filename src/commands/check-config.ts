@@ -17,8 +17,8 @@ Reads the configuration and every file it names, and reports all problems at onc
 Exits 0 if the configuration is valid, 2 if it is not. Connects to nothing. Notes point out effects of a rule
 that are easy to miss; revgate run logs them.
 
-With --explain it tells for a request, or for each line "METHOD PATH" of standard input, which rule decides
-whether a token is needed, and what a 2xx of the application revokes.
+With --explain it answers for one request, or for each line "METHOD PATH" of standard input: which rule
+decides, whether a token is needed, and what a 2xx of the application revokes.
 
 Options:
 ${configOptionHelp}

@@ -12,8 +12,9 @@ in progress finish (limits.drainTimeout), and exits 0.
 
 A change of the configuration, or of a file it names, takes effect within seconds, on SIGHUP at once, and
 fails no request. An invalid one changes nothing: the log gives the reason, and /readyz and the metrics
-report it. listen.host, listen.port, admin.host, admin.port, decisions.host, decisions.port, whether decisions.question is
-HTTP or gRPC, limits.headerBytes, denylist, and whether there is listen.tls or decisions.tls, stay what they are until a restart.
+report it. These change at a restart alone: listen.host, listen.port, admin.host, admin.port, decisions.host,
+decisions.port, limits.headerBytes, denylist, whether decisions.question is HTTP or gRPC, and whether there is
+listen.tls or decisions.tls.
 
 Spans of requests are exported over OTLP if OTEL_EXPORTER_OTLP_ENDPOINT, or another of OpenTelemetry's
 standard variables, names an endpoint.

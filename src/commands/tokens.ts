@@ -25,8 +25,8 @@ store is opened directly.
 
 Options:
   -f, --file FILE     read the token from FILE
-  --opaque            a text that is no JWT of an issuer's is a token, too: where rules say tokens: opaque, such as
-                      a refresh token
+      --opaque        take a text that is no JWT of an issuer's for a token, such as a refresh token: for rules
+                      with tokens: opaque
 ${configOptionHelp}`;
 
 async function askAbout(command: "revoke" | "check", args: readonly string[], io: CommandIo) {

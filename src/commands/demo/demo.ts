@@ -8,9 +8,9 @@ import { tellStory } from "./story.ts";
 export const demo: Command = {
   help: `Usage: revgate demo [--keep]
 
-Starts a small application that knows nothing of revocation and two sidecars in front of it that share a
+Starts a small application that knows nothing of revocation, and two sidecars in front of it that share a
 Redis. Shows a logout at one sidecar that counts at the other, a WebSocket that is cut, a changed password
-that ends every device, and a sidecar that is killed, printing every exchange. Without redis-server or
+that ends every device, and a sidecar that is killed. Prints every exchange. Without redis-server or
 valkey-server on the PATH it starts one sidecar. Everything is in a temporary directory and removed at the end.
 
 Exits 0 only if every step came out as it says.

@@ -53,7 +53,7 @@ export const decisions = about(
       "Whether the application may take a POST for another method that its body names (_method: Rails, Laravel, Symfony, method-override). Gateways do not show bodies.",
       choice(["possible", "never"]).default("possible"),
       {
-        why: "With possible, a rule without POST among its methods must not revoke, nor be protected while another rule lets a POST to its path pass without a token: add POST to its methods. With never, revgate takes the operator's word that the application has no such thing.",
+        why: "With possible, a rule that revokes must have POST among its methods. So must a protected rule if another rule lets a POST to its path pass without a token. With never, you say that the application takes no method from a body.",
       },
     ),
   }).optional(),

@@ -47,7 +47,7 @@ export const firstMessage = group({
     duration("10s", "100ms", "5m"),
   ),
   maxMessageBytes: about(
-    "Max size of a message of the client's: each is looked at whole, since any may log in anew.",
+    "Max size of a client's message. revgate reads each as a whole, since any may log in again.",
     whole(1_048_576, 1024, 16_777_216, "bytes"),
   ),
 }).superRefine(({ protocol, type, loginEvent, logoutEvent, refusedEvents }, context) => {

@@ -34,7 +34,7 @@ export const limits = about(
       "Max size of a body that revgate reads, on routes whose rules look into it.",
       whole(65_536, 1024, 1_048_576, "bytes"),
       {
-        why: "Longer ones are passed on unread: a request whose token is in such a body is refused, other tokens and subjects in it are not found, when counts as met, and success in such an answer is unknown.",
+        why: "Longer ones are passed on unread. If the token may be in such a body, the request is refused. Other tokens and subjects in it are not found, when counts as met, and success in such an answer is unknown.",
       },
     ),
     signatureCheckShare: about(

@@ -115,7 +115,7 @@ const route = group({
       })
       .optional(),
     {
-      why: "With latest, the tokens that the answer hands out stay, and so does the session that they name (tokens.sessionClaim); everything else that was issued to their subject until then ends. The answer is held until the second is over, half a second on average, and for as long as the denylist cannot take it: name every place of a pair in handsOut, or the other token ends. { latest: 3 } needs session: begins beside it, ends whole sessions, oldest first, and counts those that began since the rule stands.",
+      why: "With latest, the tokens that the answer hands out stay, and so does the session that they name (tokens.sessionClaim). Everything else that was issued to their subject until then ends. Name every place of a pair in handsOut, or the other token ends. The answer is held until the second is over, half a second on average, and until the denylist has the revocation. { latest: 3 } needs session: begins beside it. It ends whole sessions, oldest first, and counts those that began at such a rule.",
     },
   ),
   session: about(
