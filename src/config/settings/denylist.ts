@@ -33,7 +33,7 @@ export const denylist = about(
       { example: "former-name-key" },
     ),
     formerNames: about(
-      "Also write and look up names in the form of revgate 0.1, and names without a key.",
+      "Also write and look up names in the form of earlier builds, and names without a key.",
       flag(true),
       {
         why: "Set it to false once every sidecar has been upgraded and tokens.maxLifetime has passed since.",
