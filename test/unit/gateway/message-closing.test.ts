@@ -15,12 +15,12 @@ describe("the close of a WebSocket", () => {
 
   it("comes after a packet in socket.io, if it is known which namespace was meant", () => {
     const packet = (namespace?: string) =>
-      closingFor("socket.io", "token_expired", namespace).message;
+      closingFor("socket.io", "token_expired", { namespace }).message;
     assert.equal(packet(), undefined);
     assert.equal(packet(""), '44{"message":"token_expired"}');
     assert.equal(packet("/chat"), '44/chat,{"message":"token_expired"}');
     assert.ok(packet("x".repeat(256)));
     assert.equal(packet("x".repeat(257)), undefined);
-    assert.equal(closingFor("json", "token_expired", "").message, undefined);
+    assert.equal(closingFor("json", "token_expired", { namespace: "" }).message, undefined);
   });
 });
