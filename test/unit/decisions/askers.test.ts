@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
-import type { Server, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import type { Server } from "node:http";
 import { describe, it } from "node:test";
 import { limitAskers, maxStrangers } from "../../../src/decisions/askers.ts";
 
@@ -25,7 +24,7 @@ class Connection extends EventEmitter {
 function port(maxConnections = 2) {
   const server = new EventEmitter();
   const crowded: string[] = [];
-  const begin = limitAskers(server as Server, {
+  limitAskers(server as Server, {
     mayAsk: ({ remoteAddress }) => remoteAddress?.startsWith("10.") === true,
     maxConnections: () => maxConnections,
     onCrowded: (peer, why) => crowded.push(`${peer} ${why}`),
@@ -36,11 +35,6 @@ function port(maxConnections = 2) {
       const connection = new Connection(address);
       server.emit("connection", connection);
       return connection;
-    },
-    ask(connection: Connection) {
-      const response = new EventEmitter();
-      const begun = begin(connection as unknown as Socket, response as ServerResponse);
-      return { begun, end: () => response.emit("close") };
     },
   };
 }
@@ -64,20 +58,5 @@ describe("those that may ask", () => {
     );
     assert.equal(connect("10.0.0.1").destroyed, false);
     assert.deepEqual(crowded, []);
-  });
-
-  it("have four questions at once on a connection, and others one", () => {
-    const { connect, ask, crowded } = port();
-    const gateway = connect("10.0.0.1");
-    const asked = Array.from({ length: 4 }, () => ask(gateway));
-    assert.ok(asked.every(({ begun }) => begun));
-    asked[0]?.end();
-    assert.ok(ask(gateway).begun);
-    assert.deepEqual([ask(gateway).begun, gateway.destroyed], [false, true]);
-    assert.deepEqual(crowded, ["10.0.0.1 too many questions at once"]);
-    assert.equal(ask(gateway).begun, false);
-    assert.equal(crowded.length, 1);
-    const stranger = connect("192.0.2.1");
-    assert.deepEqual([ask(stranger).begun, ask(stranger).begun], [true, false]);
   });
 });

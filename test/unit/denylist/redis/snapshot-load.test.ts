@@ -14,7 +14,7 @@ const entry = (index: number): Entry =>
   ({ kind: "tok", value: String(index).padStart(43, "x"), expiresAt: 2e9 }) as unknown as Entry;
 const head = {
   ...{ epochId: "epoch", id: "snapshot", parts: 4, firstEntries: 3, entries: 4 },
-  ...{ madeAt: 1.8e9, tail: { id: "1-0", text: "last" } },
+  ...{ madeAt: 1.8e9, lacksUntil: 1300, tail: { id: "1-0", text: "last" } },
 } as SnapshotHead;
 
 /** Loads a snapshot of these parts and what came since; says what was taken over, and how many parts were asked for at once. */
@@ -22,11 +22,14 @@ async function load(
   parts: readonly (readonly string[] | undefined)[],
   since: readonly (readonly Entry[] | undefined)[] = [],
   isWanted = () => true,
+  lacksUntil = 1300,
 ) {
   const values: string[] = [];
   let [ahead, maxAhead] = [0, 0];
   const snapshots = {
-    find: async () => ({ head: parts.length === 0 ? undefined : { ...head, parts: parts.length } }),
+    find: async () => ({
+      head: parts.length === 0 ? undefined : { ...head, lacksUntil, parts: parts.length },
+    }),
     async part(_head: unknown, number: number) {
       ahead += 1;
       maxAhead = Math.max(maxAhead, ahead);
@@ -40,6 +43,7 @@ async function load(
   };
   const loaded = await loadSnapshot({
     ...{ replica: { snapshots } as never, epoch: {} as Epoch, isWanted },
+    clock: { nowSeconds: () => 1000 },
     onEntries: (entries) => void values.push(...entries.map(({ value }) => value)),
   });
   return { loaded, values: values.map((value) => Number(value.replace(/^x+/, ""))), maxAhead };
@@ -60,6 +64,10 @@ describe("a snapshot", () => {
     assert.equal((await load([part(1), undefined, part(2)])).loaded, false);
     assert.equal((await load([part(1), ["nonsense", ...part(2)]])).loaded, false);
     assert.equal((await load([part(1)], [[entry(2)], undefined])).loaded, false);
+  });
+
+  it("counts for nothing if it lacks what is not over by five minutes", async () => {
+    assert.equal((await load([part(1)], [], undefined, 1301)).loaded, false);
   });
 
   it("is loaded no longer than it is wanted", async () => {
@@ -92,6 +100,7 @@ describe("the head of a snapshot", () => {
       { entries: 2 },
       { entries: 1e9 + 1 },
       { madeAt: -1 },
+      { lacksUntil: -1 },
       { epochId: "" },
       { tail: { id: "1", text: "" } },
       { tail: { id: "1-0", text: "x".repeat(400) } },
