@@ -144,14 +144,18 @@ describe("the journal", () => {
     }
   });
 
-  it("survives being torn in its very first line", async (t) => {
-    const dataDir = temporaryDirectory(t);
-    writeFileSync(join(dataDir, "journal"), "revgate-jo");
-    const { journal } = await openIn(t, dataDir);
-    await journal.append(entries(1));
-    await journal.close();
-    assert.deepEqual((await openIn(t, dataDir)).found, entries(1));
-  });
+  for (const [what, title] of [
+    ["is empty", ""],
+    ["ends in its first line", "revgate-jo"],
+  ] as const) {
+    it(`does not start with a file that ${what}, says so, and leaves it as it is`, async (t) => {
+      const file = join(temporaryDirectory(t), "journal");
+      writeFileSync(file, title);
+      const said = new RegExp(`journal:1: the file ${what}: what it held is lost.*or remove it`);
+      await assert.rejects(openIn(t, dirname(file)), { code: "journal_damaged", message: said });
+      assert.equal(readFileSync(file, "utf8"), title);
+    });
+  }
 
   it("does not start on damage before its end, and says where and what to do", async (t) => {
     const dataDir = temporaryDirectory(t);

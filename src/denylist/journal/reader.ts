@@ -14,7 +14,7 @@ import {
 /** What a journal held when it was opened. */
 export interface JournalContents {
   readonly version: JournalVersion;
-  /** How far the file holds whole records; 0 if it has not even a whole title. */
+  /** How far the file holds whole records; 0 if there is no file. */
   readonly wholeBytes: number;
   readonly records: number;
   /** Whether a record after that was being written when the process died. */
@@ -33,7 +33,6 @@ export async function readJournal(
   try {
     const { size } = await file.stat();
     const version = await readTitle(file, path);
-    if (version === undefined) return { ...nothing, torn: size > 0 };
     let wholeBytes = journalTitle.length;
     let records = 0;
     const part = { path, version, start: wholeBytes, end: size, phase: "start" } as const;
@@ -58,13 +57,21 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
   }
 }
 
-/** Checks the first line; undefined if the file is only the beginning of one: it was torn at its very start. */
-async function readTitle(file: FileHandle, path: string): Promise<JournalVersion | undefined> {
+/**
+ * Checks the first line.
+ *
+ * A file gets its name when its title is on disk, so one without a whole title has lost what it held.
+ */
+async function readTitle(file: FileHandle, path: string): Promise<JournalVersion> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(journalTitle.length), 0);
   const title = buffer.toString("latin1", 0, bytesRead);
   if (title === titleOf(2)) return 2;
   if (title === titleOf(1)) return 1;
-  if (titleOf(2).startsWith(title) || titleOf(1).startsWith(title)) return undefined;
+  if (titleOf(2).startsWith(title) || titleOf(1).startsWith(title)) {
+    throw new JournalDamagedError(
+      `${path}:1: the file ${bytesRead === 0 ? "is empty" : "ends in its first line"}: what it held is lost. Put a copy of it in its place; or remove it, and revocations that only it held are forgotten`,
+    );
+  }
   throw new JournalDamagedError(
     `${path}:1: expected "${journalTitle.trim()}"; this is not a journal of this version of revgate`,
   );
