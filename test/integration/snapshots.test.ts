@@ -26,8 +26,11 @@ const headOf = async ({ client }: TestRedis) => parseHead((await client.get(head
 /** A sidecar with entries of which there is a snapshot. */
 async function openWithSnapshot(t: TestContext, entries: readonly Entry[]) {
   const redis = await startUsedRedis(t);
+  const { denylist } = await openReady(t, redis.port, newcomer);
+  await denylist.revoke(entries);
+  await denylist.close();
+  // It begins when all of it is in the feed: what comes between is in a snapshot, and added to it once more.
   const writer = await openReady(t, redis.port, soon);
-  await writer.denylist.revoke(entries);
   await untilFresh(writer);
   await until(async () => ((await headOf(redis))?.entries ?? 0) >= entries.length);
   return { redis, writer };
