@@ -379,6 +379,18 @@ describe("verifier", () => {
     assert.equal(isFound(), true);
   });
 
+  it("holds a missing key against a token only while its set is in no trouble", () => {
+    const lookedUp = (trouble: string | undefined, search?: Promise<void>) => {
+      const lookFor = () => search;
+      const keys: KeyRing = { ...fixedKeys([]), mayGet: () => true, trouble, lookFor };
+      return verifierWith({ keys }).verify(makeToken());
+    };
+    assert.equal(lookedUp(undefined).kind, "invalid");
+    assert.deepEqual(lookedUp("unreachable"), { kind: "unknown_key", ready: undefined });
+    const waited = lookedUp(undefined, Promise.resolve());
+    assert.ok(waited.kind === "unknown_key" && waited.ready instanceof Promise);
+  });
+
   it("hints at a wrong clock for tokens that were signed, accepted or not", () => {
     const seen: number[] = [];
     const clockHints = {
