@@ -114,11 +114,16 @@ describe("Chinese text", () => {
 
 describe("the documents in both languages", () => {
   it("have commands and options that there are", async () => {
-    for (const page of ["README.md", ...pages]) {
+    const english = readdirSync(join(repository, "docs")).filter((name) => name.endsWith(".md"));
+    const helps = new Map<string, string>();
+    for (const page of ["README.md", ...pages, ...english.map((name) => `docs/${name}`)]) {
       for (const use of new Set(revgateCommands(read(page)))) {
         const [name = "", option = "--help"] = use.split(" ");
-        const { code, stdout } = await revgate([name, "--help"]);
-        assert.ok(code === 0 && `${stdout} --help`.includes(option), `${page}: revgate ${use}`);
+        if (!helps.has(name)) {
+          const { code, stdout } = await revgate([name, "--help"]);
+          helps.set(name, code === 0 ? `${stdout} --help` : "");
+        }
+        assert.ok(helps.get(name)?.includes(option), `${page}: revgate ${use}`);
       }
     }
   });
