@@ -115,16 +115,17 @@ describe("Chinese text", () => {
 describe("the documents in both languages", () => {
   it("have commands and options that there are", async () => {
     const english = readdirSync(join(repository, "docs")).filter((name) => name.endsWith(".md"));
-    const helps = new Map<string, string>();
-    for (const page of ["README.md", ...pages, ...english.map((name) => `docs/${name}`)]) {
-      for (const use of new Set(revgateCommands(read(page)))) {
-        const [name = "", option = "--help"] = use.split(" ");
-        if (!helps.has(name)) {
-          const { code, stdout } = await revgate([name, "--help"]);
-          helps.set(name, code === 0 ? `${stdout} --help` : "");
-        }
-        assert.ok(helps.get(name)?.includes(option), `${page}: revgate ${use}`);
-      }
+    const all = ["README.md", ...pages, ...english.map((name) => `docs/${name}`)];
+    const uses = new Map(
+      all.flatMap((page) => revgateCommands(read(page)).map((use) => [use, page])),
+    );
+    const helps = new Map<string, ReturnType<typeof revgate>>();
+    for (const [use, page] of uses) {
+      const [name = "", option = "--help"] = use.split(" ");
+      const help = helps.get(name) ?? revgate([name, "--help"]);
+      helps.set(name, help);
+      const { code, stdout } = await help;
+      assert.ok(code === 0 && `${stdout} --help`.includes(option), `${page}: revgate ${use}`);
     }
   });
 
