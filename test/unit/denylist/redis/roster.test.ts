@@ -40,6 +40,17 @@ describe("the fleet, as a sidecar has heard it", () => {
   });
 });
 
+describe("the sidecars that are waited for", () => {
+  it("are known when each that beats has been heard: three beats and a half after the first", async () => {
+    const replica = store();
+    const [one, other] = [new Roster(replica, 1000), new Roster(replica, 1000)];
+    assert.deepEqual(one.awaited(0), []);
+    for (const roster of [other, one]) await roster.beat(0, false);
+    assert.deepEqual(one.awaited(3499), []);
+    assert.deepEqual(new Set(one.awaited(3500)), new Set([one.self, other.self]));
+  });
+});
+
 describe("the looks of a sidecar at who else beats", () => {
   /** Counts what each of many sidecars has Redis do. */
   function count(members: number) {
