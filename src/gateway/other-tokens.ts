@@ -8,6 +8,7 @@ import {
   valuesSent,
 } from "../token/credential.ts";
 import { readOpaqueToken } from "../token/opaque-token.ts";
+import { canonicalSpellings } from "../token/respelled-signature.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Verification, Verifier } from "../token/verifier.ts";
 import type { CheckTurns } from "./check-turns.ts";
@@ -118,19 +119,24 @@ export function verifierFor(
   return (credential) => verifyOrName(checks, visit, { credential, lifetimeSeconds });
 }
 
-/** Checks a credential; a request waits once for its key: however slow a key set is, the wait ends. */
+/** Checks a credential, and that it came with the certificate that it is bound to. */
 function verifyOnce(checks: TokenChecks, visit: Visit, credential: string): Verification {
+  const verification = verifyText(checks, visit, credential);
+  return isShownByHolder(checks, visit, verification) ? verification : { kind: "invalid" };
+}
+
+/** Checks a credential; a request waits once for its key: however slow a key set is, the wait ends. */
+function verifyText(checks: TokenChecks, visit: Visit, credential: string): Verification {
   const isSought = visit.keysSoughtFor?.has(credential) === true;
   const verification = checks.verifier.verify(credential, {
     search: isSought ? "none" : "at_once",
     network: () => clientNetwork(visit),
     budget: visit.hasTurn ? checks.checkTurns.charged : checks.checkTurns,
   });
-  if (verification.kind === "unchecked") return verification;
   if (verification.kind === "unknown_key") {
     visit.keysSoughtFor ??= new Set();
     visit.keysSoughtFor.add(credential);
-  } else if (!isShownByHolder(checks, visit, verification)) return { kind: "invalid" };
+  }
   return verification;
 }
 
@@ -141,9 +147,9 @@ function verifyOnce(checks: TokenChecks, visit: Visit, credential: string): Veri
 function isShownByHolder(
   { clientCertificates }: TokenChecks,
   { peer }: Visit,
-  verification: Exclude<Verification, { kind: "unknown_key" | "unchecked" }>,
+  verification: Verification,
 ): boolean {
-  if (clientCertificates === undefined || verification.kind === "invalid") return true;
+  if (clientCertificates === undefined || !("token" in verification)) return true;
   const { certificate } = verification.token;
   return certificate === undefined || certificate === peer.certificate?.hash;
 }
@@ -158,8 +164,13 @@ function verifyOrName(
   }: { readonly credential: string; readonly lifetimeSeconds: number },
 ): Verification {
   const text = decodeCookieValue(credential);
-  const verification = verifyOnce(checks, visit, text);
-  if (verification.kind !== "invalid" || text.length > checks.tokenBytes) return verification;
+  if (text.length > checks.tokenBytes) return { kind: "invalid" };
+  // The issuer's own come first, in any spelling that the application may accept: as a text they would have no subject.
+  for (const spelling of [text, ...canonicalSpellings(text)]) {
+    const verification = verifyText(checks, visit, spelling);
+    if (verification.kind === "invalid") continue;
+    return isShownByHolder(checks, visit, verification) ? verification : { kind: "invalid" };
+  }
   const expiresAt = checks.clock.nowSeconds() + lifetimeSeconds;
   return { kind: "valid", token: readOpaqueToken(text, expiresAt, checks.verifier.names) };
 }

@@ -38,7 +38,8 @@ async function startSite(
   const asking = `, clientCaFile: ${clientCaFile}, clientCertificates: ${clientCertificates}`;
   const yaml = `${listenYaml(asking)}${exampleRoutes}
   - { path: /reset, access: public, revoke: token }
-  - { path: /open, access: public }`;
+  - { path: /open, access: public }
+  - { path: /any, tokens: opaque }`;
   const gate = await startGate(t, { upstream: application.url, yaml, directory, scheme: "https" });
   return { gate, application };
 }
@@ -99,6 +100,9 @@ describe("a listener that requires client certificates", () => {
     const { answer, session } = await ask(site, alice, { token });
     assert.equal(answer, "200");
     assert.equal((await ask(site, bob, { token })).answer, "401 token_invalid");
+    const opaque = { token, first: "GET /any" };
+    assert.equal((await ask(site, bob, opaque)).answer, "401 token_invalid");
+    assert.equal((await ask(site, alice, opaque)).answer, "200");
     if (session === undefined) throw new Error("no session was offered");
     assert.equal((await ask(site, alice, { token, session })).answer, "200");
     // A token that is bound to nothing passes with any.

@@ -168,3 +168,46 @@ routes:
     assert.equal(await ask("/me", `${bare.startsWith("A") ? "B" : "A"}${bare.slice(1)}==`), 200);
   });
 });
+
+describe("a token of the issuer's on a rule whose tokens may be opaque", () => {
+  it("ends with its subject, however its signature is spelled", async (t) => {
+    const application = await startApplication(t);
+    const gate = await startGate(t, {
+      upstream: application.url,
+      yaml: `
+routes:
+  - { path: /password, methods: [POST], revoke: subject }
+  - { path: /both, methods: [POST], revoke: token, alsoRevoke: [ { cookie: refresh } ] }
+  - { path: /api/*, tokens: opaque }
+`,
+    });
+    const respelled = (token: string) => {
+      const end = token.lastIndexOf(".") + 1;
+      const [input, signature] = [token.slice(0, end), token.slice(end)];
+      const standard = signature.replaceAll("-", "+").replaceAll("_", "/");
+      const broken = `${signature.slice(0, 9)}!${signature.slice(9)}`;
+      const others = [standard, broken, `${signature}==`, `${signature}==x`, `${signature}=x`];
+      return [
+        ...spellingsOf(token),
+        ...[...others, `${signature} `].map((each) => input + each),
+        `${token}.x`,
+        `"${token}"`,
+      ];
+    };
+    const ask = async (path: string, token: string, method = "GET") =>
+      (await send(`${gate.url}${path}`, { method, headers: { token } })).status;
+    const [stolen, own, other] = [makeToken({ sub: "u" }), makeToken({ sub: "u" }), makeToken()];
+    const stranger = makeToken({ sub: "v" });
+    for (const spelling of respelled(stolen)) assert.equal(await ask("/api/me", spelling), 200);
+    assert.equal(await ask("/password", own, "POST"), 200);
+    for (const spelling of respelled(stolen))
+      assert.equal(await ask("/api/me", spelling), 401, spelling);
+    assert.equal(await ask("/api/me", respelled(stranger)[20] ?? ""), 200);
+    // One that somebody gives up so is given up in its own spelling as well.
+    const [, , , , , , , , , , , , , , , , , spelled = ""] = respelled(other);
+    const cookie = `refresh=${spelled}`;
+    const sent = { method: "POST", headers: { token: stranger, cookie } };
+    assert.equal((await send(`${gate.url}/both`, sent)).status, 200);
+    assert.equal(await ask("/api/me", other), 401);
+  });
+});
