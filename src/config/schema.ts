@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { decisionProblems } from "./decisions.ts";
 import { repeatedIssuers, unknownIssuers } from "./issuers.ts";
+import { ownUpstream, repeatedListeners } from "./listeners.ts";
 import { admin } from "./settings/admin.ts";
 import { cors, errors } from "./settings/answers.ts";
 import { decisions } from "./settings/decisions.ts";
@@ -42,6 +43,8 @@ export const configSchema = group({
     ...repeatedIssuers(settings),
     ...unknownIssuers(settings),
     ...decisionProblems(settings),
+    ...repeatedListeners(settings),
+    ...ownUpstream(settings),
   ];
   for (const { path, message } of problems) {
     context.addIssue({ code: "custom", message, path: [...path] });

@@ -82,6 +82,14 @@ describe("what is said of a configuration that can't be used", () => {
     ]);
   });
 
+  it("names listeners that meet, and an application that is revgate itself", async (t) => {
+    const yaml = `admin: { port: 8080 }\nupstream: { url: 'http://localhost:8080' }\ntokens: { keys: [ ${key} ] }`;
+    assert.deepEqual(await problemsOf(t, yaml), [
+      "1:16 admin.port: expected another port than 8080, on which listen listens",
+      "2:18 upstream.url: expected the application's address, not revgate's own (listen: 0.0.0.0:8080); give one of them another port",
+    ]);
+  });
+
   const withoutEffect: [string, string][] = [
     ["allowOrigins: ['https://Shop.example/']", "allowOrigins[0]: expected an origin"],
     ["allowOrigins: ['*'], allowCredentials: true", "allowOrigins: expected no"],
