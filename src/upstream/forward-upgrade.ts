@@ -13,6 +13,7 @@ import { offersUpgrade, responseHeaders, switchHeaders } from "./response-header
 import { UpstreamError, type UpstreamFailure } from "./upstream-error.ts";
 
 const switchingProtocols = 101;
+const maxListeners = 20;
 
 /** One upgrade to forward, and who is told what becomes of it. */
 export interface UpgradeOptions {
@@ -71,6 +72,8 @@ export function createUpgradeForwarder(options: ApplicationOptions): UpgradeForw
     request.url = target;
     const settle = once();
     socket.on("error", () => socket.destroy());
+    // Node takes more than ten for a leak; each part that ends with the connection is one, and no message adds any.
+    socket.setMaxListeners(maxListeners);
     underway.set(request, (toApplication) =>
       watchAnswer(toApplication, { upgrade, settle, options }),
     );

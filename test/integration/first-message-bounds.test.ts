@@ -36,7 +36,7 @@ async function start(t: TestContext) {
     await once(socket, "open");
     return { socket, closed };
   };
-  return { lengths, open };
+  return { lengths, open, gate };
 }
 
 const login = () => JSON.stringify({ token: makeToken() });
@@ -85,5 +85,20 @@ describe("the bounds of a WebSocket whose token comes in a message", () => {
     assert.deepEqual(ended, ["silent 4408 request_timeout"]);
     patient.socket.send(login());
     await until(() => lengths.length === 3);
+  });
+
+  it("are no leak to Node, nor is a stop while it is open", async (t) => {
+    const warnings: string[] = [];
+    const onWarning = ({ name, message }: Error) => void warnings.push(`${name}: ${message}`);
+    process.on("warning", onWarning);
+    t.after(() => process.off("warning", onWarning));
+    const { lengths, open, gate } = await start(t);
+    const silent = await open("/patient");
+    const { socket, closed } = await open("/patient");
+    socket.send(login());
+    await until(() => lengths.length === 1);
+    await gate.stop();
+    assert.deepEqual([await closed, await silent.closed], ["1001 ", "1001 "]);
+    assert.deepEqual(warnings, []);
   });
 });
