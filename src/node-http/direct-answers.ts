@@ -20,6 +20,12 @@ type OnIncoming = (request: ParsedRequest, keepsAlive: boolean) => number;
 /** How Node's parser is told to take nothing behind a head for a body, and to stop there. */
 const stopBehindHead = 2;
 
+/**
+ * Requests of one connection that are answered in one turn of the event loop; the last of them closes it (RFC 9112 section 9.3.2: the
+ * client sends the rest again). A packet may hold two thousand, and all others would wait for them.
+ */
+const maxInTurn = 100;
+
 const direct = new WeakMap<Server, DirectAnswers>();
 
 /**
@@ -109,6 +115,10 @@ class ClientConnection implements DirectConnection {
   #parser: RequestParser | undefined;
   #nodes: OnIncoming | undefined;
   readonly #line: Line;
+  /** How many came before in this turn, all of them answered. */
+  #before = 0;
+  /** Whether what comes next is a request that has been counted, without its upgrade. */
+  #isPutBack = false;
 
   constructor(all: DirectAnswers, socket: Socket) {
     this.#all = all;
@@ -153,6 +163,7 @@ class ClientConnection implements DirectConnection {
     }
     // Nothing counts behind the last answer, and Node would keep a response for each of any number of requests.
     if (this.#line.current?.keepsConnection === false) return 0;
+    this.#count();
     this.settle();
     if (request.upgrade || !keepsAlive || !this.#isFree() || !isPlain(request)) {
       return nodes(request, keepsAlive);
@@ -162,6 +173,7 @@ class ClientConnection implements DirectConnection {
     const answer = new Http1Answer(request, this);
     this.#line.current = answer;
     this.#line.asked = true;
+    if (this.#before >= maxInTurn) answer.endConnection();
     this.#all.listener(request, answer);
     return 0;
   }
@@ -171,10 +183,20 @@ class ClientConnection implements DirectConnection {
     this.#all.forget(this);
     const isIgnored = isIgnoredUpgrade(request, this.#all.maxHeaderLines);
     // What is in progress ends in Node's way, which tells when.
-    if (isIgnored) this.settle();
+    if (isIgnored) {
+      this.#count();
+      this.#isPutBack = true;
+      this.settle();
+    }
     const answer = nodes(request, keepsAlive);
     // Node 26 would read the body of a request before it lets go of the connection.
     return isIgnored ? stopBehindHead : answer;
+  }
+
+  /** Counts a request, if the one before was answered in this turn. */
+  #count(): void {
+    if (this.#isPutBack) this.#isPutBack = false;
+    else this.#before = this.#line.current?.isDue === true ? this.#before + 1 : 0;
   }
 
   /** Whether nothing is in progress here, and the client takes what it is sent. */

@@ -58,6 +58,11 @@ export class Http1Answer implements Answer {
     return this.#response?.headersSent ?? (this.#sent || this.#text !== undefined);
   }
 
+  /** Whether it is there, and leaves at the end of the turn. */
+  get isDue(): boolean {
+    return this.#text !== undefined;
+  }
+
   get finished(): boolean {
     return this.#response?.writableFinished ?? this.#sent;
   }

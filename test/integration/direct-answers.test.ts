@@ -421,7 +421,14 @@ describe("a connection with direct answers", () => {
     server.on("connection", (socket: Socket) => sockets.push(socket));
     const connection = await openRaw(t, port);
     connection.socket.pause();
-    // Until the system takes no more from here: the other side has stopped reading.
+    const hasStopped = () => sockets[0]?.isPaused() === true;
+    for (let sent = 0; !hasStopped(); ) {
+      // More in one turn would be its last.
+      sent += get.length * 50;
+      connection.write(get.repeat(50));
+      await until(() => hasStopped() || sockets[0]?.bytesRead === sent);
+    }
+    // Until the system takes no more from here.
     while (connection.socket.writableLength < 100_000) {
       connection.write(get.repeat(100));
       await nextTurn();

@@ -179,4 +179,21 @@ describe("limits", () => {
     );
     assert.equal(order.length, answered.length);
   });
+
+  it("answer a hundred refusals of one packet, with and without an upgrade, so that others have their turn", async (t) => {
+    const gate = await startGate(t, { upstream: "http://127.0.0.1:1" });
+    // With the engine of Node, an ignored upgrade is the last request of its connection.
+    const upgrade = testedEngine === "direct" ? ["Connection: upgrade\r\nUpgrade: a\r\n"] : [];
+    for (const more of ["", ...upgrade]) {
+      const request = `GET / HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
+      const few = await openRaw(t, gate.port);
+      few.write(request.repeat(30));
+      await few.untilTimes("HTTP/1.1 401", 30);
+      const raw = await openRaw(t, gate.port);
+      raw.write(request.repeat(65_536 / request.length));
+      const statuses = statusesIn(await raw.untilClosed());
+      assert.ok(statuses.length > 0 && statuses.length < 300, `${statuses.length} answered`);
+      assert.equal(few.socket.readableEnded, false);
+    }
+  });
 });
