@@ -54,6 +54,7 @@ function explainRequest(config: Config, routes: RouteTable, line: string): strin
       accessOf(route, access === undefined ? "no rule says otherwise" : nameRule(access)),
     ],
     ["reads", (route.from ?? []).map(nameSource).join(", ")],
+    ["refuses", whatIsRefused(route)],
     ["revokes", whatEnds(route).join(", and ")],
     ["if it says", (route.success ?? []).map(nameSuccess).join(", or ")],
     ["only", conditionsOf(config, applying).join("; ")],
@@ -85,6 +86,10 @@ const needs: Readonly<Record<Route["access"], string>> = {
 
 function accessOf({ access }: Route, ground: string): string {
   return `${needs[access]} (${ground})`;
+}
+
+function whatIsRefused({ refuses }: Route): string {
+  return refuses ? "400 request_ambiguous: its rule lets nothing pass" : "";
 }
 
 /** What a 2xx there ends. */

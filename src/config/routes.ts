@@ -129,6 +129,7 @@ export function routeRules(settings: Settings): RouteRule[] {
       expired: rule.expired,
       revoked: rule.revoked,
       streams: rule.stream,
+      refuses: rule.refuse,
       messageToken: rule.firstMessage && messageTokenOf(rule.firstMessage),
       sparing: rule.sparing && sparingOf(rule.sparing, rule.path),
       handsOut: rule.handsOut?.flatMap((source) => handedOutOf(source) ?? []),

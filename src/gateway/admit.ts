@@ -76,6 +76,7 @@ function judgeTarget(checks: Checks, visit: Visit, target: Target): Judgement {
   if (carriesPackets(route, methods)) return deny("request_ambiguous");
   const withoutBody = judgeBody(checks, visit, route);
   if (withoutBody !== undefined) return withoutBody;
+  if (route.refuses) return deny("request_ambiguous");
   return judgeCredential(checks, visit, route);
 }
 

@@ -23,6 +23,8 @@ export interface MessageToken {
   readonly types: readonly string[];
   /** Whether each message that has the member logs in, of whatever type. */
   readonly isByMember: boolean;
+  /** JSON Pointers to what no message that logs in may have. */
+  readonly refusedMembers?: readonly string[] | undefined;
   /** With socket.io: which events concern tokens; undefined: none does, and CONNECT logs in. */
   readonly events?: SocketEvents | undefined;
   /** How long the client may take to send the first one. */
@@ -53,7 +55,7 @@ export function readMessage(
 
 function readMember(
   text: string,
-  { pointer, types, isByMember }: Pick<MessageToken, "pointer" | "types" | "isByMember">,
+  { pointer, types, isByMember, refusedMembers = [] }: MessageToken,
   isBinary: boolean,
 ): MessageReading {
   const fields = readFields(text);
@@ -68,7 +70,11 @@ function readMember(
   const logsIn =
     types.some((one) => folded(one) === type) ||
     (isByMember && looselyAt(fields.value, stepsOf(pointer)) !== undefined);
-  return logsIn ? { kind: "login", fields } : other;
+  if (!logsIn) return other;
+  const mayMeanOther = refusedMembers.some(
+    (member) => looselyAt(fields.value, stepsOf(member)) !== undefined,
+  );
+  return { kind: "login", fields: mayMeanOther ? { kind: "unreadable" } : fields };
 }
 
 /** Protocols of JSON have such messages of their own: graphql-transport-ws, Directus. */

@@ -18,7 +18,7 @@ export interface CompiledRule extends RouteRule {
 
 /** Which rules a request may be meant by. */
 export interface Matching {
-  /** Those that revoke, or say where a token is sent or a text stands. */
+  /** Those that revoke or refuse, or say where a token is sent or a text stands. */
   applyingTo(methods: readonly string[], target: Target, sent?: Sent): CompiledRule[];
   /** The first that decides whether a token is needed. */
   decidingAccess(methods: readonly string[], target: Target): CompiledRule | undefined;
@@ -36,8 +36,8 @@ export interface Matching {
 export function createMatching(compiled: readonly CompiledRule[]): Matching {
   const exempt = compiled.filter((rule) => rule.access !== "protected");
   const particular = compiled.filter(
-    ({ revoke, from, handsOut, messages, messageToken }) =>
-      (revoke ?? from ?? handsOut ?? messages ?? messageToken) !== undefined,
+    ({ revoke, from, handsOut, messages, messageToken, refuses }) =>
+      (revoke ?? from ?? handsOut ?? messages ?? messageToken) !== undefined || refuses === true,
   );
   const withoutPost = compiled.filter(
     ({ access, revoke, methods }) =>

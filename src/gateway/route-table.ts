@@ -208,7 +208,12 @@ function merge(rules: readonly RouteRule[]): Omit<Route, "access"> {
     ...(subjectsFrom.length > 0 && { subjectsFrom, keepsCarriedToken }),
     ...(expectsCarried && { expectsCarried }),
     ...(needsBody && { needsBody }),
+    ...refusedBy(rules),
   };
+}
+
+function refusedBy(rules: readonly RouteRule[]): Pick<Route, "refuses"> {
+  return rules.some((rule) => rule.refuses) ? { refuses: true } : {};
 }
 
 /** The texts of the first that has any. */

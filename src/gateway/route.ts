@@ -104,6 +104,8 @@ export interface Route {
   /** Whether a token passes that has expired, or that has been revoked. */
   readonly expired?: "refuse" | "forward" | undefined;
   readonly revoked?: "refuse" | "forward" | undefined;
+  /** Set if no such request reaches the application. */
+  readonly refuses?: boolean | undefined;
   /** Whether a response may pause for as long as it likes. */
   readonly streams?: boolean | undefined;
 }
@@ -116,7 +118,7 @@ export interface RouteRule extends Omit<Route, "success"> {
   readonly path: string;
   /** Upper case; undefined is every method. */
   readonly methods: readonly string[] | undefined;
-  /** What else has to be so; such a rule only adds a revocation. */
+  /** What else has to be so; such a rule only adds a revocation, or refuses. */
   readonly when?: Condition | undefined;
   /** Whether a path with encoded slashes may be meant: by both of their readings. */
   readonly allowsEncodedSlash?: boolean | undefined;

@@ -4,6 +4,7 @@ import { type Reply, send } from "../helpers/http.ts";
 export interface Request {
   readonly method?: string;
   readonly token?: string | undefined;
+  readonly cookie?: string | undefined;
   readonly body?: object | Buffer;
 }
 
@@ -11,7 +12,7 @@ export interface Request {
 export function call(
   url: string,
   path: string,
-  { method = "GET", token, body }: Request = {},
+  { method = "GET", token, cookie, body }: Request = {},
 ): Promise<Reply> {
   const isBytes = Buffer.isBuffer(body);
   const type = isBytes ? "application/octet-stream" : "application/json";
@@ -19,6 +20,7 @@ export function call(
     method,
     headers: {
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(cookie !== undefined && { cookie }),
       ...(body !== undefined && { "content-type": type }),
     },
     ...(body !== undefined && { body: isBytes ? body : JSON.stringify(body) }),

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { WebSocket } from "ws";
 import { freePort } from "../helpers/ports.ts";
 import { startProgram } from "../helpers/program.ts";
 import type { Ending } from "../helpers/shared.ts";
@@ -81,7 +82,6 @@ export function loadSdk(): Sdk {
 /** A client that keeps the tokens of a login, and has a WebSocket. */
 export function connectDirectus(t: Ending, url: string): DirectusClient {
   const { createDirectus, authentication, rest, graphql, realtime } = loadSdk();
-  const { WebSocket } = load("ws") as { WebSocket: object };
   const address = `${url.replace("http", "ws")}/websocket`;
   const client = createDirectus(url, { globals: { ...globalThis, fetch, URL, WebSocket } })
     .with(authentication("json", { autoRefresh: false }))
@@ -90,4 +90,14 @@ export function connectDirectus(t: Ending, url: string): DirectusClient {
     .with(realtime({ authMode: "handshake", url: address, reconnect: false }));
   t.after(() => client.disconnect());
   return client;
+}
+
+/** A WebSocket without the SDK. */
+export function openSocket(t: Ending, url: string) {
+  const socket = new WebSocket(`${url.replace("http", "ws")}/websocket`);
+  t.after(() => socket.terminate());
+  const heard: string[] = [];
+  socket.on("message", (data) => heard.push(String(data)));
+  const closed = new Promise<number>((resolve) => socket.on("close", resolve));
+  return { socket, heard, closed };
 }

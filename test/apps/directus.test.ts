@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Browser } from "playwright-core";
+import { launchChromium } from "../helpers/chromium.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { endWithAll } from "../helpers/shared.ts";
 import { until } from "../helpers/until.ts";
 import { call, standings } from "./call.ts";
-import { admin, connectDirectus, loadSdk, startDirectus } from "./directus-application.ts";
+import {
+  admin,
+  connectDirectus,
+  loadSdk,
+  openSocket,
+  startDirectus,
+} from "./directus-application.ts";
+import { logInToPage } from "./directus-page.ts";
 import { exampleConfig, startSidecar } from "./sidecars.ts";
 
 const secret = "0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -25,7 +34,10 @@ describe("Directus behind two revgates", () => {
     const access = (token: string) => standings(urls, "/users/me", { token });
     const refreshed = (token: string) =>
       standings(urls, "/auth/refresh", { method: "POST", body: { refresh_token: token } });
-    return { upstream, urls, first, second, access, refreshed };
+    const graphql = (query: string, token?: string) =>
+      call(first, "/graphql/system", { method: "POST", token, body: { query } });
+    const session = (cookie: string) => standings(urls, "/users/me", { cookie });
+    return { upstream, urls, first, second, access, refreshed, session, graphql };
   }
 
   /** A device that has logged in with the SDK, with a token that no other has: they have no jti. */
@@ -96,10 +108,8 @@ describe("Directus behind two revgates", () => {
   });
 
   it("logs in and out by GraphQL", async () => {
-    const { first, second, access } = await started;
+    const { second, access, graphql } = await started;
     const laptop = await logIn(second);
-    const graphql = (query: string, token?: string) =>
-      call(first, "/graphql/system", { method: "POST", token, body: { query } });
     const login = `mutation { auth_login(email: "${admin.email}", password: "${admin.password}") { access_token refresh_token } }`;
     let pair = { access_token: laptop.access, refresh_token: "" };
     while (handedOut.has(pair.access_token)) {
@@ -116,6 +126,53 @@ describe("Directus behind two revgates", () => {
     });
     assert.deepEqual(await access(pair.access_token), revoked);
     assert.deepEqual(await access(laptop.access), lives);
+  });
+
+  it("refreshes no revoked token by GraphQL, nor by a message that has a live one, too", async () => {
+    const { first, second, access, refreshed, graphql } = await started;
+    const [phone, laptop] = [await logIn(first), await logIn(second)];
+    const changed = await graphql(
+      'mutation { update_users_me(data: { description: "Tea" }) { id } }',
+      laptop.access,
+    );
+    assert.notEqual(changed.json["data"], undefined, changed.text);
+    // Directus itself would still take it.
+    assert.deepEqual(await refreshed(phone.refresh), revoked);
+    assert.deepEqual(await access(phone.access), revoked);
+    assert.deepEqual(await access(laptop.access), lives);
+    const refresh = `mutation { auth_refresh(refresh_token: "${phone.refresh}") { access_token } }`;
+    for (const token of [undefined, laptop.access]) {
+      const { status, json } = await graphql(refresh, token);
+      assert.deepEqual([status, json["error"]], [400, "request_ambiguous"]);
+    }
+    const message = { type: "auth", access_token: laptop.access };
+    const mixed = openSocket(t, first);
+    mixed.socket.on("open", () => {
+      mixed.socket.send(JSON.stringify({ ...message, refresh_token: phone.refresh }));
+    });
+    assert.equal(await mixed.closed, 4401);
+    assert.deepEqual(mixed.heard, []);
+    const plain = openSocket(t, first);
+    plain.socket.on("open", () => plain.socket.send(JSON.stringify(message)));
+    await until(() => plain.heard.length === 1);
+    assert.deepEqual(JSON.parse(plain.heard[0] ?? ""), { type: "auth", status: "ok" });
+  });
+
+  it("logs its admin page out in Chromium, with the cookie that was rotated, and no other browser", async () => {
+    const { first, second, session } = await started;
+    const browser: Browser = await launchChromium();
+    t.after(() => browser.close());
+    const [one, other] = [await logInToPage(browser, first), await logInToPage(browser, second)];
+    const before = await one.cookie();
+    const staying = await other.cookie();
+    assert.deepEqual(await session(before), lives);
+    // Its page refreshes the session first, and then logs out.
+    const rotated = await one.logOut();
+    assert.notEqual(rotated, before);
+    for (const cookie of [before, rotated]) assert.deepEqual(await session(cookie), revoked);
+    assert.deepEqual(await session(staying), lives);
+    const again = await logInToPage(browser, first);
+    assert.deepEqual(await session(await again.cookie()), lives);
   });
 
   it("leaves the device that changed the password, and ends all others, and lets the next login in", async () => {

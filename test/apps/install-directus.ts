@@ -17,7 +17,7 @@ export function directusFolder(): string {
   return process.env["REVGATE_DIRECTUS"] ?? join(cache, "revgate-directus");
 }
 
-/** Installs Directus and its SDK with npm; what is there stays. */
+/** Installs Directus and its SDK with npm; what is there stays, and what was compiled before an interruption. */
 export function installDirectus(): void {
   const folder = directusFolder();
   const note = join(folder, "installed.txt");
@@ -26,8 +26,19 @@ export function installDirectus(): void {
   writeFileSync(join(folder, "package.json"), manifest);
   const plain = ["--prefix", folder, "--no-audit", "--no-fund"];
   npm(["install", "--ignore-scripts", ...plain]);
-  npm(["rebuild", ...native, ...plain]);
+  // Each by itself: on a busy machine one takes half an hour.
+  for (const name of native) {
+    if (!canLoad(folder, name)) npm(["rebuild", name, ...plain]);
+  }
   writeFileSync(note, manifest);
+}
+
+function canLoad(folder: string, name: string): boolean {
+  const { status } = spawnSync(process.execPath, ["-e", `require("${name}")`], {
+    cwd: folder,
+    stdio: "ignore",
+  });
+  return status === 0;
 }
 
 function npm(args: readonly string[]): void {

@@ -116,13 +116,27 @@ const directus: Framework = {
       ],
     },
     { path: "/graphql/system", graphql: { mutation: "auth_logout" }, revoke: "session" },
+    { path: "/graphql/system", graphql: { mutation: "update_users_me" }, revoke: "others" },
+    {
+      path: "/graphql/system",
+      graphql: {
+        mutation: [
+          ...["auth_refresh", "update_users_item", "update_users_items", "update_users_batch"],
+          ...["delete_users_item", "delete_users_items"],
+        ],
+      },
+      refuse: true,
+    },
     {
       ...{ path: "/graphql", methods: ["GET"] },
       firstMessage: { protocol: "graphql", token: "/payload/access_token" },
     },
     {
       ...{ path: "/websocket", methods: ["GET"] },
-      firstMessage: { protocol: "json", type: "auth", token: "/access_token" },
+      firstMessage: {
+        ...{ protocol: "json", type: "auth", token: "/access_token" },
+        refusedMembers: ["/refresh_token"],
+      },
     },
     ...["/auth", "/auth/*", "/server/*", "/", "/admin", "/admin/*", "/extensions/sources/*"].map(
       (path) => ({ path, methods: ["GET"], access: "public" }),
@@ -132,7 +146,9 @@ const directus: Framework = {
   ],
   notes: [
     "The secret is SECRET. A logout ends its session: the access token, the refresh token and what they were refreshed into,",
-    "whichever of them the client sends. By GraphQL (auth_logout) it must send the access token in the header.",
+    "whichever of them the client sends. By GraphQL (auth_logout) it must send the access token in the header. A change of",
+    "oneself by GraphQL (update_users_me) ends the user's other sessions, whatever it changes. Refreshing by GraphQL, and",
+    "changes of other users by it, are refused: use REST, where the tokens and the users can be seen.",
     "The token of a password reset names an e-mail and no user, so revgate can't end that user's sessions: end them with",
     "revgate revoke --subject ID, or by POST /revocations of the admin API from a Flow of Directus.",
     "On a WebSocket, messages that log in by e-mail or refresh_token are refused: send access_token.",

@@ -42,6 +42,10 @@ export const firstMessage = group({
     "Beside loginEvent: events that must come by HTTP, where rules see them, such as one that changes a password.",
     list(event, "events, each a list of texts such as [patch, users]").default([]),
   ),
+  refusedMembers: about(
+    "With json: JSON Pointers to members that no message that logs in may have, such as /refresh_token: the application could log in by that in place of token.",
+    list(jsonPointer, "JSON Pointers").default([]),
+  ),
   timeout: about(
     "Max time for the client to send a message with its token.",
     duration("10s", "100ms", "5m"),
@@ -50,21 +54,26 @@ export const firstMessage = group({
     "Max size of a client's message. revgate reads each as a whole, since any may log in again.",
     whole(1_048_576, 1024, 16_777_216, "bytes"),
   ),
-}).superRefine(({ protocol, type, loginEvent, logoutEvent, refusedEvents }, context) => {
-  const refuse = (setting: string, message: string) =>
-    context.addIssue({ code: "custom", message, path: [setting] });
-  if (type !== undefined && protocol !== "json") {
-    refuse("type", `expected none beside protocol: ${protocol}, which says it itself`);
-  }
-  if (loginEvent !== undefined && protocol !== "socket.io") {
-    refuse("loginEvent", `expected none beside protocol: ${protocol}: events are socket.io's`);
-  }
-  const others = { logoutEvent, ...(refusedEvents.length > 0 && { refusedEvents }) };
-  for (const [setting, value] of Object.entries(others)) {
-    if (value === undefined || loginEvent !== undefined) continue;
-    refuse(setting, "expected loginEvent beside it: only then is an event looked at");
-  }
-});
+}).superRefine(
+  ({ protocol, type, loginEvent, logoutEvent, refusedEvents, refusedMembers }, context) => {
+    const refuse = (setting: string, message: string) =>
+      context.addIssue({ code: "custom", message, path: [setting] });
+    if (type !== undefined && protocol !== "json") {
+      refuse("type", `expected none beside protocol: ${protocol}, which says it itself`);
+    }
+    if (refusedMembers.length > 0 && protocol !== "json") {
+      refuse("refusedMembers", `expected none beside protocol: ${protocol}`);
+    }
+    if (loginEvent !== undefined && protocol !== "socket.io") {
+      refuse("loginEvent", `expected none beside protocol: ${protocol}: events are socket.io's`);
+    }
+    const others = { logoutEvent, ...(refusedEvents.length > 0 && { refusedEvents }) };
+    for (const [setting, value] of Object.entries(others)) {
+      if (value === undefined || loginEvent !== undefined) continue;
+      refuse(setting, "expected loginEvent beside it: only then is an event looked at");
+    }
+  },
+);
 
 /** `init` is what subscriptions-transport-ws takes for `connection_init` from old clients. */
 const graphqlLogins = ["connection_init", "init"];
@@ -72,13 +81,19 @@ const graphqlLogins = ["connection_init", "init"];
 /** In the form in which the gateway reads it. */
 export function messageTokenOf(settings: z.output<typeof firstMessage>): MessageToken {
   const { protocol, token, scheme, type, timeout, maxMessageBytes } = settings;
-  const { loginEvent: login, logoutEvent: logout, refusedEvents: refused } = settings;
+  const {
+    loginEvent: login,
+    logoutEvent: logout,
+    refusedEvents: refused,
+    refusedMembers,
+  } = settings;
   return {
     protocol,
     pointer: token,
     scheme: scheme?.toLowerCase(),
     types: protocol === "graphql" ? graphqlLogins : type === undefined ? [] : [type],
     isByMember: type === undefined,
+    ...(refusedMembers.length > 0 && { refusedMembers }),
     events: login && { login, logout, refused },
     timeoutMs: timeout,
     maxMessageBytes,

@@ -30,6 +30,7 @@ export function checkSegments(rule: RuleSettings, context: z.RefinementCtx): voi
 
 type RouteSetting =
   | "revoke"
+  | "refuse"
   | "success"
   | "alsoRevoke"
   | "subjectFrom"
@@ -75,8 +76,11 @@ export function checkRoute(
     context.addIssue({ code: "custom", message, path: [setting] });
   };
   needs("success", "revoke", "it says when a revoking route revokes");
-  needs("when", "revoke", "it says when a rule revokes");
-  needs("graphql", "revoke", "it says when a rule revokes");
+  if (rule.refuse === true) checkRefusing(rule, context);
+  else {
+    needs("when", "revoke", "it says when a rule revokes");
+    needs("graphql", "revoke", "it says when a rule revokes");
+  }
   needs("alsoRevoke", "revoke", "it says what else a revoking route revokes");
   needs("expired", "revoke", "only a route that revokes may be reached with an expired token");
   needs("revoked", "revoke", "only a route that revokes may be reached with a revoked token");
@@ -92,6 +96,22 @@ export function checkRoute(
     const message =
       "expected neither revoke nor from beside it: it is unclear whether the path is the one they are for";
     context.addIssue({ code: "custom", message, path: ["allowEncodedSlash"] });
+  }
+}
+
+/** A rule that refuses has nothing else to say. */
+function checkRefusing(
+  rule: { readonly [setting in RouteSetting]?: unknown },
+  context: z.RefinementCtx,
+): void {
+  for (const setting of ["revoke", "handsOut", "session", "from", "firstMessage"] as const) {
+    if (rule[setting] === undefined) continue;
+    const message = "expected it in a rule without refuse, whose requests reach no application";
+    context.addIssue({ code: "custom", message, path: [setting] });
+  }
+  if (rule.access !== "protected") {
+    const message = "expected protected beside refuse: nothing passes there";
+    context.addIssue({ code: "custom", message, path: ["access"] });
   }
 }
 

@@ -65,6 +65,13 @@ const route = group({
       why: "Its success is data.logout without an error, by alias and in batches too, unless success says otherwise. A request that can't be read (a persisted query, a form) is held as well, and revokes if its answer has data.logout.",
     },
   ),
+  refuse: about(
+    "Refuse these requests (400 request_ambiguous): what the application can do there, no other rule could see. With when or graphql, only those that fit.",
+    flag(false).optional(),
+    {
+      why: "{ graphql: { mutation: auth_refresh }, refuse: true } for a mutation that takes a token in its arguments. What can't be read (a persisted query, a form, a body longer than limits.bodyBytes) is refused, too. Matches in any letter case, with or without a trailing slash.",
+    },
+  ),
   success: about("Which answers count as success, if not every 2xx does.", success.optional(), {
     why: "{ status: [2xx, 302, 303] } for a logout that redirects; { responseJson: /code, in: [0, 200] } for an API that answers 200 to everything; { responseJson: /errors, absent: true } for GraphQL. Status and member count together. An answer that can't be read (no JSON, longer than limits.bodyBytes, without the member) is an unknown outcome (denylist.onUnknownOutcome). Of several rules that match, one is enough.",
   }),

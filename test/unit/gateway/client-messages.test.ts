@@ -25,6 +25,10 @@ const protocols: Record<string, MessageToken> = {
     types: ["auth"],
     isByMember: false,
   },
+  "auth without refresh": {
+    ...{ ...common, protocol: "json", pointer: "/access_token", types: ["auth"] },
+    ...{ isByMember: false, refusedMembers: ["/refresh_token"] },
+  },
   "socket.io": { ...common, protocol: "socket.io", pointer: "/token" },
   events: {
     ...{ ...common, protocol: "socket.io", pointer: "/2/accessToken" },
@@ -140,6 +144,14 @@ const cases: [string, string, string | Buffer, string][] = [
   ["socket.io", "an event with bytes", '451-["token",{"_placeholder":true,"num":0}]', "other"],
   ["socket.io", "a heartbeat", "3", "heartbeat"],
   ["socket.io", "an upgrade from polling", "2probe", "other"],
+  ["auth without refresh", "a login", login, "T"],
+  [
+    "auth without refresh",
+    "one by more than a token",
+    '{"type":"auth","access_token":"T","Refresh_Token":"R"}',
+    "ambiguous",
+  ],
+  ["auth without refresh", "another message", '{"type":"items","refresh_token":"R"}', "other"],
   ["events", "a CONNECT that carries nothing", "40", "connect"],
   ["events", "one to a namespace", "40/admin,{}", "connect"],
   ["events", "one that carries something", '40{"token":"T"}', "ambiguous"],
