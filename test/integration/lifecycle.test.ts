@@ -33,6 +33,8 @@ const routes = `${exampleRoutes}  - { path: /bye, methods: [POST], revoke: token
   - { path: /begin, methods: [POST], access: public, handsOut: [ { responseJson: /token } ], session: begins }
   - { path: /continue, methods: [POST], handsOut: [ { responseJson: /token } ], session: continues, reused: end }
   - { path: /socket, methods: [GET], firstMessage: { protocol: json, token: /token } }
+  - { path: /socket.io/, firstMessage: { protocol: socket.io, token: /1/token, loginEvent: [authenticate] } }
+  - { path: /refused, refuse: true }
 logout: { path: /revgate/logout }
 `;
 
@@ -83,8 +85,10 @@ const requestLines: Record<string, RequestLine> = {
   "leaving one session": { method: "POST", path: "/once", headers: empty },
   "leaving some sessions": { method: "POST", path: "/some", headers: empty },
   "own logout": { method: "POST", path: "/revgate/logout", headers: empty },
+  refused: { method: "GET", path: "/refused", headers: "" },
   upgrade: { method: "GET", path: "/chat", headers: handshake },
   "upgrade, token in a message": { method: "GET", path: "/socket", headers: handshake },
+  "upgrade, token in an event": { method: "GET", path: "/socket.io/", headers: handshake },
 };
 
 interface Wrong {
