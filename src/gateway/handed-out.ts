@@ -96,12 +96,17 @@ function valuesIn(
 ): readonly string[] {
   switch (source.kind) {
     case "responseJson":
-      return valuesOf(fields, { kind: "json", pointer: source.pointer });
+      return valuesOf(fields, { kind: "json", pointer: source.pointer }).map(withoutScheme);
     case "responseHeader":
-      return headers.all(source.name).map((value) => value.replace(/^bearer +/i, ""));
+      return headers.all(source.name).map(withoutScheme);
     case "responseCookie":
       return setCookieValues(headers, source.name).map((value) =>
-        decodeCookieValue(value).replace(/^bearer[ +]+/i, ""),
+        withoutScheme(decodeCookieValue(value).replace(/^bearer\++/i, "")),
       );
   }
+}
+
+/** Many applications hand out what clients have to send as it is: `Bearer` or `JWT`, and the token. No token has a space. */
+function withoutScheme(text: string): string {
+  return text.replace(/^[\w!#$%&'*+.^`|~-]+ +(?=[^ ]+$)/, "");
 }

@@ -44,6 +44,12 @@ describe("an answer that hands tokens out", () => {
     assert.deepEqual(await revokedIn(200, "jwt", "Set-Cookie", "session=jwt-dead; Path=/"), [
       "jwt-dead",
     ]);
+    assert.deepEqual(await revokedIn(200, "Bearer jwt-dead"), ["jwt-dead"]);
+    assert.deepEqual(await revokedIn(200, "JWT  jwt-dead"), ["jwt-dead"]);
+    assert.deepEqual(await revokedIn(200, "jwt", "Set-Cookie", "session=bearer+jwt-dead"), [
+      "jwt-dead",
+    ]);
+    assert.deepEqual(await revokedIn(200, "the token jwt-dead"), []);
     assert.deepEqual(await revokedIn(299, "jwt"), []);
     for (const status of [199, 300, 401]) assert.deepEqual(await revokedIn(status, "jwt-dead"), []);
   });
