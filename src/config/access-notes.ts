@@ -54,8 +54,10 @@ function notesOnRanges(
   return (ranges ?? []).some((range) => /\/0+$/.test(range)) ? [{ path: [...path], message }] : [];
 }
 
-function doesMore({ revoke, from, handsOut, messages, firstMessage, when }: Rule): boolean {
-  return (revoke ?? from ?? handsOut ?? messages ?? firstMessage ?? when) !== undefined;
+function doesMore(rule: Rule): boolean {
+  const { revoke, from, handsOut, messages, firstMessage, when, refuse } = rule;
+  const more = revoke ?? from ?? handsOut ?? messages ?? firstMessage ?? when;
+  return more !== undefined || refuse === true;
 }
 
 function isOpen({ access, when }: Rule): boolean {

@@ -79,10 +79,11 @@ function notesOnErrors({ errors, routes }: Noted): Note[] {
   return [{ path: ["errors", "html", "redirect"], message }];
 }
 
-function notesOnRules({ routes }: Noted): Note[] {
+function notesOnRules({ routes, tokens }: Noted): Note[] {
   return routes.flatMap((rule, index) =>
     [
       noteOnSubject(rule),
+      noteOnContact(rule, tokens),
       noteOnSuccess(rule),
       noteOnNobody(rule),
       noteOnOpaque(rule),
@@ -111,6 +112,19 @@ function noteOnSubject({ subjectFrom }: Rule): string | undefined {
   return subjectFrom.onUnknownOutcome === "revoke"
     ? `a client that makes the application fail here ends the sessions of any subject it names (onUnknownOutcome: revoke); ${remedy}`
     : `only the request names the subject: if the application's answer is lost, nothing is revoked (onUnknownOutcome: keep); ${remedy}`;
+}
+
+const contact = /phone|mobile|e-?mail/i;
+
+/** The cut-off of a subject that no token has ends nothing, and looks like any other. */
+function noteOnContact({ subjectFrom }: Rule, tokens: Noted["tokens"]): string | undefined {
+  if (subjectFrom === undefined || subjectFrom === "carried") return undefined;
+  const { requestJson, form, query, path, claim } = subjectFrom;
+  const named = claim ?? requestJson ?? form ?? query ?? path;
+  if (named === undefined || !contact.test(named)) return undefined;
+  const claims = [...JSON.stringify(tokens).matchAll(/"subjectClaim":"([^"]*)"/g)];
+  if (claims.some(([, name = ""]) => contact.test(name))) return undefined;
+  return `${named} has to hold what the tokens' subject claim holds (tokens.subjectClaim): if they name users by an id, nothing ends here; responseJson or responseHeader can name the id`;
 }
 
 function noteOnNobody({ access, revoke, subjectFrom }: Rule): string | undefined {

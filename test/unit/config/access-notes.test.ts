@@ -32,6 +32,7 @@ describe("what an operator is told of who gets in", () => {
     }
     for (const routes of [
       [own, open],
+      [open, { ...own, refuse: true }],
       [open, { ...own, methods: ["GET", "PUT"] }],
       [open, { ...own, methods: undefined }],
       [open, { ...own, path: "/users/*" }],

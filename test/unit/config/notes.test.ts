@@ -32,6 +32,28 @@ describe("what an operator is told of rules", () => {
     assert.equal(notes.filter((note) => note.includes("every 2xx counts")).length, 1);
   });
 
+  it("is that a telephone number or an address ends nothing if the tokens name no user by it", () => {
+    const success = { responseJson: "/code", in: [0] };
+    const told = (subjectFrom: object, tokens: object = {}) =>
+      notesOn(
+        configSchema.parse({
+          tokens: { keys: [{ publicKeyFile: "a.pem" }], ...tokens },
+          routes: [{ ...reset, subjectFrom, success }],
+        }),
+      ).filter(({ message }) => message.includes("tokens' subject claim")).length;
+    for (const named of [
+      { requestJson: "/phone" },
+      { form: "E-Mail" },
+      { requestJson: "/user/mobileNo" },
+    ]) {
+      assert.equal(told(named), 1, JSON.stringify(named));
+    }
+    assert.equal(told({ requestJson: "/token", claim: "email" }), 1);
+    assert.equal(told({ requestJson: "/user" }), 0);
+    assert.equal(told({ responseJson: "/phone" }), 0);
+    assert.equal(told({ requestJson: "/phone" }, { subjectClaim: "phone_number" }), 0);
+  });
+
   it("is that an optional rule without subjectFrom ends nothing for a request without a token", () => {
     assert.match(
       notesFor({ ...reset, access: "optional" })[0] ?? "",
