@@ -50,7 +50,10 @@ const maxWaitingForKeys = 1024;
 export interface Foundation {
   /** The first configuration, and what it made; each reload replaces both. */
   readonly inForce: InForce;
-  readonly store: Pick<Store, "denylist" | "clock" | "clockHints" | "latestExpiry" | "configure">;
+  readonly store: Pick<
+    Store,
+    "denylist" | "clock" | "clockHints" | "latestExpiry" | "isMainIssuer" | "check" | "configure"
+  >;
   /** Answers the commands of the admin API. */
   readonly commands: ControlHandler;
   readonly metrics: Metrics<(typeof outcomes)[number]>;

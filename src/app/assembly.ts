@@ -43,8 +43,16 @@ export class CurrentAssembly {
   async adopt(asked: Config): Promise<readonly string[]> {
     const { inForce, metrics, logger, store } = this.#foundation;
     const { config, needRestart } = keepFixed(inForce.config, asked);
-    const { clock, clockHints, latestExpiry } = store;
-    const context = { metrics: metrics.store, logger, clock, clockHints, latestExpiry };
+    store.check(config);
+    const { clock, clockHints, latestExpiry, isMainIssuer } = store;
+    const context = {
+      metrics: metrics.store,
+      logger,
+      clock,
+      clockHints,
+      latestExpiry,
+      isMainIssuer,
+    };
     const verification = await reopenVerifier(config, context, inForce);
     const before: Former = { ...this.#current, ...inForce };
     const next = { config, verification };

@@ -82,10 +82,10 @@ export function construct(config: Config, store: Store, making: Making): Parts {
   metrics.gate.observing.set(observer === undefined ? 0 : 1);
   const verification = openVerifier(config, {
     ...{ clock, clockHints: store.clockHints, latestExpiry: store.latestExpiry, logger },
-    ...{ metrics: metrics.store, stopwatch: making.stopwatch },
+    ...{ metrics: metrics.store, stopwatch: making.stopwatch, isMainIssuer: store.isMainIssuer },
   });
   const inForce: InForce = { config, verification };
-  store.onShorterLives(() => inForce.verification.verifier.forget());
+  store.onOtherChecks(() => inForce.verification.verifier.forget());
   const timeline = createTimeline();
   const live = watchRevocations(inForce, store, { metrics, timeline });
   const upgraded = createUpgradedConnections();

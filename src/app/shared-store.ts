@@ -13,6 +13,7 @@ import type { AnchoredClock } from "../platform/anchored-clock.ts";
 import { systemStopwatch } from "../platform/clock.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { agreeOnNames } from "./agreed-names.ts";
+import type { KeptMainIssuer } from "./main-issuer.ts";
 import { createRedisReports, reportCutoffsAhead } from "./redis-reports.ts";
 import { rememberedSeconds } from "./remembered.ts";
 import type { StoreContext } from "./store-context.ts";
@@ -28,7 +29,7 @@ const nameTrustOfGrace = 0.6;
 
 /** The denylist that several sidecars share; it takes over the embedded one, which it closes with itself. */
 export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Shared {
-  const { context, embedded, outbox, forms, clock } = parts;
+  const { context, embedded, outbox, forms, clock, mainIssuer } = parts;
   const { metrics, logger } = context;
   const { onConnection, onTrouble } = createRedisReports(context);
   const onRefused = (reason?: string) => onTrouble("proof", reason);
@@ -63,7 +64,7 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
     onEpoch: reportEpoch(context, redis),
   });
   return {
-    denylist: agreeOnNames(shared, { ...redis, replica, forms, lives, logger }),
+    denylist: agreeOnNames(shared, { ...redis, replica, forms, lives, mainIssuer, logger }),
     stalenessSeconds: () => shared.stalenessSeconds,
     fleet: () => describeFleet(shared),
     remember: (seconds) => lives.configure(seconds),
@@ -118,7 +119,7 @@ function connectReplica(
 /** What all sidecars remember for how long; a change is told, and all tokens are checked by it anew. */
 function agreeOnLives(
   replica: RedisReplica,
-  { config, context, embedded, outbox, clock, onIgnored, onShorterLives }: SharedParts,
+  { config, context, embedded, outbox, clock, onIgnored, onOtherChecks }: SharedParts,
 ): FleetLives {
   const ownSeconds = rememberedSeconds(config);
   return new FleetLives({
@@ -132,7 +133,7 @@ function agreeOnLives(
           ? "the sidecars of this store kept revocations for less time than tokens may live here: tokens of that time are refused once it is over"
           : "the sidecars of this store keep revocations for this long",
       );
-      onShorterLives();
+      onOtherChecks();
     },
   });
 }
@@ -170,13 +171,14 @@ export type ShareThroughRedis = typeof shareThroughRedis;
 export interface SharedParts {
   /** The forms in which this sidecar makes names. */
   readonly forms: readonly string[];
+  readonly mainIssuer: KeptMainIssuer;
   readonly config: Config;
   readonly context: StoreContext;
   readonly embedded: EmbeddedDenylist;
   readonly outbox: Outbox;
   readonly onIgnored: OnIgnored;
   readonly clock: AnchoredClock;
-  readonly onShorterLives: () => void;
+  readonly onOtherChecks: () => void;
   /** Whether a connection would end if a revocation were heard of. */
   readonly isWatched: () => boolean;
 }

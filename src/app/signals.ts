@@ -54,7 +54,7 @@ export function openSignals(
     if (shared !== undefined) return shared;
     const own = openKeys(settings, config.files.transmitterKeys[index] ?? [], {
       config,
-      context: { metrics, logger, clock },
+      context: { metrics, logger },
     });
     opened.push(...own);
     return joinRings(own);

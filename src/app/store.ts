@@ -16,8 +16,9 @@ import type { AnchoredClock } from "../platform/anchored-clock.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
 import { createNames } from "../token/names.ts";
 import { keepDirectory } from "./directory.ts";
+import { keepMainIssuer } from "./main-issuer.ts";
 import { rememberedSeconds } from "./remembered.ts";
-import type { Shared, ShareThroughRedis } from "./shared-store.ts";
+import type { Shared, SharedParts, ShareThroughRedis } from "./shared-store.ts";
 import type { StoreContext } from "./store-context.ts";
 import { createTelling } from "./telling.ts";
 import { openClockHints, openTime } from "./time.ts";
@@ -31,8 +32,12 @@ export interface Store {
   readonly clockHints: ClockHints;
   /** The latest `exp` with which a token that was issued then can be accepted. */
   readonly latestExpiry: (issuedAt: EpochSeconds | undefined) => EpochSeconds;
-  /** Calls back when that may be earlier than it was: what was verified before counts no more. */
-  onShorterLives(listener: () => void): void;
+  /** Whether an issuer's claims have the names without an issuer. */
+  readonly isMainIssuer: (issuer: string) => boolean;
+  /** Throws ConfigError if the store can't go by that configuration. */
+  check(config: Config): void;
+  /** Calls back when tokens may live shorter, or are named otherwise: what was verified before counts no more. */
+  onOtherChecks(listener: () => void): void;
   /** Says how many connections would end if a revocation were heard of; without it, revocations are always awaited. */
   watchFor(connections: () => number): void;
   /** Goes by another configuration from now on. */
@@ -73,10 +78,9 @@ async function openHeldStore(
   const directory = keepDirectory(hold, context);
   const { redis } = config.settings.denylist;
   const outbox = redis && new Outbox();
-  const { forms } = createNames(namingOf(config));
-  await noteNameForms(dataDirOf(config), forms, (error) =>
-    context.logger.warn({ cause: describe(error) }, "the form of names could not be recorded"),
-  );
+  const { told, ...telling } = createTelling();
+  const naming = await openNaming(config, context, told);
+  const { mainIssuer } = naming;
   const onIgnored = reportIgnored(context);
   const embedded = await openEmbeddedDenylist({
     dataDir: dataDirOf(config),
@@ -89,8 +93,7 @@ async function openHeldStore(
   reportCrash(config, context, embedded);
   // With Redis, all sidecars of the store agree on it.
   if (redis === undefined) await embedded.remember(rememberedSeconds(config));
-  const { told, ...telling } = createTelling();
-  const parts = { config, context, embedded, onIgnored, forms, clock, ...told };
+  const parts = { config, context, embedded, onIgnored, clock, ...naming, ...told };
   const shared = redis && outbox && (await loadSharing())(redis, { ...parts, outbox });
   reloadAtJumps(clock, embedded, shared);
 
@@ -99,7 +102,10 @@ async function openHeldStore(
     ...{ clock, clockHints: openClockHints(clock, context), serveCommands: hold.serve },
     latestExpiry: (issuedAt) => embedded.lives.latestExpiry(issuedAt),
     ...telling,
+    isMainIssuer: mainIssuer.is,
+    check: mainIssuer.check,
     configure(next) {
+      mainIssuer.configure(next);
       clock.tolerate(next.settings.tokens.clockTolerance / 1000);
       void (shared ?? embedded).remember(rememberedSeconds(next));
       shared?.adopt(next.files.redis);
@@ -114,6 +120,22 @@ async function openHeldStore(
       await (shared?.denylist ?? embedded).close();
       await hold.release();
     },
+  };
+}
+
+/** How the directory's names are made, noted in it; to be called before the journal is opened. */
+async function openNaming(
+  config: Config,
+  { logger }: StoreContext,
+  told: { readonly onOtherChecks: () => void },
+): Promise<Pick<SharedParts, "forms" | "mainIssuer">> {
+  const { forms } = createNames(namingOf(config));
+  await noteNameForms(dataDirOf(config), forms, (error) =>
+    logger.warn({ cause: describe(error) }, "the form of names could not be recorded"),
+  );
+  return {
+    forms,
+    mainIssuer: await keepMainIssuer(config, { logger, onChange: told.onOtherChecks }),
   };
 }
 

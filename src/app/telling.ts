@@ -4,8 +4,8 @@ export function createTelling() {
   // Before it is known what can be cut, something may be: a sidecar that starts reads the feed as if requests came.
   let watching = () => 1;
   return {
-    told: { onShorterLives: () => tellAll(listeners), isWatched: () => watching() > 0 },
-    onShorterLives: (listener: () => void) => void listeners.push(listener),
+    told: { onOtherChecks: () => tellAll(listeners), isWatched: () => watching() > 0 },
+    onOtherChecks: (listener: () => void) => void listeners.push(listener),
     watchFor(connections: () => number) {
       watching = connections;
     },

@@ -74,6 +74,8 @@ export interface VerifierContext {
   readonly clockHints?: VerifierOptions["clockHints"];
   /** The latest `exp` of a token that was issued then, as long as revocations have been remembered. */
   readonly latestExpiry?: (issuedAt: EpochSeconds | undefined) => EpochSeconds;
+  /** Whether an issuer's claims have the names without an issuer in the store. */
+  readonly isMainIssuer: (issuer: string) => boolean;
 }
 
 /** How often key files are read again. */
@@ -119,13 +121,13 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
 function verifierOptions(
   config: Config,
   { main, issuers }: { readonly main: KeyRing; readonly issuers: readonly Issuer[] },
-  { metrics, clock, clockHints, latestExpiry }: VerifierContext,
+  { metrics, clock, clockHints, latestExpiry, isMainIssuer }: VerifierContext,
 ): VerifierOptions {
   const { settings } = config;
   const { tokens } = settings;
   return {
     keys: main,
-    names: createNames(namingOf(config)),
+    names: createNames(namingOf(config, isMainIssuer)),
     issuer: tokens.issuer,
     audience: tokens.audience,
     issuers,
@@ -214,7 +216,10 @@ export type OpenRing = KeyRing & {
 export function openKeys(
   settings: KeySettings,
   keys: readonly VerificationKey[],
-  { config, context }: { config: Config; context: VerifierContext },
+  {
+    config,
+    context,
+  }: { config: Config; context: Pick<VerifierContext, "logger" | "metrics" | "stopwatch"> },
 ): OpenRing[] {
   const { logger, metrics, stopwatch = systemStopwatch } = context;
   const { refresh, coolDown, timeout, maxAge, maxBytes, proxy } = config.settings.tokens.jwks;

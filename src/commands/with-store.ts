@@ -48,6 +48,7 @@ export async function withStore<Result>(
     ...context,
     clock: store.clock,
     latestExpiry: store.latestExpiry,
+    isMainIssuer: store.isMainIssuer,
   });
   const commands = createStoreCommands({
     denylist: store.denylist,

@@ -5,16 +5,16 @@ interface Issuers {
 }
 
 /**
- * By issuer, what the subjects, sessions and `jti` of its tokens are told apart by; those of the main one
- * by nothing. If there are several, each has to be named.
+ * By issuer as settings and callers name it, what the subjects, sessions and `jti` of its tokens are told apart by. If
+ * there are several, each has to be named; one that is alone need not be.
  */
 export function namespacesOf({
   issuer,
   issuers,
 }: Issuers): Map<string | undefined, string | undefined> {
   const others = issuers.map((other) => [other.issuer, other.issuer] as const);
-  const main = [issuer, undefined] as const;
-  const unnamed = others.length === 0 ? [[undefined, undefined] as const] : [];
+  const main = [issuer, issuer] as const;
+  const unnamed = others.length === 0 ? [[undefined, issuer] as const] : [];
   return new Map([...unnamed, main, ...others]);
 }
 

@@ -39,13 +39,17 @@ function withoutEnd(bytes: Buffer | undefined): Buffer | undefined {
 }
 
 /** How a configuration names what is revoked. */
-export function namingOf({
-  settings,
-  files,
-}: {
-  readonly settings: Pick<Settings, "denylist">;
-  readonly files: { readonly nameKeys: NameKeys };
-}): NamingOptions {
+export function namingOf(
+  {
+    settings,
+    files,
+  }: {
+    readonly settings: Pick<Settings, "denylist">;
+    readonly files: { readonly nameKeys: NameKeys };
+  },
+  isMainIssuer?: NamingOptions["isMainIssuer"],
+): NamingOptions {
   const { current, former } = files.nameKeys;
-  return { key: current, formerKey: former, formerNames: settings.denylist.formerNames };
+  const { formerNames } = settings.denylist;
+  return { key: current, formerKey: former, formerNames, isMainIssuer };
 }

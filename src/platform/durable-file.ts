@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
+import { join } from "node:path";
 
 /** Makes `directory` and its parents, readable by their owner alone. */
 export async function ensureDirectory(directory: string): Promise<void> {
@@ -36,4 +37,28 @@ export async function writeWhole(file: FileHandle, text: string | Buffer): Promi
     written += (await file.write(bytes, written)).bytesWritten;
   }
   return bytes.length;
+}
+
+/** Puts a text in the place of a file's, durably: either of the two is there whenever the process dies. */
+export async function replaceFile(directory: string, name: string, text: string): Promise<void> {
+  const path = join(directory, name);
+  const file = await open(`${path}.new`, "w", 0o600);
+  try {
+    await writeWhole(file, text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+  await syncDirectory(directory);
+}
+
+/** What is read, or undefined if there is no such file. */
+export async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }

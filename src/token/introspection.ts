@@ -116,15 +116,15 @@ function readAnswer(
   const claims = answer as Readonly<Record<string, unknown>>;
   if (claims["active"] !== true || !areRevocable(claims, options)) return undefined;
   if (!isMeant(claims, options)) return undefined;
-  const { names, subjectClaim = "sub", sessionClaim = "sid", forwardClaims } = options;
+  const { names, issuer, subjectClaim = "sub", sessionClaim = "sid", forwardClaims } = options;
   const expiresAt = claims["exp"] as EpochSeconds;
   // By the names that its text has elsewhere: another spelling that the issuer accepts is revoked with it.
   const text = readOpaqueToken(credential, expiresAt, names);
   const claimed = namesIn({
     tok: { value: text.id, former: [] },
-    jti: names.claim("jti", undefined, claims["jti"]),
-    sid: names.claim("sid", undefined, claimAt(claims, sessionClaim)),
-    sub: names.claim("sub", undefined, claimAt(claims, subjectClaim)),
+    jti: names.claim("jti", issuer, claims["jti"]),
+    sid: names.claim("sid", issuer, claimAt(claims, sessionClaim)),
+    sub: names.claim("sub", issuer, claimAt(claims, subjectClaim)),
   });
   return {
     ...claimed,

@@ -10,7 +10,7 @@ export interface Issuer {
   /** One of these must be among their `aud`; undefined: they may be for anybody. */
   readonly audience: Audience;
   readonly keys: KeyRing;
-  /** Set if there are other issuers: what its subjects, sessions and `jti` are told apart by. */
+  /** What its subjects, sessions and `jti` are told apart by from those of other issuers; undefined if it has no name. */
   readonly namespace?: string | undefined;
   /** Set if its tokens say in claims of their own whose they are. */
   readonly claims?: ClaimNames | undefined;

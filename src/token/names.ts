@@ -29,7 +29,8 @@ export interface Names {
   opaque(spelling: string): Name;
   /**
    * What a claim names; undefined if it is no text and no whole number (see claims.ts). `namespace` tells the issuers apart whose claims these
-   * are (RFC 7519 section 4.1.2); it is undefined for the main one.
+   * are (RFC 7519 section 4.1.2): the issuer's name, or undefined if it has none. One of them is named as if it had none
+   * (`isMainIssuer`).
    */
   claim(kind: ClaimKind, namespace: string | undefined, value: unknown): Name | undefined;
   /** An identity provider's event, to know it when it comes again; it is kept among the `jti`. */
@@ -46,6 +47,8 @@ export interface NamingOptions {
   readonly formerKey?: Buffer | undefined;
   /** Whether the names of revgate 0.1, and those without a key, are still written and looked up. */
   readonly formerNames?: boolean | undefined;
+  /** Whether an issuer's claims are named as if it had no name (see denylist/main-issuer.ts); undefined: none's that has one. */
+  readonly isMainIssuer?: ((issuer: string) => boolean) | undefined;
 }
 
 /** Something that can be named: no two have one name. */
@@ -78,8 +81,10 @@ export function createNames(options: NamingOptions = {}): Names {
   return {
     token: (value) => name({ kind: "tok", issuer: undefined, value }),
     opaque: (value) => name({ kind: "opaque", issuer: undefined, value }),
-    claim(kind, issuer, claim) {
+    claim(kind, namespace, claim) {
       const value = claimText(claim);
+      const isMain = namespace !== undefined && options.isMainIssuer?.(namespace);
+      const issuer = isMain === true ? undefined : namespace;
       return value === undefined ? undefined : name({ kind, issuer, value });
     },
     event: (issuer, value) => name({ kind: "event", issuer, value }),

@@ -12,7 +12,7 @@ import { hasThreeParts } from "./compact-jws.ts";
 import type { Issuer } from "./issuers.ts";
 import { fixedKeys, type KeyRing } from "./keys/key-ring.ts";
 import type { VerificationKey } from "./keys/verification-key.ts";
-import { type Names, plainNames } from "./names.ts";
+import { createNames, type Names } from "./names.ts";
 import { countSeen, type SeenTokens } from "./seen-tokens.ts";
 import type { Audience } from "./signature.ts";
 import type { VerifiedToken } from "./verified-token.ts";
@@ -80,7 +80,9 @@ const forgedEntries = 1000;
  * never a verdict: the time claims are asked on every call. One whose signature was wrong is remembered
  * apart from those, so that a flood of them pushes none of those out.
  */
-export function createVerifier(options: VerifierOptions): Verifier {
+export function createVerifier(given: VerifierOptions): Verifier {
+  const names = given.names ?? createNames({ isMainIssuer: (issuer) => issuer === given.issuer });
+  const options = { ...given, names };
   const { clock, clockToleranceSeconds, tokenBytes } = options;
   const verified = new LRUCache<string, VerifiedToken>({ max: options.cacheEntries });
   const forged = new LRUCache<string, true>({ max: forgedEntries });
@@ -128,7 +130,6 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 
   const remembered = () => [...verified.values()];
-  const names = options.names ?? plainNames;
   return { verify, seen, names, remembered, forget: () => verified.clear() };
 }
 
@@ -146,7 +147,7 @@ function voidAtChanges(
 /** All issuers, the main one first. */
 export function issuersOf({ keys, issuer, audience, issuers = [] }: VerifierOptions): Issuer[] {
   const ring = "lookFor" in keys ? keys : fixedKeys(keys);
-  return [{ issuer, audience, keys: ring }, ...issuers];
+  return [{ issuer, audience, keys: ring, namespace: issuer }, ...issuers];
 }
 
 /** Verifies a credential; waits for its turn if its key has to be fetched. */

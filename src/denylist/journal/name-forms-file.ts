@@ -1,7 +1,7 @@
-import { open, readFile, rename, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { NamesDifferError } from "../../errors.ts";
-import { ensureDirectory, syncDirectory, writeWhole } from "../../platform/durable-file.ts";
+import { ensureDirectory, replaceFile, unlessMissing } from "../../platform/durable-file.ts";
 import { compareForms, formatForms, parseForms, strangersReason } from "../name-forms.ts";
 
 /** In which forms revgate 0.1, which wrote no such file, has made the names in its journal. */
@@ -26,20 +26,8 @@ export async function noteNameForms(
     throw new NamesDifferError(strangersReason(join(dataDir, "journal"), held, own));
   }
   if (formatForms(held) !== formatForms(own)) {
-    await write(dataDir, path, own).catch(onFailure);
+    await replaceFile(dataDir, "name-forms", `${formatForms(own)}\n`).catch(onFailure);
   }
-}
-
-async function write(dataDir: string, path: string, own: readonly string[]): Promise<void> {
-  const file = await open(`${path}.new`, "w", 0o600);
-  try {
-    await writeWhole(file, `${formatForms(own)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
-  await syncDirectory(dataDir);
 }
 
 async function formsIn(path: string, journal: string): Promise<readonly string[]> {
@@ -51,13 +39,4 @@ async function formsIn(path: string, journal: string): Promise<readonly string[]
   }
   const size = (await unlessMissing(stat(journal)))?.size ?? 0;
   return size > 0 ? formsOfBefore : [];
-}
-
-async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
 }

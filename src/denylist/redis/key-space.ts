@@ -58,6 +58,11 @@ export class KeySpace {
     return `${this.#startOf(this.feedShard)}names`;
   }
 
+  /** Where it stands whose names have no issuer. */
+  get mainIssuerKey(): string {
+    return `${this.#startOf(this.feedShard)}issuer`;
+  }
+
   /** Where it stands since when revocations are remembered for how long. */
   get livesKey(): string {
     return `${this.#startOf(this.feedShard)}lifetimes`;

@@ -11,6 +11,8 @@ export interface NameAgreementOptions {
    * there then. "" is nothing.
    */
   readonly exchange: (found: string, wanted: string) => Promise<string>;
+  /** Compares what else names are made of; resolves to what is wrong with it, or to undefined. */
+  readonly compareMore?: (() => Promise<string | undefined>) | undefined;
   /** Whether this sidecar answers before it has reached Redis for the first time. */
   readonly isTrusting: boolean;
   /** Told when the trouble changes. */
@@ -57,7 +59,14 @@ export function compareNames(options: NameAgreementOptions): NameAgreement {
 }
 
 /** Resolves to the reason why nothing is in common, or to undefined. */
-async function compareOnce({ forms, exchange }: NameAgreementOptions): Promise<string | undefined> {
+async function compareOnce(options: NameAgreementOptions): Promise<string | undefined> {
+  return (await compareOwnForms(options)) ?? (await options.compareMore?.());
+}
+
+async function compareOwnForms({
+  forms,
+  exchange,
+}: NameAgreementOptions): Promise<string | undefined> {
   const own = formatForms(forms);
   let found = await exchange("", own);
   for (;;) {

@@ -14,12 +14,12 @@ describe("what the store asks of what is built on it", () => {
   });
 
   it("tells everybody that revocations are remembered for less", () => {
-    const { told, onShorterLives } = createTelling();
+    const { told, onOtherChecks } = createTelling();
     const heard: string[] = [];
-    told.onShorterLives();
-    onShorterLives(() => heard.push("one"));
-    onShorterLives(() => heard.push("other"));
-    told.onShorterLives();
+    told.onOtherChecks();
+    onOtherChecks(() => heard.push("one"));
+    onOtherChecks(() => heard.push("other"));
+    told.onOtherChecks();
     assert.deepEqual(heard, ["one", "other"]);
   });
 });

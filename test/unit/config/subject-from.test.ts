@@ -128,7 +128,7 @@ describe("subjectFrom", () => {
     assert.deepEqual(problemsOf(rule("https://other"), several), []);
     assert.match(problemsOf(rule("https://nobody"))[0] ?? "", /none is named there/);
     assert.equal(namespaceOf({ form: "user", issuer: "https://other" }), "https://other");
-    assert.equal(namespaceOf({ form: "user", issuer: "https://main" }), undefined);
+    assert.equal(namespaceOf({ form: "user", issuer: "https://main" }), "https://main");
   });
 });
 
