@@ -1,6 +1,6 @@
 import type { Denylist } from "../denylist/denylist.ts";
 import { StoreUnavailableError } from "../errors.ts";
-import type { Clock } from "../platform/clock.ts";
+import { type Clock, earliestSeconds } from "../platform/clock.ts";
 import { within } from "../platform/within.ts";
 import { type Lifetimes, tokenEntry } from "../revocation/entries.ts";
 import { begun, inSession, linksFor, linkTogether, prolonged } from "../revocation/sessions.ts";
@@ -98,7 +98,7 @@ async function link(
     const linked = linkTogether(handedOut, before && inSession(before, session));
     const replaced = route.reused === "end" && before ? [tokenEntry(before)] : [];
     const whose =
-      before === undefined ? begun(linked, clock.nowSeconds()) : prolonged(linked, denylist);
+      before === undefined ? begun(linked, earliestSeconds(clock)) : prolonged(linked, denylist);
     await denylist.revoke([...linksFor(linked), ...whose, ...replaced]);
   };
   await note(noted(), options);

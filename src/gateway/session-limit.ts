@@ -1,11 +1,11 @@
 import { type BegunSession, formatBeginning } from "../denylist/beginning.ts";
 import type { Denylist, Entry } from "../denylist/denylist.ts";
 import { RevocationPendingError } from "../errors.ts";
-import type { Clock } from "../platform/clock.ts";
+import { type Clock, earliestSeconds } from "../platform/clock.ts";
 import { largestOf } from "../platform/extremes.ts";
 import { within } from "../platform/within.ts";
 import { type Lifetimes, sessionEntries } from "../revocation/entries.ts";
-import { beginningEntry, linksFor, linkTogether } from "../revocation/sessions.ts";
+import { beginningEntry, begunMsOf, linksFor, linkTogether } from "../revocation/sessions.ts";
 import type { VerifiedToken } from "../token/verified-token.ts";
 import type { HoldOptions } from "./hold-options.ts";
 
@@ -39,8 +39,9 @@ export async function beginLimited(
   const subjects = subjectNamesOf(login);
   const begin = async () => {
     const before = await denylist.sessionsOf(subjects);
-    const begunMs = laterThan(before, options.clock);
-    const beginning = formatBeginning({ subject: login.owner.subject, begunMs });
+    const begunMs = begunMsOf(login.owner, earliestSeconds(options.clock));
+    const order = laterThan(before, begunMs);
+    const beginning = formatBeginning({ subject: login.owner.subject, begunMs, order });
     // First this alone: if it can't be told to all, the login fails, and no other session must have ended for it.
     await revoke([...linksFor(tokens), beginningEntry(session, beginning, tokens)], options);
     // Of logins in the same moment, at whatever sidecars, the one whose session is known last sees all.
@@ -65,16 +66,15 @@ function subjectNamesOf({ owner }: Login): string[] {
   return [owner.subject, ...former.flatMap(({ kind, value }) => (kind === "sub" ? [value] : []))];
 }
 
-/** Now, but later than all that began before: clocks of sidecars differ. */
-function laterThan(sessions: readonly BegunSession[], clock: Clock): number {
-  const nowMs = Math.floor(clock.nowSeconds() * 1000);
-  return Math.max(nowMs, largestOf(sessions, ({ begunMs }) => begunMs) + 1);
+/** The place of a session after all that began before, whatever their clocks said. */
+function laterThan(sessions: readonly BegunSession[], begunMs: number): number {
+  return Math.max(begunMs, largestOf(sessions, ({ order }) => order) + 1);
 }
 
 /** The oldest of some sessions, without the `count` latest; every sidecar has them in the same order. */
 function oldestBeyond(count: number, sessions: readonly BegunSession[]): readonly BegunSession[] {
   const byAge = [...sessions].sort(
-    (one, other) => one.begunMs - other.begunMs || (one.name < other.name ? -1 : 1),
+    (one, other) => one.order - other.order || (one.name < other.name ? -1 : 1),
   );
   return byAge.slice(0, Math.max(0, byAge.length - count));
 }

@@ -14,6 +14,11 @@ export interface Clock {
   readonly doubt?: string | undefined;
 }
 
+/** The earliest that it may be. */
+export function earliestSeconds(clock: Clock): EpochSeconds {
+  return clock.earliestSeconds?.() ?? clock.nowSeconds();
+}
+
 /** The wall clock of the machine, taken at its word. */
 export const systemClock: Clock = {
   nowSeconds: () => Date.now() / 1000,

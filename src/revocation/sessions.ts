@@ -47,8 +47,17 @@ export function begun(tokens: readonly VerifiedToken[], now: EpochSeconds): Entr
   const session = owner?.session;
   if (owner?.subject === undefined || session === undefined) return [];
   if (!tokens.some(isMeantBySession)) return [];
-  const beginning = formatBeginning({ subject: owner.subject, begunMs: Math.floor(now * 1000) });
+  const beginning = formatBeginning({ subject: owner.subject, begunMs: begunMsOf(owner, now) });
   return [beginningEntry(session, beginning, tokens)];
+}
+
+/**
+ * When a session began with a token: no later than its issuer says, which is what cut-offs end the token itself by. A clock
+ * that is ahead for a moment must not let the session outlive cut-offs until that time has come; too early a time only has
+ * them end more. So `now` should be the earliest that it may be.
+ */
+export function begunMsOf({ issuedAt }: VerifiedToken, now: EpochSeconds): number {
+  return Math.max(0, Math.floor(Math.min(now, issuedAt ?? now) * 1000));
 }
 
 /** What keeps the beginning of a session known that goes on with these tokens; nothing if it was not noted. */

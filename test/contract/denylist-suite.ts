@@ -229,15 +229,15 @@ export function describeDenylist(what: string, { open }: DenylistSetup): void {
         const sessions = [...(await sessionsOf(store, [entryFor("nobody").value, alice]))];
         sessions.sort((a, b) => a.begunMs - b.begunMs);
         assert.deepEqual(sessions, [
-          { name: one, begunMs: 5_000 },
-          { name: two, begunMs: 9_000 },
+          { name: one, begunMs: 5_000, order: 5_000 },
+          { name: two, begunMs: 9_000, order: 9_000 },
         ]);
         assert.equal(store.knownBeginning(two), `${alice} 9000`);
       }
       // A cut-off of the subject ends what began before.
       await again.revoke([{ ...cutoffFor("alice", 5), value: alice }]);
       const left = await sessionsOf(again, [alice]);
-      assert.deepEqual(left, [{ name: two, begunMs: 9_000 }]);
+      assert.deepEqual(left, [{ name: two, begunMs: 9_000, order: 9_000 }]);
     });
 
     it("ends opaque tokens with the subject of their session, but for those that are spared with it", async (t) => {

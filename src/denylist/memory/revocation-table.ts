@@ -64,11 +64,11 @@ export class RevocationTable {
     return names.flatMap((name) => {
       const text = this.beginningOf(name);
       if (text === undefined) return [];
-      const { subject, begunMs } = parseBeginning(text);
+      const { subject, begunMs, order } = parseBeginning(text);
       const issuedAt = begunMs / 1000;
       // Not by its first token: that may have been replaced since.
       const isOver = this.has({ id: noToken, sid: name, subject, issuedAt });
-      return isOver ? [] : [{ name, begunMs }];
+      return isOver ? [] : [{ name, begunMs, order }];
     });
   }
 
