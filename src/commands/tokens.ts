@@ -116,7 +116,7 @@ ${tokenHelp}`,
     }
     const message =
       standing.standing === "expired"
-        ? `nothing to do: expired at ${until(standing)}`
+        ? `expired at ${until(standing)}: noted, in case this machine's clock is ahead`
         : `revoked until ${until(standing)}: tok:${standing.id}`;
     print(io, message);
     return exitCodes.done;

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import type { RequestListener } from "node:http";
+import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { openEmbeddedDenylist } from "../../src/denylist/embedded.ts";
 import { keptBeyondSeconds } from "../../src/denylist/retention.ts";
@@ -24,6 +26,10 @@ routes:
   - { path: /password, methods: [POST], revoke: subject }
 `;
 
+const secret = "a-secret-of-the-operator";
+const admin = "admin: { host: 127.0.0.1, port: 0, tokenFile: secret }";
+const form = { "content-type": "application/x-www-form-urlencoded" };
+
 interface Started {
   readonly gate: TestGate;
   readonly clock: MachineClock;
@@ -42,10 +48,12 @@ async function start(
   clock = machineClock(),
 ): Promise<Started> {
   const application = await startApplication(t, listener);
+  const place = directory ?? temporaryDirectory(t);
+  writeFileSync(join(place, "secret"), secret);
   const yaml = `${routes}denylist: ${denylist}`;
   const gate = await startGate(t, {
     ...{ upstream: application.url, yaml, stopwatch: clock.stopwatch },
-    ...(directory !== undefined && { directory }),
+    directory: place,
   });
   const ask = (method: string) => async (path: string, token: string) => {
     const reply = await send(`${gate.url}${path}`, { method, headers: { token } });
@@ -217,6 +225,24 @@ describe("a wall clock that jumps", () => {
     await untilReady(second.gate);
     assert.equal(await second.get("/me", revoked), "401 token_revoked");
     assert.equal(await second.get("/me", live), "200");
+  });
+
+  it("that was ahead from the start lets no token in that was revoked as an expired one", async (t) => {
+    const clock = machineClock();
+    clock.set(hour);
+    const { gate, get } = await start(t, { denylist: `{ dataDir: data }\n${admin}` }, clock);
+    const token = tokenFor(1800);
+    const revoked = await send(`${gate.adminUrl}/revoke`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${secret}`, ...form },
+      body: `token=${token}`,
+    });
+    assert.equal(revoked.status, 200);
+    clock.set(0);
+    clock.pass(31);
+    await untilReady(gate);
+    assert.equal(await get("/me", token), "503 denylist_unavailable");
+    assert.equal(await get("/me", tokenFor(2 * hour)), "200");
   });
 
   it("that was ahead when the journal was compacted lets nobody in by what was left out", async (t) => {
