@@ -24,7 +24,14 @@ export interface Forwarding
   readonly live: Pick<LiveConnections, "add" | "isRevoked">;
   readonly denylist: Pick<
     Denylist,
-    "intend" | "revoke" | "lookUp" | "ask" | "sessionOf" | "sessionsOf" | "knownBeginning"
+    | "intend"
+    | "revoke"
+    | "lookUp"
+    | "ask"
+    | "sessionOf"
+    | "knownSession"
+    | "sessionsOf"
+    | "knownBeginning"
   >;
   readonly unproven: SharedBudget;
   readonly unprovenLinks: SharedBudget;

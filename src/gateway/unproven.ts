@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { Denylist } from "../denylist/denylist.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Lifetimes } from "../revocation/entries.ts";
+import type { VerifiedToken } from "../token/verified-token.ts";
 import type { Admitted } from "./checks.ts";
 import type { SubjectInRequest } from "./named-subjects.ts";
 
@@ -87,9 +88,13 @@ function createBucket(perHour: number, now: () => number): Bucket {
   };
 }
 
+interface IsLive {
+  readonly denylist: Pick<Denylist, "lookUp">;
+}
+
 /** What it takes to tell whether a request has proved anything. */
 interface Facts {
-  readonly denylist: Pick<Denylist, "lookUp">;
+  readonly denylist: Pick<Denylist, "lookUp" | "knownSession">;
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
 }
@@ -109,13 +114,18 @@ export function countUnproven(
   if (token !== undefined && isProof(facts, route, token)) return 0;
   const carried =
     token === undefined || route.keepsCarriedToken ? otherTokens : [token, ...otherTokens];
-  const opaque = carried.filter((each) => each.isOpaque);
+  const opaque = carried.filter((each) => each.isOpaque && !wasHandedOut(facts, each));
   return opaque.length + subjects.filter(({ name }) => name !== undefined).length;
+}
+
+/** Whether a token that revgate can't check was seen when it was handed out, in a session, and has not been ended since. */
+function wasHandedOut({ denylist }: Facts, token: VerifiedToken): boolean {
+  return denylist.lookUp(token) === "live" && denylist.knownSession(token) !== undefined;
 }
 
 /** Whether a token is one of an issuer's that is alive: what it ends with itself costs a login each time. */
 export function isProof(
-  { denylist, clock, lifetimes }: Facts,
+  { denylist, clock, lifetimes }: Pick<Facts, "clock" | "lifetimes"> & IsLive,
   route: Pick<Admitted["route"], "access" | "revoked">,
   token: NonNullable<Admitted["token"]>,
 ): boolean {

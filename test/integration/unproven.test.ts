@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { Agent } from "node:http";
 import { describe, it, type TestContext } from "node:test";
@@ -67,7 +68,9 @@ describe("an application that answers 200 to the revocation of any text", () => 
       await once(request, "end");
       if (request.url !== "/me") asked += 1;
       response.statusCode = request.url === "/refusing" ? 400 : 200;
-      response.end("{}");
+      response.setHeader("Content-Type", "application/json");
+      const pair = { access: makeToken(), refresh: randomUUID() };
+      response.end(request.url === "/login" ? JSON.stringify(pair) : "{}");
     });
     const gate = await startGate(t, {
       upstream: application.url,
@@ -76,6 +79,8 @@ routes:
   - { path: /oauth/revoke, access: public, from: [ { form: token } ], tokens: opaque, revoke: token }
   - { path: /refusing, access: public, from: [ { form: token } ], tokens: opaque, revoke: token }
   - { path: /reset, access: public, revoke: subject, subjectFrom: { form: token } }
+  - { path: /login, access: public, handsOut: [ { responseJson: /access }, { responseJson: /refresh } ], session: begins }
+  - { path: /session, access: public, from: [ { form: token } ], tokens: opaque, revoke: session }
   - { path: /logout, revoke: token, alsoRevoke: [ { form: token } ] }`,
     });
     const revoke = (path: string, text: string, token?: string, agent?: Agent) =>
@@ -120,6 +125,21 @@ routes:
     assert.equal(statuses.at(-1), 503);
     assert.equal((await revoke("/oauth/revoke", "one")).status, 200);
     assert.equal((await revoke("/reset", "somebody")).status, 200);
+  });
+
+  it("keeps no one from ending a session by a token that was handed out in it, and counts none of these", async (t) => {
+    const { gate, revoke } = await start(t);
+    const logIn = async () =>
+      (await revoke("/login", "")).json as { access: string; refresh: string };
+    for (let i = 0; i < ofOne; i += 1) await revoke("/oauth/revoke", `made-up-${i}`);
+    assert.equal((await revoke("/session", "made-up")).status, 503);
+    for (let i = 0; i < 3; i += 1) {
+      const { access, refresh } = await logIn();
+      assert.equal((await revoke("/session", refresh)).status, 200);
+      assert.equal(await statusOf(gate, access), 401);
+      // It has been ended: to do it again shows nothing, and each time would be kept.
+      assert.equal((await revoke("/session", refresh)).status, 503);
+    }
   });
 
   it("uses up nothing where the application refuses", async (t) => {

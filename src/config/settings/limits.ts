@@ -73,7 +73,7 @@ export const limits = about(
       "Max revocations an hour caused by requests without a live token; more are answered 503.",
       whole(3600, 1, 10_000_000, "revocations"),
       {
-        why: "They revoke opaque tokens, or subjects that the request names: with an application that answers 2xx to any text (as RFC 7009 asks), anyone could fill memory and disk. At 3600, 30 days hold 2.6 million: about 70 MB. Requests that the application refuses do not count. A client network (an IPv4 address, or 64 bits of IPv6) that has used a tenth leaves the last half to others.",
+        why: "They revoke opaque tokens, or subjects that the request names: with an application that answers 2xx to any text (as RFC 7009 asks), anyone could fill memory and disk. At 3600, 30 days hold 2.6 million: about 70 MB. Requests that the application refuses do not count, nor do live tokens that revgate has seen handed out in a session. A client network (an IPv4 address, or 64 bits of IPv6) that has used a tenth leaves the last half to others.",
       },
     ),
     unprovenLinks: about(

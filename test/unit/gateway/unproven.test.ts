@@ -66,11 +66,15 @@ describe("what a request proves", () => {
   const route: Route = { access: "protected", revoke: "token" };
   const count = (
     admitted: Partial<Admitted>,
-    { standing = "live" as Standing, subjects = [] as (typeof subject)[] } = {},
+    {
+      standing = "live" as Standing,
+      subjects = [] as (typeof subject)[],
+      session = undefined as string | undefined,
+    } = {},
   ) =>
     countUnproven(
       {
-        denylist: { lookUp: () => standing },
+        denylist: { lookUp: () => standing, knownSession: () => session },
         clock: { nowSeconds: () => now },
         lifetimes: { clockToleranceSeconds: 5, maxLifetimeSeconds: 3600 },
       },
@@ -88,6 +92,14 @@ describe("what a request proves", () => {
     assert.equal(count({ token: opaque, otherTokens: [opaque] }, { subjects: [subject] }), 3);
     assert.equal(count({ otherTokens: [verified, opaque] }), 1);
     assert.equal(count({ token: opaque, route: { ...route, keepsCarriedToken: true } }), 0);
+  });
+
+  it("is an opaque token that was handed out in a session, as long as it is known to be alive", () => {
+    const session = "s".repeat(43);
+    assert.equal(count({ token: opaque }, { session }), 0);
+    assert.equal(count({ token: opaque }, { session, subjects: [subject] }), 1);
+    for (const standing of ["revoked", "ask"] as const)
+      assert.equal(count({ token: opaque }, { session, standing }), 1, standing);
   });
 
   it("is nothing by a token that is over: the same one could come again and again", () => {
