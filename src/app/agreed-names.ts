@@ -4,15 +4,21 @@ import type { FleetLives } from "../denylist/redis/fleet-lives.ts";
 import { compareNames } from "../denylist/redis/name-agreement.ts";
 import type { RedisReplica } from "../denylist/redis/replica.ts";
 import type { Logger } from "../observability/logger.ts";
+import type { KeptReadings } from "./claim-readings.ts";
 import type { KeptMainIssuer } from "./main-issuer.ts";
 
 /** Where the forms of names are compared, and with what. */
 export interface AgreedNamesOptions {
-  readonly replica: Pick<RedisReplica, "exchangeNameForms" | "exchangeMainIssuer">;
+  readonly replica: Pick<
+    RedisReplica,
+    "exchangeNameForms" | "exchangeMainIssuer" | "exchangeReadings"
+  >;
   /** The forms in which this sidecar makes names. */
   readonly forms: readonly string[];
   /** Whose names have no issuer. */
   readonly mainIssuer: Pick<KeptMainIssuer, "compare">;
+  /** Which claims name subjects and sessions, and did before. */
+  readonly readings: Pick<KeptReadings, "compare">;
   /** For how long all sidecars of the store remember. */
   readonly lives: Pick<FleetLives, "unread">;
   readonly whenUnavailable: "deny" | "serve-known";
@@ -25,14 +31,16 @@ export interface AgreedNamesOptions {
  */
 export function agreeOnNames(
   denylist: Denylist,
-  { replica, forms, mainIssuer, lives, whenUnavailable, logger }: AgreedNamesOptions,
+  { replica, forms, mainIssuer, readings, lives, whenUnavailable, logger }: AgreedNamesOptions,
 ): Denylist {
   const isTrusting = whenUnavailable === "serve-known";
   const names = compareNames({
     forms,
     exchange: (found, wanted) => replica.exchangeNameForms(found, wanted),
-    compareMore: () =>
-      mainIssuer.compare((found, wanted) => replica.exchangeMainIssuer(found, wanted)),
+    async compareMore() {
+      await readings.compare((found, wanted) => replica.exchangeReadings(found, wanted));
+      return mainIssuer.compare((found, wanted) => replica.exchangeMainIssuer(found, wanted));
+    },
     isTrusting,
     onTrouble(reason) {
       if (reason === undefined)

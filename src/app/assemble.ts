@@ -52,7 +52,7 @@ export interface Foundation {
   readonly inForce: InForce;
   readonly store: Pick<
     Store,
-    "denylist" | "clock" | "clockHints" | "latestExpiry" | "isMainIssuer" | "check" | "configure"
+    "denylist" | "clock" | "clockHints" | "latestExpiry" | "naming" | "check" | "configure"
   >;
   /** Answers the commands of the admin API. */
   readonly commands: ControlHandler;

@@ -44,15 +44,8 @@ export class CurrentAssembly {
     const { inForce, metrics, logger, store } = this.#foundation;
     const { config, needRestart } = keepFixed(inForce.config, asked);
     store.check(config);
-    const { clock, clockHints, latestExpiry, isMainIssuer } = store;
-    const context = {
-      metrics: metrics.store,
-      logger,
-      clock,
-      clockHints,
-      latestExpiry,
-      isMainIssuer,
-    };
+    const { clock, clockHints, latestExpiry, naming } = store;
+    const context = { metrics: metrics.store, logger, clock, clockHints, latestExpiry, naming };
     const verification = await reopenVerifier(config, context, inForce);
     const before: Former = { ...this.#current, ...inForce };
     const next = { config, verification };

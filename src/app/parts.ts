@@ -78,11 +78,11 @@ export interface Parts {
 /** Makes every part, each from those before it. Nothing is served yet, and nothing is waited for. */
 export function construct(config: Config, store: Store, making: Making): Parts {
   const { logger, tracing, observer, metrics, onUncaught } = making;
-  const { clock } = store;
+  const { clock, clockHints, latestExpiry, naming } = store;
   metrics.gate.observing.set(observer === undefined ? 0 : 1);
   const verification = openVerifier(config, {
-    ...{ clock, clockHints: store.clockHints, latestExpiry: store.latestExpiry, logger },
-    ...{ metrics: metrics.store, stopwatch: making.stopwatch, isMainIssuer: store.isMainIssuer },
+    ...{ clock, clockHints, latestExpiry, naming, logger },
+    ...{ metrics: metrics.store, stopwatch: making.stopwatch },
   });
   const inForce: InForce = { config, verification };
   store.onOtherChecks(() => inForce.verification.verifier.forget());

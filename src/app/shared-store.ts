@@ -13,6 +13,7 @@ import type { AnchoredClock } from "../platform/anchored-clock.ts";
 import { systemStopwatch } from "../platform/clock.ts";
 import { isSameData } from "../platform/same-data.ts";
 import { agreeOnNames } from "./agreed-names.ts";
+import type { KeptReadings } from "./claim-readings.ts";
 import type { KeptMainIssuer } from "./main-issuer.ts";
 import { createRedisReports, reportCutoffsAhead } from "./redis-reports.ts";
 import { rememberedSeconds } from "./remembered.ts";
@@ -29,7 +30,7 @@ const nameTrustOfGrace = 0.6;
 
 /** The denylist that several sidecars share; it takes over the embedded one, which it closes with itself. */
 export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Shared {
-  const { context, embedded, outbox, forms, clock, mainIssuer } = parts;
+  const { context, embedded, outbox, clock } = parts;
   const { metrics, logger } = context;
   const { onConnection, onTrouble } = createRedisReports(context);
   const onRefused = (reason?: string) => onTrouble("proof", reason);
@@ -64,7 +65,7 @@ export function shareThroughRedis(redis: RedisSettings, parts: SharedParts): Sha
     onEpoch: reportEpoch(context, redis),
   });
   return {
-    denylist: agreeOnNames(shared, { ...redis, replica, forms, lives, mainIssuer, logger }),
+    denylist: agreeOnNames(shared, { ...redis, ...parts, replica, lives, logger }),
     stalenessSeconds: () => shared.stalenessSeconds,
     fleet: () => describeFleet(shared),
     remember: (seconds) => lives.configure(seconds),
@@ -172,6 +173,7 @@ export interface SharedParts {
   /** The forms in which this sidecar makes names. */
   readonly forms: readonly string[];
   readonly mainIssuer: KeptMainIssuer;
+  readonly readings: KeptReadings;
   readonly config: Config;
   readonly context: StoreContext;
   readonly embedded: EmbeddedDenylist;

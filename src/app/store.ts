@@ -4,6 +4,7 @@ import type { Config } from "../config/load.ts";
 import { namingOf } from "../config/name-keys.ts";
 import type { ControlHandler } from "../control/command-server.ts";
 import { type DataDirHold, holdDataDir } from "../control/control-socket.ts";
+import type { ClaimReadings } from "../denylist/claim-readings.ts";
 import type { Denylist } from "../denylist/denylist.ts";
 import { type EmbeddedDenylist, openEmbeddedDenylist } from "../denylist/embedded.ts";
 import { withFormerNames } from "../denylist/former-names.ts";
@@ -15,6 +16,7 @@ import { describe } from "../observability/request-log.ts";
 import type { AnchoredClock } from "../platform/anchored-clock.ts";
 import type { EpochSeconds } from "../platform/clock.ts";
 import { createNames } from "../token/names.ts";
+import { keepReadings } from "./claim-readings.ts";
 import { keepDirectory } from "./directory.ts";
 import { keepMainIssuer } from "./main-issuer.ts";
 import { rememberedSeconds } from "./remembered.ts";
@@ -22,6 +24,14 @@ import type { Shared, SharedParts, ShareThroughRedis } from "./shared-store.ts";
 import type { StoreContext } from "./store-context.ts";
 import { createTelling } from "./telling.ts";
 import { openClockHints, openTime } from "./time.ts";
+
+/** How a store's names are made of tokens' claims. */
+export interface StoreNaming {
+  /** Whether an issuer's claims have the names without an issuer. */
+  readonly isMainIssuer: (issuer: string) => boolean;
+  /** By which claims its revocations go. */
+  readonly readings: () => ClaimReadings;
+}
 
 /** The denylist as configured, and the hold on its data directory. */
 export interface Store {
@@ -32,8 +42,8 @@ export interface Store {
   readonly clockHints: ClockHints;
   /** The latest `exp` with which a token that was issued then can be accepted. */
   readonly latestExpiry: (issuedAt: EpochSeconds | undefined) => EpochSeconds;
-  /** Whether an issuer's claims have the names without an issuer. */
-  readonly isMainIssuer: (issuer: string) => boolean;
+  /** How its names are made of claims. */
+  readonly naming: StoreNaming;
   /** Throws ConfigError if the store can't go by that configuration. */
   check(config: Config): void;
   /** Calls back when tokens may live shorter, or are named otherwise: what was verified before counts no more. */
@@ -79,22 +89,19 @@ async function openHeldStore(
   const { redis } = config.settings.denylist;
   const outbox = redis && new Outbox();
   const { told, ...telling } = createTelling();
-  const naming = await openNaming(config, context, told);
-  const { mainIssuer } = naming;
+  const { mainIssuer, readings, forms } = await openNaming(config, context, { ...told, clock });
   const onIgnored = reportIgnored(context);
   const embedded = await openEmbeddedDenylist({
-    dataDir: dataDirOf(config),
-    clock,
-    retention: clock.retention,
-    outbox,
+    ...{ dataDir: dataDirOf(config), clock, retention: clock.retention, outbox },
     onUnknownOutcome: config.settings.denylist.onUnknownOutcome,
     ...{ onIgnored, ...directory.reports },
   });
   reportCrash(config, context, embedded);
   // With Redis, all sidecars of the store agree on it.
   if (redis === undefined) await embedded.remember(rememberedSeconds(config));
-  const parts = { config, context, embedded, onIgnored, clock, ...naming, ...told };
-  const shared = redis && outbox && (await loadSharing())(redis, { ...parts, outbox });
+  const parts = { config, context, embedded, onIgnored, clock, ...told };
+  const naming = { mainIssuer, readings, forms };
+  const shared = redis && outbox && (await loadSharing())(redis, { ...parts, ...naming, outbox });
   reloadAtJumps(clock, embedded, shared);
 
   return {
@@ -102,10 +109,11 @@ async function openHeldStore(
     ...{ clock, clockHints: openClockHints(clock, context), serveCommands: hold.serve },
     latestExpiry: (issuedAt) => embedded.lives.latestExpiry(issuedAt),
     ...telling,
-    isMainIssuer: mainIssuer.is,
+    naming: { isMainIssuer: mainIssuer.is, readings: readings.current },
     check: mainIssuer.check,
     configure(next) {
       mainIssuer.configure(next);
+      readings.configure(next);
       clock.tolerate(next.settings.tokens.clockTolerance / 1000);
       void (shared ?? embedded).remember(rememberedSeconds(next));
       shared?.adopt(next.files.redis);
@@ -127,15 +135,16 @@ async function openHeldStore(
 async function openNaming(
   config: Config,
   { logger }: StoreContext,
-  told: { readonly onOtherChecks: () => void },
-): Promise<Pick<SharedParts, "forms" | "mainIssuer">> {
+  { onOtherChecks: onChange, clock }: Pick<SharedParts, "onOtherChecks" | "clock">,
+): Promise<Pick<SharedParts, "forms" | "mainIssuer" | "readings">> {
   const { forms } = createNames(namingOf(config));
   await noteNameForms(dataDirOf(config), forms, (error) =>
     logger.warn({ cause: describe(error) }, "the form of names could not be recorded"),
   );
   return {
     forms,
-    mainIssuer: await keepMainIssuer(config, { logger, onChange: told.onOtherChecks }),
+    mainIssuer: await keepMainIssuer(config, { logger, onChange }),
+    readings: await keepReadings(config, { logger, clock, onChange }),
   };
 }
 

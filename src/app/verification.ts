@@ -2,6 +2,7 @@ import { type KeySettings, reloadKeys } from "../config/key-files.ts";
 import type { Config } from "../config/load.ts";
 import { namingOf } from "../config/name-keys.ts";
 import { requiresIssuedAt } from "../config/routes.ts";
+import { formerClaims } from "../denylist/claim-readings.ts";
 import { ConfigError } from "../errors.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
@@ -22,6 +23,7 @@ import { areSameKeys, WatchedKeys } from "../token/keys/watched-keys.ts";
 import { createNames } from "../token/names.ts";
 import { createVerifier, type Verifier, type VerifierOptions } from "../token/verifier.ts";
 import { openIntrospection } from "./introspection.ts";
+import type { StoreNaming } from "./store.ts";
 
 /** The verifier as configured, with the keys that it lives on. */
 export interface OpenVerifier extends KeySets {
@@ -74,8 +76,8 @@ export interface VerifierContext {
   readonly clockHints?: VerifierOptions["clockHints"];
   /** The latest `exp` of a token that was issued then, as long as revocations have been remembered. */
   readonly latestExpiry?: (issuedAt: EpochSeconds | undefined) => EpochSeconds;
-  /** Whether an issuer's claims have the names without an issuer in the store. */
-  readonly isMainIssuer: (issuer: string) => boolean;
+  /** How the store's names are made of claims. */
+  readonly naming: StoreNaming;
 }
 
 /** How often key files are read again. */
@@ -121,18 +123,19 @@ export function openVerifier(config: Config, context: VerifierContext): OpenVeri
 function verifierOptions(
   config: Config,
   { main, issuers }: { readonly main: KeyRing; readonly issuers: readonly Issuer[] },
-  { metrics, clock, clockHints, latestExpiry, isMainIssuer }: VerifierContext,
+  { metrics, clock, clockHints, latestExpiry, naming }: VerifierContext,
 ): VerifierOptions {
   const { settings } = config;
   const { tokens } = settings;
   return {
     keys: main,
-    names: createNames(namingOf(config, isMainIssuer)),
+    names: createNames(namingOf(config, naming.isMainIssuer)),
     issuer: tokens.issuer,
     audience: tokens.audience,
     issuers,
     subjectClaim: tokens.subjectClaim,
     sessionClaim: tokens.sessionClaim,
+    formerClaims: (token) => formerClaims(naming.readings(), token),
     forwardClaims: new Map(Object.entries(tokens.forwardClaims)),
     ...requirementsOf(settings),
     clockToleranceSeconds: tokens.clockTolerance / 1000,

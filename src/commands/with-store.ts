@@ -48,7 +48,7 @@ export async function withStore<Result>(
     ...context,
     clock: store.clock,
     latestExpiry: store.latestExpiry,
-    isMainIssuer: store.isMainIssuer,
+    naming: store.naming,
   });
   const commands = createStoreCommands({
     denylist: store.denylist,

@@ -8,7 +8,12 @@ import { createIntrospectionAnswers } from "./introspection-answers.ts";
 import { type Names, namesIn } from "./names.ts";
 import { readOpaqueToken } from "./opaque-token.ts";
 import { countSeen, sumOfSeen } from "./seen-tokens.ts";
-import { boundCertificate, type ClaimReading, type VerifiedToken } from "./verified-token.ts";
+import {
+  boundCertificate,
+  type ClaimReading,
+  namedBefore,
+  type VerifiedToken,
+} from "./verified-token.ts";
 import type { Verification, Verifier, VerifyOptions } from "./verifier.ts";
 
 /** How an issuer is asked about tokens that only it can read (RFC 7662). */
@@ -120,17 +125,21 @@ function readAnswer(
   const expiresAt = claims["exp"] as EpochSeconds;
   // By the names that its text has elsewhere: another spelling that the issuer accepts is revoked with it.
   const text = readOpaqueToken(credential, expiresAt, names);
-  const claimed = namesIn({
-    tok: { value: text.id, former: [] },
-    jti: names.claim("jti", issuer, claims["jti"]),
-    sid: names.claim("sid", issuer, claimAt(claims, sessionClaim)),
-    sub: names.claim("sub", issuer, claimAt(claims, subjectClaim)),
-  });
+  const issuedAt = claims["iat"] as EpochSeconds | undefined;
+  const claimed = namesIn(
+    {
+      tok: { value: text.id, former: [] },
+      jti: names.claim("jti", issuer, claims["jti"]),
+      sid: names.claim("sid", issuer, claimAt(claims, sessionClaim)),
+      sub: names.claim("sub", issuer, claimAt(claims, subjectClaim)),
+    },
+    namedBefore(claims, issuer, { ...options, issuedAt, subjectClaim, sessionClaim }),
+  );
   return {
     ...claimed,
     former: [...(text.former ?? []), ...(claimed.former ?? [])],
     others: [...(text.others ?? []), ...(claimed.others ?? [])],
-    issuedAt: claims["iat"] as EpochSeconds | undefined,
+    issuedAt,
     expiresAt,
     notBefore: claims["nbf"] as EpochSeconds | undefined,
     certificate: boundCertificate(claims["cnf"]),

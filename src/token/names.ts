@@ -171,8 +171,11 @@ function hashOfPair(issuer: string, value: string): string {
   return hash("sha256", JSON.stringify([issuer, value]), "base64url");
 }
 
-/** The names of one token, in the form in which a verified token has them. */
-export function namesIn(by: Readonly<Record<"tok", Name> & Record<ClaimKind, Name | undefined>>) {
+/** The names of one token, in the form in which a verified token has them; `lookedUp`: more that it may have been revoked by. */
+export function namesIn(
+  by: Readonly<Record<"tok", Name> & Record<ClaimKind, Name | undefined>>,
+  lookedUp: readonly NamedAs[] = [],
+) {
   const former = Object.entries(by).flatMap(([kind, name]) =>
     (name?.former ?? []).map((value) => ({ kind, value }) as NamedAs),
   );
@@ -182,7 +185,8 @@ export function namesIn(by: Readonly<Record<"tok", Name> & Record<ClaimKind, Nam
     sid: by.sid?.value,
     subject: by.sub?.value,
     // Most have none, and are spared two more fields.
-    ...(former.length > 0 && { former, others: former }),
+    ...(former.length > 0 && { former }),
+    ...(former.length + lookedUp.length > 0 && { others: [...former, ...lookedUp] }),
   };
 }
 

@@ -34,6 +34,19 @@ export interface VerifiedToken {
   readonly headers?: FieldLines | undefined;
 }
 
+/** A token, and the claims that say whose it is and of which session. */
+export interface ReadToken {
+  readonly issuedAt: EpochSeconds | undefined;
+  readonly subjectClaim: string;
+  readonly sessionClaim: string;
+}
+
+/** A claim that said so before. */
+export interface FormerClaim {
+  readonly kind: "sub" | "sid";
+  readonly claim: string;
+}
+
 /** What is read of a token's claims, besides what its key and issuer say of it. */
 export interface ClaimReading {
   /** The claims that say whose a token is (`sub`) and of which session (`sid`), if nothing nearer does. */
@@ -41,6 +54,8 @@ export interface ClaimReading {
   readonly sessionClaim?: string;
   /** What names its tokens; default: plain hashes. */
   readonly names?: Names | undefined;
+  /** By which other claims a token may have been revoked: they are looked up as well. */
+  readonly formerClaims?: ((token: ReadToken) => readonly FormerClaim[]) | undefined;
   /** By which header (name) the application is told of which claim (key). */
   readonly forwardClaims?: ReadonlyMap<string, string>;
 }
@@ -51,26 +66,48 @@ export function readClaims(
   { issuer, signer }: { readonly issuer: Issuer; readonly signer: VerificationKey | undefined },
   options: ClaimReading,
 ): VerifiedToken {
-  const { forwardClaims, names = plainNames } = options;
+  const { forwardClaims, formerClaims, names = plainNames } = options;
   const { namespace } = issuer;
   const { exp, nbf, iat, jti } = payload;
   // The nearest says it: the key, its issuer, all tokens.
   const nearest = [signer?.claims, issuer.claims, options];
   const subjectClaim = nearest.find((each) => each?.subjectClaim)?.subjectClaim ?? "sub";
   const sessionClaim = nearest.find((each) => each?.sessionClaim)?.sessionClaim ?? "sid";
+  const issuedAt = iat as EpochSeconds | undefined;
   return {
-    ...namesIn({
-      tok: names.token(signingInput),
-      jti: names.claim("jti", namespace, jti),
-      sid: names.claim("sid", namespace, claimAt(payload, sessionClaim)),
-      sub: names.claim("sub", namespace, claimAt(payload, subjectClaim)),
-    }),
-    issuedAt: iat as EpochSeconds | undefined,
+    ...namesIn(
+      {
+        tok: names.token(signingInput),
+        jti: names.claim("jti", namespace, jti),
+        sid: names.claim("sid", namespace, claimAt(payload, sessionClaim)),
+        sub: names.claim("sub", namespace, claimAt(payload, subjectClaim)),
+      },
+      namedBefore(payload, namespace, {
+        issuedAt,
+        subjectClaim,
+        sessionClaim,
+        names,
+        formerClaims,
+      }),
+    ),
+    issuedAt,
     expiresAt: exp as EpochSeconds,
     notBefore: nbf as EpochSeconds | undefined,
     certificate: boundCertificate(payload["cnf"]),
     ...(forwardClaims && { headers: claimHeaders(payload, forwardClaims) }),
   };
+}
+
+/** The names by claims that named subjects and sessions before. */
+export function namedBefore(
+  claims: Readonly<Record<string, unknown>>,
+  namespace: string | undefined,
+  { names, formerClaims, ...token }: ReadToken & ClaimReading & { readonly names: Names },
+): NamedAs[] {
+  return (formerClaims?.(token) ?? []).flatMap(({ kind, claim }) => {
+    const name = names.claim(kind, namespace, claimAt(claims, claim));
+    return name === undefined ? [] : [name.value, ...name.former].map((value) => ({ kind, value }));
+  });
 }
 
 /** What `cnf` says (RFC 8705 sections 3.1 and 3.2). A hash that can't be one is that of no certificate. */

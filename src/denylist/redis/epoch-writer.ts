@@ -67,8 +67,10 @@ export class EpochWriter {
     const id = randomBytes(12).toString("base64url");
     const some = awaited.length > maxAwaited ? [] : awaited;
     const args = [found, id, stalenessMs, graceMs, guardMs, ...some];
-    const { spread, rosterKeys, nameFormsKey, mainIssuerKey, livesKey } = keys;
-    const others = spread ? [] : [...rosterKeys, nameFormsKey, mainIssuerKey, livesKey];
+    const { spread, rosterKeys, nameFormsKey, mainIssuerKey, readingsKey, livesKey } = keys;
+    const others = spread
+      ? []
+      : [...rosterKeys, nameFormsKey, mainIssuerKey, readingsKey, livesKey];
     const touched = [...keys.stateKeys(shard), ...others];
     return stateOf(await write("establish", touched, args));
   }

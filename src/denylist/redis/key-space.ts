@@ -63,6 +63,11 @@ export class KeySpace {
     return `${this.#startOf(this.feedShard)}issuer`;
   }
 
+  /** Where it stands which claims name subjects and sessions, and did before. */
+  get readingsKey(): string {
+    return `${this.#startOf(this.feedShard)}claims`;
+  }
+
   /** Where it stands since when revocations are remembered for how long. */
   get livesKey(): string {
     return `${this.#startOf(this.feedShard)}lifetimes`;

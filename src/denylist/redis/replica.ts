@@ -229,6 +229,11 @@ export class RedisReplica {
     return this.#exchange(this.#writer, this.keys.mainIssuerKey, { found, wanted });
   }
 
+  /** The same for what says which claims name subjects and sessions. */
+  exchangeReadings(found: string, wanted: string): Promise<string> {
+    return this.#exchange(this.#writer, this.keys.readingsKey, { found, wanted });
+  }
+
   /** The same, at the follower's server, for what says since when revocations are remembered for how long. */
   exchangeLives(found: string, wanted: string): Promise<string> {
     return this.#exchange(this.#follower, this.keys.livesKey, { found, wanted });
