@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { BlockList, isIP, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { LRUCache } from "lru-cache";
 
 /** The other end of a connection. */
 export interface Peer {
@@ -49,11 +50,25 @@ export function createToldPeerReader(
   };
 }
 
+/** Addresses of which is kept whether they are in a range, and how long they may be: a zone has no limit. */
+const [maxKnown, maxKnownLength] = [1000, 45];
+
 /** Whether an address is in one of the ranges; what is no address is in none. */
 function createTrust(ranges: readonly string[]): (address: string) => boolean {
+  if (ranges.length === 0) return () => false;
   const trusted = new BlockList();
   for (const range of ranges) addRange(trusted, range);
-  return (address) => isIP(address) !== 0 && trusted.check(address, familyOf(address));
+  const check = (address: string) =>
+    isIP(address) !== 0 && trusted.check(address, familyOf(address));
+  // Node makes an object of its own of each address that it is asked about, and most come again.
+  const known = new LRUCache<string, boolean>({ max: maxKnown });
+  return (address) => {
+    const before = known.get(address);
+    if (before !== undefined) return before;
+    const isTrusted = check(address);
+    if (address.length <= maxKnownLength) known.set(address, isTrusted);
+    return isTrusted;
+  };
 }
 
 /** An IPv4 address that arrived over IPv6, as IPv4. */

@@ -1,4 +1,4 @@
-import { eachField, type FieldLines, fieldValues } from "../../http/field-lines.ts";
+import { eachField, type FieldLines } from "../../http/field-lines.ts";
 import { isMethod, type RequestLine } from "../original-request.ts";
 import type { AskedRequest, HeaderMap, HeaderValueOption } from "./messages.ts";
 
@@ -16,10 +16,12 @@ const nonAscii = /[^\0-\x7f]/;
 
 /** The lines of a header map, one byte a character. */
 export function linesOf({ headers = [] }: HeaderMap): string[] {
-  return headers.flatMap(({ key = "", value = "", rawValue }) => [
-    key,
-    rawValue !== undefined && rawValue.length > 0 ? rawValue.toString("latin1") : oneByte(value),
-  ]);
+  const lines: string[] = [];
+  for (const { key = "", value = "", rawValue } of headers) {
+    const isRaw = rawValue !== undefined && rawValue.length > 0;
+    lines.push(key, isRaw ? rawValue.toString("latin1") : oneByte(value));
+  }
+  return lines;
 }
 
 /** A text of a message as Node hands headers over: one byte a character. */
@@ -32,29 +34,63 @@ function oneByte(text: string): string {
  * said of it besides; if the two differ, it is not read.
  */
 export function readHead(lines: FieldLines, told: Partial<RequestLine> = {}): AskedHead {
-  const all = [...eachField(lines)];
-  const own = all.filter(([name]) => !name.startsWith(":"));
-  if (all.some(([, value]) => lineEnds.test(value)))
-    return { why: "a header line has a line break" };
-  if (!own.every(([name]) => fieldName.test(name))) return { why: "a header line has no name" };
-  const method = oneOf([...fieldValues(lines, ":method"), told.method]);
-  const target = oneOf([...fieldValues(lines, ":path"), told.target]);
-  const host = oneOf([
-    ...fieldValues(lines, ":authority"),
-    ...own.flatMap(([name, value]) => (name.toLowerCase() === "host" ? [value] : [])),
-    told.host,
-  ]);
+  const said: Said = {
+    ":method": new Agreed(told.method),
+    ":path": new Agreed(told.target),
+    ":authority": new Agreed(told.host),
+    ":scheme": new Agreed(),
+  };
+  const headers: string[] = [];
+  for (let i = 0; i < lines.length; i += 2) {
+    const why = readLine(lines[i] ?? "", lines[i + 1] ?? "", { said, headers });
+    if (why !== undefined) return { why };
+  }
+  const method = said[":method"].text;
+  const target = said[":path"].text;
+  const host = said[":authority"].text;
   if (method === undefined || !isMethod(method)) return { why: "it has not one method" };
   if (target === undefined || !targetText.test(target)) return { why: "it has not one target" };
   if (host === undefined) return { why: "it has not one host" };
-  const [scheme = ""] = fieldValues(lines, ":scheme");
-  return { line: { method, target, host }, headers: own.flat(), scheme };
+  return { line: { method, target, host }, headers, scheme: said[":scheme"].text ?? "" };
 }
 
-/** What all agree on; undefined if they differ, or say nothing. */
-function oneOf(values: readonly (string | undefined)[]): string | undefined {
-  const said = new Set(values.filter((value) => value));
-  return said.size === 1 ? [...said][0] : undefined;
+type Said = Readonly<Record<":method" | ":path" | ":authority" | ":scheme", Agreed>>;
+
+/** Takes note of a line; says why if it can't be one. */
+function readLine(
+  name: string,
+  value: string,
+  { said, headers }: { readonly said: Said; readonly headers: string[] },
+): string | undefined {
+  if (lineEnds.test(value)) return "a header line has a line break";
+  if (name.startsWith(":")) {
+    said[name.toLowerCase() as keyof Said]?.say(value);
+    return undefined;
+  }
+  if (!fieldName.test(name)) return "a header line has no name";
+  if (name.length === 4 && name.toLowerCase() === "host") said[":authority"].say(value);
+  headers.push(name, value);
+  return undefined;
+}
+
+/** What all who say something agree on. */
+class Agreed {
+  #text: string;
+  #differs = false;
+
+  constructor(first = "") {
+    this.#text = first;
+  }
+
+  say(text: string): void {
+    if (this.#text === "") this.#text = text;
+    else if (text !== "" && text !== this.#text) this.#differs = true;
+  }
+
+  /** Undefined if they differ, or say nothing. */
+  get text(): string | undefined {
+    return this.#differs || this.#text === "" ? undefined : this.#text;
+  }
 }
 
 /** Reads which request a `CheckRequest` is about. */
@@ -63,7 +99,8 @@ export function readAsked(asked: AskedRequest | undefined): AskedHead {
   const { headers = {}, headerMap, scheme = "" } = asked;
   // encode_raw_headers: one form or the other, never both.
   const raw = headerMap?.headers === undefined ? [] : linesOf(headerMap);
-  const joined = Object.entries(headers).flatMap(([name, value]) => [name, oneByte(value)]);
+  const joined: string[] = [];
+  for (const [name, value] of Object.entries(headers)) joined.push(name, oneByte(value));
   if (raw.length > 0 && joined.length > 0) return { why: "its headers are there in two forms" };
   const head = readHead(raw.length > 0 ? raw : joined, {
     method: asked.method ?? "",
