@@ -27,6 +27,9 @@ export interface Sent {
   readonly body?: Buffer;
 }
 
+/** How long one load may take; the longest takes 20 s on a quiet machine. */
+const timeLimitMs = 120_000;
+
 /** Makes the arguments of h2load for what is sent; a body goes to a file. */
 export function prepareLoad({ path, headers, body }: Sent) {
   const lines = Object.entries(headers).flatMap(([name, value]) => ["-H", `${name}: ${value}`]);
@@ -53,7 +56,9 @@ export async function sendLoad(
   child.stdout.on("data", (chunk) => {
     text += chunk;
   });
+  const limit = setTimeout(() => child.kill(), timeLimitMs);
   await once(child, "close");
+  clearTimeout(limit);
   const [, succeeded] = /status codes: (\d+) 2xx/.exec(text) ?? [];
   const [, bytes] = /\((\d+)\) data/.exec(text) ?? [];
   if (Number(succeeded) !== amount || bytes === undefined) {
