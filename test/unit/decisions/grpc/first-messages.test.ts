@@ -30,10 +30,18 @@ function openCalls(timeoutMs: number) {
       },
       sendStatus: ({ code }) => end(code ?? undefined),
     };
-    const nothing = { onReceiveMetadata() {}, onReceiveMessage() {}, onReceiveHalfClose() {} };
+    let isClosed = false;
+    const onReceiveHalfClose = () => {
+      isClosed = true;
+    };
+    const nothing = { onReceiveMetadata() {}, onReceiveMessage() {}, onReceiveHalfClose };
     const intercepted = limit(method, call as ServerInterceptingCallInterface);
     intercepted.start({ ...nothing, onCancel() {} });
-    return { ended, ask: () => listener.onReceiveMessage?.({}, () => {}) };
+    const halfClose = () => {
+      listener.onReceiveHalfClose?.(() => {});
+      return isClosed;
+    };
+    return { ended, halfClose, ask: () => listener.onReceiveMessage?.({}, () => {}) };
   };
   return { begin, told };
 }
@@ -43,6 +51,12 @@ describe("calls without their first message", () => {
     const { begin, told } = openCalls(1);
     assert.equal(await begin("10.0.0.1").ended, 4);
     assert.deepEqual(told, ["10.0.0.1: the first message has not come in time"]);
+  });
+
+  it("are told of their end, which is passed on", () => {
+    const { begin, told } = openCalls(2 ** 31 - 1);
+    assert.equal(begin("10.0.0.1").halfClose(), true);
+    assert.deepEqual(told, []);
   });
 
   it("make room for others: the network with the most loses its oldest, and those that have asked nothing", async () => {
