@@ -28,7 +28,6 @@ type Stop = (text: string, alphabet: Alphabet) => number | undefined;
 const never: Stop = () => undefined;
 /** PHP's decoder skips padding; Node's stops at the first; Ruby's and Python's stop where it completes four characters. */
 const stops: readonly Stop[] = [
-  never,
   (text) => (text.includes("=") ? text.indexOf("=") : undefined),
   (text, alphabet) => endOfQuad(text, alphabet, 1),
   (text, alphabet) => endOfQuad(text, alphabet, 2),
@@ -37,20 +36,32 @@ const stops: readonly Stop[] = [
 /**
  * The spellings that name an opaque text: two texts that an application may decode to the same bytes have one in
  * common, whatever of base64 it is: its spare bits (decision 0002), padding, alphabet, or characters outside of it,
- * which many decoders skip. Two tokens that are told apart by more than the last character of a part have none.
+ * which many decoders skip (stoppedSpellings has what they leave out behind padding). Two tokens that are told apart by more than the last character of a part have none.
  *
  * Letters and digits alone count, since `+/-_` are foreign to some decoders, and the last one is left out. A text
  * in one letter case is no base64 but hexadecimal, a UUID or the like: it counts in full, in lower case. A short
  * one is neither, and counts as it stands.
  */
 export function opaqueSpellings(text: string): readonly string[] {
+  return spelled(text, [never]);
+}
+
+/**
+ * The spellings under which a text is looked up as well: what a decoder reads of it that stops at padding. Nothing is revoked under
+ * them but a text that ends there: what stands behind may be a signature, by which alone tokens are told apart.
+ */
+export function stoppedSpellings(text: string): readonly string[] {
+  return text.includes("=") ? spelled(text, stops) : [];
+}
+
+function spelled(text: string, used: readonly Stop[]): readonly string[] {
   if (digitsIn(text, both).length < minDigits) return [text];
   const plain = text.replace(/[^A-Za-z0-9]/g, "");
   const lower = plain.toLowerCase();
   const isOneCase = plain === lower || plain === plain.toUpperCase();
   const isPlain = isOneCase || /^[0-9a-f]+$/.test(lower);
   // Most texts end with their padding, and then every decoder reads the same.
-  return [...new Set(isPlain ? [lower] : asBase64(text.replace(/(?<!=)=+$/, "")))];
+  return [...new Set(isPlain ? [lower] : asBase64(text.replace(/(?<!=)=+$/, ""), used))];
 }
 
 /**
@@ -65,7 +76,7 @@ export function hexadecimalSpelling(text: string): string | undefined {
   return isSealed ? digits : undefined;
 }
 
-function asBase64(text: string): string[] {
+function asBase64(text: string, used: readonly Stop[]): string[] {
   const splits = separators.flatMap((separator) => {
     const parts = text.split(separator, maxParts + 1);
     return parts.length > 1 && parts.length <= maxParts ? [{ separator, parts }] : [];
@@ -76,7 +87,6 @@ function asBase64(text: string): string[] {
       parts.map((part) => spelledPart(part, alphabet, stop, minDigits)).join(separator),
     ),
   ];
-  const used = text.includes("=") ? stops : [never];
   return alphabets.flatMap((alphabet) => used.flatMap((stop) => read(alphabet, stop)));
 }
 

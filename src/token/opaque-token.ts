@@ -1,6 +1,6 @@
 import type { EpochSeconds } from "../platform/clock.ts";
 import { type Name, type NamedAs, type Names, namesIn } from "./names.ts";
-import { hexadecimalSpelling, opaqueSpellings } from "./opaque-spellings.ts";
+import { hexadecimalSpelling, opaqueSpellings, stoppedSpellings } from "./opaque-spellings.ts";
 import type { VerifiedToken } from "./verified-token.ts";
 
 /** The first part of a JWS or of a signed JSON object. */
@@ -53,19 +53,21 @@ interface Spellings {
 /** The spelling by which sidecars of before name a token is written as well, so that they find it. */
 function spellingsOf(text: string): Spellings {
   const spellings = opaqueSpellings(text);
-  if (paseto.test(text)) return { written: spellings };
+  const stopped = stoppedSpellings(text).filter((each) => !spellings.includes(each));
+  if (paseto.test(text)) return { written: spellings, lookedUp: stopped };
   const loosely = hexadecimalSpelling(text);
   const hexadecimal = loosely === undefined || spellings.includes(loosely) ? [] : [loosely];
+  const looser = [...stopped, ...hexadecimal];
   const parts = text.split(".");
   if (parts.length !== 3) {
     const former = parts.length === 5 ? parts.map(rewrite).join(".") : text;
-    return { written: [...spellings, former], lookedUp: hexadecimal };
+    return { written: [...spellings, former], lookedUp: looser };
   }
   const signingInput = parts.slice(0, 2).join(".");
   // Signed as it stands: that has one spelling.
   return jsonPart.test(parts[0] ?? "")
-    ? { written: [signingInput], lookedUp: spellings, signingInput }
-    : { written: [...spellings, signingInput], lookedUp: hexadecimal, signingInput };
+    ? { written: [signingInput], lookedUp: [...spellings, ...stopped], signingInput }
+    : { written: [...spellings, signingInput], lookedUp: looser, signingInput };
 }
 
 /** One name for several: what is revoked by one of them is. */
