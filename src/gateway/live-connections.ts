@@ -47,8 +47,8 @@ interface Live {
 /** What is done in one turn of the event loop: a cut writes to two connections, the others only look. */
 const [cutsInTurn, linksInTurn, looksInTurn] = [64, 250, 1000];
 
-/** The longest time that a timer can wait. */
-const maxTimeoutMs = 2 ** 31 - 1;
+/** A timer looks again after this. Most end before, and Node keeps timers of one duration in one list, at less cost. */
+const lookAgainMs = 60_000;
 
 /**
  * What goes on under a token that was checked when it began: upgraded connections, and responses that
@@ -208,7 +208,7 @@ export class LiveConnections {
       queueMicrotask(() => this.#cut(live, "token_expired"));
       return;
     }
-    const waitMs = Math.min(Math.ceil(leftMs), maxTimeoutMs);
+    const waitMs = Math.min(Math.ceil(leftMs), lookAgainMs);
     live.expiry = setTimeout(() => this.#watchExpiry(live), waitMs).unref();
   }
 

@@ -9,7 +9,7 @@ import { malformed } from "../http1/malformed.ts";
 import type { ResponseHead } from "../http1/response-events.ts";
 import { WaitClock } from "../http1/wait-clock.ts";
 import { UpstreamError } from "../upstream-error.ts";
-import { requestFields } from "./request-fields.ts";
+import { requestFields, requestOptions } from "./request-fields.ts";
 
 /** How long the application may take, and how much it may say. */
 export interface StreamLimits {
@@ -57,10 +57,8 @@ export class CarriedStream implements Carrier {
     const exchange = this.#exchange;
     if (exchange === undefined || !exchange.onConnection(this)) return false;
     try {
-      this.#stream = session.request(requestFields(exchange, this.#owner.scheme), {
-        endStream: this.#sent,
-        waitForTrailers: !this.#sent,
-      });
+      const fields = requestFields(exchange, this.#owner.scheme);
+      this.#stream = session.request(fields, requestOptions(this.#sent));
     } catch (error) {
       this.#fail(error as Error, true);
       return false;
