@@ -28,7 +28,7 @@ export interface Sent {
 }
 
 /** How long one load may take; the longest takes 20 s on a quiet machine. */
-const timeLimitMs = 120_000;
+const timeLimitMs = 240_000;
 
 /** Makes the arguments of h2load for what is sent; a body goes to a file. */
 export function prepareLoad({ path, headers, body }: Sent) {
