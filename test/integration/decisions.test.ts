@@ -9,8 +9,10 @@ import { describe, it, type TestContext } from "node:test";
 import { loadConfig } from "../../src/config/load.ts";
 import { startApplication } from "../helpers/application.ts";
 import { prepareHeldSyncs } from "../helpers/broken-disk.ts";
+import { makeCertificate } from "../helpers/certificate.ts";
 import { startGate, type TestGate, untilStartIsNoted } from "../helpers/gate.ts";
 import { openRaw, type Sent, send } from "../helpers/http.ts";
+import { temporaryDirectory } from "../helpers/temporary.ts";
 import { makeToken } from "../helpers/tokens.ts";
 import { until } from "../helpers/until.ts";
 
@@ -203,6 +205,23 @@ describe("the gateways' port", () => {
     const headers = { "X-Original-Method": "POST", "X-Original-URL": url };
     assert.equal((await send(original.url, { headers })).status, 200);
     assert.equal((await send(original.url, { headers: forwarded })).status, 400);
+  });
+
+  it("answers over TLS those alone that show a certificate of its authorities", async (t) => {
+    const directory = temporaryDirectory(t);
+    const { cert, key } = makeCertificate(directory);
+    const other = makeCertificate(directory, { name: "other-" });
+    const tls = "tls: { certFile: cert.pem, keyFile: key.pem, clientCaFile: cert.pem }";
+    const gate = await startGate(t, {
+      ...{ upstream: "http://127.0.0.1:1", directory },
+      yaml: `decisions: { host: 127.0.0.1, port: 0, question: same, ${tls} }`,
+    });
+    const url = `https://127.0.0.1:${gate.decisionsAddress?.port}/me`;
+    const asked = { ca: cert, headers: { token: makeToken() } };
+    assert.equal((await send(url, { ...asked, cert, key })).status, 200);
+    await assert.rejects(send(url, asked));
+    await assert.rejects(send(url, { ...asked, cert: other.cert, key: other.key }));
+    assert.match(gate.logged(), /it has not come to TLS/);
   });
 
   it("never answers 2xx to mean no, and redirects browsers", async (t) => {
