@@ -1,6 +1,7 @@
 import { compilePattern } from "../gateway/path-pattern.ts";
 import { notesOnAccess } from "./access-notes.ts";
 import type { SettingPath } from "./document.ts";
+import { notesOnGraphql } from "./graphql-notes.ts";
 import type { Note } from "./note.ts";
 import { notesOnProtocols } from "./protocol-notes.ts";
 import type { Settings } from "./schema.ts";
@@ -16,6 +17,7 @@ export function notesOn(settings: Noted): Note[] {
   return [
     ...notesOnRules(settings),
     ...notesOnErrors(settings),
+    ...notesOnGraphql(settings),
     ...notesOnClaims(settings),
     ...notesOnDecisions(settings),
     ...notesOnProtocols(settings),
