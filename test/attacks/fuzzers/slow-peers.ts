@@ -144,8 +144,9 @@ async function exchange(
   const token = makeToken();
   const raw = await openRaw(t, gate.port);
   read(raw.socket, one);
+  const told = follow(raw.socket);
   void sendRequest(raw, one, { id, token });
-  const seen = await untilOver(raw, one);
+  const seen = await untilOver(raw, one, told);
   raw.socket.destroy();
   scripts.delete(id);
   if (seen === "200 whole") assert.ok(wholeAnswers.includes(one.answers), JSON.stringify(one));
@@ -188,7 +189,7 @@ async function sendRequest(
 }
 
 /** Until the answer is whole, or the connection over; one that does not read is told nothing. */
-async function untilOver(raw: RawConnection, { reads }: Exchange): Promise<string> {
+async function untilOver(raw: RawConnection, { reads }: Exchange, answer: Told): Promise<string> {
   if (reads === "nothing, and leaves") {
     await sleep(50);
     return "left";
@@ -208,21 +209,40 @@ async function untilOver(raw: RawConnection, { reads }: Exchange): Promise<strin
     closed = true;
   });
   for (;;) {
-    const told = whatWasTold(raw.received());
+    const told = whatWasTold(answer);
     if (told !== undefined) return told;
     if (closed) return "broken off";
     await sleep(20);
   }
 }
 
-function whatWasTold(text: string): string | undefined {
-  const final = text.replace(/^(?:HTTP\/1\.1 1\d\d [\s\S]*?\r\n\r\n)*/, "");
+/** What is looked at of an answer: to put all of it together each time would take longer than to receive it. */
+interface Told {
+  first: string;
+  last: string;
+  bytes: number;
+}
+
+const firstBytes = 16_384;
+
+function follow(socket: Socket): Told {
+  const told = { first: "", last: "", bytes: 0 };
+  socket.on("data", (chunk: Buffer) => {
+    if (told.first.length < firstBytes) told.first += chunk.toString("latin1");
+    told.last = (told.last + chunk.subarray(-5).toString("latin1")).slice(-5);
+    told.bytes += chunk.length;
+  });
+  return told;
+}
+
+function whatWasTold({ first, last, bytes }: Told): string | undefined {
+  const final = first.replace(/^(?:HTTP\/1\.1 1\d\d [\s\S]*?\r\n\r\n)*/, "");
   const end = final.indexOf("\r\n\r\n");
   if (end === -1) return undefined;
   const [, status = ""] = /^HTTP\/1\.1 (\d+)/.exec(final) ?? [];
   const [, length] = /^content-length: (\d+)/im.exec(final.slice(0, end)) ?? [];
-  const body = final.length - end - 4;
-  const whole = length === undefined ? final.endsWith("0\r\n\r\n") : body === Number(length);
+  const body = bytes - (first.length - final.length) - end - 4;
+  const whole = length === undefined ? last === "0\r\n\r\n" : body === Number(length);
   if (!whole) return undefined;
   const [, error = "whole"] = /"error":"(\w+)"/.exec(final.slice(end, end + 200)) ?? [];
   return `${status} ${error}`;
