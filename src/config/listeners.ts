@@ -31,7 +31,8 @@ export function repeatedListeners({ listen, admin, decisions }: Listening): Addr
 /** An application that is one of revgate's own listeners: each request would be forwarded to revgate for ever. */
 export function ownUpstream({ upstream: { url }, ...listening }: Listening): AddressProblem[] {
   const { listen, admin, decisions } = listening;
-  if (url.protocol === "unix:") return [];
+  // One with a problem of its own has come through as it was written.
+  if (!(url instanceof URL) || url.protocol === "unix:") return [];
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
   const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
   const found = Object.entries({ listen, admin, decisions }).find(

@@ -154,7 +154,7 @@ limits: { tokenBytes: 256 }
     const { gate, change } = await start(t);
     await change(`
 listen: { host: 127.0.0.1, port: 1 }
-admin: { host: 127.0.0.1, port: 1 }
+admin: { host: 127.0.0.1, port: 2 }
 denylist: { dataDir: elsewhere }
 limits: { headerBytes: 2048 }
 routes: [ { path: /open, access: public } ]

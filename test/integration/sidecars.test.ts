@@ -72,7 +72,7 @@ describe("two sidecars on one Redis", () => {
     assert.ok(ttl > left + 900 && ttl < left + 2000, `TTL ${ttl}, left ${left}`);
 
     const keys = await redis.client.keys("*");
-    const own = ["epoch", "feed", "guard", "lifetimes", "names", "sidecars"];
+    const own = ["claims", "epoch", "feed", "guard", "issuer", "lifetimes", "names", "sidecars"];
     assert.deepEqual(keys.sort(), [...own.map((name) => `revgate:${name}`), keyOf(token)]);
     const held = [
       ...keys,
