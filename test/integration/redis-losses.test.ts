@@ -269,7 +269,8 @@ describe("a name in front of Redis that leads elsewhere while old connections st
   it("releases nothing, and says why, while it leads to two servers in turn", async (t) => {
     const [one, other] = [await startRedis(t), await startRedis(t)];
     const relay = await startRelay(t, one.port);
-    const options = { denylist: { nameTrustMs: 500 } };
+    // As long as anybody trusts an old look, and longer.
+    const options = { redis: { graceMs: 1500 }, denylist: { nameTrustMs: 500 } };
     const [a, b] = [
       await openReady(t, relay.port, options),
       await openReady(t, relay.port, options),
