@@ -35,7 +35,7 @@ describe("the checker of chaos, with a promise broken on purpose", () => {
       const { violations } = await runScenario(t, {
         ...{ topology, only, smallSnapshots, seed: 1, ...unlimited, breakage: name },
         // What is left open is seen when all is over, unless its sidecar was killed in between.
-        ...(shows === "at the end" ? { seconds: 5, faults: 0 } : { seconds: 100 }),
+        ...(shows === "at the end" ? { seconds: 5, faults: 0 } : { seconds: 150 }),
         untilViolation: true,
       });
       assert.ok(violations.some(({ what }) => what === violation));
