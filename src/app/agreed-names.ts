@@ -38,8 +38,10 @@ export function agreeOnNames(
     forms,
     exchange: (found, wanted) => replica.exchangeNameForms(found, wanted),
     async compareMore() {
-      await readings.compare((found, wanted) => replica.exchangeReadings(found, wanted));
-      return mainIssuer.compare((found, wanted) => replica.exchangeMainIssuer(found, wanted));
+      return (
+        (await readings.compare((...args) => replica.exchangeReadings(...args))) ??
+        (await mainIssuer.compare((...args) => replica.exchangeMainIssuer(...args)))
+      );
     },
     isTrusting,
     onTrouble(reason) {

@@ -10,6 +10,7 @@ import {
   parseReadings,
   readingsOf,
 } from "../denylist/claim-readings.ts";
+import { NamesDifferError } from "../errors.ts";
 import type { Logger } from "../observability/logger.ts";
 import { describe } from "../observability/request-log.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -20,8 +21,10 @@ export interface KeptReadings {
   readonly current: () => ClaimReadings;
   /** Goes by another configuration from now on. */
   configure(config: Config): void;
-  /** Compares them with those that Redis has noted; resolves to undefined, since all that was read before can be looked up. */
-  compare(exchange: (found: string, wanted: string) => Promise<string>): Promise<undefined>;
+  /** Compares them with those that Redis has noted; resolves to why those can't be used, or to undefined. */
+  compare(
+    exchange: (found: string, wanted: string) => Promise<string>,
+  ): Promise<string | undefined>;
 }
 
 /** Who is told, and whose time counts. */
@@ -34,15 +37,18 @@ export interface ReadingsContext {
 
 const nameOfFile = "claims";
 
-/** Reads what the data directory has noted, and notes what the configuration adds to it; to be called by its holder. */
+/**
+ * Reads what the data directory has noted, and notes what the configuration adds to it; to be called by its holder.
+ *
+ * Rejects with NamesDifferError if something else stands there.
+ */
 export async function keepReadings(
   config: Config,
   { logger, clock, onChange }: ReadingsContext,
 ): Promise<KeptReadings> {
   const dataDir = dataDirOf(config);
-  const text = await unlessMissing(readFile(join(dataDir, nameOfFile), "latin1"));
-  const noted = text === undefined ? undefined : parseReadings(text.trimEnd());
-  let own = readingsOf(configuredReadings(config));
+  const noted = await readReadings(join(dataDir, nameOfFile));
+  const own = readingsOf(configuredReadings(config));
   let held = noted === undefined ? own : followReadings(noted, own, clock.nowSeconds());
   let writing = Promise.resolve();
   let written = noted === undefined ? "" : formatReadings(noted);
@@ -70,14 +76,14 @@ export async function keepReadings(
   return {
     current: () => held,
     configure(next) {
-      own = readingsOf(configuredReadings(next));
-      follow(held, own);
+      follow(held, readingsOf(configuredReadings(next)));
     },
     async compare(exchange) {
       let found = await exchange("", formatReadings(held));
       for (;;) {
         const there = parseReadings(found);
-        if (there !== undefined) follow(there, held);
+        if (there === undefined) return unreadable("redis's note of claims (the key claims)");
+        follow(there, held);
         const wanted = formatReadings(held);
         if (found === wanted) return undefined;
         // Another sidecar may just have changed it: then that is looked at.
@@ -87,6 +93,18 @@ export async function keepReadings(
       }
     },
   };
+}
+
+async function readReadings(path: string): Promise<ClaimReadings | undefined> {
+  const text = await unlessMissing(readFile(path, "latin1"));
+  if (text === undefined) return undefined;
+  const noted = parseReadings(text.trimEnd());
+  if (noted === undefined) throw new NamesDifferError(unreadable(path));
+  return noted;
+}
+
+function unreadable(place: string): string {
+  return `${place} cannot be read: by which claims subjects and sessions were revoked is unknown. Delete it if subjectClaim and sessionClaim have not changed for tokens.maxLifetime`;
 }
 
 function configuredReadings({ settings: { tokens } }: Config): ConfiguredReading[] {

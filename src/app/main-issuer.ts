@@ -34,6 +34,9 @@ export interface MainIssuerContext {
   readonly onChange: () => void;
 }
 
+const unreadable =
+  "redis's note of the main issuer (the key issuer) cannot be read: delete it if tokens.issuer is what it was when the store was new";
+
 /**
  * Reads what the data directory has noted, and notes what the configuration adds to it. To be called by the holder of the
  * directory, before the journal is opened.
@@ -81,7 +84,7 @@ export async function keepMainIssuer(
       let found = await exchange("", formatMainIssuer(held));
       for (;;) {
         const there = parseMainIssuer(found);
-        if (there === undefined) return "what redis has noted of the main issuer cannot be read";
+        if (there === undefined) return unreadable;
         const next = settleMainIssuer(joinMainIssuers(there, held), tokens);
         if (next === "unclear") return unclearReason(tokens);
         const text = formatMainIssuer(next);

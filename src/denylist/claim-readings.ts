@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { EpochSeconds } from "../platform/clock.ts";
+import { type EpochSeconds, largestToleranceSeconds } from "../platform/clock.ts";
 
 /** Which claims say whose tokens are, and of which session, and since when no others do. */
 export interface ClaimReadings {
@@ -59,9 +59,9 @@ function withLatest(own: readonly string[], held: readonly string[]): readonly s
 
 /**
  * How long after another configuration was seen tokens may still have been revoked by it, in seconds: sidecars look
- * every 10 s what the others read.
+ * every 10 s what the others read, and the clock of the one that saw it may show an earlier time than the issuer's.
  */
-const seenLateSeconds = 60;
+const seenLateSeconds = 60 + largestToleranceSeconds;
 
 /**
  * The claims by which a token may have been revoked besides those that name its subject and session now: if it was there
