@@ -121,7 +121,7 @@ export class FeedFollower {
       trustMs: this.#trustMs,
       isIdle: () => this.#isIdle,
       onAgreed: (asked) => this.freshness.agree(asked),
-      onSeveral: () => this.freshness.agree(undefined),
+      onUnsure: () => this.freshness.agree(undefined),
       onMoved: () => {
         this.freshness.agree(undefined);
         replica.reconnect();

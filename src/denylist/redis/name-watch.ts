@@ -16,8 +16,8 @@ export interface NameWatchOptions {
   readonly isIdle: () => boolean;
   /** Told when an answer agreed: the moment in which it was asked. */
   readonly onAgreed: (asked: Moment) => void;
-  /** Told that no answer counts: the address leads to several servers. */
-  readonly onSeveral: () => void;
+  /** Told that no answer counts, nor one of before: the address may lead to several servers. */
+  readonly onUnsure: () => void;
   /** Told that the address leads to another server than the one that is followed. */
   readonly onMoved: () => void;
   readonly troubles: Troubles;
@@ -70,7 +70,7 @@ async function askOnce(answers: NameAnswers, options: NameWatchOptions): Promise
     const run = await askName?.(signal);
     const verdict = run === undefined ? "one" : answers.note(run, asked);
     troubles.set("name", verdict === "several" ? leadsTo(answers.servers) : undefined);
-    if (verdict === "several") options.onSeveral();
+    if (verdict !== "one") options.onUnsure();
     if (run !== undefined && run !== followed()) {
       options.onMoved();
       return "failed";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { pauseMs } from "../../../../src/denylist/redis/name-watch.ts";
+import { pauseMs, watchName } from "../../../../src/denylist/redis/name-watch.ts";
+import { Troubles } from "../../../../src/denylist/redis/troubles.ts";
 
 const trustMs = 3000;
 
@@ -17,5 +18,28 @@ describe("the looks at where the address of Redis leads", () => {
       assert.equal(pauseMs("unsure", { trustMs, idle }), 20);
     }
     assert.equal(pauseMs("failed", { trustMs: 100, idle: false }), 25);
+  });
+
+  it("count for nothing, nor do those before, until five were alike, whichever server is followed", async () => {
+    const runs = [...Array(5).fill("x"), ...Array(5).fill("y")];
+    const told: string[] = [];
+    const end = new AbortController();
+    let followed = "x";
+    await watchName({
+      async askName() {
+        followed = runs.shift() ?? "";
+        if (followed === "") end.abort();
+        return followed;
+      },
+      followed: () => followed,
+      now: () => ({ monotonicMs: told.length, wallMs: 0 }),
+      ...{ trustMs: 40, isIdle: () => false, signal: end.signal },
+      onAgreed: () => void told.push("agreed"),
+      onUnsure: () => void told.push("unsure"),
+      onMoved: () => void told.push("moved"),
+      troubles: new Troubles(() => {}),
+    });
+    const five = [...Array(4).fill("unsure"), "agreed"];
+    assert.deepEqual(told.slice(0, 10), [...five, ...five]);
   });
 });
