@@ -166,11 +166,17 @@ function verifyOrName(
   const text = decodeCookieValue(credential);
   if (text.length > checks.tokenBytes) return { kind: "invalid" };
   // The issuer's own come first, in any spelling that the application may accept: as a text they would have no subject.
-  for (const spelling of [text, ...canonicalSpellings(text)]) {
+  for (const spelling of spellingsOf(text)) {
     const verification = verifyText(checks, visit, spelling);
     if (verification.kind === "invalid") continue;
     return isShownByHolder(checks, visit, verification) ? verification : { kind: "invalid" };
   }
   const expiresAt = checks.clock.nowSeconds() + lifetimeSeconds;
   return { kind: "valid", token: readOpaqueToken(text, expiresAt, checks.verifier.names) };
+}
+
+/** The others are made only if the text as it stands is no token. */
+function* spellingsOf(text: string): Generator<string> {
+  yield text;
+  yield* canonicalSpellings(text);
 }

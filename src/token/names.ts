@@ -45,7 +45,7 @@ export interface NamingOptions {
   readonly key?: Buffer | undefined;
   /** The secret of `denylist.formerNameKeyFile`, of which names are still written and looked up. */
   readonly formerKey?: Buffer | undefined;
-  /** Whether the names of revgate 0.1, and those without a key, are still written and looked up. */
+  /** Whether the names of earlier builds, and those without a key, are still written and looked up. */
   readonly formerNames?: boolean | undefined;
   /** Whether an issuer's claims are named as if it had no name (see denylist/main-issuer.ts); undefined: none's that has one. */
   readonly isMainIssuer?: ((issuer: string) => boolean) | undefined;

@@ -36,7 +36,8 @@ const stops: readonly Stop[] = [
 /**
  * The spellings that name an opaque text: two texts that an application may decode to the same bytes have one in
  * common, whatever of base64 it is: its spare bits (decision 0002), padding, alphabet, or characters outside of it,
- * which many decoders skip (stoppedSpellings has what they leave out after padding). Two tokens that are told apart by more than the last character of a part have none.
+ * which many decoders skip (stoppedSpellings has what they leave out after padding). Two tokens that are told apart by more
+ * than the last character of a part have none.
  *
  * Letters and digits alone count, since `+/-_` are foreign to some decoders, and the last one is left out. A text
  * in one letter case is no base64 but hexadecimal, a UUID or the like: it counts in full, in lower case. A short

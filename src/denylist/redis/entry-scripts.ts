@@ -59,8 +59,9 @@ export const slackSeconds = 15 * 60;
 /**
  * KEYS 6…: entries. ARGV 1: the epoch that it is for, as it stands in the store; 2: milliseconds for which a
  * running grace period is to go on, at least; 3: how many lines the log keeps, about; 4 and 5: id and text of a line that must
- * still be there (''; none must); 6: how many lines to add; then each line with its details; then for each entry its expiry and its cut-off with what that spares ('' without
- * one), in seconds since 1970, or "=" and its session or beginning, and its life in seconds by the writer's clock.
+ * still be there (''; none must); 6: how many lines to add; then each line with its details; then for each entry its expiry
+ * and its cut-off with what that spares ('' without one), in seconds since 1970, or "=" and its session or beginning, and its
+ * life in seconds by the writer's clock.
  *
  * Of two expiries and lives the later holds, and of two cut-offs whatever one of them ends; a value that none of ours
  * has written is replaced. The life is relative, and only for tidying up: by Redis's clock it may be longer, and the

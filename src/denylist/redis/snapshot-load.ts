@@ -25,8 +25,9 @@ const partsAhead = 2;
  * Loads what the store held when the snapshot was made, and then what came into the feed since: together, all that it holds
  * (docs/decisions/0088).
  *
- * Resolves to false if there is no snapshot, or it is not whole, or the clock of its writer was ahead: then everything is to be loaded another way. Rejects with
- * StoreUnavailableError if the store does not stay in its epoch, or the load is not wanted any more.
+ * Resolves to false if there is no snapshot, or it is not whole, or the clock of its writer was ahead: then everything is
+ * to be loaded another way. Rejects with StoreUnavailableError if the store does not stay in its epoch, or the load is not
+ * wanted any more.
  */
 export async function loadSnapshot(options: SnapshotLoadOptions): Promise<boolean> {
   const { replica, epoch, onEntries, isWanted } = options;
